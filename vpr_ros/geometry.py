@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Rigid poses in three dimensions: metres, radians, right-handed frames (REP-103)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+_SLERP_LINEAR_BELOW = 1e-6
+"""Sine of the half angle under which spherical interpolation is replaced by linear."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """Position and orientation of a child frame in a parent frame.
+
+    Attributes:
+        position: (3,) float64, metres.
+        orientation: (4,) float64, unit quaternion x, y, z, w.
+    """
+
+    position: NDArray[np.float64]
+    orientation: NDArray[np.float64]
+
+    @staticmethod
+    def of(position: ArrayLike, orientation: ArrayLike = (0.0, 0.0, 0.0, 1.0)) -> Pose:
+        """Build a pose from any array-likes; the quaternion is normalised.
+
+        Raises:
+            ValueError: A value is not finite, or the quaternion has no direction.
+        """
+        p = np.array(position, np.float64).reshape(3)
+        q = np.array(orientation, np.float64).reshape(4)
+        norm = float(np.linalg.norm(q))
+        if not (np.isfinite(p).all() and np.isfinite(norm)):
+            msg = f'the pose has values that are not finite: position {p}, orientation {q}'
+            raise ValueError(msg)
+        if norm < 1e-6:
+            msg = 'the orientation is the zero quaternion, which is no rotation'
+            raise ValueError(msg)
+        return Pose(p, q / norm)
+
+    @staticmethod
+    def identity() -> Pose:
+        """Return the pose of a frame in itself."""
+        return Pose.of((0.0, 0.0, 0.0))
+
+    @staticmethod
+    def planar(x: float, y: float, yaw: float) -> Pose:
+        """Return a pose in the ground plane; yaw counter-clockwise from +x."""
+        return Pose.of((x, y, 0.0), (0.0, 0.0, np.sin(yaw / 2), np.cos(yaw / 2)))
+
+    @staticmethod
+    def from_array(seven: ArrayLike) -> Pose:
+        """Build from (7,): x, y, z, qx, qy, qz, qw."""
+        values = np.array(seven, np.float64).reshape(7)
+        return Pose.of(values[:3], values[3:])
+
+    def as_array(self) -> NDArray[np.float64]:
+        """Return (7,): x, y, z, qx, qy, qz, qw."""
+        return np.concatenate([self.position, self.orientation])
+
+    @property
+    def rotation(self) -> NDArray[np.float64]:
+        """The (3, 3) rotation matrix from the child frame to the parent frame."""
+        x, y, z, w = self.orientation
+        return np.array(
+            [
+                [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+                [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+                [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+            ]
+        )
+
+    @property
+    def yaw(self) -> float:
+        """Heading about +z in radians, (-pi, pi]."""
+        x, y, z, w = self.orientation
+        return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+
+    def __matmul__(self, other: Pose) -> Pose:
+        """Chain transforms: (a_from_b @ b_from_c) is a_from_c."""
+        position = self.position + self.rotation @ other.position
+        return Pose.of(position, _multiply(self.orientation, other.orientation))
+
+    def inverse(self) -> Pose:
+        """Return the pose of the parent frame in the child frame."""
+        return Pose.of(
+            -self.rotation.T @ self.position, self.orientation * np.array([-1, -1, -1, 1])
+        )
+
+    def distance_to(self, other: Pose) -> float:
+        """Euclidean distance between the positions, metres."""
+        return float(np.linalg.norm(self.position - other.position))
+
+    def angle_to(self, other: Pose) -> float:
+        """Angle of the rotation between the orientations, radians, [0, pi]."""
+        # atan2 of the relative quaternion keeps its precision near zero, arccos does not.
+        conjugate = self.orientation * np.array([-1, -1, -1, 1])
+        relative = _multiply(conjugate, other.orientation)
+        return float(2 * np.arctan2(np.linalg.norm(relative[:3]), abs(relative[3])))
+
+    def interpolate(self, other: Pose, fraction: float) -> Pose:
+        """Return the pose at a fraction in [0, 1] of the way to another (linear and slerp)."""
+        a, b = self.orientation, other.orientation
+        if np.dot(a, b) < 0:
+            b = -b
+        half_angle = np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b)) * 2
+        sine = np.sin(half_angle)
+        if sine < _SLERP_LINEAR_BELOW:
+            orientation = a + fraction * (b - a)
+        else:
+            weights = np.sin(np.array([1 - fraction, fraction]) * half_angle) / sine
+            orientation = weights[0] * a + weights[1] * b
+        return Pose.of(self.position + fraction * (other.position - self.position), orientation)
+
+
+def _multiply(
+    a: Sequence[float] | NDArray[np.float64], b: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Hamilton product of two quaternions x, y, z, w."""
+    ax, ay, az, aw = a
+    bx, by, bz, bw = b
+    return np.array(
+        [
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+            aw * bw - ax * bx - ay * by - az * bz,
+        ]
+    )

@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The words the whole package shares; imports nothing else of the package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a network says about one image.
+
+    Attributes:
+        descriptor: (D,) float32, unit norm.
+        code: (bits / 8,) uint8, most significant bit first, or None where the model has no
+            hash head (the place map then supplies the coder).
+    """
+
+    descriptor: NDArray[np.float32]
+    code: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Identity of what made a description; two descriptions compare only if these agree.
+
+    Attributes:
+        name: Registry name, for example ``d2vpr-nano``.
+        weights_id: sha256 of the weights (hex), or ``untrained-seed-N``.
+        descriptor_dim: Length D of the float descriptor.
+        code_bits: Bits of the hash code, 0 where the model has no hash head.
+        preprocessing: Canonical text of resize, interpolation and normalisation.
+        trained: False for seeded random weights, whose results must be labelled as such.
+    """
+
+    name: str
+    weights_id: str
+    descriptor_dim: int
+    code_bits: int
+    preprocessing: str
+    trained: bool
