@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The measures of place recognition as functions of arrays; nothing here knows maps or bags.
+
+Poses are rows of seven: x, y, z in metres, then the quaternion x, y, z, w. A row with a NaN is a
+pose nobody knows; it is near nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+
+_PAIRS_AT_ONCE = 1 << 20
+"""Pose pairs compared in one step: bounds the working memory at some 60 MB."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How near a place must be to count as the right one; both bounds are inclusive.
+
+    Attributes:
+        distance: Metres between the positions.
+        angle: Radians between the orientations, or None where any orientation will do.
+    """
+
+    distance: float
+    angle: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PrecisionRecall:
+    """Precision and recall for every threshold that can be told apart, strictest first.
+
+    Attributes:
+        thresholds: (T,) accept what scores at least this, strictly falling.
+        precision: (T,) right among the accepted.
+        recall: (T,) right and accepted among the queries that have a right place in the map.
+    """
+
+    thresholds: Floats
+    precision: Floats
+    recall: Floats
+
+    @property
+    def auc(self) -> float:
+        """Area under the curve as average precision, sum of (R_i - R_i-1) P_i; NaN if empty.
+
+        The step sum is used because linear interpolation between points of this curve promises
+        precision that no threshold gives (Davis and Goadrich, 2006).
+        """
+        if not self.recall.size or np.isnan(self.recall).any():
+            return float('nan')
+        return float(np.sum(np.diff(self.recall, prepend=0.0) * self.precision))
+
+    def at_precision(self, wanted: float) -> tuple[float, float]:
+        """Return the best recall whose precision is at least as wanted, and its threshold.
+
+        Where no threshold is that precise the recall is 0 and the threshold infinite: accept
+        nothing.
+        """
+        if not self.recall.size or np.isnan(self.recall).any():
+            return float('nan'), float('nan')
+        good = np.flatnonzero((self.precision >= wanted) & (self.recall > 0))
+        if not good.size:
+            return 0.0, float('inf')
+        best = good[np.argmax(self.recall[good])]
+        return float(self.recall[best]), float(self.thresholds[best])
+
+
+def distances(a: Floats, b: Floats) -> Floats:
+    """Metres between poses (..., 7) and (..., 7), broadcast; NaN where either is unknown."""
+    return np.asarray(np.linalg.norm(a[..., :3] - b[..., :3], axis=-1), np.float64)
+
+
+def angles(a: Floats, b: Floats) -> Floats:
+    """Radians [0, pi] between orientations of poses (..., 7), broadcast; NaN where unknown."""
+    p, q = a[..., 3:], b[..., 3:]
+    # q and -q are one rotation; the chord form keeps its precision for small angles.
+    q = np.where(np.sum(p * q, axis=-1, keepdims=True) < 0, -q, q)
+    chord, sum_ = np.linalg.norm(p - q, axis=-1), np.linalg.norm(p + q, axis=-1)
+    return np.asarray(4 * np.arctan2(chord, sum_), np.float64)
+
+
+def within(a: Floats, b: Floats, tolerance: Tolerance) -> Bools:
+    """Tell which pose pairs (..., 7), (..., 7) are one place; False where a pose is unknown."""
+    near = distances(a, b) <= tolerance.distance
+    if tolerance.angle is not None:
+        near &= angles(a, b) <= tolerance.angle
+    return np.asarray(near, np.bool_)
+
+
+def localisable(truth: Floats, places: Floats, tolerance: Tolerance) -> Bools:
+    """Tell which true poses (Q, 7) have at least one right place among those mapped (M, 7)."""
+    step = max(1, _PAIRS_AT_ONCE // max(1, len(places)))
+    parts = [
+        within(truth[i : i + step, None], places[None], tolerance).any(axis=1)
+        for i in range(0, len(truth), step)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, np.bool_)
+
+
+def recall_at(right: Bools, counts: Iterable[int]) -> dict[int, float]:
+    """Share of queries with a right place among their first N candidates, for each N.
+
+    Args:
+        right: (Q, K) whether each candidate, best first, is right.
+        counts: The values of N; an N above K counts all K.
+    """
+    if not len(right):
+        return {n: float('nan') for n in counts}
+    return {n: float(right[:, :n].any(axis=1).mean()) for n in counts}
+
+
+def precision_recall(scores: Floats, right: Bools, positives: int) -> PrecisionRecall:
+    """Trace precision and recall of the first candidate over the threshold on its score.
+
+    Args:
+        scores: (Q,) score of each query's first candidate; NaN is never accepted.
+        right: (Q,) whether that candidate is right.
+        positives: Queries that have a right place in the map, the denominator of recall.
+    """
+    scored = np.flatnonzero(~np.isnan(scores))
+    order = scored[np.argsort(-scores[scored], kind='stable')]
+    ranked = scores[order]
+    # Equal scores pass a threshold together, so only the last of a run is a point of the curve.
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if ranked.size else order
+    hits = np.cumsum(right[order])[ends].astype(np.float64)
+    recall = hits / positives if positives else np.full(ends.shape, np.nan)
+    return PrecisionRecall(ranked[ends], hits / (ends + 1), recall)
+
+
+def percentiles(values: Floats, levels: Iterable[float]) -> dict[float, float]:
+    """Return percentiles (levels in 0..100) of the finite values; NaN where there are none."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return {level: float('nan') for level in levels}
+    return {level: float(np.percentile(finite, level)) for level in levels}

@@ -1,0 +1,275 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What an evaluation saw, query by query, and its JSON form."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vpr_ros.errors import VprError
+from vpr_ros.evaluation.metrics import Tolerance
+from vpr_ros.evaluation.summary import summarise
+from vpr_ros.geometry import Pose
+from vpr_ros.types import ModelInfo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from vpr_ros.evaluation.summary import Summary
+
+SCHEMA = 'vpr_ros/evaluation'
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class QueryResult:
+    """What was decided about one frame, beside what is true.
+
+    Attributes:
+        stamp: Of the image, nanoseconds.
+        status: Name of the decision, for example ``ACCEPTED``.
+        truth: Pose the frame was really taken at, or None where nobody knows.
+        candidate_ids: (K,) int64 place ids, best first.
+        candidate_poses: (K, 7) of those places; a row of NaN where a place has no pose.
+        similarities: (K,) cosine similarity of the descriptors.
+        hamming: (K,) differing bits of the codes.
+        probabilities: (K,) calibrated P(right), or None where nothing is calibrated.
+        pose: The pose that was answered, or None where none was.
+        timings: Seconds by stage, in the order of the stages.
+        reason: Why it was decided so, in words.
+    """
+
+    stamp: int
+    status: str
+    truth: Pose | None
+    candidate_ids: NDArray[np.int64]
+    candidate_poses: NDArray[np.float64]
+    similarities: NDArray[np.float64]
+    hamming: NDArray[np.int64]
+    probabilities: NDArray[np.float64] | None = None
+    pose: Pose | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+    reason: str = ''
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the answer was given out as a position."""
+        return self.status == 'ACCEPTED'
+
+    @property
+    def score(self) -> float:
+        """What the first candidate is judged by: probability, else similarity, else NaN."""
+        scores = self.similarities if self.probabilities is None else self.probabilities
+        return float(scores[0]) if len(scores) else float('nan')
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceTable:
+    """The places of a map, as far as an evaluation needs them.
+
+    Attributes:
+        ids: (M,) int64.
+        sessions: (M,) int64.
+        stamps: (M,) int64 nanoseconds.
+        poses: (M, 7); a row of NaN where a place has no pose.
+    """
+
+    ids: NDArray[np.int64]
+    sessions: NDArray[np.int64]
+    stamps: NDArray[np.int64]
+    poses: NDArray[np.float64]
+
+    @cached_property
+    def rows(self) -> dict[int, int]:
+        """Row of each place id."""
+        return {int(place): row for row, place in enumerate(self.ids)}
+
+    def poses_of(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return (K, 7) poses of places by id; NaN for an id that is not in the table."""
+        poses = np.full((len(ids), 7), np.nan)
+        for i, place in enumerate(ids):
+            if (row := self.rows.get(int(place))) is not None:
+                poses[i] = self.poses[row]
+        return poses
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What was asked: enough to do it again and to tell two evaluations apart.
+
+    Attributes:
+        query: Name of the bag or data set the queries came from.
+        map: Name of the place map.
+        model: The network that described both.
+        tolerance: What counts as right.
+        candidates: Candidates asked for per query.
+        mode: How the decision was made, for example ``single frame``.
+        created: When, ISO 8601, or empty.
+        software: Name and version of what made this.
+    """
+
+    query: str
+    map: str
+    model: ModelInfo
+    tolerance: Tolerance
+    candidates: int = 20
+    mode: str = 'single frame'
+    created: str = ''
+    software: str = ''
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A whole evaluation: what was asked, against which places, and each answer."""
+
+    setup: Setup
+    places: PlaceTable
+    queries: tuple[QueryResult, ...]
+
+    @cached_property
+    def summary(self) -> Summary:
+        """All figures; computed from the queries, never stored, so that it cannot disagree."""
+        return summarise(
+            self.queries, self.places.poses, self.setup.tolerance, self.setup.candidates
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form: setup, summary, places, queries. Unknown numbers are null.
+
+        Candidates are named by place id; their poses are in ``places``.
+        """
+        return {
+            'schema': SCHEMA,
+            'schema_version': SCHEMA_VERSION,
+            'setup': asdict(self.setup),
+            'summary': _nulled(self.summary.to_json()),
+            'places': {
+                'ids': self.places.ids.tolist(),
+                'sessions': self.places.sessions.tolist(),
+                'stamps': self.places.stamps.tolist(),
+                'poses': [_pose_row(row) for row in self.places.poses],
+            },
+            'queries': [_query_to_json(query) for query in self.queries],
+        }
+
+    @staticmethod
+    def from_json(data: Any) -> Evaluation:
+        """Rebuild from the JSON form.
+
+        Raises:
+            VprError: Not such a file, of another schema version, or damaged.
+        """
+        if not isinstance(data, dict) or data.get('schema') != SCHEMA:
+            msg = f'this is not an evaluation: its "schema" is not "{SCHEMA}"'
+            raise VprError(msg)
+        if data.get('schema_version') != SCHEMA_VERSION:
+            msg = (
+                f'the evaluation has schema version {data.get("schema_version")}, this program '
+                f'reads version {SCHEMA_VERSION}: evaluate again, or use a matching vpr_ros'
+            )
+            raise VprError(msg)
+        try:
+            setup = dict(data['setup'])
+            model, tolerance = ModelInfo(**setup.pop('model')), Tolerance(**setup.pop('tolerance'))
+            table = data['places']
+            places = PlaceTable(
+                np.array(table['ids'], np.int64),
+                np.array(table['sessions'], np.int64),
+                np.array(table['stamps'], np.int64),
+                np.array([_nan_row(row) for row in table['poses']], np.float64).reshape(-1, 7),
+            )
+            queries = tuple(_query_from_json(query, places) for query in data['queries'])
+            return Evaluation(Setup(**setup, model=model, tolerance=tolerance), places, queries)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            msg = f'the evaluation is damaged: {type(error).__name__}: {error}'
+            raise VprError(msg) from error
+
+    def save(self, path: Path) -> None:
+        """Write the JSON form to a file."""
+        path.write_text(dumps(self) + '\n', encoding='utf-8')
+
+    @staticmethod
+    def load(path: Path) -> Evaluation:
+        """Read what `save` wrote.
+
+        Raises:
+            VprError: The file cannot be read or is not an evaluation.
+        """
+        try:
+            data = json.loads(path.read_text(encoding='utf-8'))
+        except (OSError, ValueError) as error:
+            msg = f'{path} cannot be read as JSON: {error}'
+            raise VprError(msg) from error
+        return Evaluation.from_json(data)
+
+
+def dumps(evaluation: Evaluation) -> str:
+    """Return the JSON text of an evaluation, strictly JSON: no NaN, no Infinity."""
+    return json.dumps(evaluation.to_json(), allow_nan=False)
+
+
+def _query_to_json(query: QueryResult) -> dict[str, Any]:
+    return {
+        'stamp': query.stamp,
+        'status': query.status,
+        'reason': query.reason,
+        'truth': None if query.truth is None else query.truth.as_array().tolist(),
+        'pose': None if query.pose is None else query.pose.as_array().tolist(),
+        'place_ids': query.candidate_ids.tolist(),
+        'similarities': _nulled(query.similarities.tolist()),
+        'hamming': query.hamming.tolist(),
+        'probabilities': (
+            None if query.probabilities is None else _nulled(query.probabilities.tolist())
+        ),
+        'timings': _nulled(query.timings),
+    }
+
+
+def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
+    ids = np.array(data['place_ids'], np.int64)
+    probabilities = data['probabilities']
+    query = QueryResult(
+        stamp=int(data['stamp']),
+        status=str(data['status']),
+        truth=None if data['truth'] is None else Pose.from_array(data['truth']),
+        candidate_ids=ids,
+        candidate_poses=places.poses_of(ids),
+        similarities=np.array(data['similarities'], np.float64),
+        hamming=np.array(data['hamming'], np.int64),
+        probabilities=None if probabilities is None else np.array(probabilities, np.float64),
+        pose=None if data['pose'] is None else Pose.from_array(data['pose']),
+        timings={str(stage): float(s) for stage, s in data['timings'].items()},
+        reason=str(data['reason']),
+    )
+    lengths = {len(ids), len(query.similarities), len(query.hamming)}
+    if probabilities is not None:
+        lengths.add(len(probabilities))
+    if len(lengths) > 1:
+        msg = f'the candidate lists of the query at {query.stamp} differ in length'
+        raise ValueError(msg)
+    return query
+
+
+def _pose_row(row: NDArray[np.float64]) -> list[float] | None:
+    return row.tolist() if np.isfinite(row).all() else None
+
+
+def _nan_row(row: list[float] | None) -> list[float]:
+    return [math.nan] * 7 if row is None else row
+
+
+def _nulled(value: Any) -> Any:
+    """Replace every number that JSON cannot hold by None."""
+    if isinstance(value, dict):
+        return {key: _nulled(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_nulled(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,250 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From the answers to the figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vpr_ros.evaluation.metrics import (
+    PrecisionRecall,
+    angles,
+    distances,
+    localisable,
+    percentiles,
+    precision_recall,
+    recall_at,
+    within,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vpr_ros.evaluation.metrics import Bools, Floats, Tolerance
+    from vpr_ros.evaluation.results import QueryResult
+
+RECALL_COUNTS = (1, 5, 10, 20, 100)
+ERROR_LEVELS = (50.0, 90.0, 95.0, 100.0)
+TOTAL = 'total'
+"""Name of the sum of all stages among the latencies."""
+
+
+@dataclass(frozen=True)
+class StatusCount:
+    """Frames that got one status, by whether their first candidate was right.
+
+    Frames whose true pose is unknown are in ``frames`` only.
+    """
+
+    frames: int
+    right: int
+    wrong: int
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds one stage took, over all frames."""
+
+    p50: float
+    p95: float
+    mean: float
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """Every figure of an evaluation; a share of nothing is NaN.
+
+    Attributes:
+        frames: Queries in all.
+        judged: Queries whose true pose is known; every figure below is over these.
+        localisable: Judged queries with a right place in the map.
+        recall: By N, share of the judged queries with a right place among the first N; a query
+            without one in the map counts as missed, as published evaluations do.
+        recall_localisable: The same among the localisable queries only.
+        score: ``probability`` or ``similarity``, what precision and recall are traced over.
+        curve: Precision and recall of the first candidate.
+        recall_at_full_precision: Best recall without a single wrong acceptance.
+        full_precision_threshold: The score which gives it, known only with hindsight.
+        accepted: Judged queries that were accepted.
+        accepted_right: Those of them whose first candidate is right.
+        position_error: By percentile, metres between true and answered pose of accepted queries.
+        angle_error: By percentile, radians, likewise.
+        statuses: Counts by status.
+        latency: Seconds by stage, and in total.
+        right: (frames,) whether each query's first candidate is right; False where not judged.
+        has_place: (frames,) whether each query is localisable.
+    """
+
+    frames: int
+    judged: int
+    localisable: int
+    recall: dict[int, float]
+    recall_localisable: dict[int, float]
+    score: str
+    curve: PrecisionRecall
+    recall_at_full_precision: float
+    full_precision_threshold: float
+    accepted: int
+    accepted_right: int
+    position_error: dict[float, float]
+    angle_error: dict[float, float]
+    statuses: dict[str, StatusCount]
+    latency: dict[str, Latency]
+    right: Bools
+    has_place: Bools
+
+    @property
+    def precision_accepted(self) -> float:
+        """Share of the accepted queries that are right; NaN where nothing was accepted."""
+        return self.accepted_right / self.accepted if self.accepted else float('nan')
+
+    @property
+    def recall_accepted(self) -> float:
+        """Share of the localisable queries that were accepted and are right."""
+        return self.accepted_right / self.localisable if self.localisable else float('nan')
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain dictionaries; the per-query marks are left out, the queries say them."""
+        return {
+            'frames': self.frames,
+            'judged': self.judged,
+            'localisable': self.localisable,
+            'recall': {str(n): value for n, value in self.recall.items()},
+            'recall_localisable': {str(n): v for n, v in self.recall_localisable.items()},
+            'score': self.score,
+            'auc': self.curve.auc,
+            'recall_at_full_precision': self.recall_at_full_precision,
+            'full_precision_threshold': self.full_precision_threshold,
+            'accepted': self.accepted,
+            'accepted_right': self.accepted_right,
+            'precision_accepted': self.precision_accepted,
+            'recall_accepted': self.recall_accepted,
+            'position_error_m': {f'p{level:g}': v for level, v in self.position_error.items()},
+            'angle_error_rad': {f'p{level:g}': v for level, v in self.angle_error.items()},
+            'statuses': {name: asdict(count) for name, count in self.statuses.items()},
+            'latency_s': {stage: asdict(latency) for stage, latency in self.latency.items()},
+            'precision_recall': {
+                'thresholds': self.curve.thresholds.tolist(),
+                'precision': self.curve.precision.tolist(),
+                'recall': self.curve.recall.tolist(),
+            },
+        }
+
+
+def summarise(
+    queries: Sequence[QueryResult],
+    place_poses: Floats,
+    tolerance: Tolerance,
+    candidates: int,
+) -> Summary:
+    """Compute every figure.
+
+    Args:
+        queries: The answers.
+        place_poses: (M, 7) poses of all mapped places.
+        tolerance: What counts as right.
+        candidates: Candidates that were asked for: recall@N is given for N up to this only.
+    """
+    truth = _truths(queries)
+    judged = np.asarray(np.isfinite(truth).all(axis=1), np.bool_)
+    right = within(truth[:, None], _padded_poses(queries), tolerance)
+    first_right = right[:, 0]
+    has_place = localisable(truth, place_poses, tolerance)
+    counts = [n for n in RECALL_COUNTS if n <= candidates]
+
+    # One curve needs one kind of score: similarity, unless every answer has a probability.
+    calibrated = any(len(q.candidate_ids) for q in queries) and all(
+        q.probabilities is not None for q in queries if len(q.candidate_ids)
+    )
+    scores = np.array([_first(q.probabilities if calibrated else q.similarities) for q in queries])
+    curve = precision_recall(scores[judged], first_right[judged], int(has_place.sum()))
+    full_recall, full_threshold = curve.at_precision(1.0)
+
+    accepted = judged & np.array([q.accepted for q in queries], np.bool_)
+    answered = np.array([_answer(q) for q in queries], np.float64).reshape(-1, 7)
+    return Summary(
+        frames=len(queries),
+        judged=int(judged.sum()),
+        localisable=int(has_place.sum()),
+        recall=recall_at(right[judged], counts),
+        recall_localisable=recall_at(right[has_place], counts),
+        score='probability' if calibrated else 'similarity',
+        curve=curve,
+        recall_at_full_precision=full_recall,
+        full_precision_threshold=full_threshold,
+        accepted=int(accepted.sum()),
+        accepted_right=int((accepted & first_right).sum()),
+        position_error=percentiles(distances(truth, answered)[accepted], ERROR_LEVELS),
+        angle_error=percentiles(angles(truth, answered)[accepted], ERROR_LEVELS),
+        statuses=_statuses(queries, judged, first_right),
+        latency=_latencies(queries),
+        right=first_right,
+        has_place=has_place,
+    )
+
+
+def _truths(queries: Sequence[QueryResult]) -> Floats:
+    """Return (Q, 7), NaN where unknown."""
+    truth = np.full((len(queries), 7), np.nan)
+    for row, query in enumerate(queries):
+        if query.truth is not None:
+            truth[row] = query.truth.as_array()
+    return truth
+
+
+def _padded_poses(queries: Sequence[QueryResult]) -> Floats:
+    """Return (Q, K, 7) candidate poses with K >= 1, short lists filled with NaN."""
+    longest = max((len(q.candidate_poses) for q in queries), default=0)
+    poses = np.full((len(queries), max(1, longest), 7), np.nan)
+    for row, query in enumerate(queries):
+        poses[row, : len(query.candidate_poses)] = query.candidate_poses
+    return poses
+
+
+def _first(values: NDArray[np.float64] | None) -> float:
+    return float(values[0]) if values is not None and len(values) else float('nan')
+
+
+def _answer(query: QueryResult) -> Floats:
+    """Return (7,), the pose that was answered, else the first candidate's, else NaN."""
+    if query.pose is not None:
+        return query.pose.as_array()
+    return query.candidate_poses[0] if len(query.candidate_poses) else np.full(7, np.nan)
+
+
+def _statuses(
+    queries: Sequence[QueryResult], judged: Bools, right: Bools
+) -> dict[str, StatusCount]:
+    names = np.array([q.status for q in queries], np.str_)
+    return {
+        name: StatusCount(
+            frames=frames,
+            right=int((right & (names == name)).sum()),
+            wrong=int((judged & ~right & (names == name)).sum()),
+        )
+        for name, frames in Counter(names.tolist()).most_common()
+    }
+
+
+def _latencies(queries: Sequence[QueryResult]) -> dict[str, Latency]:
+    stages = list(dict.fromkeys(stage for q in queries for stage in q.timings))
+    seconds = {
+        stage: np.array([q.timings[stage] for q in queries if stage in q.timings])
+        for stage in stages
+    }
+    if stages:
+        seconds[TOTAL] = np.array([sum(q.timings.values()) for q in queries if q.timings])
+    return {stage: _latency(values) for stage, values in seconds.items()}
+
+
+def _latency(seconds: Floats) -> Latency:
+    levels = percentiles(seconds, (50.0, 95.0))
+    finite = seconds[np.isfinite(seconds)]
+    mean = float(finite.mean()) if finite.size else float('nan')
+    return Latency(levels[50.0], levels[95.0], mean)
