@@ -1,0 +1,46 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One camera image on its way from the middleware to the network."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from vpr_ros.frames.cdr import deserialize, stamp_of
+from vpr_ros.frames.decode import decode
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Frame:
+    """An image message as it came off the wire; decoded only when somebody looks at it.
+
+    Most frames are never decoded: they fail the keyframe gate or a newer one overtakes them.
+
+    Args:
+        raw: Serialised (CDR) sensor_msgs/Image or sensor_msgs/CompressedImage.
+        typename: Which of the two.
+
+    Attributes:
+        stamp: Header stamp, nanoseconds.
+
+    Raises:
+        VprError: The bytes are too short to hold a header.
+    """
+
+    def __init__(self, raw: bytes, typename: str) -> None:
+        self.stamp = stamp_of(raw)
+        self._raw = raw
+        self._typename = typename
+
+    @cached_property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB.
+
+        Raises:
+            VprError: The message is malformed, or no picture can be made of it.
+        """
+        return decode(deserialize(self._raw, self._typename))

@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From frames with poses to places in a map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpr_ros.mapping.keyframes import KeyframeConfig, KeyframeGate
+from vpr_ros.maps import NewPlace
+
+if TYPE_CHECKING:
+    from vpr_ros.describe import Describer
+    from vpr_ros.frames import Frame
+    from vpr_ros.mapping.pose_source import PoseReading
+    from vpr_ros.maps import PlaceMap
+    from vpr_ros.types import Description
+
+
+class MapBuilder:
+    """Adds the keyframes of one traverse to a place map; each is durable before the next.
+
+    Args:
+        place_map: A map open for writing, made with the describer's model.
+        describer: What turns images into descriptions.
+        keyframes: Spacing of the places.
+        session: Name of the traverse.
+        started: Stamp of the traverse's start, nanoseconds.
+        camera: Name of the camera, where there are several.
+    """
+
+    def __init__(
+        self,
+        place_map: PlaceMap,
+        describer: Describer,
+        keyframes: KeyframeConfig | None = None,
+        *,
+        session: str = '',
+        started: int = 0,
+        camera: str = '',
+    ) -> None:
+        self._map = place_map
+        self._describer = describer
+        self._gate = KeyframeGate(keyframes or KeyframeConfig())
+        self._camera = camera
+        self.session = place_map.begin_session(session, started)
+
+    def offer(self, frame: Frame, reading: PoseReading | None) -> int | None:
+        """Add the frame as a place if a keyframe is due; return the new place's id.
+
+        Raises:
+            ImageError: A due frame cannot be decoded (the next frame is due instead).
+            MapError: The map cannot be written; no half place is left behind.
+        """
+        if not self.due(frame, reading):
+            return None
+        (description,) = self._describer.describe([frame.rgb])
+        return self.add(frame, reading, description)
+
+    def due(self, frame: Frame, reading: PoseReading | None) -> bool:
+        """Note the robot's motion and return whether this frame should become a place."""
+        return self._gate.due(frame.stamp, reading.pose if reading else None)
+
+    def add(self, frame: Frame, reading: PoseReading | None, description: Description) -> int:
+        """Add a described frame as a place; return its id, which is durable by then.
+
+        Raises:
+            MapError: The map cannot be written; no half place is left behind.
+        """
+        place = NewPlace(
+            description=description,
+            session=self.session,
+            stamp=frame.stamp,
+            pose=reading.pose if reading else None,
+            covariance=reading.covariance if reading else None,
+            geo=reading.geo if reading else None,
+            camera=self._camera,
+            distance=self._gate.travelled,
+        )
+        (place_id,) = self._map.add([place])
+        self._gate.take(frame.stamp, place.pose)
+        return place_id

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A bag as a stream of frames with poses, by the code path of the live nodes."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from vpr_ros.errors import VprError
+from vpr_ros.frames import Frame
+from vpr_ros.mapping.association import FramesWithPoses
+from vpr_ros.mapping.pose_source import PoseSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vpr_ros.bags import Bag
+    from vpr_ros.mapping.pose_source import PoseReading
+    from vpr_ros.maps import Datum
+
+_log = logging.getLogger(__name__)
+
+
+def replay_frames(
+    bag: Bag, image_topic: str, pose_topic: str | None = None, datum: Datum | None = None
+) -> Iterator[tuple[Frame, PoseReading | None]]:
+    """Yield every frame of a bag with the pose at its stamp, None where there is none.
+
+    Messages that cannot be read are reported in the log and left out.
+
+    Args:
+        bag: An open bag.
+        image_topic: Image or CompressedImage.
+        pose_topic: Odometry, PoseStamped, PoseWithCovarianceStamped or NavSatFix.
+        datum: Origin of the ENU frame for fixes; None takes the first good fix.
+    """
+    pairs = FramesWithPoses()
+    source = PoseSource(bag.topics[pose_topic].typename, datum) if pose_topic else None
+    wanted = [image_topic] + ([pose_topic] if pose_topic else [])
+    for topic, _, typename, raw in bag.messages(wanted):
+        try:
+            if topic == image_topic:
+                pairs.add_frame(Frame(raw, typename))
+            elif source is not None:
+                pairs.add_pose(source.read(bag.deserialize(raw, typename)))
+        except VprError as error:
+            _log.warning('%s: message left out: %s', topic, error)
+        if source is None:
+            yield from pairs.rest()
+        else:
+            yield from pairs.ready()
+    yield from pairs.rest()
