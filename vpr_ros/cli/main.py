@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The ``vpr`` command: finds the part that was asked for, imports that one alone and runs it.
+
+To add a part, write ``vpr_ros/cli/NAME.py`` with either a function with Typer annotations (one
+command) or a ``typer.Typer`` (a group of commands), and name it in ``PARTS``. Its help text there
+is what ``vpr --help`` shows, so that help needs no import of the part.
+
+Errors a user can cause are one line on standard error and exit code 2; with ``VPR_DEBUG=1`` in the
+environment the traceback is shown instead.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import vpr_ros
+from vpr_ros.errors import VprError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+EXIT_USER_ERROR = 2
+
+_PIP_NAMES = {'cv2': 'opencv-python-headless', 'faiss': 'faiss-cpu', 'yaml': 'PyYAML'}
+_ROS_PACKAGES = ('rclpy', 'vpr_ros.msg', 'vpr_ros.srv')
+
+
+@dataclass(frozen=True)
+class Part:
+    """One entry of ``vpr --help``.
+
+    Attributes:
+        target: ``module:attribute`` of a function or a ``typer.Typer``.
+        help: One line for ``vpr --help``.
+        extra: The extra of the pip package that brings what only this part needs, or empty.
+    """
+
+    target: str
+    help: str
+    extra: str = ''
+
+
+PARTS = {
+    'demo': Part(
+        'vpr_ros.cli.demo:demo',
+        'Map a synthetic town by day, find the way in it by evening, and show a report.',
+        'eval',
+    ),
+    'map': Part('vpr_ros.cli.map:app', 'Build, inspect and verify place maps.'),
+    'query': Part('vpr_ros.cli.query:query', 'Find the places that images show in a map.'),
+    'evaluate': Part(
+        'vpr_ros.cli.evaluate:app', 'Measure recall, precision and latency of recognition.', 'eval'
+    ),
+    'bench': Part('vpr_ros.cli.bench:app', 'Measure the speed of the parts on this machine.'),
+    'bag': Part('vpr_ros.cli.bag:app', 'Play bags as ROS topics, without rosbag2.'),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code of a failure.
+
+    Args:
+        argv: Arguments without the program's name; those of the process when None.
+
+    Raises:
+        SystemExit: The command ended by itself, with success or a usage error.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = os.environ.get('VPR_DEBUG', '0') not in ('', '0')
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING, format='%(levelname)s: %(message)s'
+    )
+    name = next((word for word in arguments if not word.startswith('-')), '')
+    try:
+        _application(name)(args=arguments, prog_name='vpr')
+    except (VprError, OSError, ModuleNotFoundError) as error:
+        message = _how_to_get(error, name) if isinstance(error, ImportError) else str(error)
+        if debug or not message:
+            raise
+        typer.secho(f'vpr: {message}', fg=typer.colors.RED, err=True)
+        return EXIT_USER_ERROR
+    return 0
+
+
+def _how_to_get(error: ModuleNotFoundError, name: str) -> str:
+    """Return what to do about a module that is not there; nothing where the mistake is ours."""
+    missing = error.name or ''
+    if missing.startswith(_ROS_PACKAGES):
+        return (
+            f'`vpr {name}` needs ROS 2 and the built messages ({missing} is not there): source'
+            ' the ROS distribution and then install/setup.bash of this workspace.'
+        )
+    top = missing.partition('.')[0]
+    if top in ('', 'vpr_ros'):
+        return ''
+    extra = PARTS[name].extra if name in PARTS else ''
+    package = f"'vpr_ros[{extra}]'" if extra else _PIP_NAMES.get(top, top)
+    return (
+        f'`vpr {name}` needs the Python package {top}, which is not installed:'
+        f' pip install {package}'
+    )
+
+
+def _application(wanted: str) -> typer.Typer:
+    """Return the command line with one part loaded and only the names of the others."""
+    application = typer.Typer(
+        help=vpr_ros.__doc__,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={'help_option_names': ['-h', '--help']},
+    )
+    application.callback()(_options)
+    completing = '_VPR_COMPLETE' in os.environ
+    for name, part in PARTS.items():
+        if name == wanted or completing:
+            _add(application, name, part)
+        else:
+            application.command(name, help=part.help)(_not_loaded)
+    return application
+
+
+def _add(application: typer.Typer, name: str, part: Part) -> None:
+    """Import a part and put it into the application."""
+    module, _, attribute = part.target.partition(':')
+    loaded: typer.Typer | Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    if isinstance(loaded, typer.Typer):
+        application.add_typer(loaded, name=name, help=part.help)
+    else:
+        application.command(name)(loaded)
+
+
+def _not_loaded() -> None:
+    """Stand in for a part that was not asked for."""
+
+
+def _show_version(*, wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        typer.echo(f'vpr_ros {vpr_ros.__version__}')
+        raise typer.Exit
+
+
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            '--version', callback=_show_version, is_eager=True, help='Show the version and exit.'
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before the name of a part."""
+
+
+if __name__ == '__main__':
+    sys.exit(main())
