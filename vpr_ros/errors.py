@@ -11,6 +11,10 @@ class ImageError(VprError):
     """An image message or file that cannot be turned into RGB pixels."""
 
 
+class MessageError(VprError):
+    """A serialised message that is damaged or not of the type it is said to be."""
+
+
 class ModelError(VprError):
     """An unknown model, or weights that are missing, damaged or made for another network."""
 

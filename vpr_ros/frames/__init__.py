@@ -1,0 +1,9 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Messages to pixels and stamps, without ROS."""
+
+from vpr_ros.frames.bridge import Decoder, image_decoder
+from vpr_ros.frames.cdr import deserialize, stamp_of
+from vpr_ros.frames.decode import decode
+
+__all__ = ['Decoder', 'decode', 'deserialize', 'image_decoder', 'stamp_of']
