@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+export PYTHON TORCH
+
+ifndef ROS_DISTRO
+# What another environment left behind must not mix with the ROS of .venv.
+unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH PYTHONPATH
+unexport LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
+endif
+unexport PYTHONHOME VIRTUAL_ENV
+
+# Runs what follows with the built package, its messages and .venv first on the search paths.
+IN_ENVIRONMENT := set +u; source install/setup.bash; set -u; export PATH="$(CURDIR)/.venv/bin:$$PATH";
+
+.PHONY: help setup build demo test test-slow lint format bench clean distclean
+
+help: ## Show this.
+	@sed -nE 's/^([a-z-]+):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@echo
+	@echo 'PYTHON=$(PYTHON)  the interpreter to use, 3.10 to 3.13'
+	@echo 'TORCH=$(TORCH)  the torch to install; where pip finds no build for CPUs alone,'
+	@echo '    it brings several GB of CUDA: PIP_EXTRA_INDEX_URL may name an index that has one'
+	@echo 'PYTEST_ARGS, DEMO_ARGS, BENCH_ARGS  further arguments of pytest, vpr demo and vpr bench'
+
+setup: ## Make .venv with ROS 2 (unless one is sourced), torch and all the rest.
+	@scripts/setup.sh
+
+build: setup ## Build messages and package with colcon; then: source install/setup.bash
+	@scripts/build.sh
+
+demo: build ## Map a synthetic town by day, find the way in it by evening, show a report.
+	@$(IN_ENVIRONMENT) vpr demo $(DEMO_ARGS)
+
+test: lint ## Lint, type-check and run all tests but the slow ones.
+	@$(IN_ENVIRONMENT) pytest -m 'not slow and not gpu' $(PYTEST_ARGS)
+
+test-slow: build ## Run the tests that take minutes, or a GPU.
+	@$(IN_ENVIRONMENT) pytest -m 'slow or gpu' $(PYTEST_ARGS)
+
+lint: build ## Run ruff and mypy.
+	@$(IN_ENVIRONMENT) ruff check .
+	@$(IN_ENVIRONMENT) ruff format --check .
+	@$(IN_ENVIRONMENT) mypy
+
+format: setup ## Format the code and mend what ruff can.
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+bench: build ## Measure the speed of the parts on this machine.
+	@$(IN_ENVIRONMENT) vpr bench $(BENCH_ARGS)
+
+clean: ## Remove what was built, but not .venv.
+	rm -rf build install log demo .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+distclean: clean ## Remove .venv, too.
+	rm -rf .venv
