@@ -16,7 +16,7 @@ README = ROOT / 'README.md'
 setup(
     name='vpr_ros',
     version=VERSION,
-    description='Visual place recognition for ROS 2: tells a robot where it is from what its camera sees',
+    description='Visual place recognition for ROS 2',
     long_description=README.read_text('utf-8') if README.exists() else '',
     long_description_content_type='text/markdown',
     author='The vpr_ros authors',
