@@ -24,8 +24,7 @@ class MapBuilder:
         place_map: A map open for writing, made with the describer's model.
         describer: What turns images into descriptions.
         keyframes: Spacing of the places.
-        session: Name of the traverse.
-        started: Stamp of the traverse's start, nanoseconds.
+        session: Name of the traverse; it begins in the map with its first place.
         camera: Name of the camera, where there are several.
     """
 
@@ -36,14 +35,14 @@ class MapBuilder:
         keyframes: KeyframeConfig | None = None,
         *,
         session: str = '',
-        started: int = 0,
         camera: str = '',
     ) -> None:
         self._map = place_map
         self._describer = describer
         self._gate = KeyframeGate(keyframes or KeyframeConfig())
         self._camera = camera
-        self.session = place_map.begin_session(session, started)
+        self._session_name = session
+        self._session: int | None = None
 
     def offer(self, frame: Frame, reading: PoseReading | None) -> int | None:
         """Add the frame as a place if a keyframe is due; return the new place's id.
@@ -67,9 +66,11 @@ class MapBuilder:
         Raises:
             MapError: The map cannot be written; no half place is left behind.
         """
+        if self._session is None:
+            self._session = self._map.begin_session(self._session_name, frame.stamp)
         place = NewPlace(
             description=description,
-            session=self.session,
+            session=self._session,
             stamp=frame.stamp,
             pose=reading.pose if reading else None,
             covariance=reading.covariance if reading else None,

@@ -58,7 +58,7 @@ class KeyframeGate:
         if config.interval and not 0 <= stamp - last_stamp < config.interval * 1e9:
             return True
         if pose is None or last_pose is None:
-            return pose is not last_pose
+            return last_pose is None and pose is not None
         return bool(
             (config.distance and last_pose.distance_to(pose) >= config.distance)
             or (config.angle and last_pose.angle_to(pose) >= config.angle)

@@ -92,16 +92,16 @@ class PoseSource:
         if fix.status.status <= _NO_FIX:
             msg = 'the receiver reports no fix'
             raise PoseError(msg)
-        # Receivers without a height give NaN there; the horizontal position is still good.
-        altitude = fix.altitude if np.isfinite(fix.altitude) else 0.0
-        if not (np.isfinite([fix.latitude, fix.longitude]).all() and abs(fix.latitude) <= 90):
-            msg = f'the fix has no position: latitude {fix.latitude}, longitude {fix.longitude}'
-            raise PoseError(msg)
-        geo = GeoPoint(fix.latitude, fix.longitude, altitude)
+        try:
+            # Receivers without a height give NaN there; the horizontal position is still good.
+            geo = GeoPoint(fix.latitude, fix.longitude, fix.altitude)
+        except ValueError as error:
+            msg = f'the fix has no position: {error}'
+            raise PoseError(msg) from error
         if self.datum is None:
-            self.datum = Datum(geo.latitude, geo.longitude, geo.altitude)
+            self.datum = Datum(geo.lat, geo.lon, 0.0 if np.isnan(geo.alt) else geo.alt)
         covariance = np.eye(6) * _UNKNOWN_ROTATION_VARIANCE
         position_covariance = np.array(fix.position_covariance, np.float64).reshape(3, 3)
         if fix.position_covariance_type and np.isfinite(position_covariance).all():
             covariance[:3, :3] = position_covariance
-        return PoseReading(stamp, Pose.of(self.datum.to_enu(geo)), covariance, geo)
+        return PoseReading(stamp, Pose.of(self.datum.position_of(geo)), covariance, geo)

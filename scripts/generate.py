@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Make config/*.yaml and the README's parameter tables from vpr_ros/nodes/parameters.py.
+
+With --check nothing is written; the exit status says whether everything is up to date.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from vpr_ros.nodes.parameters import NODES, as_markdown, as_yaml  # noqa: E402
+
+
+def wanted() -> dict[Path, str]:
+    """Return the text that each generated file should have."""
+    files = {ROOT / 'config' / f'{node}.yaml': as_yaml(node) for node in NODES}
+    readme = ROOT / 'README.md'
+    text = readme.read_text()
+    for node, parameters in NODES.items():
+        begin, end = f'<!-- parameters of {node} -->\n', '<!-- end of parameters -->'
+        pattern = re.compile(re.escape(begin) + '.*?' + re.escape(end), re.DOTALL)
+        # A function, so that nothing in the table is taken for a group reference.
+        text, found = pattern.subn(
+            lambda _, b=begin, p=parameters, e=end: f'{b}\n{as_markdown(p)}\n{e}', text
+        )
+        if found != 1:
+            sys.exit(f'README.md must have exactly one table marked {begin.strip()}')
+    files[readme] = text
+    return files
+
+
+def main() -> int:
+    """Write what differs, or only say so with --check."""
+    stale = {p: t for p, t in wanted().items() if not p.exists() or p.read_text() != t}
+    check = '--check' in sys.argv[1:]
+    for path, text in stale.items():
+        if check:
+            print(f'{path.relative_to(ROOT)} is out of date: run scripts/generate.py')
+        else:
+            path.write_text(text)
+            print(f'wrote {path.relative_to(ROOT)}')
+    return int(check and bool(stale))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Between our types and ROS messages."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from builtin_interfaces.msg import Duration, Time
+from geometry_msgs.msg import Point, Pose, Quaternion
+
+from vpr_ros.msg import MapInfo, PlaceCandidate, PlaceCandidateArray
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vpr_ros.decision import Localization
+    from vpr_ros.geometry import Pose as OurPose
+    from vpr_ros.maps import PlaceMap
+    from vpr_ros.retrieval import Hit
+    from vpr_ros.types import ModelInfo
+
+_SECOND = 10**9
+
+
+def to_time(stamp: int) -> Time:
+    """Convert nanoseconds since the epoch."""
+    return Time(sec=stamp // _SECOND, nanosec=stamp % _SECOND)
+
+
+def to_duration(seconds: float) -> Duration:
+    """Convert a duration in seconds."""
+    nanoseconds = round(seconds * _SECOND)
+    return Duration(sec=nanoseconds // _SECOND, nanosec=nanoseconds % _SECOND)
+
+
+def to_pose(pose: OurPose) -> Pose:
+    """Convert a pose; frames are the caller's business."""
+    x, y, z, qx, qy, qz, qw = (float(value) for value in pose.as_array())
+    return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
+
+
+def to_covariance(covariance: NDArray[np.float64]) -> list[float]:
+    """Convert a (6, 6) covariance to the row-major 36 values of ROS."""
+    return [float(value) for value in covariance.reshape(36)]
+
+
+def model_id(model: ModelInfo) -> str:
+    """Return the text that identifies network and weights in messages."""
+    return f'{model.name}:{model.weights_id}'
+
+
+def to_candidate(hit: Hit) -> PlaceCandidate:
+    """Convert one ranked place; what is not known is NaN."""
+    place = hit.place
+    message = PlaceCandidate(
+        place_id=place.id,
+        session_id=place.session,
+        stamp=to_time(place.stamp),
+        camera=place.camera,
+        hamming_distance=hit.hamming,
+        similarity=float(hit.similarity),
+        score=math.nan,
+        latitude=math.nan,
+        longitude=math.nan,
+        altitude=math.nan,
+    )
+    if place.pose is not None:
+        message.pose.pose = to_pose(place.pose)
+    if place.covariance is not None:
+        message.pose.covariance = to_covariance(place.covariance)
+    if place.geo is not None:
+        message.latitude = place.geo.lat
+        message.longitude = place.geo.lon
+        message.altitude = place.geo.alt
+    return message
+
+
+def to_candidate_array(
+    result: Localization, model: ModelInfo, place_map: PlaceMap | None
+) -> PlaceCandidateArray:
+    """Convert the verdict on one frame."""
+    message = PlaceCandidateArray(
+        model_id=model_id(model),
+        trained=model.trained,
+        status=int(result.decision.status),
+        reason=result.decision.reason,
+        candidates=[to_candidate(hit) for hit in result.hits],
+    )
+    message.header.stamp = to_time(result.stamp)
+    if place_map is not None:
+        message.header.frame_id = place_map.frame_id
+        message.map_id = place_map.id
+        message.map_version = place_map.version
+    return message
+
+
+def to_map_info(place_map: PlaceMap, stamp: Time, *, read_only: bool) -> MapInfo:
+    """Describe a map."""
+    info = place_map.info()
+    message = MapInfo(
+        map_id=info.id,
+        map_url=info.path.absolute().as_uri(),
+        version=info.version,
+        read_only=read_only,
+        model_id=model_id(info.model),
+        weights_sha256=info.model.weights_id if info.model.trained else '',
+        trained=info.model.trained,
+        coder_id=info.coder,
+        descriptor_dim=info.model.descriptor_dim,
+        code_bits=info.code_bits,
+        num_places=info.places,
+        session_ids=[session.id for session in info.sessions],
+        size_bytes=info.bytes,
+    )
+    message.header.stamp = stamp
+    message.header.frame_id = info.frame_id
+    if info.bounds is not None:
+        low, high = info.bounds
+        message.bounds_min = Point(x=low[0], y=low[1], z=low[2])
+        message.bounds_max = Point(x=high[0], y=high[1], z=high[2])
+    datum = info.datum
+    message.datum_latitude = datum.lat if datum else math.nan
+    message.datum_longitude = datum.lon if datum else math.nan
+    message.datum_altitude = datum.alt if datum else math.nan
+    return message

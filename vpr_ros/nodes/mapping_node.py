@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What nodes have in common that need the robot's pose with each image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpr_ros.frames import Frame
+from vpr_ros.mapping import FramesWithPoses, KeyframeConfig, PoseReading
+from vpr_ros.nodes.inputs import PoseInput
+from vpr_ros.nodes.node import REPEAT, VprNode
+from vpr_ros.nodes.rate import StampGate
+
+if TYPE_CHECKING:
+    from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+
+    from vpr_ros.maps import Datum
+
+PosedFrame = tuple[Frame, 'PoseReading | None']
+"""A frame and where the robot was then; None only where the node maps without poses."""
+
+_WAITING_FRAMES = 16
+"""Frames that may wait for the pose source; more than it ever lags behind in practice."""
+
+
+class MappingNode(VprNode[PosedFrame]):
+    """Submits each frame to the worker once its pose is known."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._pairs: FramesWithPoses | None = None
+        self._pose_input: PoseInput | None = None
+        self._poseless = 0
+        self._rate = StampGate()
+
+    def datum(self) -> Datum | None:
+        """Return the origin of the ENU frame for GNSS fixes, or None to take the first fix."""
+        return None
+
+    def keyframe_config(self) -> KeyframeConfig:
+        """Return the spacing of places that the parameters ask for."""
+        return KeyframeConfig(
+            distance=self.value('keyframe_distance'),
+            angle=self.value('keyframe_angle'),
+            interval=self.value('keyframe_interval'),
+        )
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start to listen to poses, then to images."""
+        kind = self.value('pose_source')
+        self._rate = StampGate()
+        self._poseless = 0
+        if kind != 'none':
+            self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES)
+            self._pose_input = PoseInput(self, kind, self.datum(), self._on_pose, self.fail)
+            self.get_logger().info(f'taking poses from {self._pose_input.topic}')
+        return super().on_activate(state)
+
+    def stop(self) -> None:
+        """Stop to listen."""
+        if self._pose_input is not None:
+            self._pose_input.destroy()
+        self._pose_input = self._pairs = None
+        super().stop()
+
+    def on_frame(self, frame: Frame) -> None:
+        """Queue the frame until its pose is known, or submit it where no poses are used."""
+        if not self._rate.passes(frame.stamp, self.value('max_rate')):
+            return
+        if self._pairs is None:
+            self._submit(frame, None)
+        else:
+            self._pairs.add_frame(frame)
+            self._submit_ready(self._pairs)
+
+    def tick(self) -> None:
+        """Say so where images wait for poses that do not come."""
+        if self._pairs is not None and self._pose_input is not None and self._pairs.waiting > 1:
+            topic = self._pose_input.topic
+            self.get_logger().warning(
+                f'{self._pairs.waiting} images wait for poses from {topic}'
+                f' ({self.count_publishers(topic)} publishers)',
+                throttle_duration_sec=REPEAT,
+            )
+
+    def report(self) -> dict[str, str]:
+        """Return what happened to frames on the way to their poses."""
+        if self._pairs is None:
+            return {}
+        return {
+            'images waiting for a pose': str(self._pairs.waiting),
+            'images dropped while waiting for a pose': str(self._pairs.dropped),
+            'images without a pose': str(self._poseless),
+        }
+
+    def _on_pose(self, reading: PoseReading) -> None:
+        if self._pairs is not None:
+            self._pairs.add_pose(reading)
+            self._submit_ready(self._pairs)
+
+    def _submit_ready(self, pairs: FramesWithPoses) -> None:
+        for frame, reading in pairs.ready():
+            if reading is None:
+                self._poseless += 1
+            else:
+                self._submit(frame, reading)
+
+    def _submit(self, frame: Frame, reading: PoseReading | None) -> None:
+        if self.worker is not None:
+            self.worker.submit((frame, reading))

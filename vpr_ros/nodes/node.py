@@ -1,0 +1,343 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What all nodes have in common: parameters, lifecycle, input, worker and reports."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.exceptions import InvalidParameterValueException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+from rclpy.signals import SignalHandlerOptions
+
+from vpr_ros.describe import Describer
+from vpr_ros.errors import VprError
+from vpr_ros.nodes.inputs import ImageInput
+from vpr_ros.nodes.parameters import NODES
+from vpr_ros.nodes.worker import NewestWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rclpy.lifecycle import LifecycleState
+    from rclpy.parameter import Parameter as RosParameter
+
+    from vpr_ros.frames import Frame
+
+LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+"""Quality of service of what a late subscriber must still get."""
+_RETRY = 5.0
+"""Seconds between attempts to start, where something outside must first be mended."""
+REPEAT = 5.0
+"""Seconds between repetitions of the same complaint in the log."""
+SILENCE = 5.0
+"""Seconds without an image after which the node says so."""
+
+Item = TypeVar('Item')
+
+
+class VprNode(LifecycleNode, Generic[Item]):
+    """A lifecycle node that describes images in a worker thread.
+
+    Subclasses load what they need in ``load``, release it in ``unload``, take frames in
+    ``on_frame`` (executor thread, must be quick) and do the work in ``work`` (worker thread).
+
+    Args:
+        name: The node's name and its key in the table of parameters.
+    """
+
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+        self._parameters = {parameter.name: parameter for parameter in NODES[name]}
+        self._declare_parameters()
+        self._describers: dict[tuple[Any, ...], Describer] = {}
+        self._timers: list[Any] = []
+        self._images: ImageInput | None = None
+        self.worker: NewestWorker[Item] | None = None
+        self.refused = 0
+        self._last_image = time.monotonic()
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+
+    # What subclasses provide.
+
+    def load(self) -> None:
+        """Allocate everything that images need; raise VprError where that cannot be."""
+        raise NotImplementedError
+
+    def unload(self) -> None:
+        """Release what ``load`` allocated; called also after a failed ``load``."""
+        raise NotImplementedError
+
+    def on_frame(self, frame: Frame) -> None:
+        """Take a frame off the wire."""
+        raise NotImplementedError
+
+    def work(self, item: Item) -> None:
+        """Do the work on an item that was submitted to the worker."""
+        raise NotImplementedError
+
+    def report(self) -> dict[str, str]:
+        """Return what else /diagnostics should say."""
+        return {}
+
+    # Parameters.
+
+    def value(self, name: str) -> Any:
+        """Return the present value of a parameter, in the type of its default."""
+        value = self.get_parameter(name).value
+        return type(self._parameters[name].default)(value)
+
+    def _declare_parameters(self) -> None:
+        self.add_on_set_parameters_callback(self._check_parameters)
+        for p in self._parameters.values():
+            descriptor = ParameterDescriptor(
+                description=p.description + (f' [{p.unit}]' if p.unit else ''),
+                additional_constraints=p.range,
+                # An integer where a float is meant is converted, not refused.
+                dynamic_typing=isinstance(p.default, float),
+            )
+            low = -1e308 if p.minimum is None else p.minimum
+            high = 1e308 if p.maximum is None else p.maximum
+            if isinstance(p.default, float):
+                descriptor.floating_point_range = [
+                    FloatingPointRange(from_value=float(low), to_value=float(high))
+                ]
+            elif type(p.default) is int:
+                descriptor.integer_range = [
+                    IntegerRange(
+                        from_value=int(max(low, -(2**31))), to_value=int(min(high, 2**31))
+                    )
+                ]
+            self.declare_parameter(p.name, p.default, descriptor)
+
+    def _check_parameters(self, parameters: Sequence[RosParameter]) -> SetParametersResult:
+        for new in parameters:
+            known = self._parameters.get(new.name)
+            fault = known.fault(new.value) if known else None
+            if fault:
+                return SetParametersResult(successful=False, reason=fault)
+        return SetParametersResult(successful=True)
+
+    # Lifecycle.
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load network and map."""
+        try:
+            self.load()
+        except VprError as error:
+            self.get_logger().error(f'cannot start: {error}')
+            self.unload()
+            return TransitionCallbackReturn.FAILURE
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start to listen."""
+        self.refused = 0
+        self._last_image = time.monotonic()
+        self.worker = NewestWorker(self.work, self.fail)
+        self._images = ImageInput(self, self.value('image_transport'), self._on_image, self.fail)
+        self._timers = [self.create_timer(1.0, self._tick)]
+        self.get_logger().info(f'listening to {" and ".join(self._images.topics)}')
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop to listen; the frame in progress is finished."""
+        self.stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the map."""
+        self.unload()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop from whatever state and close the map."""
+        self.stop()
+        self.unload()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Return to unconfigured after an unforeseen error in a transition."""
+        self.get_logger().error('a transition failed; the node is unconfigured now')
+        self.stop()
+        self.unload()
+        return super().on_error(state)
+
+    def start(self) -> bool:
+        """Configure and activate; return whether there is nothing left to do."""
+        try:
+            return bool(
+                self.trigger_configure() == TransitionCallbackReturn.SUCCESS
+                and self.trigger_activate() == TransitionCallbackReturn.SUCCESS
+            )
+        except rclpy_implementation.RCLError:
+            # Somebody else has moved the node on meanwhile: leave it to them.
+            return True
+
+    def stop(self) -> None:
+        """Stop to listen; the item in progress is finished."""
+        for timer in self._timers:
+            self.destroy_timer(timer)
+        self._timers = []
+        if self._images is not None:
+            self._images.destroy()
+            self._images = None
+        if self.worker is not None:
+            self.worker.stop()
+            self.worker = None
+
+    # Input and reports.
+
+    def describer(self) -> Describer:
+        """Return the network that the parameters name; kept over a cleanup, since loading is slow.
+
+        Raises:
+            ModelError: Unknown network, or weights that are missing or damaged.
+        """
+        key = tuple(self.value(name) for name in ('model', 'weights', 'device', 'threads'))
+        if key not in self._describers:
+            model, weights, device, threads = key
+            describer = Describer(
+                model, device=device, weights=weights or None, threads=threads or None
+            )
+            self._describers = {key: describer}
+            if not describer.model_info.trained:
+                self.get_logger().warning(
+                    f'{model} has UNTRAINED weights (fixed seed): good for trying out the'
+                    ' package, useless for recognising places'
+                )
+        return self._describers[key]
+
+    def map_path(self) -> Path:
+        """Return the file of the map that the parameters name."""
+        if self.value('map_path'):
+            return Path(self.value('map_path')).expanduser()
+        home = Path(os.environ.get('ROS_HOME') or Path.home() / '.ros')
+        return home / 'vpr' / 'map.vprmap'
+
+    def fail(self, error: Exception) -> None:
+        """Report what could not be used, and go on."""
+        self.refused += 1
+        logger = self.get_logger()
+        if isinstance(error, VprError):
+            logger.warning(f'left out: {error}', throttle_duration_sec=REPEAT)
+        else:
+            logging.getLogger(__name__).error('unforeseen error', exc_info=error)
+            logger.error(
+                f'unforeseen {type(error).__name__}: {error}', throttle_duration_sec=REPEAT
+            )
+
+    def _on_image(self, frame: Frame) -> None:
+        self._last_image = time.monotonic()
+        self.on_frame(frame)
+
+    @property
+    def silent(self) -> float:
+        """Seconds since the last image, or since the node was activated."""
+        return time.monotonic() - self._last_image
+
+    def tick(self) -> None:
+        """Do what is due every second."""
+
+    def _tick(self) -> None:
+        if self.silent > SILENCE and self._images is not None:
+            seen = ', '.join(
+                f'{topic} ({self.count_publishers(topic)} publishers)'
+                for topic in self._images.topics
+            )
+            self.get_logger().warning(
+                f'no image for {self.silent:.0f} s on {seen}', throttle_duration_sec=REPEAT
+            )
+        self.tick()
+        if self.worker is not None:
+            self._publish_diagnostics(self.worker)
+
+    def _publish_diagnostics(self, worker: NewestWorker[Item]) -> None:
+        values = {
+            'images received': str(worker.received),
+            'images processed': str(worker.processed),
+            'images dropped for newer ones': str(worker.dropped),
+            'messages refused': str(self.refused),
+            'model': self.value('model'),
+            **self.report(),
+        }
+        quiet = self.silent > SILENCE
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.WARN if quiet else DiagnosticStatus.OK,
+            name=f'{self.get_fully_qualified_name()}: place recognition',
+            message=f'no image for {self.silent:.0f} s' if quiet else 'running',
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+
+class _ToRos(logging.Handler):
+    """Forwards the log of the ROS-free packages to the node's."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        super().__init__(logging.INFO)
+        self._logger = node.get_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        if record.levelno >= logging.ERROR:
+            self._logger.error(text)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(text)
+        else:
+            self._logger.info(text)
+
+
+def run(node_class: type[VprNode[Any]]) -> int:
+    """Run a node until SIGINT or SIGTERM; return the exit status of the process.
+
+    With the parameter ``autostart`` the node configures and activates itself, and tries again
+    every few seconds where that fails: a file system may not be mounted yet.
+    """
+    # Our own handlers: rclpy's would shut the context down under the worker's feet.
+    stop = False
+
+    def request_stop(*_: object) -> None:
+        nonlocal stop
+        stop = True
+
+    signal.signal(signal.SIGINT, request_stop)
+    signal.signal(signal.SIGTERM, request_stop)
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = node_class()
+    except InvalidParameterValueException as error:
+        rclpy.logging.get_logger('vpr_ros').fatal(str(error))
+        rclpy.shutdown()
+        return 2
+    logging.getLogger('vpr_ros').addHandler(_ToRos(node))
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    next_attempt = time.monotonic() if node.value('autostart') else float('inf')
+    while not stop:
+        if time.monotonic() >= next_attempt:
+            next_attempt = float('inf') if node.start() else time.monotonic() + _RETRY
+        executor.spin_once(timeout_sec=0.1)
+    node.trigger_shutdown()
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.shutdown()
+    return 0

@@ -1,0 +1,254 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every parameter of every node, declared once.
+
+The ROS declaration, the checks, the files in ``config/`` and the tables of the README all come
+from here. This module does not import rclpy, so documentation can be made without ROS.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a node.
+
+    Attributes:
+        name: As in ROS.
+        default: Its type is the parameter's type.
+        description: One sentence for people.
+        unit: Empty for numbers without one.
+        minimum: Least value allowed.
+        maximum: Greatest value allowed.
+        choices: All values allowed, for text.
+        dynamic: True if a change takes effect at once, False if at the next configure.
+    """
+
+    name: str
+    default: Value
+    description: str
+    unit: str = ''
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    dynamic: bool = False
+
+    @property
+    def type(self) -> str:
+        """The type's name as users of ROS write it."""
+        names = {bool: 'bool', int: 'integer', float: 'double', str: 'string'}
+        return names[type(self.default)]
+
+    @property
+    def range(self) -> str:
+        """Values allowed, for people; empty where any value is."""
+        if self.choices:
+            return ', '.join(self.choices)
+        if self.minimum is None and self.maximum is None:
+            return ''
+        low = '' if self.minimum is None else f'{self.minimum:g}'
+        high = '' if self.maximum is None else f'{self.maximum:g}'
+        return (
+            f'{low} to {high}' if low and high else f'at least {low}' if low else f'at most {high}'
+        )
+
+    def fault(self, value: object) -> str | None:
+        """Say what is wrong with a value, or None where nothing is."""
+        wanted = type(self.default)
+        # People write 1 where 1.0 is meant; YAML makes that an integer.
+        number_for_float = wanted is float and type(value) is int
+        if type(value) is not wanted and not number_for_float:
+            return f'{self.name} must be of type {self.type}, not {type(value).__name__}'
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            below = self.minimum is not None and value < self.minimum
+            above = self.maximum is not None and value > self.maximum
+            if below or above or not math.isfinite(value):
+                return f'{self.name} is {value} but must be {self.range or "finite"}'
+        if self.choices and value not in self.choices:
+            return f'{self.name} is "{value}" but must be one of {self.range}'
+        return None
+
+
+START = (Parameter('autostart', default=True, description='Configure and activate at start.'),)
+MODEL = (
+    Parameter('model', 'd2vpr-nano', "Network that describes images; must be the map's."),
+    Parameter('weights', '', "File with the network's weights; empty for those in the package."),
+    Parameter(
+        'device', 'auto', 'Where the network runs: auto (a GPU if there is one), cpu, cuda.'
+    ),
+    Parameter(
+        'threads',
+        0,
+        'CPU threads of the network; 0 leaves the choice to the library.',
+        minimum=0,
+        maximum=256,
+    ),
+)
+IMAGES = (
+    Parameter(
+        'image_transport',
+        'auto',
+        'raw subscribes to image, compressed to image/compressed, auto to whichever speaks first.',
+        choices=('auto', 'raw', 'compressed'),
+    ),
+    Parameter(
+        'max_rate',
+        0.0,
+        'Images looked at per second of their stamps; 0 for all.',
+        'Hz',
+        minimum=0.0,
+        dynamic=True,
+    ),
+)
+POSES = (
+    Parameter(
+        'pose_source',
+        'odometry',
+        'Where poses come from: odom (Odometry), pose (PoseStamped or'
+        ' PoseWithCovarianceStamped) or fix (NavSatFix); none maps without poses.',
+        choices=('odometry', 'pose', 'pose_with_covariance', 'fix', 'none'),
+    ),
+)
+KEYFRAMES = (
+    Parameter(
+        'keyframe_distance', 0.5, 'A place every so many metres; 0 for never.', 'm', minimum=0.0
+    ),
+    Parameter(
+        'keyframe_angle',
+        0.2,
+        'A place at every turn of so much; 0 for never.',
+        'rad',
+        minimum=0.0,
+        maximum=math.pi,
+    ),
+    Parameter(
+        'keyframe_interval', 0.0, 'A place every so many seconds; 0 for never.', 's', minimum=0.0
+    ),
+)
+MAP = (
+    Parameter(
+        'map_path', '', 'File of the place map; empty for vpr/map.vprmap in ROS_HOME (~/.ros).'
+    ),
+)
+MAPPING = (
+    Parameter('map_frame', 'map', "Frame in which the places' poses are given, for a new map."),
+    Parameter('session_name', '', 'Name of this traverse in the map.'),
+    Parameter('camera', '', 'Name of the camera in the map, where there are several.'),
+)
+SEARCH = (
+    Parameter(
+        'candidates',
+        100,
+        'Places nearest by Hamming distance that are compared by float descriptors.',
+        minimum=1,
+        maximum=10000,
+    ),
+)
+PUBLISHED = (
+    Parameter('max_candidates', 10, 'Candidates published per image.', minimum=1, maximum=1000),
+)
+DECISION = (
+    Parameter(
+        'min_similarity',
+        0.0,
+        'Below this cosine similarity a place counts as never mapped.',
+        minimum=-1.0,
+        maximum=1.0,
+        dynamic=True,
+    ),
+    Parameter(
+        'max_distance_ratio',
+        0.9,
+        'Descriptor distance of the best place over that of the best place elsewhere; above'
+        ' it they look alike and nothing is accepted. 1 accepts everything.',
+        minimum=0.0,
+        maximum=1.0,
+        dynamic=True,
+    ),
+    Parameter(
+        'place_radius',
+        5.0,
+        'Places within this distance count as one.',
+        'm',
+        minimum=0.0,
+        dynamic=True,
+    ),
+    Parameter(
+        'position_sigma',
+        0.5,
+        'Smallest standard deviation of a published position.',
+        'm',
+        minimum=0.0,
+        dynamic=True,
+    ),
+    Parameter(
+        'angle_sigma',
+        0.1,
+        'Smallest standard deviation of a published angle.',
+        'rad',
+        minimum=0.0,
+        dynamic=True,
+    ),
+)
+LOOPS = (
+    Parameter(
+        'exclude_time', 20.0, 'A loop closes to places at least this much older.', 's', minimum=0.0
+    ),
+    Parameter(
+        'exclude_distance', 10.0, 'A loop is at least this long, along the path.', 'm', minimum=0.0
+    ),
+    Parameter(
+        'exclude_keyframes',
+        10,
+        'At least this many places lie between the ends of a loop.',
+        minimum=0,
+    ),
+)
+
+NODES: dict[str, tuple[Parameter, ...]] = {
+    'place_recognition_node': START + MODEL + MAP + IMAGES + SEARCH + PUBLISHED + DECISION,
+    'map_builder_node': START + MODEL + MAP + MAPPING + IMAGES + POSES + KEYFRAMES,
+    'loop_closure_node': START + MODEL + IMAGES + POSES + KEYFRAMES + LOOPS + SEARCH + DECISION,
+}
+
+
+def as_yaml(node: str) -> str:
+    """Return a parameter file of a node with all defaults, each described."""
+    lines = [
+        f'# Parameters of {node} with their defaults; made from vpr_ros/nodes/parameters.py.',
+        f'/**/{node}:',
+        '  ros__parameters:',
+    ]
+    for p in NODES[node]:
+        notes = [p.unit, p.range, 'dynamic' if p.dynamic else '']
+        note = '; '.join(note for note in notes if note)
+        lines.append(f'    # {p.description}' + (f' ({note})' if note else ''))
+        lines.append(f'    {p.name}: {_yaml(p.default)}')
+    return '\n'.join(lines) + '\n'
+
+
+def as_markdown(parameters: Iterable[Parameter]) -> str:
+    """Return a table of parameters for the README."""
+    lines = ['| parameter | type | default | range | meaning |', '|---|---|---|---|---|']
+    for p in parameters:
+        default = f'{_yaml(p.default)} {p.unit}'.strip()
+        dynamic = ' *(at once)*' if p.dynamic else ''
+        lines.append(
+            f'| `{p.name}` | {p.type} | {default} | {p.range} | {p.description}{dynamic} |'
+        )
+    return '\n'.join(lines) + '\n'
+
+
+def _yaml(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,200 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Recognises places: camera images in, candidates, pose and status out."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
+
+from vpr_ros.decision import DecisionConfig, Localizer, Status
+from vpr_ros.errors import MapError
+from vpr_ros.maps import PlaceMap
+from vpr_ros.msg import LocalizerState, MapInfo, PlaceCandidateArray
+from vpr_ros.nodes.conversions import (
+    to_candidate_array,
+    to_covariance,
+    to_duration,
+    to_map_info,
+    to_pose,
+    to_time,
+)
+from vpr_ros.nodes.node import LATCHED, SILENCE, VprNode, run
+from vpr_ros.nodes.rate import StampGate
+from vpr_ros.nodes.timing import StageTimes
+from vpr_ros.retrieval import Retriever
+
+if TYPE_CHECKING:
+    from vpr_ros.decision import Localization
+    from vpr_ros.frames import Frame
+
+_MAP_CHECK = 1.0
+"""Seconds between looks for a map that is missing, or for places added to it."""
+
+
+class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
+    """Answers every image it has time for with one PlaceCandidateArray."""
+
+    def __init__(self) -> None:
+        super().__init__('place_recognition_node')
+        self._map: PlaceMap | None = None
+        self._retriever: Retriever | None = None
+        self._map_fault = ''
+        self._last: Localization | None = None
+        self._last_accepted = 0
+        self._rate = StampGate()
+        self._times = StageTimes()
+        lifecycle = self.create_lifecycle_publisher
+        self._candidates = lifecycle(PlaceCandidateArray, '~/candidates', 10)
+        self._poses = lifecycle(PoseArray, '~/candidate_poses', 10)
+        self._pose = lifecycle(PoseWithCovarianceStamped, '~/pose', 10)
+        self._status = lifecycle(LocalizerState, '~/status', LATCHED)
+        self._map_info = lifecycle(MapInfo, '~/map_info', LATCHED)
+
+    def load(self) -> None:
+        """Load the network; a map that is missing or damaged is waited for."""
+        self._describer = self.describer()
+        self._last = None
+        self._last_accepted = 0
+        self._rate = StampGate()
+        self._times = StageTimes()
+        self._next_map_check = 0.0
+        self._check_map()
+
+    def unload(self) -> None:
+        """Close the map."""
+        if self._map is not None:
+            self._map.close()
+        self._map = self._retriever = None
+        self._map_fault = ''
+
+    def on_frame(self, frame: Frame) -> None:
+        """Hand the frame to the worker; it replaces one that still waits."""
+        if self.worker is not None and self._rate.passes(frame.stamp, self.value('max_rate')):
+            self.worker.submit((frame, time.perf_counter()))
+
+    def work(self, item: tuple[Frame, float]) -> None:
+        """Localise one frame and publish the answer."""
+        frame, received = item
+        started = time.perf_counter()
+        self._check_map()
+        config = DecisionConfig(
+            min_similarity=self.value('min_similarity'),
+            max_distance_ratio=self.value('max_distance_ratio'),
+            place_radius=self.value('place_radius'),
+            position_sigma=self.value('position_sigma'),
+            angle_sigma=self.value('angle_sigma'),
+        )
+        localizer = Localizer(
+            self._describer,
+            self._retriever,
+            config,
+            k=self.value('max_candidates'),
+            candidates=self.value('candidates'),
+        )
+        result = localizer.localize(frame)
+        localized = time.perf_counter()
+        self._publish(result, received)
+        published = time.perf_counter()
+        self._times.add(
+            {
+                'wait': started - received,
+                **result.timings,
+                'publish': published - localized,
+                'all': published - received,
+            }
+        )
+
+    def tick(self) -> None:
+        """Publish the state once a second."""
+        self._publish_status()
+
+    def report(self) -> dict[str, str]:
+        """Return the state of the map and where the time went."""
+        values = {'map': self._map_fault or (f'{len(self._map)} places' if self._map else '')}
+        values.update(self._times.report())
+        return values
+
+    def _check_map(self) -> None:
+        """Open the map if it is not open yet; see the places added since."""
+        now = time.monotonic()
+        if now < self._next_map_check:
+            return
+        self._next_map_check = now + _MAP_CHECK
+        if self._map is not None and self._retriever is not None:
+            if self._retriever.refresh():
+                self._map_info.publish(self._describe_map(self._map))
+            return
+        try:
+            self._map = PlaceMap.open(self.map_path(), model=self._describer.model_info)
+        except MapError as error:
+            if str(error) != self._map_fault:
+                self.get_logger().warning(f'no map yet: {error}')
+            self._map_fault = str(error)
+            return
+        self._map_fault = ''
+        self._retriever = Retriever(self._map)
+        self._map_info.publish(self._describe_map(self._map))
+        self.get_logger().info(f'map {self.map_path()}: {len(self._map)} places')
+
+    def _describe_map(self, place_map: PlaceMap) -> MapInfo:
+        return to_map_info(place_map, self.get_clock().now().to_msg(), read_only=True)
+
+    def _publish(self, result: Localization, received: float) -> None:
+        message = to_candidate_array(result, self._describer.model_info, self._map)
+        if self._map_fault:
+            message.reason = self._map_fault
+        message.latency = to_duration(time.perf_counter() - received)
+        self._candidates.publish(message)
+        poses = PoseArray(header=message.header)
+        poses.poses = [to_pose(hit.place.pose) for hit in result.hits if hit.place.pose]
+        self._poses.publish(poses)
+        decision = result.decision
+        if decision.pose is not None and decision.covariance is not None:
+            pose = PoseWithCovarianceStamped(header=message.header)
+            pose.pose.pose = to_pose(decision.pose)
+            pose.pose.covariance = to_covariance(decision.covariance)
+            self._pose.publish(pose)
+        if decision.status == Status.ACCEPTED:
+            self._last_accepted = result.stamp
+        changed = self._last is None or self._last.decision.status != decision.status
+        self._last = result
+        if changed:
+            self._publish_status()
+
+    def _publish_status(self) -> None:
+        worker, last = self.worker, self._last
+        message = LocalizerState(
+            confidence=math.nan,
+            last_accepted=to_time(self._last_accepted),
+            frames_refused=self.refused,
+        )
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.frame_id = self._map.frame_id if self._map else ''
+        if worker is not None:
+            message.frames_received = worker.received
+            message.frames_processed = worker.processed
+            message.frames_dropped = worker.dropped
+        if last is None or self.silent > SILENCE:
+            message.state = LocalizerState.UNKNOWN
+            message.reason = f'no image for {self.silent:.0f} s' if last else 'no image yet'
+        elif last.decision.status == Status.ACCEPTED:
+            message.state = LocalizerState.INITIALIZED
+            message.reason = last.decision.reason
+        else:
+            message.state = LocalizerState.UNINITIALIZED
+            message.reason = self._map_fault or last.decision.reason
+        self._status.publish(message)
+
+
+def main() -> int:
+    """Run the node."""
+    return run(PlaceRecognitionNode)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
