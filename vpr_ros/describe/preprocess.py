@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From pixels to what the networks read: a square resize and ImageNet normalisation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from vpr_ros.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+
+
+def preprocessing_id(size: int) -> str:
+    """Return the canonical text of what `preprocess` does; stored with every map."""
+    return (
+        f'rgb8 resize={size}x{size} bilinear antialias=yes rounding=uint8 keep_aspect=no '
+        f'mean={",".join(map(str, _MEAN))} std={",".join(map(str, _STD))}'
+    )
+
+
+def preprocess(images: Sequence[NDArray[np.uint8]], size: int) -> Tensor:
+    """Resize images to a square, without keeping their aspect, and normalise them.
+
+    The resize is bilinear with antialiasing, as in the published evaluations. It works on whole
+    numbers and rounds to uint8, as Pillow does: the result is the same on every processor, within
+    one grey level of the resize in floating point, and many times faster.
+
+    Args:
+        images: RGB, (H, W, 3) uint8, each of any size.
+        size: Side of the square in pixels.
+
+    Returns:
+        (B, 3, size, size) float32 in channels-last layout.
+
+    Raises:
+        ImageError: An image is empty, not uint8 or not (H, W, 3).
+    """
+    resized = torch.cat([_resize(_pixels(image), size) for image in images])
+    mean = torch.tensor(_MEAN).mul_(255)[:, None, None]
+    std = torch.tensor(_STD).mul_(255)[:, None, None]
+    return resized.float().sub_(mean).div_(std)
+
+
+def _pixels(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
+        msg = f'an image to describe must be a uint8 array, not {kind}'
+        raise ImageError(msg)
+    if image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        msg = f'an image to describe must have the shape (H, W, 3), not {image.shape}'
+        raise ImageError(msg)
+    # torch takes neither negative strides nor read-only memory.
+    return np.require(image, requirements=('C', 'W'))
+
+
+def _resize(image: NDArray[np.uint8], size: int) -> Tensor:
+    planes = torch.from_numpy(image).permute(2, 0, 1)[None]
+    return functional.interpolate(planes, size=(size, size), mode='bilinear', antialias=True)

@@ -1,0 +1,20 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The networks: D²-VPR and our narrow variant of it, CricaVPR, SelaVPR++."""
+
+from vpr_ros.models.checkpoints import fingerprint, load_published, load_weights
+from vpr_ros.models.output import ModelOutput
+from vpr_ros.models.registry import ModelSpec, build, create, find_weights, names, spec
+
+__all__ = [
+    'ModelOutput',
+    'ModelSpec',
+    'build',
+    'create',
+    'find_weights',
+    'fingerprint',
+    'load_published',
+    'load_weights',
+    'names',
+    'spec',
+]

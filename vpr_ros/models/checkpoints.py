@@ -1,0 +1,161 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Weights from files and published state dicts; nothing in a file is ever executed."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from vpr_ros.errors import ModelError
+
+_WRAPPERS = ('model_state_dict', 'state_dict')
+_PREFIX = 'module.'  # left by torch.nn.DataParallel
+_LISTED = 8  # keys named in an error message, of each kind
+
+
+def load_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read tensors from a ``.safetensors`` or a PyTorch file (``.pth``, ``.pt``, ``.ckpt``).
+
+    Wrappers and prefixes of training code are removed, see `plain_state`. Python objects other
+    than tensors and numpy numbers are refused, so a hostile file cannot run code.
+
+    Raises:
+        ModelError: The file is missing, damaged, not of these formats, or holds something other
+            than finite tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        msg = f'there is no weights file {path}'
+        raise ModelError(msg)
+    try:
+        state = _read(path)
+    except Exception as error:  # parsers raise anything on hostile bytes
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        msg = (
+            f'{path} cannot be read as weights: {reason}. Only .safetensors files and PyTorch '
+            'files of plain tensors are accepted; a damaged download must be fetched again'
+        )
+        raise ModelError(msg) from error
+    try:
+        return plain_state(state)
+    except ModelError as error:
+        msg = f'{path}: {error}'
+        raise ModelError(msg) from error
+
+
+def load_published(net: nn.Module, state_dict: Mapping[str, Any]) -> None:
+    """Load published weights into a network of `models.create`, strictly.
+
+    Args:
+        net: The network.
+        state_dict: Published keys, with or without ``module.`` before each and a
+            ``model_state_dict`` around all; converted to float32.
+
+    Raises:
+        ModelError: Keys are missing, not of this network or of another shape; the message lists
+            them and the network is unchanged.
+    """
+    state = plain_state(state_dict)
+    own = net.state_dict()
+    problems = (
+        _listing('missing', [key for key in own if key not in state]),
+        _listing('not of this network', [key for key in state if key not in own]),
+        _listing(
+            'of another shape',
+            [
+                f'{key} {tuple(state[key].shape)} instead of {tuple(value.shape)}'
+                for key, value in own.items()
+                if key in state and state[key].shape != value.shape
+            ],
+        ),
+    )
+    if any(problems):
+        msg = 'these weights are not for this network: ' + '; '.join(filter(None, problems))
+        raise ModelError(msg)
+    # A network still without storage takes the tensors as they are, any other a copy.
+    net.load_state_dict(state, assign=any(value.is_meta for value in own.values()))
+
+
+def plain_state(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the tensors of a state dict by bare keys, floating ones as float32.
+
+    Raises:
+        ModelError: It is no state dict, or a tensor is complex, sparse or not finite.
+    """
+    state: Any = state_dict
+    for wrapper in _WRAPPERS:
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    if not isinstance(state, Mapping) or not state:
+        msg = 'no tensors found'
+        raise ModelError(msg)
+    plain = {}
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            msg = f'entry {key!r} is a {type(value).__name__}, not a tensor'
+            raise ModelError(msg)
+        plain[key.removeprefix(_PREFIX)] = _checked(key, value)
+    if len(plain) != len(state):
+        msg = f'keys appear both with and without {_PREFIX!r}'
+        raise ModelError(msg)
+    return plain
+
+
+def fingerprint(net: nn.Module) -> str:
+    """Return the sha256 (hex) of a network's weights, whatever file they came from."""
+    digest = hashlib.sha256()
+    for key, value in sorted(net.state_dict().items()):
+        array = value.detach().cpu().contiguous().numpy()
+        digest.update(f'{key} {array.dtype.str} {array.shape}\n'.encode())
+        digest.update(array.data if array.size else b'')
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> Any:
+    if path.suffix == '.safetensors':
+        return safetensors.torch.load_file(path)
+    with torch.serialization.safe_globals(_numpy_globals()), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        return torch.load(path, map_location='cpu', weights_only=True)
+
+
+def _numpy_globals() -> list[Any]:
+    """Return what pickled numpy numbers consist of; training checkpoints hold some."""
+    from_scalar, from_array = np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]
+    dtypes = [type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i4', 'i8', 'u1', '?')]
+    named = [
+        (function, f'numpy.{core}.multiarray.{name}')
+        for core in ('core', '_core')
+        for name, function in (('scalar', from_scalar), ('_reconstruct', from_array))
+    ]
+    return [*named, np.ndarray, np.dtype, *dtypes]
+
+
+def _checked(key: str, value: Tensor) -> Tensor:
+    if value.is_complex() or value.is_quantized or value.layout != torch.strided or value.is_meta:
+        msg = f'{key} is not a plain real tensor'
+        raise ModelError(msg)
+    value = value.detach()
+    if not value.is_floating_point():
+        return value
+    value = value.float().contiguous()
+    if not torch.isfinite(value).all():
+        msg = f'{key} contains NaN or infinite values'
+        raise ModelError(msg)
+    return value
+
+
+def _listing(kind: str, keys: list[str]) -> str:
+    if not keys:
+        return ''
+    more = f' and {len(keys) - _LISTED} more' if len(keys) > _LISTED else ''
+    return f'{len(keys)} {kind} ({", ".join(keys[:_LISTED])}{more})'

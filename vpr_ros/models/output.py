@@ -1,0 +1,25 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every network of this package returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class ModelOutput(NamedTuple):
+    """Descriptors of a batch.
+
+    Attributes:
+        descriptor: (B, D) float32, unit norm.
+        code: (B, bits) of -1 and +1, or None where the network has no hash branch. In training
+            the gradient passes through the sign unchanged.
+        logits: (B, bits), the values whose signs make the code, or None.
+    """
+
+    descriptor: Tensor
+    code: Tensor | None = None
+    logits: Tensor | None = None

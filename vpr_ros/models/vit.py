@@ -1,0 +1,225 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The vision transformer of DINOv2 (arXiv:2304.07193), with the published parameter names."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vpr_ros.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_GRID_OFFSET = 0.1  # DINOv2 resamples to (grid + 0.1) / native; its weights were trained so
+_ADAPTER_SCALE = 0.2  # weight of an in-block adapter beside the MLP (CricaVPR, section 3)
+
+
+@dataclass(frozen=True)
+class ViTConfig:
+    """Size of a vision transformer.
+
+    Attributes:
+        width: Length of a token.
+        depth: Number of blocks.
+        heads: Attention heads; divides ``width``.
+        patch: Side of the pixels behind one token.
+        native_grid: Side of the token grid the positional embedding is stored for.
+        stem: ``patch`` for one convolution of the patch's size, as published; ``conv`` for a
+            stack of stride-2 convolutions (arXiv:2106.14881), which learns from scratch faster.
+    """
+
+    width: int
+    depth: int
+    heads: int
+    patch: int = 14
+    native_grid: int = 37
+    stem: Literal['patch', 'conv'] = 'patch'
+
+
+VIT_S = ViTConfig(width=384, depth=12, heads=6)
+VIT_B = ViTConfig(width=768, depth=12, heads=12)
+VIT_L = ViTConfig(width=1024, depth=24, heads=16)
+
+
+def tokens_to_map(tokens: Tensor) -> Tensor:
+    """Return the patch tokens of (B, 1 + N, D) as a (B, D, H, W) view, row 0 the image's top."""
+    batch, count, width = tokens.shape
+    side = math.isqrt(count - 1)
+    return tokens[:, 1:].reshape(batch, side, side, width).permute(0, 3, 1, 2)
+
+
+class PatchEmbed(nn.Module):
+    """One linear map per patch."""
+
+    def __init__(self, width: int, patch: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, width, patch, stride=patch)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, S, S) to (B, width, S / patch, S / patch)."""
+        return self.proj(images)  # type: ignore[no-any-return]
+
+
+class ConvStem(nn.Sequential):
+    """Stride-2 3×3 convolutions doubling in width, then a 1×1 convolution."""
+
+    def __init__(self, width: int, patch: int) -> None:
+        steps = patch.bit_length() - 1
+        if patch != 1 << steps:
+            msg = f'a convolutional stem needs a power of two as patch, not {patch}'
+            raise ValueError(msg)
+        widths = [3, *(width >> (steps - 1 - step) for step in range(steps))]
+        layers: list[nn.Module] = []
+        for inputs, outputs in itertools.pairwise(widths):
+            convolution = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
+        super().__init__(*layers, nn.Conv2d(width, width, 1))
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map tokens (B, T, D) to the same shape."""
+        query, key, value = (
+            self.qkv(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        )
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        return self.proj(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+
+class Mlp(nn.Module):
+    """Two linear layers around a GELU."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, 4 * width)
+        self.fc2 = nn.Linear(4 * width, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map tokens (B, T, D) to the same shape."""
+        return self.fc2(functional.gelu(self.fc1(tokens)))  # type: ignore[no-any-return]
+
+
+class LayerScale(nn.Module):
+    """Learned factor per channel."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(width))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Scale tokens (B, T, D)."""
+        return tokens * self.gamma
+
+
+class Block(nn.Module):
+    """Transformer block; an adapter, where there is one, works beside the MLP."""
+
+    def __init__(self, width: int, heads: int, adapter: nn.Module | None = None) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.attn = Attention(width, heads)
+        self.ls1 = LayerScale(width)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = Mlp(width)
+        self.ls2 = LayerScale(width)
+        self.adapter = adapter
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map tokens (B, 1 + N, D) to the same shape."""
+        tokens = tokens + self.ls1(self.attn(self.norm1(tokens)))
+        normed = self.norm2(tokens)
+        change = self.mlp(normed)
+        if self.adapter is not None:
+            change = change + _ADAPTER_SCALE * self.adapter(normed)
+        return tokens + self.ls2(change)  # type: ignore[no-any-return]
+
+
+class VisionTransformer(nn.Module):
+    """Embedding and blocks; what is made of the blocks' outputs is up to the subclass.
+
+    Args:
+        config: Size of the network.
+        make_adapter: Called with the width once per block where blocks carry an adapter.
+    """
+
+    def __init__(
+        self, config: ViTConfig, make_adapter: Callable[[int], nn.Module] | None = None
+    ) -> None:
+        super().__init__()
+        width = config.width
+        self.config = config
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + config.native_grid**2, width))
+        self.mask_token = nn.Parameter(torch.zeros(1, width))  # unused here, kept in every file
+        stem = ConvStem if config.stem == 'conv' else PatchEmbed
+        self.patch_embed = stem(width, config.patch)
+        self.blocks = nn.ModuleList(
+            Block(width, config.heads, make_adapter(width) if make_adapter else None)
+            for _ in range(config.depth)
+        )
+        self._positions: tuple[object, Tensor] | None = None
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Return the tokens (B, 1 + N, D) that enter the first block.
+
+        Raises:
+            ModelError: The images are not (B, 3, S, S) with S a multiple of the patch size.
+        """
+        patch = self.config.patch
+        if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
+            msg = f'the network takes square images (B, 3, S, S), not {tuple(images.shape)}'
+            raise ModelError(msg)
+        if images.shape[3] % patch or not images.shape[3]:
+            msg = f'the image side must be a multiple of {patch} pixels, not {images.shape[3]}'
+            raise ModelError(msg)
+        patches = self.patch_embed(images).flatten(2).transpose(1, 2)
+        tokens = torch.cat((self.cls_token.expand(len(images), -1, -1), patches), dim=1)
+        return tokens + self.positions(images.shape[3] // patch)
+
+    def block_outputs(self, tokens: Tensor) -> Iterator[Tensor]:
+        """Yield the tokens (B, 1 + N, D) after each block."""
+        for block in self.blocks:
+            tokens = block(tokens)
+            yield tokens
+
+    def positions(self, grid: int) -> Tensor:
+        """Return the positional embedding (1, 1 + grid², D), resampled once per grid size.
+
+        It is kept until the parameter changes; where it is being trained it is always resampled.
+        """
+        source = self.pos_embed
+        if torch.is_grad_enabled() and source.requires_grad:
+            return self._resample_positions(grid)
+        version = None if source.is_inference() else source._version  # noqa: SLF001
+        key = (grid, source.data_ptr(), version, source.device, source.dtype)
+        if self._positions is None or self._positions[0] != key:
+            self._positions = key, self._resample_positions(grid)
+        return self._positions[1]
+
+    def _resample_positions(self, grid: int) -> Tensor:
+        native = self.config.native_grid
+        if grid == native:
+            return self.pos_embed
+        patches = functional.interpolate(
+            tokens_to_map(self.pos_embed.float()),
+            scale_factor=((grid + _GRID_OFFSET) / native,) * 2,
+            mode='bicubic',
+        )
+        patches = patches.flatten(2).transpose(1, 2).to(self.pos_embed.dtype)
+        return torch.cat((self.pos_embed[:, :1], patches), dim=1)
