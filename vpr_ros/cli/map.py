@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr map``: build, inspect and verify place maps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from vpr_ros.maps import MapInfo
+
+app = typer.Typer(no_args_is_help=True)
+
+_Map = Annotated[Path, typer.Argument(metavar='MAP', help='A place map (.vprmap).')]
+_Json = Annotated[bool, typer.Option('--json', help='Print JSON.')]
+
+_EXIT_PROBLEMS = 1
+
+
+@app.command()
+def info(path: _Map, *, as_json: _Json = False) -> None:
+    """Show what a map holds and what made it."""
+    from vpr_ros.maps import PlaceMap
+
+    with PlaceMap.open(path) as place_map:
+        about = place_map.info()
+    if as_json:
+        typer.echo(json.dumps(asdict(about), indent=2, default=str))
+        return
+    _print(about)
+
+
+@app.command()
+def verify(path: _Map, *, as_json: _Json = False) -> None:
+    """Check every byte of a map that matters; exit with 1 where something is wrong."""
+    from vpr_ros import maps
+
+    problems = maps.verify(path)
+    if as_json:
+        typer.echo(json.dumps({'path': str(path), 'problems': problems}, indent=2))
+    else:
+        typer.echo('\n'.join(f'{path}: {problem}' for problem in problems) or f'{path}: sound')
+    if problems:
+        raise typer.Exit(_EXIT_PROBLEMS)
+
+
+@app.command()
+def recode(
+    path: _Map,
+    *,
+    bits: Annotated[int, typer.Option(min=8, help='Length of the codes.')] = 512,
+    seed: Annotated[int, typer.Option(help='Of the fit.')] = 0,
+) -> None:
+    """Fit binary codes on the places of a map whose model has no hash head."""
+    from vpr_ros.maps import PlaceMap
+
+    with PlaceMap.open(path, writable=True) as place_map:
+        place_map.recode(bits, seed)
+        about = place_map.info()
+    typer.echo(f'{path}: {about.places} places, {about.code_bits} bits, {about.coder}')
+
+
+def _print(about: MapInfo) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None)
+    table.add_column()
+    table.add_column(overflow='fold')
+    trained = '' if about.model.trained else ' (untrained: its answers mean nothing)'
+    size = f'{about.bytes / 2**20:.2f} MiB'
+    if about.places:
+        size += f', {about.bytes / about.places:.0f} bytes a place'
+    rows = {
+        'map': f'{about.path} ({about.id})',
+        'format': f'{about.format}, version {about.version}, made by {about.created_by}',
+        'model': f'{about.model.name}{trained}',
+        'weights': about.model.weights_id,
+        'descriptors': f'{about.model.descriptor_dim} floats',
+        'codes': f'{about.code_bits} bits, {about.coder}'
+        if about.coder
+        else 'none: vpr map recode',
+        'places': f'{about.places} in {len(about.sessions)} sessions',
+        'cameras': ', '.join(repr(name) for name in about.cameras) or 'none',
+        'frame': about.frame_id,
+        'datum': _datum(about),
+        'extent': _extent(about),
+        'size': size,
+    }
+    for label, value in rows.items():
+        table.add_row(label, value)
+    Console().print(table, highlight=False, markup=False)
+    for session in about.sessions:
+        started = datetime.fromtimestamp(session.started / 1e9, timezone.utc).isoformat()
+        typer.echo(
+            f'session {session.id} {session.name!r}: {session.places} places, began {started}'
+        )
+
+
+def _datum(about: MapInfo) -> str:
+    if about.datum is None:
+        return 'none'
+    return f'{about.datum.lat:.8f}°, {about.datum.lon:.8f}°, {about.datum.alt:.3f} m (WGS 84)'
+
+
+def _extent(about: MapInfo) -> str:
+    if about.bounds is None:
+        return 'no poses'
+    sides = (f'{high - low:.1f}' for low, high in zip(*about.bounds, strict=True))
+    return f'{" x ".join(sides)} m'

@@ -1,0 +1,23 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The place map: what was seen where, in one file that is kept for years."""
+
+from vpr_ros.maps.coder import ItqCoder
+from vpr_ros.maps.geo import Datum, GeoPoint
+from vpr_ros.maps.place import MapInfo, NewPlace, Place, Session
+from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.maps.snapshot import Snapshot
+from vpr_ros.maps.verification import verify
+
+__all__ = [
+    'Datum',
+    'GeoPoint',
+    'ItqCoder',
+    'MapInfo',
+    'NewPlace',
+    'Place',
+    'PlaceMap',
+    'Session',
+    'Snapshot',
+    'verify',
+]

@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""New places on their way into a map: checked, and brought into the form of the file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.errors import MapError
+from vpr_ros.maps import descriptors
+from vpr_ros.maps.columns import Columns, pack_covariance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vpr_ros.geometry import Pose
+    from vpr_ros.maps.place import NewPlace
+    from vpr_ros.maps.snapshot import Snapshot
+
+_NORM_TOLERANCE = 0.01
+
+
+def prepare(
+    snapshot: Snapshot, cameras: dict[str, int], places: Sequence[NewPlace]
+) -> tuple[Columns, NDArray[np.float16]]:
+    """Return the columns and the descriptors (n, D) of places to be added.
+
+    Raises:
+        MapError: One is not fit to be stored; says which and why.
+    """
+    halves = np.stack([_half(snapshot, number, place) for number, place in enumerate(places)])
+    first = snapshot.meta.next_place
+    ids = np.arange(first, first + len(places))
+    crcs = [
+        descriptors.checksum(i, half.tobytes())
+        for i, half in zip(ids.tolist(), halves, strict=True)
+    ]
+    try:
+        columns = Columns(
+            ids=ids,
+            sessions=np.array([place.session for place in places], np.int64),
+            cameras=np.array([cameras[place.camera] for place in places], np.int64),
+            stamps=np.array([place.stamp for place in places], np.int64),
+            distances=_canonical([[_number(place.distance)] for place in places])[:, 0],
+            poses=np.array([pose_row(place.pose) for place in places]),
+            geo=_canonical([_geo_row(place) for place in places]),
+            covariances=np.stack([pack_covariance(place.covariance) for place in places]),
+            codes=_codes(snapshot, places, halves),
+            descriptor_crcs=np.array(crcs, np.int64),
+            crcs=np.zeros(len(places), np.int64),
+        )
+    except OverflowError as error:
+        msg = f'a stamp is no count of nanoseconds in 64 bits: {error}'
+        raise MapError(msg) from error
+    return columns.with_crcs(), halves
+
+
+def pose_row(pose: Pose | None) -> NDArray[np.float64]:
+    """Return (7,) x, y, z, qx, qy, qz, qw, NaN where there is no pose.
+
+    Raises:
+        MapError: The pose is not finite, or its quaternion is not of unit length.
+    """
+    if pose is None:
+        return np.full(7, np.nan)
+    row = pose.as_array()
+    if not (np.isfinite(row).all() and abs(np.linalg.norm(row[3:]) - 1) < 1e-6):
+        msg = f'a pose needs a finite position and a unit quaternion, not {row}'
+        raise MapError(msg)
+    return _canonical(row)
+
+
+def _half(snapshot: Snapshot, number: int, place: NewPlace) -> NDArray[np.float16]:
+    descriptor = place.description.descriptor
+    model = snapshot.meta.model
+    if descriptor.shape != (model.descriptor_dim,):
+        msg = (
+            f'descriptor {number} has shape {descriptor.shape}; those of {model.name}, with which '
+            f'the map was made, have length {model.descriptor_dim}'
+        )
+        raise MapError(msg)
+    norm = float(np.linalg.norm(descriptor))
+    if not abs(norm - 1) < _NORM_TOLERANCE:
+        msg = f'descriptor {number} has norm {norm:.6g}; descriptors have norm 1'
+        raise MapError(msg)
+    if place.session not in snapshot.names:
+        msg = f'the map has no session {place.session}: begin one'
+        raise MapError(msg)
+    return descriptor.astype('<f2')
+
+
+def _codes(
+    snapshot: Snapshot, places: Sequence[NewPlace], halves: NDArray[np.float16]
+) -> NDArray[np.uint8]:
+    if snapshot.coder is not None:
+        return snapshot.coder.encode(halves.astype(np.float32))
+    if not snapshot.meta.code_bits:
+        return np.empty((len(places), 0), np.uint8)
+    return np.stack([np.asarray(snapshot.code_of(place.description)) for place in places])
+
+
+def _number(value: float | None) -> float:
+    if value is None:
+        return np.nan
+    if not np.isfinite(value):
+        msg = f'the distance travelled is {value}; give None where it is unknown'
+        raise MapError(msg)
+    return value
+
+
+def _geo_row(place: NewPlace) -> tuple[float, float, float]:
+    if place.geo is None:
+        return (np.nan, np.nan, np.nan)
+    return (place.geo.lat, place.geo.lon, place.geo.alt)
+
+
+def _canonical(values: object) -> NDArray[np.float64]:
+    # SQLite keeps neither the sign of zero nor the bits of NaN; checksums cover both.
+    array = np.array(values, np.float64) + 0.0
+    array[np.isnan(array)] = np.nan
+    return array

@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Binary codes for descriptors of models without a hash head.
+
+Iterative quantization: project on the principal directions, then rotate so that the signs lose
+least (Gong et al., Iterative Quantization, PAMI 2013, equations 3 and 4, algorithm 1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SAMPLE = 8192
+"""Descriptors that a fit looks at, spread evenly over the map."""
+
+
+@dataclass(frozen=True, eq=False)
+class ItqCoder:
+    """Signs of a learned projection.
+
+    Attributes:
+        mean: (D,) float32, subtracted first.
+        projection: (D, bits) float32.
+    """
+
+    mean: NDArray[np.float32]
+    projection: NDArray[np.float32]
+
+    @property
+    def bits(self) -> int:
+        """Bits of a code, a multiple of 8."""
+        return int(self.projection.shape[1])
+
+    @cached_property
+    def id(self) -> str:
+        """Identity: `itq-` and the sha256 (hex) of what the coder consists of."""
+        digest = hashlib.sha256(self.mean.astype('<f4').tobytes())
+        digest.update(self.projection.astype('<f4').tobytes())
+        return f'itq-{digest.hexdigest()}'
+
+    @cached_property
+    def _offset(self) -> NDArray[np.float32]:
+        return self.mean @ self.projection
+
+    def encode(self, descriptors: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return the codes (N, bits / 8), most significant bit first, of descriptors (N, D).
+
+        Descriptors are rounded to float16 first, as a map stores them, so that a query and the
+        place it became have the same code.
+        """
+        rounded = descriptors.astype(np.float16).astype(np.float32)
+        return np.packbits(rounded @ self.projection >= self._offset, axis=1)
+
+    @staticmethod
+    def fit(
+        descriptors: NDArray[np.float32], bits: int = 512, seed: int = 0, iterations: int = 30
+    ) -> ItqCoder:
+        """Fit a coder; the same input gives the same coder.
+
+        Fewer descriptors than bits are no obstacle: the principal directions are completed to an
+        orthonormal basis by random ones.
+
+        Args:
+            descriptors: (N, D) float32, N >= 1.
+            bits: Multiple of 8, at most D.
+            seed: Of the random directions and the first rotation.
+            iterations: Alternations between codes and rotation.
+
+        Raises:
+            ValueError: There is nothing to fit, or `bits` is out of range.
+        """
+        count, dim = descriptors.shape
+        if count == 0 or bits % 8 or not 8 <= bits <= dim:
+            msg = f'cannot fit {bits} bits to {count} descriptors of length {dim}'
+            raise ValueError(msg)
+        rng = np.random.default_rng(seed)
+        sample = descriptors[np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.intp)]
+        mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+        directions = _principal_directions(sample - mean, bits, rng)
+        projected = ((sample - mean) @ directions).astype(np.float64)
+        rotation = np.linalg.qr(rng.standard_normal((bits, bits)))[0]
+        for _ in range(iterations):
+            codes = np.where(projected @ rotation >= 0, 1.0, -1.0)
+            left, _, right = np.linalg.svd(projected.T @ codes)
+            rotation = left @ right
+        return ItqCoder(mean, (directions @ rotation).astype(np.float32))
+
+
+def _principal_directions(
+    centred: NDArray[np.float32], number: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return (D, number) orthonormal directions, those of greatest variance first.
+
+    Randomized range finder with two power iterations (Halko et al., SIAM Review 2011,
+    algorithm 4.4): exact where the data have fewer dimensions than `number` + 32, and never a
+    (D, D) matrix.
+    """
+    dim = centred.shape[1]
+    width = min(dim, number + 32)
+    # The range of the data, and random directions where that range is smaller than asked for.
+    basis = np.linalg.qr(rng.standard_normal((dim, width)))[0]
+    for _ in range(3):
+        basis = np.linalg.qr(centred.T @ (centred @ basis))[0]
+    projected = centred @ basis
+    _, vectors = np.linalg.eigh(projected.T @ projected)
+    return np.asarray(basis @ vectors[:, ::-1][:, :number], np.float64)

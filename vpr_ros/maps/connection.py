@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Opening SQLite files so that reading never changes them and errors can be understood."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vpr_ros.errors import MapError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LOG = logging.getLogger(__name__)
+_BUSY_SECONDS = 10.0
+_LOG_BYTES = 8 << 20
+"""Size of the write-ahead log at which SQLite moves it into the file."""
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite says into a MapError that names the file and the remedy."""
+    try:
+        yield
+    except MapError as error:
+        if str(error).startswith(f'{path}: '):
+            raise
+        msg = f'{path}: {error}'
+        raise type(error)(msg) from error
+    except sqlite3.Error as error:
+        msg = f'{path}: {_reason(str(error))}'
+        raise MapError(msg) from error
+
+
+def _reason(said: str) -> str:
+    lower = said.lower()
+    for sign, reason in (
+        ('not a database', 'is not a place map, or its header is damaged'),
+        ('malformed', 'is damaged; restore a copy'),
+        ('could not decode', 'is damaged; restore a copy'),
+        ('full', 'the disk is full; nothing was written, the map is as it was'),
+        ('readonly', 'cannot be written: the file or its folder is read-only'),
+        ('locked', 'is busy: another process holds it locked'),
+        ('unable to open', 'cannot be opened: check that file and folder are readable'),
+        ('disk i/o', 'the disk failed or is full; nothing was written'),
+        ('closed database', 'is closed'),
+    ):
+        if sign in lower:
+            return f'{reason} (SQLite: {said})'
+    return f'is damaged or cannot be used (SQLite: {said})'
+
+
+def open_to_write(path: Path) -> sqlite3.Connection:
+    """Open a map, already known to be one, for durable writes that readers can follow."""
+    connection = _connect(f'{path.absolute().as_uri()}?mode=rw')
+    connection.execute('PRAGMA journal_mode = WAL')
+    connection.execute('PRAGMA synchronous = FULL')
+    (size,) = connection.execute('PRAGMA page_size').fetchone()
+    connection.execute(f'PRAGMA wal_autocheckpoint = {_LOG_BYTES // size}')
+    return connection
+
+
+def close_after_writing(connection: sqlite3.Connection) -> None:
+    """Gather everything in one file that can be read from a read-only disk, where possible.
+
+    Where another process is reading, the log stays beside the map until the next writer closes.
+    """
+    try:
+        connection.execute('PRAGMA busy_timeout = 0')
+        connection.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+        connection.execute('PRAGMA journal_mode = DELETE')
+    except sqlite3.Error as error:
+        _LOG.debug('the log stays beside the map: %s', error)
+    connection.close()
+
+
+def open_to_read(path: Path) -> tuple[sqlite3.Connection, tempfile.TemporaryDirectory[str] | None]:
+    """Open a map without ever changing it; also while another process writes it.
+
+    From a folder that cannot be written SQLite can read a map whose writer closed it, and one
+    whose writer lives or was killed, as long as the `-shm` file lies beside the `-wal`. What is
+    left (a log without `-shm`, an interrupted journal) is read from a temporary copy, in which
+    SQLite may finish what the writer began.
+
+    Returns:
+        The connection, and the folder of the copy, if there is one, to be kept and then removed.
+    """
+    uri = path.absolute().as_uri()
+    connection = _connect(f'{uri}?mode=ro')
+    try:
+        connection.execute('SELECT count(*) FROM sqlite_master').fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if not any(word in str(error) for word in ('readonly', 'unable to open')):
+            raise
+    else:
+        return connection, None
+    sidecars = [path.with_name(path.name + end) for end in ('-wal', '-journal')]
+    left = [file for file in sidecars if file.exists() and file.stat().st_size]
+    if not left:
+        # Nothing but the file itself, in a folder where SQLite may not put its index of the log.
+        return _connect(f'{uri}?immutable=1'), None
+    _LOG.warning('%s was not closed and its folder is read-only: reading a copy', path)
+    folder = tempfile.TemporaryDirectory(prefix='vpr-map-')
+    try:
+        for file in (path, *left):
+            shutil.copyfile(file, Path(folder.name) / file.name)
+        copy = (Path(folder.name) / path.name).as_uri()
+        return _connect(f'{copy}?mode=rw'), folder
+    except OSError as error:
+        folder.cleanup()
+        msg = f'{path}: cannot be copied to a temporary folder: {error.strerror}'
+        raise MapError(msg) from error
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    # The map serialises its use of the connection itself.
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute('PRAGMA trusted_schema = OFF')
+        connection.execute('PRAGMA cell_size_check = ON')
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where on Earth a map lies: geodetic positions (WGS 84) and the local frame about a datum."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_SEMI_MAJOR = 6378137.0
+_FLATTENING = 1 / 298.257223563
+
+
+@dataclass(frozen=True)
+class GeoPoint:
+    """A position on WGS 84.
+
+    Attributes:
+        lat: Latitude, degrees, [-90, 90].
+        lon: Longitude, degrees, [-180, 180].
+        alt: Height above the ellipsoid, metres; NaN where it is unknown.
+    """
+
+    lat: float
+    lon: float
+    alt: float = math.nan
+
+    def __post_init__(self) -> None:
+        if not (abs(self.lat) <= 90 and abs(self.lon) <= 180) or math.isinf(self.alt):
+            msg = (
+                f'latitude {self.lat}, longitude {self.lon}, altitude {self.alt} is no place on '
+                'Earth: degrees within [-90, 90] and [-180, 180] and metres are needed'
+            )
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True)
+class Datum(GeoPoint):
+    """Origin of a local frame: x east, y north, z up, metres, on the tangent plane there."""
+
+    alt: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if math.isnan(self.alt):
+            msg = 'a datum needs an altitude (use 0 where heights do not matter)'
+            raise ValueError(msg)
+
+    @cached_property
+    def _pipeline(self) -> Any:
+        # Here and not above: maps without geodetic positions do not need pyproj.
+        from pyproj import Transformer  # noqa: PLC0415
+
+        return Transformer.from_pipeline(
+            '+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad '
+            '+step +proj=cart +ellps=WGS84 +step +proj=topocentric +ellps=WGS84 '
+            f'+lat_0={self.lat!r} +lon_0={self.lon!r} +h_0={self.alt!r}'
+        )
+
+    def to_enu(self, geodetic: ArrayLike) -> NDArray[np.float64]:
+        """Turn geodetic positions into local ones.
+
+        Args:
+            geodetic: (N, 3) latitude and longitude in degrees, height in metres; a NaN height
+                means the height of the datum.
+
+        Returns:
+            (N, 3) float64 east, north, up, metres.
+        """
+        lat, lon, alt = np.array(geodetic, np.float64).reshape(-1, 3).T
+        alt = np.where(np.isnan(alt), self.alt, alt)
+        return np.stack(self._pipeline.transform(lon, lat, alt), axis=1)
+
+    def to_geodetic(self, enu: ArrayLike) -> NDArray[np.float64]:
+        """Turn local positions (N, 3), metres, into (N, 3) latitude, longitude, height."""
+        east, north, up = np.array(enu, np.float64).reshape(-1, 3).T
+        lon, lat, alt = self._pipeline.transform(east, north, up, direction='INVERSE')
+        return np.stack([lat, lon, alt], axis=1)
+
+    def position_of(self, point: GeoPoint) -> NDArray[np.float64]:
+        """Return the local position (3,) of one point, metres."""
+        return np.asarray(self.to_enu([[point.lat, point.lon, point.alt]])[0])
+
+    def point_at(self, position: ArrayLike) -> GeoPoint:
+        """Return the point on Earth of one local position (3,), metres."""
+        lat, lon, alt = self.to_geodetic(position)[0]
+        return GeoPoint(float(lat), float(lon), float(alt))
+
+
+def surface_positions(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return Earth-centred positions (N, 3), metres, of points on the ellipsoid.
+
+    Chords between such positions measure distance over ground, at any latitude and across the
+    date line; over 1 km they fall short of the arc by less than 2 micrometres.
+    """
+    phi, lam = np.radians(lat), np.radians(lon)
+    squared_eccentricity = _FLATTENING * (2 - _FLATTENING)
+    normal = _SEMI_MAJOR / np.sqrt(1 - squared_eccentricity * np.sin(phi) ** 2)
+    return np.stack(
+        [
+            normal * np.cos(phi) * np.cos(lam),
+            normal * np.cos(phi) * np.sin(lam),
+            normal * (1 - squared_eccentricity) * np.sin(phi),
+        ],
+        axis=-1,
+    )

@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a map holds: places, the sessions that saw them, and what the map says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vpr_ros.geometry import Pose
+    from vpr_ros.maps.geo import Datum, GeoPoint
+    from vpr_ros.types import Description, ModelInfo
+
+
+@dataclass(frozen=True, eq=False)
+class NewPlace:
+    """A place to be added.
+
+    Attributes:
+        description: What the map's model says of the image.
+        session: Identity of a session of the map.
+        stamp: When the image was taken, nanoseconds.
+        pose: Pose of the robot's base in the map frame, or None where only `geo` is known.
+        covariance: (6, 6) symmetric, of x, y, z (metres) and the rotations about them (radians).
+        geo: Measured position on Earth.
+        camera: Name of the camera.
+        distance: Metres travelled since the session began, or None where unknown.
+    """
+
+    description: Description
+    session: int
+    stamp: int
+    pose: Pose | None = None
+    covariance: NDArray[np.float64] | None = None
+    geo: GeoPoint | None = None
+    camera: str = ''
+    distance: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A place of a map; see `NewPlace` for units and frames.
+
+    Attributes:
+        id: Identity in this map, positive, ascending in order of adding, never used twice.
+        session: Identity of the session that saw it.
+        stamp: Nanoseconds.
+        pose: Pose of the robot's base in the map frame.
+        covariance: (6, 6) float64 (kept with float32 precision).
+        geo: Measured position on Earth.
+        camera: Name of the camera.
+        distance: Metres travelled in the session.
+    """
+
+    id: int
+    session: int
+    stamp: int
+    pose: Pose | None
+    covariance: NDArray[np.float64] | None
+    geo: GeoPoint | None
+    camera: str
+    distance: float | None
+
+
+@dataclass(frozen=True)
+class Session:
+    """One traverse.
+
+    Attributes:
+        id: Identity in this map, positive, never used twice.
+        name: What its maker called it.
+        started: Nanoseconds.
+        places: How many places it added.
+    """
+
+    id: int
+    name: str
+    started: int
+    places: int
+
+
+@dataclass(frozen=True)
+class MapInfo:
+    """What a map says of itself.
+
+    Attributes:
+        id: Random identity (UUID) given at creation.
+        path: The file.
+        format: Version of the file format.
+        version: Raised by every write.
+        model: What made the descriptions.
+        coder: Where codes come from: `hash-head`, `itq-…`, or empty where there are none yet.
+        code_bits: Bits of the codes, 0 where there are none yet.
+        places: Number of places.
+        sessions: Every session in order.
+        cameras: Names of the cameras.
+        frame_id: The frame of the poses.
+        datum: Origin of the map frame on Earth, where it is known.
+        bounds: Lowest and highest x, y, z of the places, metres; None where no place has a pose.
+        bytes: Size on disk, journals included.
+        created: Nanoseconds since 1970.
+        created_by: Software that created the file.
+    """
+
+    id: str
+    path: Path
+    format: int
+    version: int
+    model: ModelInfo
+    coder: str
+    code_bits: int
+    places: int
+    sessions: tuple[Session, ...]
+    cameras: tuple[str, ...]
+    frame_id: str
+    datum: Datum | None
+    bounds: tuple[tuple[float, float, float], tuple[float, float, float]] | None
+    bytes: int
+    created: int
+    created_by: str

@@ -1,0 +1,606 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The place map: one SQLite file, one writer, many readers."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import vpr_ros
+from vpr_ros.errors import MapError
+from vpr_ros.maps import columns as cols
+from vpr_ros.maps import descriptors as floats
+from vpr_ros.maps import schema
+from vpr_ros.maps.batch import pose_row, prepare
+from vpr_ros.maps.coder import ItqCoder
+from vpr_ros.maps.connection import close_after_writing, explained, open_to_read, open_to_write
+from vpr_ros.maps.lock import WriterLock
+from vpr_ros.maps.place import MapInfo, Place, Session
+from vpr_ros.maps.snapshot import cache_for, load, require_same_model
+from vpr_ros.maps.verification import problems_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from vpr_ros.geometry import Pose
+    from vpr_ros.maps.geo import Datum
+    from vpr_ros.maps.place import NewPlace
+    from vpr_ros.maps.snapshot import Snapshot
+    from vpr_ros.types import ModelInfo
+
+MEMORY_BUDGET = 2 << 30
+"""Bytes of float descriptors kept in memory at most, unless told otherwise."""
+_HASH_HEAD = 'hash-head'
+_CHUNK = 4096
+
+
+class PlaceMap:
+    """Places of one or more sessions, described by one model, in one frame.
+
+    Get one from `create` or `open`. A map opened for writing is its only writer; what it writes
+    is on the disk when the method returns, visible to itself at once and to readers, in this
+    process and others, when they `refresh`. Methods may be called from several threads.
+
+    All codes and poses are held in memory. Float descriptors are kept there as they are used,
+    while all of them would fit the memory budget, and are else read from the file for each use.
+    """
+
+    def __init__(self, path: Path, lock: WriterLock | None, budget: int) -> None:
+        self._path = path
+        self._lock = lock
+        self._budget = budget
+        self._mutex = threading.RLock()
+        # Even for writing: what turns out to be no map is not touched.
+        self._connection, self._copy = open_to_read(path)
+        try:
+            self._snapshot = load(self._connection, budget)
+        except BaseException:
+            self._close_reader()
+            raise
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        model: ModelInfo,
+        frame_id: str = 'map',
+        datum: Datum | None = None,
+        memory_budget: int = MEMORY_BUDGET,
+    ) -> PlaceMap:
+        """Make an empty map and open it for writing.
+
+        Args:
+            path: The file to be; nothing may be there yet.
+            model: What will make the descriptions.
+            frame_id: The frame of the poses.
+            datum: Origin of that frame on Earth, where it is known.
+            memory_budget: Bytes of float descriptors to keep in memory at most.
+
+        Raises:
+            MapError: Something is there already, or the folder cannot be written.
+        """
+        path = Path(path)
+        lock = WriterLock(path)
+        try:
+            if path.exists():
+                msg = f'{path} exists already: remove it, or open it to add to it'
+                raise MapError(msg)  # noqa: TRY301
+            meta = schema.Meta(
+                id=str(uuid.uuid4()),
+                created=time.time_ns(),
+                created_by=f'vpr_ros {vpr_ros.__version__}',
+                model=model,
+                frame_id=frame_id,
+                datum=datum,
+                code_bits=model.code_bits,
+                coder=_HASH_HEAD if model.code_bits else '',
+            )
+            with explained(path):
+                schema.create_file(path, meta)
+            return cls._open(path, lock, memory_budget, model)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        writable: bool = False,
+        model: ModelInfo | None = None,
+        memory_budget: int = MEMORY_BUDGET,
+    ) -> PlaceMap:
+        """Open a map and check every place of it.
+
+        Args:
+            path: The file.
+            writable: Whether to add, change or delete; then no other process may be doing so.
+            model: What makes the queries, to be sure that it also made the map.
+            memory_budget: Bytes of float descriptors to keep in memory at most.
+
+        Raises:
+            MapError: The file is missing, damaged, foreign, newer, made with another model, or
+                being written by another process; it is left as it was.
+        """
+        path = Path(path)
+        if not path.is_file():
+            msg = f'{path}: there is no such file'
+            raise MapError(msg)
+        lock = WriterLock(path) if writable else None
+        try:
+            return cls._open(path, lock, memory_budget, model)
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+
+    @classmethod
+    def _open(
+        cls, path: Path, lock: WriterLock | None, budget: int, model: ModelInfo | None
+    ) -> PlaceMap:
+        with explained(path):
+            place_map = cls(path, lock, budget)
+            try:
+                if model is not None:
+                    require_same_model(place_map.model, model)
+            finally:
+                if lock is not None:
+                    place_map._close_reader()
+            if lock is not None:
+                place_map._connection = open_to_write(path)
+        return place_map
+
+    # What is in it
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def writable(self) -> bool:
+        """Whether this object is the writer."""
+        return self._lock is not None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """All that is known of the map now; later writes do not change it."""
+        return self._snapshot
+
+    @property
+    def model(self) -> ModelInfo:
+        """What made the descriptions."""
+        return self._snapshot.meta.model
+
+    @property
+    def frame_id(self) -> str:
+        """The frame of the poses."""
+        return self._snapshot.meta.frame_id
+
+    @property
+    def datum(self) -> Datum | None:
+        """Origin of the map frame on Earth."""
+        return self._snapshot.meta.datum
+
+    @property
+    def version(self) -> int:
+        """Raised by every write."""
+        return self._snapshot.meta.version
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """Identities (N,), ascending."""
+        return self._snapshot.columns.ids
+
+    @property
+    def sessions(self) -> NDArray[np.int64]:
+        """Session of each place (N,)."""
+        return self._snapshot.columns.sessions
+
+    @property
+    def stamps(self) -> NDArray[np.int64]:
+        """Stamp of each place (N,), nanoseconds."""
+        return self._snapshot.columns.stamps
+
+    @property
+    def distances(self) -> NDArray[np.float64]:
+        """Metres travelled in its session at each place (N,), NaN where unknown."""
+        return self._snapshot.columns.distances
+
+    @property
+    def positions(self) -> NDArray[np.float64]:
+        """Positions (N, 3) in the map frame, metres, NaN where there is none."""
+        return self._snapshot.columns.poses[:, :3]
+
+    @property
+    def codes(self) -> NDArray[np.uint8]:
+        """Codes (N, bits / 8); (N, 0) while the map has no coder."""
+        return self._snapshot.columns.codes
+
+    def __len__(self) -> int:
+        return len(self._snapshot)
+
+    def place(self, place_id: int) -> Place:
+        """Return one place.
+
+        Raises:
+            MapError: There is no such place.
+        """
+        return self.places([place_id])[0]
+
+    def places(self, ids: Sequence[int] | NDArray[np.int64]) -> list[Place]:
+        """Return places in the order asked for.
+
+        Raises:
+            MapError: One of them does not exist.
+        """
+        return self._snapshot.places(ids)
+
+    def session_list(self) -> tuple[Session, ...]:
+        """Return every session in order."""
+        return self._snapshot.sessions()
+
+    def descriptors(self, rows: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the descriptors (n, D) float32 of rows (not ids) of the map.
+
+        Raises:
+            MapError: One is damaged, or was deleted by another process since the last refresh.
+        """
+        block, where = self.descriptor_block(self._snapshot, np.asarray(rows, np.intp).reshape(-1))
+        return block[where]
+
+    def descriptor_block(
+        self, snapshot: Snapshot, rows: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """Return an array of descriptors and which rows of it are those asked for.
+
+        Spares the copy that `descriptors` makes where the array is the one kept in memory.
+
+        Args:
+            snapshot: Of this map.
+            rows: Rows (n,) of the snapshot.
+
+        Raises:
+            MissingDescriptorError: One was deleted since the snapshot, or lost.
+            MapError: One is damaged.
+        """
+        cache = snapshot.cache
+        if cache is None:
+            return self._read_descriptors(snapshot, rows), np.arange(len(rows))
+        missing = cache.missing(rows)
+        if len(missing):
+            with self._mutex:
+                cache.fill(missing, self._read_descriptors(snapshot, missing))
+        return cache.values, rows
+
+    def preload(self) -> None:
+        """Read all descriptors into memory, where they fit the budget, to spare it later."""
+        snapshot = self._snapshot
+        if snapshot.cache is not None:
+            for start in range(0, len(snapshot), _CHUNK):
+                rows = np.arange(start, min(start + _CHUNK, len(snapshot)))
+                self.descriptor_block(snapshot, rows)
+
+    def info(self) -> MapInfo:
+        """Return what the map says of itself."""
+        snapshot = self._snapshot
+        meta = snapshot.meta
+        positions = snapshot.columns.poses[:, :3]
+        positions = positions[~np.isnan(positions[:, 0])]
+        bounds = None
+        if len(positions):
+            low, high = positions.min(axis=0).tolist(), positions.max(axis=0).tolist()
+            bounds = ((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+        files = [self._path.with_name(self._path.name + end) for end in ('', '-wal', '-journal')]
+        return MapInfo(
+            id=meta.id,
+            path=self._path,
+            format=schema.FORMAT,
+            version=meta.version,
+            model=meta.model,
+            coder=meta.coder,
+            code_bits=meta.code_bits,
+            places=len(snapshot),
+            sessions=snapshot.sessions(),
+            cameras=tuple(name for _, name in sorted(snapshot.cameras.items())),
+            frame_id=meta.frame_id,
+            datum=meta.datum,
+            bounds=bounds,
+            bytes=sum(file.stat().st_size for file in files if file.exists()),
+            created=meta.created,
+            created_by=meta.created_by,
+        )
+
+    def refresh(self) -> bool:
+        """See what was committed since the map was opened or last refreshed.
+
+        Returns:
+            Whether there was anything new.
+
+        Raises:
+            MapError: What is new cannot be read.
+        """
+        with self._mutex, explained(self._path):
+            if schema.read_version(self._connection) == self.version:
+                return False
+            self._snapshot = load(self._connection, self._budget, self._snapshot)
+            return True
+
+    def verify(self) -> list[str]:
+        """Read and check everything; return what is wrong, in words, nothing if all is well."""
+        with self._mutex:
+            return problems_of(self._connection)
+
+    # Writing
+
+    def begin_session(self, name: str, started: int) -> int:
+        """Begin a traverse.
+
+        Args:
+            name: For people; need not be unique.
+            started: Nanoseconds.
+
+        Returns:
+            Identity for `NewPlace.session`.
+        """
+        with self._writing() as now:
+            row = (now.meta.next_session, name, started)
+            self._connection.execute(
+                'INSERT INTO sessions VALUES (?, ?, ?, ?)', (*row, schema.crc_of(*row))
+            )
+            meta = replace(now.meta, next_session=row[0] + 1)
+            self._commit(replace(now, meta=meta, names={**now.names, row[0]: (name, started)}))
+            return row[0]
+
+    def add(self, places: Sequence[NewPlace]) -> list[int]:
+        """Add places: on return all are on the disk; if this raises, none is.
+
+        Returns:
+            Their identities, in order.
+
+        Raises:
+            MapError: A place is not fit to be stored, or the disk is full.
+        """
+        if not places:
+            return []
+        with self._writing() as now:
+            cameras = {name: key for key, name in now.cameras.items()}
+            for name in sorted({place.camera for place in places} - set(cameras)):
+                row = (max(cameras.values(), default=0) + 1, name)
+                self._connection.execute(
+                    'INSERT INTO cameras VALUES (?, ?, ?)', (*row, schema.crc_of(*row))
+                )
+                cameras[name] = row[0]
+            batch, halves = prepare(now, cameras, places)
+            self._connection.executemany(cols.INSERT, batch.to_rows())
+            self._connection.executemany(
+                'INSERT INTO descriptors VALUES (?, ?)',
+                zip(batch.ids.tolist(), (half.tobytes() for half in halves), strict=True),
+            )
+            meta = replace(
+                now.meta,
+                next_place=now.meta.next_place + len(batch),
+                places=now.meta.places + len(batch),
+                digest=now.meta.digest + batch.digest,
+            )
+            named = {key: name for name, key in cameras.items()}
+            self._commit(replace(now, meta=meta, cameras=named), batch, halves)
+            return [int(key) for key in batch.ids]
+
+    def update_poses(
+        self,
+        ids: Sequence[int] | NDArray[np.int64],
+        poses: Sequence[Pose],
+        covariances: Sequence[NDArray[np.float64] | None] | None = None,
+    ) -> None:
+        """Replace poses, as a SLAM back end does when it has optimised again.
+
+        Args:
+            ids: Of places, each once.
+            poses: One for each.
+            covariances: One for each; where None is given for all, the old ones are kept.
+
+        Raises:
+            MapError: There is no such place, or a pose is not finite; then none is changed.
+        """
+        with self._writing() as now:
+            rows = now.columns.rows_of(ids)
+            if len(poses) != len(rows) or len(np.unique(rows)) != len(rows):
+                msg = 'poses are replaced one for each place, each place once'
+                raise MapError(msg)
+            columns = now.columns
+            new_poses = columns.poses.copy()
+            new_covariances = columns.covariances.copy()
+            for row, pose in zip(rows, poses, strict=True):
+                new_poses[row] = pose_row(pose)
+            if covariances is not None:
+                for row, covariance in zip(rows, covariances, strict=True):
+                    new_covariances[row] = cols.pack_covariance(covariance)
+            self._rewrite(
+                now, replace(columns, poses=new_poses, covariances=new_covariances), rows
+            )
+
+    def delete(self, ids: Sequence[int] | NDArray[np.int64]) -> None:
+        """Delete places; their identities are never used again.
+
+        Raises:
+            MapError: One of them does not exist; then none is deleted.
+        """
+        with self._writing() as now:
+            self._delete_rows(now, now.columns.rows_of(ids))
+
+    def delete_session(self, session: int) -> None:
+        """Delete a session and all its places.
+
+        Raises:
+            MapError: There is no such session.
+        """
+        with self._writing() as now:
+            if session not in now.names:
+                msg = f'the map has no session {session}'
+                raise MapError(msg)
+            self._connection.execute('DELETE FROM sessions WHERE id = ?', (session,))
+            names = {key: value for key, value in now.names.items() if key != session}
+            rows = np.flatnonzero(now.columns.sessions == session)
+            self._delete_rows(replace(now, names=names), rows)
+
+    def recode(self, bits: int = 512, seed: int = 0) -> None:
+        """Fit a coder on the map's own descriptors and code every place with it.
+
+        For models without a hash head. Until this is called such a map has no codes and is
+        searched by its float descriptors alone; afterwards places are coded as they are added.
+
+        Args:
+            bits: Of the codes; lowered to the length of the descriptors where that is less.
+            seed: Of the fit.
+
+        Raises:
+            MapError: The model makes the codes itself, or there is no place to fit on.
+        """
+        with self._writing() as now:
+            model, count = now.meta.model, len(now)
+            if model.code_bits:
+                msg = f'the codes of this map are made by {model.name} itself'
+                raise MapError(msg)
+            bits = min(bits, model.descriptor_dim // 8 * 8)
+            sample = np.unique(np.linspace(0, count - 1, min(count, 2 * _CHUNK)).astype(np.intp))
+            try:
+                coder = ItqCoder.fit(self.descriptors(sample), bits, seed)
+            except ValueError as error:
+                raise MapError(str(error)) from error
+            codes = np.empty((count, bits // 8), np.uint8)
+            for start in range(0, count, _CHUNK):
+                part = np.arange(start, min(start + _CHUNK, count))
+                codes[part] = coder.encode(self.descriptors(part))
+            self._connection.execute('DELETE FROM coder')
+            self._connection.execute(
+                'INSERT INTO coder VALUES (?, ?, ?)',
+                (coder.id, coder.mean.tobytes(), coder.projection.tobytes()),
+            )
+            meta = replace(now.meta, code_bits=bits, coder=coder.id)
+            self._rewrite(
+                replace(now, meta=meta, coder=coder),
+                replace(now.columns, codes=codes),
+                np.arange(count),
+            )
+
+    def close(self) -> None:
+        """Leave the file complete and free for others; the object is of no use afterwards."""
+        with self._mutex:
+            if self._lock is None:
+                self._close_reader()
+                return
+            close_after_writing(self._connection)
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Inside
+
+    def _close_reader(self) -> None:
+        self._connection.close()
+        if self._copy is not None:
+            self._copy.cleanup()
+            self._copy = None
+
+    def _read_descriptors(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        columns, dim = snapshot.columns, snapshot.meta.model.descriptor_dim
+        with self._mutex, explained(self._path):
+            return floats.read(
+                self._connection, columns.ids[rows], columns.descriptor_crcs[rows], dim
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[Snapshot]:
+        """Hold the write transaction; the body ends it with `_commit`, or it is undone."""
+        with self._mutex, explained(self._path):
+            if self._lock is None:
+                msg = 'is open read-only (or closed)'
+                raise MapError(msg)
+            try:
+                self._connection.execute('BEGIN IMMEDIATE')
+                if schema.read_version(self._connection) != self.version:
+                    # An interrupted write was committed all the same.
+                    self._connection.execute('ROLLBACK')
+                    self._snapshot = load(self._connection, self._budget)
+                    self._connection.execute('BEGIN IMMEDIATE')
+                yield self._snapshot
+            finally:
+                # A full disk makes SQLite roll back by itself.
+                if self._connection.in_transaction:
+                    self._connection.execute('ROLLBACK')
+
+    def _commit(
+        self,
+        new: Snapshot,
+        batch: cols.Columns | None = None,
+        halves: NDArray[np.float16] | None = None,
+    ) -> None:
+        """Commit and then show what was written, with places to be put at the end, if any."""
+        meta = replace(new.meta, version=new.meta.version + 1)
+        schema.write_meta(self._connection, meta)
+        self._connection.execute('COMMIT')
+        columns, cache = new.columns, new.cache
+        if batch is not None and halves is not None:
+            columns = new.growing.append(columns, batch)
+            cache = cache_for(len(columns), meta.model.descriptor_dim, self._budget, new)
+            if cache is not None:
+                cache.fill(slice(len(new), len(columns)), cols.widen(halves))
+        self._snapshot = replace(new, meta=meta, columns=columns, cache=cache)
+
+    def _rewrite(self, now: Snapshot, columns: cols.Columns, rows: NDArray[np.intp]) -> None:
+        """Commit changed values of some rows."""
+        changed = columns.take(rows).with_crcs()
+        crcs = columns.crcs.copy()
+        crcs[rows] = changed.crcs
+        columns = replace(columns, crcs=crcs)
+        self._connection.executemany(cols.REPLACE, changed.to_rows())
+        self._commit_revision(now, columns, now.cache)
+
+    def _delete_rows(self, now: Snapshot, rows: NDArray[np.intp]) -> None:
+        ids = [(key,) for key in now.columns.ids[rows].tolist()]
+        self._connection.executemany('DELETE FROM places WHERE id = ?', ids)
+        self._connection.executemany('DELETE FROM descriptors WHERE place = ?', ids)
+        keep = np.ones(len(now), np.bool_)
+        keep[rows] = False
+        kept = now.columns.take(np.flatnonzero(keep))
+        self._commit_revision(
+            now, kept, cache_for(len(kept), now.meta.model.descriptor_dim, self._budget, None)
+        )
+
+    def _commit_revision(
+        self, now: Snapshot, columns: cols.Columns, cache: floats.DescriptorCache | None
+    ) -> None:
+        meta = replace(
+            now.meta,
+            revision=now.meta.revision + 1,
+            places=len(columns),
+            digest=columns.digest,
+        )
+        self._commit(
+            replace(now, meta=meta, growing=cols.Growing(columns), columns=columns, cache=cache)
+        )

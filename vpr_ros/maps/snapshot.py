@@ -1,0 +1,229 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""All a reader knows of a map at one moment, and how it is read from the file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from math import isnan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.errors import MapError
+from vpr_ros.geometry import Pose
+from vpr_ros.maps import schema
+from vpr_ros.maps.coder import ItqCoder
+from vpr_ros.maps.columns import SELECT, Columns, Growing, empty, unpack_covariance
+from vpr_ros.maps.descriptors import DescriptorCache
+from vpr_ros.maps.geo import GeoPoint
+from vpr_ros.maps.place import Place, Session
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vpr_ros.types import Description, ModelInfo
+
+_FETCH = 65536
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A map at one moment; writes make a new one and leave this as it is.
+
+    Attributes:
+        meta: What the file says of itself.
+        names: Name and start (nanoseconds) of each session by identity.
+        cameras: Name of each camera by identity.
+        coder: Coder fitted on the map, if there is one.
+        growing: Owner of the columns.
+        columns: Every place.
+        cache: Float descriptors by row, None where they do not fit the memory budget.
+    """
+
+    meta: schema.Meta
+    names: dict[int, tuple[str, int]]
+    cameras: dict[int, str]
+    coder: ItqCoder | None
+    growing: Growing
+    columns: Columns
+    cache: DescriptorCache | None
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def places(self, ids: Sequence[int] | NDArray[np.int64]) -> list[Place]:
+        """Return places by identity, in the order asked for.
+
+        Raises:
+            MapError: One of them does not exist.
+        """
+        return [self.place_at(row) for row in self.columns.rows_of(ids).tolist()]
+
+    def place_at(self, row: int) -> Place:
+        """Return the place of a row."""
+        columns = self.columns
+        pose, geo = columns.poses[row], columns.geo[row].tolist()
+        distance = float(columns.distances[row])
+        return Place(
+            id=int(columns.ids[row]),
+            session=int(columns.sessions[row]),
+            stamp=int(columns.stamps[row]),
+            pose=None if np.isnan(pose[0]) else Pose(pose[:3].copy(), pose[3:].copy()),
+            covariance=unpack_covariance(columns.covariances[row]),
+            geo=None if isnan(geo[0]) else GeoPoint(*geo),
+            camera=self.cameras[int(columns.cameras[row])],
+            distance=None if isnan(distance) else distance,
+        )
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Return every session in order."""
+        ids, counts = np.unique(self.columns.sessions, return_counts=True)
+        places = dict(zip(ids.tolist(), counts.tolist(), strict=True))
+        return tuple(
+            Session(key, name, started, places.get(key, 0))
+            for key, (name, started) in sorted(self.names.items())
+        )
+
+    def code_of(self, description: Description) -> NDArray[np.uint8] | None:
+        """Return the code (bits / 8,) a description has in this map, None without a coder.
+
+        Raises:
+            MapError: The description is not of the map's model.
+        """
+        model = self.meta.model
+        if description.descriptor.shape != (model.descriptor_dim,):
+            msg = (
+                f'a descriptor of shape {description.descriptor.shape} does not belong to a map '
+                f'of {model.name}, whose descriptors have length {model.descriptor_dim}'
+            )
+            raise MapError(msg)
+        if model.code_bits:
+            if description.code is None or description.code.shape != (model.code_bits // 8,):
+                msg = (
+                    f'a description for a map of {model.name} has a code of {model.code_bits} bits'
+                )
+                raise MapError(msg)
+            return description.code
+        if self.coder is None:
+            return None
+        return np.asarray(self.coder.encode(description.descriptor[None])[0])
+
+
+def require_same_model(stored: ModelInfo, given: ModelInfo) -> None:
+    """Refuse a map made with something else than what makes the queries.
+
+    Raises:
+        MapError: Names everything that differs.
+    """
+    differences = [
+        f'{label} {theirs!r} in the map, {ours!r} here'
+        for label, theirs, ours in (
+            ('model', stored.name, given.name),
+            ('weights', stored.weights_id, given.weights_id),
+            ('descriptor length', stored.descriptor_dim, given.descriptor_dim),
+            ('code bits', stored.code_bits, given.code_bits),
+            ('preprocessing', stored.preprocessing, given.preprocessing),
+        )
+        if theirs != ours
+    ]
+    if differences:
+        msg = f'was made with another model ({"; ".join(differences)}): use that, or map again'
+        raise MapError(msg)
+
+
+def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> Snapshot:
+    """Read a map, or only what was added since a known snapshot where that is possible.
+
+    Raises:
+        MapError: The file is no map, newer, or damaged.
+    """
+    db.execute('BEGIN')
+    try:
+        schema.check_identity(db)
+        meta = schema.read_meta(db)
+        if known is not None and known.meta.revision != meta.revision:
+            known = None
+        added = _read_places(db, known.columns if known else None, meta.code_bits // 8)
+        growing = known.growing if known else Growing(empty(meta.code_bits // 8))
+        columns = growing.append(known.columns if known else added.take(slice(0)), added)
+        if len(columns) != meta.places or columns.digest != meta.digest:
+            msg = f'is damaged: of {meta.places} places {len(columns)} can be read'
+            raise MapError(msg)
+        snapshot = Snapshot(
+            meta=meta,
+            names=_read_sessions(db),
+            cameras=_read_cameras(db),
+            coder=known.coder if known else _read_coder(db, meta),
+            growing=growing,
+            columns=columns,
+            cache=cache_for(len(columns), meta.model.descriptor_dim, budget, known),
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        msg = f'is damaged: what it says of itself makes no sense ({error})'
+        raise MapError(msg) from error
+    finally:
+        db.execute('ROLLBACK')
+    unknown = set(np.unique(columns.cameras).tolist()) - set(snapshot.cameras)
+    unknown |= set(np.unique(columns.sessions).tolist()) - set(snapshot.names)
+    if unknown:
+        msg = f'is damaged: the sessions or cameras {sorted(unknown)} of its places are missing'
+        raise MapError(msg)
+    return snapshot
+
+
+def cache_for(count: int, dim: int, budget: int, known: Snapshot | None) -> DescriptorCache | None:
+    """Return room for descriptors, that of a known snapshot with the same rows if it has one."""
+    if 4 * count * dim > budget:
+        return None
+    if known is None or known.cache is None:
+        return DescriptorCache(count, dim)
+    known.cache.grow(count)
+    return known.cache
+
+
+def _read_places(db: sqlite3.Connection, known: Columns | None, code_bytes: int) -> Columns:
+    last = int(known.ids[-1]) if known is not None and len(known) else 0
+    growing = Growing(empty(code_bytes))
+    rows = db.execute(f'{SELECT} WHERE id > ? ORDER BY id', (last,))
+    columns = empty(code_bytes)
+    while chunk := rows.fetchmany(_FETCH):
+        columns = growing.append(columns, Columns.from_rows(chunk, code_bytes))
+    return columns
+
+
+def _read_sessions(db: sqlite3.Connection) -> dict[int, tuple[str, int]]:
+    names = {}
+    for *row, crc in db.execute('SELECT id, name, started, crc FROM sessions'):
+        if schema.crc_of(*row) != crc:
+            msg = f'is damaged: the checksum of session {row[0]} does not match'
+            raise MapError(msg)
+        names[row[0]] = (row[1], row[2])
+    return names
+
+
+def _read_cameras(db: sqlite3.Connection) -> dict[int, str]:
+    cameras = {}
+    for *row, crc in db.execute('SELECT id, name, crc FROM cameras'):
+        if schema.crc_of(*row) != crc:
+            msg = f'is damaged: the checksum of camera {row[0]} does not match'
+            raise MapError(msg)
+        cameras[row[0]] = row[1]
+    return cameras
+
+
+def _read_coder(db: sqlite3.Connection, meta: schema.Meta) -> ItqCoder | None:
+    if not meta.coder or meta.model.code_bits:
+        return None
+    rows = db.execute('SELECT mean, projection FROM coder').fetchall()
+    if len(rows) == 1:
+        mean, projection = (np.frombuffer(blob, '<f4') for blob in rows[0])
+        coder = ItqCoder(mean, projection.reshape(meta.model.descriptor_dim, meta.code_bits))
+        if coder.id == meta.coder:
+            return coder
+    msg = 'is damaged: the checksum of its coder does not match'
+    raise MapError(msg)

@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Exact search of a place map in two stages: Hamming distance, then inner product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.errors import MapError
+from vpr_ros.maps.descriptors import MissingDescriptorError
+from vpr_ros.retrieval import kernels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vpr_ros.maps import Place, PlaceMap, Snapshot
+    from vpr_ros.retrieval.window import Window
+    from vpr_ros.types import Description
+
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Hit:
+    """A place that looks like the query.
+
+    Attributes:
+        place: The place.
+        hamming: Differing bits of the codes, -1 where the map has no codes yet.
+        similarity: Inner product of the query's descriptor with the stored one, whose float16
+            rounding can take it beyond 1 by 0.0005 at most.
+    """
+
+    place: Place
+    hamming: int
+    similarity: float
+
+
+class Retriever:
+    """Searches a map, also while it grows.
+
+    The nearest `candidates` by Hamming distance between codes (of equal ones, the places added
+    first) are ranked by the inner product of their float descriptors (of equal ones, the places
+    added first); that is all of them, computed exactly, with no approximate index. With at least
+    as many candidates as places the result is that of a pure float search, and so it is on a map
+    without codes, which is one whose model has no hash head and that was never recoded.
+    """
+
+    def __init__(self, place_map: PlaceMap) -> None:
+        self._map = place_map
+
+    def search(
+        self,
+        description: Description,
+        k: int = 10,
+        candidates: int = 100,
+        window: Window | None = None,
+    ) -> list[Hit]:
+        """Return the best places for a description.
+
+        Args:
+            description: Made by the map's model.
+            k: How many at most.
+            candidates: How many the first stage passes to the second, at least `k`.
+            window: Which places may be returned.
+
+        Returns:
+            At most `k` hits, best first.
+
+        Raises:
+            MapError: The description is not of the map's model, or the map is damaged.
+        """
+        while True:
+            snapshot = self._map.snapshot
+            try:
+                return self._search(snapshot, description, k, max(candidates, k), window)
+            except MissingDescriptorError:
+                # Deleted while we searched? Then a newer snapshot knows.
+                if not self._map.refresh() and self._map.snapshot is snapshot:
+                    raise
+
+    def refresh(self) -> bool:
+        """See what was committed to the map since; return whether there was anything."""
+        return self._map.refresh()
+
+    def _search(
+        self,
+        snapshot: Snapshot,
+        description: Description,
+        k: int,
+        candidates: int,
+        window: Window | None,
+    ) -> list[Hit]:
+        code = snapshot.code_of(description)
+        query = np.ascontiguousarray(description.descriptor, np.float32)
+        if not np.isfinite(query).all():
+            msg = 'the descriptor of the query has values that are not finite'
+            raise MapError(msg)
+        selected = None if window is None else window.select(snapshot)
+        if code is None:
+            rows = np.arange(len(snapshot)) if selected is None else np.flatnonzero(selected)
+            distances = np.full(len(rows), -1, np.int32)
+        else:
+            codes = snapshot.columns.codes
+            if selected is None:
+                rows, distances = kernels.nearest_codes(code, codes, candidates)
+            else:
+                rows, distances = kernels.nearest_selected_codes(code, codes, candidates, selected)
+            order = np.argsort(rows)
+            rows, distances = rows[order], distances[order]
+        similarities = self._similarities(snapshot, query, rows)
+        return [
+            Hit(snapshot.place_at(int(rows[i])), int(distances[i]), float(similarities[i]))
+            for i in _best(similarities, k)
+        ]
+
+    def _similarities(
+        self, snapshot: Snapshot, query: NDArray[np.float32], rows: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        parts = [
+            kernels.inner_products(
+                query, *self._map.descriptor_block(snapshot, rows[start : start + _CHUNK])
+            )
+            for start in range(0, len(rows), _CHUNK)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+
+def _best(similarities: NDArray[np.float32], k: int) -> list[int]:
+    """Return the indices of the k highest, highest first, of equal ones the lower index first."""
+    losses = -similarities
+    if k < len(losses):
+        among = np.flatnonzero(losses <= np.partition(losses, k - 1)[k - 1])
+    else:
+        among = np.arange(len(losses))
+    return [int(i) for i in among[np.argsort(losses[among], kind='stable')[:k]]]
