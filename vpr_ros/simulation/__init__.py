@@ -1,0 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The synthetic town: rendered traverses with exact poses, as images or as rosbag2."""
+
+from vpr_ros.simulation.camera import Camera
+from vpr_ros.simulation.conditions import Conditions, ConditionsError
+from vpr_ros.simulation.route import Route
+from vpr_ros.simulation.town import Town
+from vpr_ros.simulation.traverse import Frame, Traverse
+
+__all__ = [
+    'Camera',
+    'Conditions',
+    'ConditionsError',
+    'Frame',
+    'Route',
+    'Town',
+    'Traverse',
+]

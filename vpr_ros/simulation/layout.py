@@ -1,0 +1,381 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of a synthetic town: where its streets, houses, trees and lamps stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.simulation.houses import Front, House, Side, Tiles, Wall
+from vpr_ros.simulation.landmarks import Steeple, SteepleRoof
+from vpr_ros.simulation.sprites import FURNITURE, Furniture
+from vpr_ros.simulation.streets import TILE, Ground, Street
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vpr_ros.simulation.paint import Painter
+
+DEPTH = 9.0
+"""From the front to the back of every house, metres."""
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A painted parallelogram in the map frame, metres; seen from where right and down agree."""
+
+    origin: NDArray[np.float64]
+    right: NDArray[np.float64]
+    down: NDArray[np.float64]
+    painter: Painter
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """Unit vector towards the side from which it is seen."""
+        n = np.cross(self.down, self.right)
+        unit: NDArray[np.float64] = n / np.linalg.norm(n)
+        return unit
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Something upright that faces every camera: where it stands, its size and its look."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str
+    variant: int
+
+
+@dataclass(eq=False)
+class Plan:
+    """All that never changes in a town.
+
+    Attributes:
+        streets: Streets.
+        surfaces: Walls, roofs, ground.
+        standing: Trees, lamps and furniture.
+        lamps: (x, y, z) of the street lamps, metres.
+        blocks: (x0, y0, x1, y1, height) of what throws shadows, metres.
+        corners: Crossing centre lines (xs, ys), metres.
+    """
+
+    streets: list[Street] = field(default_factory=list)
+    surfaces: list[Surface] = field(default_factory=list)
+    standing: list[Standing] = field(default_factory=list)
+    lamps: list[tuple[float, float, float]] = field(default_factory=list)
+    blocks: list[tuple[float, float, float, float, float]] = field(default_factory=list)
+    corners: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of houses: from a start along the fronts, to the right as seen from the street."""
+
+    start: tuple[float, float]
+    normal: tuple[float, float]
+    length: float
+    walls: tuple[Wall, ...]
+    corner: bool
+
+
+def plan(seed: int) -> Plan:
+    """Lay out a town of three by two blocks; two of them are a park and a church square."""
+    rng = np.random.default_rng([seed, 0])
+    town = Plan()
+    xs = _lines(rng, (54.0, 62.0, 50.0))
+    ys = _lines(rng, (48.0, 52.0))
+    town.corners = (xs, ys)
+    town.streets.extend(_streets(rng, xs, ys))
+    vertical, horizontal = town.streets[: len(xs)], town.streets[len(xs) :]
+    builder = _Builder(town, rng, seed)
+
+    special = rng.permutation((len(xs) - 1) * (len(ys) - 1))
+    parks = []
+    for index in range(len(special)):
+        i, j = index % (len(xs) - 1), index // (len(xs) - 1)
+        west, east = vertical[i], vertical[i + 1]
+        south, north = horizontal[j], horizontal[j + 1]
+        block = (
+            west.centre + west.half,
+            south.centre + south.half,
+            east.centre - east.half,
+            north.centre - north.half,
+        )
+        if index == special[0]:
+            parks.append(block)
+            builder.park(block)
+        elif index == special[1]:
+            builder.church(block)
+        else:
+            builder.block(block)
+    builder.surroundings(vertical, horizontal)
+    builder.along_streets()
+    _pave(town, seed, tuple(parks))
+    return town
+
+
+def _lines(rng: np.random.Generator, gaps: tuple[float, ...]) -> tuple[float, ...]:
+    steps = np.array(gaps) + rng.uniform(-4, 4, len(gaps))
+    return tuple(float(v) for v in np.concatenate([[0.0], np.cumsum(steps)]))
+
+
+def _streets(
+    rng: np.random.Generator, xs: tuple[float, ...], ys: tuple[float, ...]
+) -> list[Street]:
+    def shape() -> tuple[float, float]:
+        road = float(rng.choice([4.4, 4.6, 5.0]))
+        return road, road + float(rng.uniform(1.8, 2.8))
+
+    shapes = [[shape() for _ in xs], [shape() for _ in ys]]
+    streets = []
+    for along_x, own, other in ((False, xs, ys), (True, ys, xs)):
+        for (road, half), centre in zip(shapes[along_x], own, strict=True):
+            crossings = tuple((c, r) for c, (r, _) in zip(other, shapes[not along_x], strict=True))
+            streets.append(
+                Street(
+                    along_x=along_x,
+                    centre=centre,
+                    start=other[0],
+                    end=other[-1],
+                    half=half,
+                    road=road,
+                    crossings=crossings,
+                    cobbles=bool(rng.random() < 0.3),
+                    trees=float(rng.choice([0.0, 0.0, 9.0, 13.0])),
+                )
+            )
+    return streets
+
+
+def _pave(town: Plan, seed: int, parks: tuple[tuple[float, float, float, float], ...]) -> None:
+    xs, ys = town.corners
+    margin = max(s.half for s in town.streets) + 1
+    streets = tuple(town.streets)
+    for x in np.arange(xs[0] - margin, xs[-1] + margin, TILE):
+        for y in np.arange(ys[0] - margin, ys[-1] + margin, TILE):
+            painter = Ground(float(x), float(y), streets, parks, seed)
+            town.surfaces.append(
+                Surface(
+                    np.array([x, y + TILE, 0.0]),
+                    np.array([TILE, 0.0, 0.0]),
+                    np.array([0.0, -TILE, 0.0]),
+                    painter,
+                )
+            )
+
+
+class _Builder:
+    """Places houses, squares and furniture on a plan."""
+
+    def __init__(self, town: Plan, rng: np.random.Generator, seed: int) -> None:
+        self._town = town
+        self._rng = rng
+        self._seed = seed
+        # Types of house that stand in several streets: honest look-alikes.
+        self._catalogue = [House.random(rng) for _ in range(10)]
+
+    def block(self, block: tuple[float, float, float, float]) -> None:
+        """Line a block with houses on all sides."""
+        x0, y0, x1, y1 = block
+        self._row(_Row((x0, y0), (0, -1), x1 - x0, self._walls(), corner=True))
+        self._row(_Row((x1, y1), (0, 1), x1 - x0, self._walls(), corner=True))
+        inner = y1 - y0 - 2 * DEPTH
+        self._row(_Row((x1, y0 + DEPTH), (1, 0), inner, self._walls(), corner=False))
+        self._row(_Row((x0, y1 - DEPTH), (-1, 0), inner, self._walls(), corner=False))
+
+    def surroundings(self, vertical: list[Street], horizontal: list[Street]) -> None:
+        """Line the outer side of the outer streets, so that no view leaves the town."""
+        x0, x1 = vertical[0].centre - vertical[0].half, vertical[-1].centre + vertical[-1].half
+        y0 = horizontal[0].centre - horizontal[0].half
+        y1 = horizontal[-1].centre + horizontal[-1].half
+        for start, normal, length in (
+            ((x1, y0), (0, 1), x1 - x0),
+            ((x0, y1), (0, -1), x1 - x0),
+            ((x0, y0), (1, 0), y1 - y0),
+            ((x1, y1), (-1, 0), y1 - y0),
+        ):
+            # Several characters of house along one long row.
+            done = 0.0
+            while done < length:
+                part = min(float(self._rng.uniform(28, 46)), length - done)
+                part = part if length - done - part > 14 else length - done
+                along = (-normal[1] * done, normal[0] * done)
+                at = (start[0] + along[0], start[1] + along[1])
+                self._row(_Row(at, normal, part, self._walls(), corner=False))
+                done += part
+
+    def park(self, block: tuple[float, float, float, float]) -> None:
+        """Plant trees and shrubs, and set benches."""
+        x0, y0, x1, y1 = block
+        for _ in range(20):
+            x, y = self._rng.uniform(x0 + 2, x1 - 2), self._rng.uniform(y0 + 2, y1 - 2)
+            self._tree(float(x), float(y))
+        for x, y in _outline(block, 3.0, 0.5):
+            if self._rng.random() < 0.62:
+                self._stand(x, y, 'shrub')
+        for x, y in _outline(block, 11.0, -0.6):
+            self._stand(x, y, 'bench')
+
+    def church(self, block: tuple[float, float, float, float]) -> None:
+        """Build a church with a tower on a square."""
+        x0, y0, x1, y1 = block
+        x, y = (x0 + x1) / 2, (y0 + y1) / 2
+        stone = self._seed * 7 + 3
+        house = House.random(np.random.default_rng([self._seed, 8]), 'stone')
+        nave = replace(
+            house, width=17.0, storeys=1, storey=8.0, bays=5, window=(0.34, 0.62), arched=True,
+            top='eaves', ground='arcade', balconies=0, shutters=False, panes=(2, 5),
+        )  # fmt: skip
+        self._house(nave, (x - 7, y - DEPTH / 2), (0, -1), ends=(True, True))
+        self._house(nave, (x + 10, y + DEPTH / 2), (0, 1), ends=(True, True))
+        width, height, spire = 6.0, 17.0, 9.0
+        west, south = x - 13.0, y - width / 2
+        corners = [
+            (west, south), (west + width, south), (west + width, south + width),
+            (west, south + width),
+        ]  # fmt: skip
+        apex = np.array([west + width / 2, south + width / 2, height + spire])
+        for i in range(4):
+            a, b = corners[i], corners[(i + 1) % 4]
+            right = np.array([b[0] - a[0], b[1] - a[1], 0.0])
+            top = np.array([*a, height])
+            down = np.array([0, 0, -height])
+            self._town.surfaces.append(Surface(top, right, down, Steeple(width, height, stone)))
+            # A triangle is the lower half of a parallelogram with the apex in the middle above.
+            middle = np.array([(a[0] + b[0]) / 2, (a[1] + b[1]) / 2, height])
+            slope = middle - apex
+            self._town.surfaces.append(
+                Surface(apex - right / 2, right, slope, SteepleRoof(width, spire, stone))
+            )
+        self._town.blocks.append((west, south, west + width, south + width, height + spire / 2))
+        for px, py in _outline(block, 9.0, 2.5):
+            if self._rng.random() < 0.5:
+                self._tree(px, py)
+            else:
+                self._stand(px, py, 'bench' if self._rng.random() < 0.6 else 'planter')
+
+    def along_streets(self) -> None:
+        """Set lamps, trees and furniture on the pavements."""
+        kinds: list[Furniture] = [k for k in FURNITURE if k != 'shrub']
+        for street in self._town.streets:
+            left = street.road + 0.55
+            modern = bool(self._rng.random() < 0.4)
+            for i, along in enumerate(np.arange(9.0, street.length - 4, 14.0)):
+                if not street.clear_of_crossings(float(along), 1.5):
+                    continue
+                x, y = street.point(float(along), left if i % 2 else -left)
+                self._town.standing.append(Standing(x, y, 1.0, 5.0, 'lamp', int(modern)))
+                self._town.lamps.append((x, y, 4.5))
+            if street.trees:
+                for along in np.arange(5.0, street.length, street.trees):
+                    for side in (-1.0, 1.0):
+                        if street.clear_of_crossings(float(along), 3.0):
+                            self._tree(*street.point(float(along), side * (left + 0.25)))
+            for _ in range(int(street.length / 8)):
+                along = float(self._rng.uniform(2, street.length - 2))
+                side = float(self._rng.choice([-1, 1]))
+                if street.clear_of_crossings(along, 1.0):
+                    kind = kinds[int(self._rng.integers(len(kinds)))]
+                    self._stand(*street.point(along, side * (street.half - 0.9)), kind)
+
+    def _tree(self, x: float, y: float) -> None:
+        size = float(self._rng.uniform(0.75, 1.15))
+        variant = int(self._rng.integers(9))
+        self._town.standing.append(Standing(x, y, 6.0 * size, 8.0 * size, 'tree', variant))
+
+    def _stand(self, x: float, y: float, kind: Furniture) -> None:
+        width, height = FURNITURE[kind]
+        variant = int(self._rng.integers(12))
+        self._town.standing.append(Standing(x, y, width, height, kind, variant))
+
+    def _walls(self) -> tuple[Wall, ...]:
+        kinds: tuple[Wall, ...] = ('brick', 'plaster', 'stone', 'timber', 'concrete')
+        chosen = self._rng.choice(5, 2, replace=False, p=[0.34, 0.34, 0.12, 0.12, 0.08])
+        return tuple(kinds[int(i)] for i in chosen)
+
+    def _row(self, row: _Row) -> None:
+        done = 0.0
+        previous: House | None = None
+        while row.length - done > 0.5:
+            house = self._next(row, previous)
+            left = row.length - done
+            if left - house.width < 5.2:
+                # The last house takes what is left.
+                house = replace(house, width=left, bays=max(1, round(left / 2.4)))
+            along = (-row.normal[1] * done, row.normal[0] * done)
+            ends = (row.corner and done == 0, row.corner and house.width == left)
+            self._house(
+                house, (row.start[0] + along[0], row.start[1] + along[1]), row.normal, ends
+            )
+            done += house.width
+            previous = house
+
+    def _next(self, row: _Row, previous: House | None) -> House:
+        chance = self._rng.random()
+        if previous is not None and chance < 0.14:
+            return previous
+        if previous is not None and chance < 0.30:
+            return previous.neighbour(self._rng)
+        if chance < 0.42:
+            return self._catalogue[int(self._rng.integers(len(self._catalogue)))]
+        return House.random(self._rng, row.walls[int(self._rng.random() < 0.3)])
+
+    def _house(
+        self,
+        house: House,
+        start: tuple[float, float],
+        normal: tuple[float, float],
+        ends: tuple[bool, bool],
+    ) -> None:
+        """Add front, ends and roof of a house; ends says which of them face a street."""
+        add = self._town.surfaces.append
+        n = np.array([*normal, 0.0])
+        d = np.array([-normal[1], normal[0], 0.0])
+        up = np.array([0.0, 0.0, 1.0])
+        at, w = np.array([*start, 0.0]), house.width
+        eaves, rise = house.eaves, house.rise
+        front = eaves + (0.0 if house.top == 'eaves' else rise)
+        side = eaves + (rise if house.top == 'eaves' else 0.0)
+        add(Surface(at + front * up, d * w, -front * up, Front(house)))
+        back = at - n * DEPTH
+        left, right = (Side(house, DEPTH, windows=e) for e in ends)
+        add(Surface(back + side * up, n * DEPTH, -side * up, left))
+        add(Surface(at + d * w + side * up, -n * DEPTH, -side * up, right))
+        seed = house.seed
+        if house.top == 'eaves':
+            slope = n * (DEPTH / 2 + 0.3) - up * (rise + 0.18)
+            tiles = Tiles(w, float(np.linalg.norm(slope)), house.roof, skylights=True, seed=seed)
+            add(Surface(at - n * DEPTH / 2 + (eaves + rise) * up, d * w, slope, tiles))
+        elif rise:
+            low = 0.9 * rise
+            half = d * w / 2
+            ridge = at + half + (eaves + low) * up
+            tiles = Tiles(
+                DEPTH, float(np.hypot(w / 2, low)), house.roof, skylights=False, seed=seed
+            )
+            add(Surface(ridge - n * DEPTH, n * DEPTH, -half - low * up, tiles))
+            add(Surface(ridge, -n * DEPTH, half - low * up, tiles))
+        a, b = at[:2], (back + d * w)[:2]
+        low_corner, high_corner = np.minimum(a, b), np.maximum(a, b)
+        self._town.blocks.append(
+            (
+                float(low_corner[0]), float(low_corner[1]),
+                float(high_corner[0]), float(high_corner[1]), eaves + 0.5 * rise,
+            )
+        )  # fmt: skip
+
+
+def _outline(
+    block: tuple[float, float, float, float], spacing: float, inset: float
+) -> list[tuple[float, float]]:
+    """Return points along the border of a rectangle."""
+    x0, y0, x1, y1 = block[0] + inset, block[1] + inset, block[2] - inset, block[3] - inset
+    xs, ys = np.arange(x0 + 1, x1, spacing), np.arange(y0 + 1, y1, spacing)
+    points = [(float(x), y) for x in xs for y in (y0, y1)]
+    return points + [(x, float(y)) for y in ys for x in (x0, x1)]
