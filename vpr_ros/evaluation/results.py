@@ -114,6 +114,7 @@ class Setup:
         mode: How the decision was made, for example ``single frame``.
         created: When, ISO 8601, or empty.
         software: Name and version of what made this.
+        unreadable: Frames that were left out because no picture could be made of them.
     """
 
     query: str
@@ -124,6 +125,7 @@ class Setup:
     mode: str = 'single frame'
     created: str = ''
     software: str = ''
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,6 +79,7 @@ class Summary:
         latency: Seconds by stage, and in total.
         right: (frames,) whether each query's first candidate is right; False where not judged.
         has_place: (frames,) whether each query is localisable.
+        rank: (frames,) rank from 1 of each query's best right candidate, 0 where none is right.
     """
 
     frames: int
@@ -98,6 +99,7 @@ class Summary:
     latency: dict[str, Latency]
     right: Bools
     has_place: Bools
+    rank: NDArray[np.int64]
 
     @property
     def precision_accepted(self) -> float:
@@ -186,6 +188,7 @@ def summarise(
         latency=_latencies(queries),
         right=first_right,
         has_place=has_place,
+        rank=np.where(right.any(axis=1), right.argmax(axis=1) + 1, 0),
     )
 
 

@@ -1,0 +1,193 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr evaluate``: how good recognition is, measured against true poses."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run time
+    Candidates,
+    Device,
+    MapPath,
+    MaxDistanceRatio,
+    MinSimilarity,
+    ModelName,
+    PlaceRadius,
+    Weights,
+)
+from vpr_ros.errors import VprError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vpr_ros.evaluation import Evaluation
+    from vpr_ros.evaluation.bag import Progress
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Measure recall, precision and latency of recognition."""
+
+
+@app.command()
+def bag(
+    map_path: MapPath,
+    bag_path: Annotated[Path, typer.Argument(metavar='BAG', help='The queries, with poses.')],
+    *,
+    map_bag: Annotated[
+        Path | None,
+        typer.Option(help='Bag the map was built from: gives the report pictures of the places.'),
+    ] = None,
+    image_topic: Annotated[str | None, typer.Option(help='Images of the query bag.')] = None,
+    pose_topic: Annotated[str | None, typer.Option(help='True poses, in the map frame.')] = None,
+    map_image_topic: Annotated[str | None, typer.Option(help='Images of the map bag.')] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help='Right within this distance of the truth, metres.')
+    ] = 5.0,
+    angle: Annotated[
+        float | None, typer.Option(min=0, help='... and within this angle, degrees.')
+    ] = None,
+    k: Annotated[
+        int, typer.Option('--max-candidates', '-k', min=1, help='Candidates per frame.')
+    ] = 20,
+    candidates: Candidates = 100,
+    min_similarity: MinSimilarity = 0.0,
+    max_distance_ratio: MaxDistanceRatio = 0.9,
+    place_radius: PlaceRadius = 5.0,
+    limit: Annotated[int | None, typer.Option(min=1, help='Only the first N frames.')] = None,
+    json_path: Annotated[
+        Path | None, typer.Option('--json', help='Write everything as JSON; - for stdout.')
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help='Write a page to look at.')] = None,
+    model: ModelName = None,
+    weights: Weights = None,
+    device: Device = 'auto',
+) -> None:
+    """Localise every frame of a bag in a map and compare with the bag's own poses."""
+    from rich.console import Console
+
+    from vpr_ros.bags import Bag, choose_image, choose_topics
+    from vpr_ros.cli.localizing import localizing
+    from vpr_ros.decision import DecisionConfig
+    from vpr_ros.evaluation import Tolerance
+    from vpr_ros.evaluation.bag import evaluate_bag, frame_pictures, place_pictures
+    from vpr_ros.evaluation.results import dumps
+
+    if report is not None:  # what it needs should be missed now, not after an hour of work
+        from vpr_ros.evaluation.report import write_report
+    to_stdout = json_path == Path('-')
+    for path in (report, None if to_stdout else json_path):
+        if path is not None and not path.absolute().parent.is_dir():
+            msg = f'{path} cannot be written: there is no folder {path.absolute().parent}'
+            raise VprError(msg)
+    config = DecisionConfig(
+        min_similarity=min_similarity,
+        max_distance_ratio=max_distance_ratio,
+        place_radius=place_radius,
+    )
+    console = Console(stderr=to_stdout)
+    with ExitStack() as stack:
+        source = stack.enter_context(Bag(bag_path))
+        topics = choose_topics(source, image_topic, pose_topic)
+        opened = localizing(
+            map_path, model, weights, device, config=config, k=k, candidates=candidates
+        )
+        place_map, localizer = stack.enter_context(opened)
+        with ExitStack() as shown:
+            evaluation = evaluate_bag(
+                place_map,
+                source,
+                localizer,
+                topics,
+                Tolerance(tolerance, None if angle is None else math.radians(angle)),
+                candidates=k,
+                limit=limit,
+                created=datetime.now().astimezone().isoformat(' ', 'minutes'),
+                progress=_progress(shown, f'localising {source.path.name}'),
+            )
+        if json_path is not None and not to_stdout:
+            evaluation.save(json_path)
+        if report is not None:
+            pictures = None
+            if map_bag is not None:
+                mapped = stack.enter_context(Bag(map_bag))
+                topic = choose_image(mapped, map_image_topic).name
+                pictures = place_pictures(evaluation.places, mapped, topic)
+            write_report(
+                report,
+                evaluation,
+                query_pictures=frame_pictures(source, topics.image.name),
+                place_pictures=pictures,
+            )
+    if to_stdout:
+        typer.echo(dumps(evaluation))
+    _show(evaluation, console)
+    if report is not None:
+        console.print(f'report: {report}', markup=False, highlight=False)
+
+
+def _progress(stack: ExitStack, title: str) -> Progress:
+    """Show a progress bar on standard error until the stack is left."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn()
+    bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    stack.enter_context(bar)
+    task = bar.add_task(title, total=None)
+    return lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _show(evaluation: Evaluation, console: Console) -> None:
+    """Print the figures."""
+    from rich.table import Table
+
+    from vpr_ros.evaluation.words import UNKNOWN, metres, milliseconds, share, verdict
+
+    setup, s = evaluation.setup, evaluation.summary
+    if not setup.model.trained:
+        console.print(
+            f'The weights of {setup.model.name} were never trained: the figures show that the '
+            'pipeline works, not how well a trained network recognises places.',
+            style='bold yellow',
+        )
+    table = Table(title=f'{setup.query} in {setup.map}', show_header=False)
+    table.add_column(style='bold')
+    table.add_column(justify='right')
+    for n, value in s.recall.items():
+        table.add_row(f'recall@{n}', share(value))
+    if s.localisable < s.judged:
+        table.add_row('frames with a place in the map', f'{s.localisable} of {s.judged}')
+        table.add_row('recall@1 of those', share(s.recall_localisable[1]))
+    auc = UNKNOWN if math.isnan(s.curve.auc) else f'{s.curve.auc:.3f}'
+    table.add_row(f'average precision ({s.score})', auc)
+    table.add_row('recall at 100 % precision', share(s.recall_at_full_precision))
+    table.add_row('accepted', f'{s.accepted} of {s.judged}')
+    table.add_row('precision of the accepted', share(s.precision_accepted))
+    table.add_row('median error of the accepted', metres(s.position_error[50.0]))
+    table.add_section()
+    for name, count in s.statuses.items():
+        table.add_row(name, str(count.frames))
+    if setup.unreadable:
+        table.add_row('unreadable frames', str(setup.unreadable))
+    table.add_section()
+    for stage, latency in s.latency.items():
+        times = f'{milliseconds(latency.p50)}, 95 % {milliseconds(latency.p95)}'
+        table.add_row(stage, times)
+    console.print(table)
+    console.print(verdict(s), highlight=False)

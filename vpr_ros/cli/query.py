@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr query``: which places of a map do images show?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path  # noqa: TC003  typer reads it at run time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run time
+    Candidates,
+    Device,
+    MapPath,
+    MaxDistanceRatio,
+    MinSimilarity,
+    ModelName,
+    PlaceRadius,
+    Weights,
+)
+from vpr_ros.errors import ImageError, VprError
+
+if TYPE_CHECKING:
+    from vpr_ros.decision import Localization
+    from vpr_ros.frames import Frame
+    from vpr_ros.geometry import Pose
+    from vpr_ros.maps import PlaceMap
+
+
+def query(
+    map_path: MapPath,
+    images: Annotated[list[Path], typer.Argument(metavar='IMAGE...', help='JPEG, PNG or TIFF.')],
+    *,
+    k: Annotated[
+        int, typer.Option('--max-candidates', '-k', min=1, help='Candidates shown per image.')
+    ] = 5,
+    candidates: Candidates = 100,
+    min_similarity: MinSimilarity = 0.0,
+    max_distance_ratio: MaxDistanceRatio = 0.9,
+    place_radius: PlaceRadius = 5.0,
+    as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
+    model: ModelName = None,
+    weights: Weights = None,
+    device: Device = 'auto',
+) -> None:
+    """Find the places that images show in a map.
+
+    Images that cannot be read are named and left out; then the exit code is 2.
+    """
+    from vpr_ros.cli.localizing import localizing
+    from vpr_ros.decision import DecisionConfig
+
+    config = DecisionConfig(
+        min_similarity=min_similarity,
+        max_distance_ratio=max_distance_ratio,
+        place_radius=place_radius,
+    )
+    failed = False
+    answers = []
+    with localizing(
+        map_path, model, weights, device, config=config, k=k, candidates=candidates
+    ) as (place_map, localizer):
+        for path in images:
+            try:
+                result = localizer.localize(_read(path))
+            except VprError as error:
+                typer.secho(f'vpr: {path}: {error}', fg=typer.colors.RED, err=True)
+                failed = True
+                continue
+            if as_json:
+                answers.append(_as_json(path, result))
+            else:
+                _show(path, result, place_map)
+    if as_json:
+        typer.echo(json.dumps(answers, indent=2, allow_nan=False))
+    if failed:
+        raise typer.Exit(2)
+
+
+def _read(path: Path) -> Frame:
+    """Return an image file as the message a camera driver would have made of it.
+
+    Raises:
+        ImageError: The file cannot be read.
+    """
+    import numpy as np
+
+    from vpr_ros.frames import Frame
+    from vpr_ros.frames.cdr import types
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        msg = f'it cannot be read: {error.strerror}'
+        raise ImageError(msg) from error
+    store, name = types(), 'sensor_msgs/msg/CompressedImage'
+    known = store.types
+    header = known['std_msgs/msg/Header'](known['builtin_interfaces/msg/Time'](0, 0), '')
+    message = known[name](header, path.suffix[1:].lower(), np.frombuffer(data, np.uint8))
+    return Frame(bytes(store.serialize_cdr(message, name)), name)
+
+
+def _as_json(path: Path, result: Localization) -> dict[str, Any]:
+    return {
+        'image': str(path),
+        'status': result.decision.status.name,
+        'reason': result.decision.reason,
+        'pose': _seven(result.decision.pose),
+        'candidates': [
+            {
+                'place_id': hit.place.id,
+                'session_id': hit.place.session,
+                'stamp': hit.place.stamp,
+                'similarity': hit.similarity,
+                'hamming': hit.hamming,
+                'pose': _seven(hit.place.pose),
+                'geo': None
+                if hit.place.geo is None
+                else {'latitude': hit.place.geo.lat, 'longitude': hit.place.geo.lon},
+            }
+            for hit in result.hits
+        ],
+    }
+
+
+def _seven(pose: Pose | None) -> list[float] | None:
+    return None if pose is None else [float(value) for value in pose.as_array()]
+
+
+def _show(path: Path, result: Localization, place_map: PlaceMap) -> None:
+    """Print one image's candidates."""
+    import math
+
+    from rich.console import Console
+    from rich.table import Table
+
+    decision = result.decision
+    names = {session.id: session.name for session in place_map.session_list()}
+    table = Table(
+        title=f'{path}: {decision.status.name}', caption=decision.reason, title_justify='left'
+    )
+    for column in ('place', 'session', 'x, y, z (m)', 'yaw', 'similarity', 'bits differing'):
+        table.add_column(column, justify='left' if column == 'session' else 'right')
+    for hit in result.hits:
+        place, pose = hit.place, hit.place.pose
+        at, yaw = '', ''
+        if pose is not None:
+            at = ', '.join(f'{value:.2f}' for value in pose.position)
+            yaw = f'{math.degrees(pose.yaw):.0f}°'
+        bits = '' if hit.hamming < 0 else str(hit.hamming)
+        session = names.get(place.session) or str(place.session)
+        table.add_row(str(place.id), session, at, yaw, f'{hit.similarity:.3f}', bits)
+    Console().print(table, markup=False)

@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Figures as a person reads them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vpr_ros.evaluation.summary import Summary
+
+UNKNOWN = '\N{EN DASH}'
+
+
+def share(value: float) -> str:
+    """Write a share for a person: no decimals that say nothing, never a rounded-up 100 %."""
+    if math.isnan(value):
+        return UNKNOWN
+    percent = 100 * value
+    if 99.9 < percent < 100:
+        return '>99.9 %'
+    return f'{percent:.1f}'.removesuffix('.0') + ' %'
+
+
+def metres(value: float) -> str:
+    """Write a distance for a person."""
+    if not math.isfinite(value):
+        return UNKNOWN
+    return f'{value:.2f} m' if value < 10 else f'{value:.0f} m'
+
+
+def milliseconds(seconds: float) -> str:
+    """Write a duration for a person, in milliseconds."""
+    if math.isnan(seconds):
+        return UNKNOWN
+    value = 1e3 * seconds
+    return (
+        f'{value:.2f} ms' if value < 1 else f'{value:.1f} ms' if value < 100 else f'{value:.0f} ms'
+    )
+
+
+def verdict(s: Summary) -> str:
+    """Say the outcome in two or three sentences."""
+    if not s.frames:
+        return 'There was not a single frame to judge.'
+    if not s.judged:
+        return (
+            f'{s.frames} frames were looked at, but none has a true pose, so nothing can be said '
+            'about right and wrong. Only the statuses and the times below mean something.'
+        )
+    first = round(s.recall[1] * s.judged) if 1 in s.recall else 0
+    text = f'Of {s.judged} frames, {first} found their right place at the first guess'
+    if 5 in s.recall:
+        text += f', and {round(s.recall[5] * s.judged)} among the first five'
+    text += '. '
+    if s.localisable < s.judged:
+        text += f'{s.judged - s.localisable} were taken where the map has no place. '
+    if not s.accepted:
+        return text + 'It never felt sure enough to answer.'
+    wrong = s.accepted - s.accepted_right
+    text += f'It felt sure enough to answer {s.accepted} times'
+    return text + (
+        ' and was right every time.'
+        if not wrong
+        else f', and {wrong} of those answers were wrong.'
+    )
