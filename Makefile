@@ -25,7 +25,7 @@ IN_ENVIRONMENT := set +u; source install/setup.bash; set -u; export PATH="$(CURD
 .PHONY: help setup build demo test test-slow lint format bench clean distclean
 
 help: ## Show this.
-	@sed -nE 's/^([a-z-]+):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'PYTHON=$(PYTHON)  the interpreter to use, 3.10 to 3.13'
 	@echo 'TORCH=$(TORCH)  the torch to install; where pip finds no build for CPUs alone,'

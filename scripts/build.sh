@@ -13,6 +13,9 @@ export PATH="$venv/bin:$PATH"
 
 text='Building the messages and the package with colcon'
 [[ -d build ]] || text+=' (the first time takes a minute)'
+# Without this, colcon builds one file at a time on a busy machine.
+MAKEFLAGS=-j$(nproc)
+export MAKEFLAGS
 step "$text" log/build.log \
   colcon build --symlink-install --event-handlers console_direct+ \
   --cmake-args "-DPython3_EXECUTABLE=$venv/bin/python" -DBUILD_TESTING=OFF
