@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The synthetic town: rendered traverses with exact poses, as images or as rosbag2."""
 
+from vpr_ros.simulation.bag import DATUM, write_bag
 from vpr_ros.simulation.camera import Camera
 from vpr_ros.simulation.conditions import Conditions, ConditionsError
 from vpr_ros.simulation.route import Route
@@ -9,6 +10,7 @@ from vpr_ros.simulation.town import Town
 from vpr_ros.simulation.traverse import Frame, Traverse
 
 __all__ = [
+    'DATUM',
     'Camera',
     'Conditions',
     'ConditionsError',
@@ -16,4 +18,5 @@ __all__ = [
     'Route',
     'Town',
     'Traverse',
+    'write_bag',
 ]

@@ -56,6 +56,10 @@ class CarPart:
         if self.part in ('left', 'right'):
             return self._side()
         paint = Paint.blank(48, 64, MATT)
+        if self.part == 'under':
+            # The dark beneath the car, which sets it on the ground.
+            paint.rectangle(0, 0, 64, 48, (26, 26, 28))
+            return paint
         tone = {'roof': 1.05, 'bonnet': 1.02}.get(self.part, 0.95)
         paint.rectangle(0, 0, 64, 48, shade(self.colour, tone))
         if self.part == 'window':
@@ -118,6 +122,8 @@ def car(body: Body, colour: Colour, *, lights: bool) -> list[tuple[CarPart, tupl
     x0, x1, z1 = outline[0][0] - 0.1, outline[-1][0] + 0.1, max(z for _, z in outline)
     parts.append((CarPart(body, 'right', colour, lights), (x0, -w, z1, x1 - x0, 0, 0, 0, 0, -z1)))
     parts.append((CarPart(body, 'left', colour, lights), (x1, w, z1, x0 - x1, 0, 0, 0, 0, -z1)))
+    under = CarPart(body, 'under', colour, lights)
+    parts.append((under, (x0, w, 0.03, x1 - x0, 0, 0, 0, -2 * w, 0)))
     for name, (xa, za), (xb, zb) in zip(_PARTS, outline, outline[1:], strict=False):
         painter = CarPart(body, name, colour, lights)
         if xa + xb < 0 and name != 'roof':
