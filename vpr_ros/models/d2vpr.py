@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vpr_ros.models.adapters import MultiConvAdapter
+from vpr_ros.models.encoder import cross_image_encoder
 from vpr_ros.models.hashing import HashHead, sign_code
 from vpr_ros.models.output import ModelOutput
 from vpr_ros.models.pooling import (
@@ -131,12 +132,6 @@ class RegionProjection(nn.Sequential):
 
     def __init__(self, channels: int, region_dim: int) -> None:
         super().__init__(nn.LayerNorm(channels), nn.Linear(channels, region_dim))
-
-
-def cross_image_encoder(channels: int) -> nn.TransformerEncoder:
-    """Return CricaVPR's encoder: (B, R, C) with the batch as the sequence, per region."""
-    layer = nn.TransformerEncoderLayer(channels, 16, 2048, dropout=0.1, activation='gelu')
-    return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
 
 
 class D2VPR(nn.Module):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,14 @@ import torch
 from torch import nn
 
 from vpr_ros.errors import ModelError
+from vpr_ros.models.cricavpr import CricaVPR, CricaVPRConfig
 from vpr_ros.models.d2vpr import D2VPR, D2VPRConfig
 from vpr_ros.models.initial import initial_state
-from vpr_ros.models.vit import ViTConfig
+from vpr_ros.models.selavprpp import SelaVPRpp, SelaVPRppConfig
+from vpr_ros.models.vit import VIT_L, ViTConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _BUNDLED = Path(__file__).parent / 'weights'
 
@@ -29,54 +31,81 @@ class ModelSpec:
 
     Attributes:
         name: What users call it.
-        build: Makes the network from options; the defaults are the published network.
+        make: Makes the network from fields of its configuration.
         input_size: Side of the square input in pixels that it is meant for.
+        options: Fields in which the model differs from its configuration's defaults.
         batch_dependent: True where a descriptor depends on the other images of its batch.
         untrained: True where seeded random weights stand in until weights are found.
         obtain: How to get the weights, for error messages.
     """
 
     name: str
-    build: Callable[..., nn.Module]
+    make: Callable[..., nn.Module]
     input_size: int
+    options: Mapping[str, Any] = field(default_factory=dict)
     batch_dependent: bool = False
     untrained: bool = False
     obtain: str = ''
+
+
+_NANO_VIT = ViTConfig(width=192, depth=12, heads=3, patch=16, native_grid=14, stem='conv')
 
 
 def _d2vpr(**options: Any) -> nn.Module:
     return D2VPR(D2VPRConfig(**options))
 
 
-def _d2vpr_encoder(**options: Any) -> nn.Module:
-    return D2VPR(D2VPRConfig(cross_image=True, **options))
+def _cricavpr(**options: Any) -> nn.Module:
+    return CricaVPR(CricaVPRConfig(**options))
 
 
-_NANO_VIT = ViTConfig(width=192, depth=12, heads=3, patch=16, native_grid=14, stem='conv')
+def _selavprpp(**options: Any) -> nn.Module:
+    return SelaVPRpp(SelaVPRppConfig(**options))
 
 
-def _d2vpr_nano(**options: Any) -> nn.Module:
-    defaults: dict[str, Any] = {
-        'vit': _NANO_VIT,
-        'compat': 'paper',
-        'region_dim': 64,
-        'code_bits': 512,
-    }
-    return D2VPR(D2VPRConfig(**(defaults | options)))
-
-
-_D2VPR_README = 'Google Drive, linked from https://github.com/tony19980810/D2VPR'
+_D2VPR_FILES = 'Google Drive, linked from https://github.com/tony19980810/D2VPR'
+_CRICAVPR_FILES = 'https://github.com/Lu-Feng/CricaVPR/releases/download/v1.0'
+_SELAVPRPP_FILES = 'https://huggingface.co/fenglu96/SelaVPRplusplus/resolve/main'
 
 _SPECS = (
-    ModelSpec('d2vpr', _d2vpr, 224, obtain=f'finetune_no_encoder.pth on {_D2VPR_README}'),
+    ModelSpec('d2vpr', _d2vpr, 224, obtain=f'finetune_no_encoder.pth from {_D2VPR_FILES}'),
     ModelSpec(
         'd2vpr-encoder',
-        _d2vpr_encoder,
+        _d2vpr,
+        224,
+        options={'cross_image': True},
+        batch_dependent=True,
+        obtain=f'finetune.pth from {_D2VPR_FILES}',
+    ),
+    ModelSpec(
+        'd2vpr-nano',
+        _d2vpr,
+        224,
+        # Trained by ourselves, so the offsets are looked up as the paper means it. 14 regions of
+        # 64 keep each region comparable on its own and the descriptor under 2 KB in a map.
+        options={'vit': _NANO_VIT, 'compat': 'paper', 'region_dim': 64, 'code_bits': 512},
+        untrained=True,
+    ),
+    ModelSpec(
+        'cricavpr',
+        _cricavpr,
         224,
         batch_dependent=True,
-        obtain=f'finetune.pth on {_D2VPR_README}',
+        obtain=f'{_CRICAVPR_FILES}/CricaVPR.pth',
     ),
-    ModelSpec('d2vpr-nano', _d2vpr_nano, 224, untrained=True),
+    ModelSpec(
+        'selavprpp-base',
+        _selavprpp,
+        322,
+        obtain=f'{_SELAVPRPP_FILES}/SelaVPRplusplus_base_rerank.pth',
+    ),
+    ModelSpec(
+        'selavprpp-large',
+        _selavprpp,
+        322,
+        options={'vit': VIT_L, 'descriptor_dim': 4096, 'adapters': 'last-16'},
+        obtain=f'{_SELAVPRPP_FILES}/SelaVPRplusplus_large_rerank.pth',
+    ),
 )
 _BY_NAME = {spec.name: spec for spec in _SPECS}
 
@@ -106,7 +135,7 @@ def build(name: str, **options: Any) -> nn.Module:
     entry = spec(name)
     try:
         with torch.device('meta'):
-            return entry.build(**options).eval()
+            return entry.make(**{**entry.options, **options}).eval()
     except (TypeError, ValueError) as error:
         msg = f'model {name!r} cannot be built with these options: {error}'
         raise ModelError(msg) from error

@@ -1,0 +1,168 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Weights from files: what is accepted, and that nothing else gets in."""
+
+import contextlib
+import os
+import pickle
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from vpr_ros import models
+from vpr_ros.errors import ModelError
+from vpr_ros.models.vit import ViTConfig
+
+
+@pytest.fixture(scope='module')
+def state():
+    return {'weight': torch.randn(2, 3), 'bias': torch.randn(2)}
+
+
+class _Bomb:
+    def __init__(self, target):
+        self.target = str(target)
+
+    def __reduce__(self):
+        return os.mkdir, (self.target,)
+
+
+def _equal(left, right):
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+@pytest.mark.parametrize('wrapper', [None, 'model_state_dict', 'state_dict'])
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_published_forms_of_a_state_dict_load(state, wrapper, prefix):
+    net = nn.Linear(3, 2)
+    published = {prefix + key: value for key, value in state.items()}
+
+    models.load_published(net, {wrapper: published} if wrapper else published)
+
+    assert _equal(net.state_dict(), state)
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
+def test_weights_files_load(tmp_path, state, suffix):
+    path = tmp_path / f'weights{suffix}'
+    if suffix == '.pth':
+        torch.save({'model_state_dict': state, 'epoch': 3}, path)
+    else:
+        safetensors.torch.save_file(state, path)
+
+    assert _equal(models.load_weights(path), state)
+
+
+def test_training_checkpoint_with_numpy_numbers_loads(tmp_path, state):
+    path = tmp_path / 'best.pth'
+    recalls = {'recalls': np.array([91.7, 95.8]), 'best_r5': np.float64(95.8)}
+    torch.save({'model_state_dict': state, 'optimizer': {}, **recalls}, path)
+
+    assert _equal(models.load_weights(path), state)
+
+
+def test_half_precision_weights_become_single(state):
+    net = nn.Linear(3, 2)
+    models.load_published(net, {key: value.half() for key, value in state.items()})
+
+    assert net.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ('change', 'reason'),
+    [
+        (lambda s: s.pop('bias'), r'1 missing \(bias\)'),
+        (lambda s: s.update(scale=torch.ones(2)), r'1 not of this network \(scale\)'),
+        (lambda s: s.update(bias=torch.ones(3)), r'bias \(3,\) instead of \(2,\)'),
+        (lambda s: s.update(bias=torch.tensor([1, np.nan])), 'bias contains NaN'),
+        (lambda s: s.update(bias=torch.ones(2, dtype=torch.complex64)), 'not a plain real'),
+        (lambda s: s.update(bias=torch.ones(2).to_sparse()), 'not a plain real'),
+        (lambda s: s.update(bias=[1.0, 2.0]), 'is a list'),
+        (lambda s: s.update({'module.bias': torch.ones(2)}), 'with and without'),
+        (lambda s: s.clear(), 'no tensors'),
+    ],
+)
+def test_other_state_dicts_are_refused_with_the_reason(state, change, reason):
+    net, changed = nn.Linear(3, 2), dict(state)
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    change(changed)
+
+    with pytest.raises(ModelError, match=reason):
+        models.load_published(net, changed)
+    assert _equal(net.state_dict(), before)
+
+
+def test_weights_of_another_network_are_refused_with_a_short_list():
+    small = {'vit': ViTConfig(width=96, depth=1, heads=3), 'taps': (1,)}
+    with_encoder = models.create('d2vpr-encoder', **small).state_dict()
+
+    with pytest.raises(ModelError, match=r'24 not of this network \(encoder.*and 16 more\)'):
+        models.load_published(models.build('d2vpr', **small), with_encoder)
+
+
+@pytest.mark.parametrize('form', ['torch', 'pickle', 'nested'])
+def test_hostile_checkpoint_runs_no_code(tmp_path, state, form):
+    trace, path = tmp_path / 'executed', tmp_path / 'weights.pth'
+    if form == 'pickle':
+        path.write_bytes(pickle.dumps(_Bomb(trace)))
+    else:
+        torch.save(_Bomb(trace) if form == 'torch' else {**state, 'x': _Bomb(trace)}, path)
+
+    with pytest.raises(ModelError, match='cannot be read as weights'):
+        models.load_weights(path)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_damaged_files_are_refused_or_yield_finite_tensors(tmp_path_factory, state, suffix, data):
+    path = tmp_path_factory.mktemp('damaged') / f'weights{suffix}'
+    if suffix == '.pth':
+        torch.save(state, path)
+    else:
+        safetensors.torch.save_file(state, path)
+    content = bytearray(path.read_bytes())
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(0, len(content) - 1)) :]
+    else:
+        for _ in range(data.draw(st.integers(1, 4))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+
+    loaded = {}
+    with contextlib.suppress(ModelError):
+        loaded = models.load_weights(path)
+    assert all(torch.isfinite(value).all() for value in loaded.values())
+
+
+@settings(max_examples=60, deadline=None)
+@given(content=st.binary(max_size=300), suffix=st.sampled_from(['.pth', '.safetensors', '']))
+def test_arbitrary_bytes_are_refused(tmp_path_factory, content, suffix):
+    path = tmp_path_factory.mktemp('bytes') / f'weights{suffix}'
+    path.write_bytes(content)
+
+    with pytest.raises(ModelError):
+        models.load_weights(path)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r'there is no weights file .*absent\.pth'):
+        models.load_weights(tmp_path / 'absent.pth')
+
+
+def test_fingerprint_is_of_the_weights_not_of_the_file(state):
+    one, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    models.load_published(one, state)
+    models.load_published(
+        other, {'model_state_dict': {f'module.{k}': v for k, v in state.items()}}
+    )
+
+    assert models.fingerprint(one) == models.fingerprint(other)
+    other.bias.data[0] += 1
+    assert models.fingerprint(one) != models.fingerprint(other)

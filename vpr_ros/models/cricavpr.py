@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""CricaVPR (arXiv:2402.19231), the network D²-VPR was distilled from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from vpr_ros.models.adapters import MultiConvAdapter
+from vpr_ros.models.encoder import cross_image_encoder
+from vpr_ros.models.output import ModelOutput
+from vpr_ros.models.pooling import Aggregation, PlainRegions
+from vpr_ros.models.vit import VIT_B, VisionTransformer, ViTConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class CricaVPRConfig:
+    """What a CricaVPR network is made of; the defaults are the published one.
+
+    Attributes:
+        vit: The backbone.
+        cross_image: Encode each region across the images of a batch. A descriptor then depends
+            on the other images in its batch.
+    """
+
+    vit: ViTConfig = VIT_B
+    cross_image: bool = True
+
+
+class AdaptedBackbone(VisionTransformer):
+    """DINOv2 with an adapter in every block."""
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__(config, MultiConvAdapter)
+        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, S, S) to normalised tokens (B, 1 + N, D)."""
+        *_, last = self.block_outputs(self.embed(images))
+        return self.norm(last)  # type: ignore[no-any-return]
+
+
+class CricaVPR(nn.Module):
+    """Class token and 13 plain regions, correlated across images."""
+
+    def __init__(self, config: CricaVPRConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = AdaptedBackbone(config.vit)
+        self.aggregation = Aggregation()
+        self.regions = PlainRegions()
+        self.encoder = cross_image_encoder(config.vit.width) if config.cross_image else None
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Describe images (B, 3, S, S), float32, ImageNet-normalised RGB."""
+        tokens = self.backbone(images)
+        patches = tokens[:, 1:]
+        pooled = self.aggregation(patches, self.regions.weights(patches.shape[1], patches.device))
+        described = torch.cat((tokens[:, :1], pooled), dim=1)
+        if self.encoder is not None:
+            described = self.encoder(described)
+        return ModelOutput(functional.normalize(described.flatten(1).float(), dim=-1))

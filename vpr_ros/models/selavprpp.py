@@ -1,0 +1,142 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""SelaVPR++ (arXiv:2502.16601): a frozen DINOv2 with side networks for descriptor and code."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from torch import nn
+from torch.nn import functional
+
+from vpr_ros.models.adapters import MultiConvAdapter
+from vpr_ros.models.hashing import sign_code
+from vpr_ros.models.output import ModelOutput
+from vpr_ros.models.pooling import Aggregation
+from vpr_ros.models.vit import VIT_B, VisionTransformer, ViTConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+Branches = Literal['both', 'float', 'hash']
+
+
+@dataclass(frozen=True)
+class SelaVPRppConfig:
+    """What a SelaVPR++ network is made of; the defaults are the published base network.
+
+    Attributes:
+        vit: The frozen backbone.
+        descriptor_dim: Length of the float descriptor.
+        code_bits: Bits of the hash code.
+        adapters: Blocks followed by an adapter of the side network: ``all``, ``every-K`` or
+            ``last-N``.
+        branches: ``both``, or only the ``float`` or the ``hash`` one. With the hash branch
+            alone the descriptor is the code before its signs are taken.
+    """
+
+    vit: ViTConfig = VIT_B
+    descriptor_dim: int = 2048
+    code_bits: int = 512
+    adapters: str = 'all'
+    branches: Branches = 'both'
+
+    def __post_init__(self) -> None:
+        if self.branches not in ('both', 'float', 'hash'):
+            msg = f"branches must be 'both', 'float' or 'hash', not {self.branches!r}"
+            raise ValueError(msg)
+        self.adapted_blocks()
+
+    def adapted_blocks(self) -> list[int]:
+        """Return the blocks (1-based) whose outputs enter the side network.
+
+        Raises:
+            ValueError: ``adapters`` is not understood or names no block.
+        """
+        depth = self.vit.depth
+        kind, _, text = self.adapters.partition('-')
+        number = int(text) if text.isdecimal() else 0
+        if self.adapters == 'all':
+            return list(range(1, depth + 1))
+        if kind == 'every' and 1 <= number <= depth:
+            return list(range(number, depth + 1, number))
+        if kind == 'last' and 1 <= number <= depth:
+            return list(range(depth - number + 1, depth + 1))
+        msg = f"adapters must be 'all', 'every-K' or 'last-N' of {depth}, not {self.adapters!r}"
+        raise ValueError(msg)
+
+    @property
+    def side_start(self) -> int:
+        """Block (1-based) whose output starts the side network; 0 for the embedding."""
+        return self.adapted_blocks()[0] - 1 if self.adapters.startswith('last') else 0
+
+
+class SideTunedBackbone(VisionTransformer):
+    """DINOv2 and one or two side networks over its blocks' outputs."""
+
+    def __init__(self, config: SelaVPRppConfig) -> None:
+        super().__init__(config.vit)
+        self.start = config.side_start
+        self.adapted = config.adapted_blocks()
+        self.norm = nn.LayerNorm(config.vit.width, eps=1e-6)
+        if config.branches != 'hash':
+            self.adapters = self._side_network(config.vit.width)
+        if config.branches != 'float':
+            self.adapters_hashing = self._side_network(config.vit.width)
+
+    def _side_network(self, width: int) -> nn.ModuleList:
+        return nn.ModuleList(MultiConvAdapter(width) for _ in self.adapted)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Map images (B, 3, S, S) to the normalised patch tokens (B, N, D) of each branch."""
+        tokens = self.embed(images)
+        outputs = list(itertools.chain([tokens], self.block_outputs(tokens)))
+        names = ('adapters', 'adapters_hashing')
+        sides = [getattr(self, name) for name in names if hasattr(self, name)]
+        return [self.norm(self._run_side(side, outputs))[:, 1:] for side in sides]
+
+    def _run_side(self, adapters: nn.ModuleList, outputs: Sequence[Tensor]) -> Tensor:
+        side = outputs[self.start]
+        for adapter, block in zip(adapters, self.adapted, strict=True):
+            side = side + adapter(side + outputs[block])
+        return side
+
+
+class SelaVPRpp(nn.Module):
+    """Descriptor and code from two side networks; parameter names are the published ones."""
+
+    def __init__(self, config: SelaVPRppConfig) -> None:
+        super().__init__()
+        width = config.vit.width
+        self.config = config
+        self.backbone = SideTunedBackbone(config)
+        if config.branches != 'hash':
+            self.aggregation = Aggregation()
+            self.linear1 = nn.Linear(width, width)
+            self.linear2 = nn.Linear(width, config.descriptor_dim)
+        if config.branches != 'float':
+            self.aggregation_hashing = Aggregation()
+            self.linear3 = nn.Linear(width, width)
+            self.linear4 = nn.Linear(width, config.code_bits)
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Describe images (B, 3, S, S), float32, ImageNet-normalised RGB."""
+        features = self.backbone(images)
+        if self.config.branches == 'float':
+            return ModelOutput(self._describe(features[0]))
+        logits = self._hash(features[-1])
+        if self.config.branches == 'hash':
+            return ModelOutput(logits, sign_code(logits), logits)
+        return ModelOutput(self._describe(features[0]), sign_code(logits), logits)
+
+    def _describe(self, features: Tensor) -> Tensor:
+        pooled = self.linear2(self.aggregation(self.linear1(features)))
+        return functional.normalize(pooled.float(), dim=-1)
+
+    def _hash(self, features: Tensor) -> Tensor:
+        pooled = self.linear4(self.aggregation_hashing(self.linear3(features)))
+        return functional.normalize(pooled.float(), dim=-1)
