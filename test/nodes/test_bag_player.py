@@ -158,7 +158,7 @@ def test_images_without_an_answer_are_counted(listener):
     listener.node.create_publisher(PointStamped, '/answers', 10)
     listener.listen(CompressedImage, IMAGES)
     process = start(
-        EUROC, '--duration', 0.01, '--wait-for', '/answers', '--timeout', 4, *SUBSCRIBED
+        EUROC, '--duration', 0.01, '--wait-for', '/answers', '--timeout', 3, *SUBSCRIBED
     )
     _, error = listener.spin_through(process)
     assert len(listener.heard[IMAGES]) == 1

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from rclpy.executors import Executor
     from rclpy.node import Node
 
 _LOG = logging.getLogger(__name__)
@@ -45,6 +46,9 @@ _SETTLING = 0.3
 
 Either end may know first; what a best-effort subscriber is sent before it knows is lost.
 """
+
+_FLUSHING = 1.0
+"""Seconds that reliable subscribers have at the end to receive what they missed."""
 
 _DEPTH = 10
 _LATCHED_DEPTH = 100
@@ -123,8 +127,11 @@ def play(
             'bag_player', context=context, enable_rosout=False, start_parameter_services=False
         )
         stack.callback(node.destroy_node)
+        executor = SingleThreadedExecutor(context=context)
+        stack.callback(executor.shutdown)
+        executor.add_node(node)
         try:
-            _Player(node, bag, playback, played).run(on_progress)
+            _Player(executor, bag, playback, played).run(on_progress)
         except KeyboardInterrupt:
             played.interrupted = True
     return played
@@ -153,15 +160,17 @@ class _Pace:
 
 
 class _Player:
-    def __init__(self, node: Node, bag: Bag, playback: Playback, played: Played) -> None:
-        self._node, self._bag, self._playback, self._played = node, bag, playback, played
-        self._executor = SingleThreadedExecutor(context=node.context)
-        self._executor.add_node(node)
+    def __init__(self, executor: Executor, bag: Bag, playback: Playback, played: Played) -> None:
+        self._node: Node = executor.get_nodes()[0]
+        self._bag, self._playback, self._played = bag, playback, played
+        self._executor = executor
         self._answers: Counter[int] = Counter()
         self._unanswered: _Image | None = None
         self._publishers = self._advertise()
         self._images = {name for name in self._publishers if bag.topics[name].type in IMAGE_TYPES}
-        self._clock = node.create_publisher(Clock, '/clock', _DEPTH) if playback.clock else None
+        self._clock = (
+            self._node.create_publisher(Clock, '/clock', _DEPTH) if playback.clock else None
+        )
         self._last_clock = -1
         self._first = bag.start + int(playback.start * _SECOND)
         length = bag.end + 1 - self._first
@@ -305,8 +314,10 @@ class _Player:
 
     def _flush(self) -> None:
         """Let reliable subscribers receive the last messages before the publishers vanish."""
+        end = time.monotonic() + _FLUSHING
         for publisher in self._publishers.values():
-            publisher.wait_for_all_acked(Duration(seconds=1))
+            left = max(0.0, end - time.monotonic())
+            publisher.wait_for_all_acked(Duration(nanoseconds=int(left * _SECOND)))
 
 
 def _message_class(typename: str) -> Any:
