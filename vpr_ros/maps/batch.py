@@ -39,23 +39,19 @@ def prepare(
         descriptors.checksum(i, half.tobytes())
         for i, half in zip(ids.tolist(), halves, strict=True)
     ]
-    try:
-        columns = Columns(
-            ids=ids,
-            sessions=np.array([place.session for place in places], np.int64),
-            cameras=np.array([cameras[place.camera] for place in places], np.int64),
-            stamps=np.array([place.stamp for place in places], np.int64),
-            distances=_canonical([[_number(place.distance)] for place in places])[:, 0],
-            poses=np.array([pose_row(place.pose) for place in places]),
-            geo=_canonical([_geo_row(place) for place in places]),
-            covariances=np.stack([pack_covariance(place.covariance) for place in places]),
-            codes=_codes(snapshot, places, halves),
-            descriptor_crcs=np.array(crcs, np.int64),
-            crcs=np.zeros(len(places), np.int64),
-        )
-    except OverflowError as error:
-        msg = f'a stamp is no count of nanoseconds in 64 bits: {error}'
-        raise MapError(msg) from error
+    columns = Columns(
+        ids=ids,
+        sessions=np.array([place.session for place in places], np.int64),
+        cameras=np.array([cameras[place.camera] for place in places], np.int64),
+        stamps=np.array([place.stamp for place in places], np.int64),
+        distances=_canonical([[_number(place.distance)] for place in places])[:, 0],
+        poses=np.array([pose_row(place.pose) for place in places]),
+        geo=_canonical([_geo_row(place) for place in places]),
+        covariances=np.stack([pack_covariance(place.covariance) for place in places]),
+        codes=_codes(snapshot, places, halves),
+        descriptor_crcs=np.array(crcs, np.int64),
+        crcs=np.zeros(len(places), np.int64),
+    )
     return columns.with_crcs(), halves
 
 

@@ -17,6 +17,9 @@ from vpr_ros.errors import MapError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What the module sqlite3 raises; the second where a damaged file garbles the message."""
+
 _LOG = logging.getLogger(__name__)
 _BUSY_SECONDS = 10.0
 _LOG_BYTES = 8 << 20
@@ -33,7 +36,7 @@ def explained(path: Path) -> Iterator[None]:
             raise
         msg = f'{path}: {error}'
         raise type(error)(msg) from error
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         msg = f'{path}: {_reason(str(error))}'
         raise MapError(msg) from error
 
@@ -43,7 +46,7 @@ def _reason(said: str) -> str:
     for sign, reason in (
         ('not a database', 'is not a place map, or its header is damaged'),
         ('malformed', 'is damaged; restore a copy'),
-        ('could not decode', 'is damaged; restore a copy'),
+        ('decode', 'is damaged; restore a copy'),
         ('full', 'the disk is full; nothing was written, the map is as it was'),
         ('readonly', 'cannot be written: the file or its folder is read-only'),
         ('locked', 'is busy: another process holds it locked'),
@@ -95,14 +98,14 @@ def open_to_read(path: Path) -> tuple[sqlite3.Connection, tempfile.TemporaryDire
     connection = _connect(f'{uri}?mode=ro')
     try:
         connection.execute('SELECT count(*) FROM sqlite_master').fetchone()
-    except sqlite3.OperationalError as error:
+        _require_whole_pages(connection, path)
+    except BaseException as error:
         connection.close()
         if not any(word in str(error) for word in ('readonly', 'unable to open')):
             raise
     else:
         return connection, None
-    sidecars = [path.with_name(path.name + end) for end in ('-wal', '-journal')]
-    left = [file for file in sidecars if file.exists() and file.stat().st_size]
+    left = _unfinished(path)
     if not left:
         # Nothing but the file itself, in a folder where SQLite may not put its index of the log.
         return _connect(f'{uri}?immutable=1'), None
@@ -117,6 +120,24 @@ def open_to_read(path: Path) -> tuple[sqlite3.Connection, tempfile.TemporaryDire
         folder.cleanup()
         msg = f'{path}: cannot be copied to a temporary folder: {error.strerror}'
         raise MapError(msg) from error
+
+
+def _unfinished(path: Path) -> list[Path]:
+    """Return the logs beside a map that hold something."""
+    sidecars = [path.with_name(path.name + end) for end in ('-wal', '-journal')]
+    return [file for file in sidecars if file.exists() and file.stat().st_size]
+
+
+def _require_whole_pages(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that ends within a page, which SQLite would fill up with zeros.
+
+    Raises:
+        MapError: It does, and there is no log with the rest.
+    """
+    (size,) = connection.execute('PRAGMA page_size').fetchone()
+    if path.stat().st_size % size and not _unfinished(path):
+        msg = f'{path}: is damaged: the end of the file is missing'
+        raise MapError(msg)
 
 
 def _connect(uri: str) -> sqlite3.Connection:

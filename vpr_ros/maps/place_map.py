@@ -182,6 +182,11 @@ class PlaceMap:
         return self._snapshot
 
     @property
+    def id(self) -> str:
+        """Random identity (UUID) given at creation."""
+        return self._snapshot.meta.id
+
+    @property
     def model(self) -> ModelInfo:
         """What made the descriptions."""
         return self._snapshot.meta.model
@@ -366,6 +371,18 @@ class PlaceMap:
             self._commit(replace(now, meta=meta, names={**now.names, row[0]: (name, started)}))
             return row[0]
 
+    def set_datum(self, datum: Datum) -> None:
+        """Say where on Earth the origin of the map frame lies; only once, poses depend on it.
+
+        Raises:
+            MapError: The map has a datum already.
+        """
+        with self._writing() as now:
+            if now.meta.datum is not None:
+                msg = f'has the datum {now.meta.datum} already'
+                raise MapError(msg)
+            self._commit(replace(now, meta=replace(now.meta, datum=datum)))
+
     def add(self, places: Sequence[NewPlace]) -> list[int]:
         """Add places: on return all are on the disk; if this raises, none is.
 
@@ -549,6 +566,12 @@ class PlaceMap:
                     self._snapshot = load(self._connection, self._budget)
                     self._connection.execute('BEGIN IMMEDIATE')
                 yield self._snapshot
+            except OverflowError as error:
+                msg = f'a number that was to be stored does not fit in 64 bits ({error})'
+                raise MapError(msg) from error
+            except UnicodeEncodeError as error:
+                msg = f'a text that was to be stored is not valid Unicode ({error})'
+                raise MapError(msg) from error
             finally:
                 # A full disk makes SQLite roll back by itself.
                 if self._connection.in_transaction:

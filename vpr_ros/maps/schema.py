@@ -179,6 +179,8 @@ def create_file(path: Path, meta: Meta) -> None:
     connection = sqlite3.connect(draft, isolation_level=None)
     try:
         connection.execute(f'PRAGMA page_size = {page_size(2 * meta.model.descriptor_dim)}')
+        # A draft that is not finished is thrown away.
+        connection.execute('PRAGMA journal_mode = OFF')
         connection.execute('BEGIN')
         create_tables(connection, meta)
         connection.execute('COMMIT')

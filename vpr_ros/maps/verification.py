@@ -4,17 +4,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapError
 from vpr_ros.maps import descriptors
-from vpr_ros.maps.connection import open_to_read
+from vpr_ros.maps.connection import SQLITE_ERRORS, open_to_read
 from vpr_ros.maps.snapshot import load
 
 if TYPE_CHECKING:
     import os
+    import sqlite3
 
     from vpr_ros.maps.snapshot import Snapshot
 
@@ -28,7 +28,7 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
         return ['there is no such file']
     try:
         connection, copy = open_to_read(path)
-    except (MapError, sqlite3.Error) as error:
+    except (MapError, *SQLITE_ERRORS) as error:
         return [f'cannot be opened: {error}']
     try:
         return problems_of(connection)
@@ -46,7 +46,7 @@ def problems_of(connection: sqlite3.Connection) -> list[str]:
         problems += [str(line) for line in found if line != 'ok']
         snapshot = load(connection, 0)
         problems += _descriptor_problems(connection, snapshot)
-    except (MapError, sqlite3.Error) as error:
+    except (MapError, *SQLITE_ERRORS) as error:
         problems.append(str(error))
     return problems
 

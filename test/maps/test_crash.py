@@ -1,0 +1,34 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HARNESS = Path(__file__).with_name('crash_harness.py')
+
+
+def kill_writers(folder, kills, seed):
+    result = subprocess.run(
+        [sys.executable, HARNESS, folder, str(kills), str(seed)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1'},
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+def test_killed_writer_leaves_every_committed_place_and_no_half_one(tmp_path):
+    kill_writers(tmp_path, kills=25, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize('seed', range(4))
+def test_killed_writers_leave_every_committed_place_and_no_half_one(tmp_path, seed):
+    kill_writers(tmp_path, kills=100, seed=100 + seed)
