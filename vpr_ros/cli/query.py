@@ -73,8 +73,15 @@ def query(
                 answers.append(_as_json(path, result))
             else:
                 _show(path, result, place_map)
+        about = place_map.model
     if as_json:
-        typer.echo(json.dumps(answers, indent=2, allow_nan=False))
+        data = {
+            'map': str(map_path),
+            'model': about.name,
+            'trained': about.trained,
+            'answers': answers,
+        }
+        typer.echo(json.dumps(data, indent=2, allow_nan=False))
     if failed:
         raise typer.Exit(2)
 
@@ -138,18 +145,20 @@ def _show(path: Path, result: Localization, place_map: PlaceMap) -> None:
 
     decision = result.decision
     names = {session.id: session.name for session in place_map.session_list()}
-    table = Table(
-        title=f'{path}: {decision.status.name}', caption=decision.reason, title_justify='left'
-    )
-    for column in ('place', 'session', 'x, y, z (m)', 'yaw', 'similarity', 'bits differing'):
+    table = Table(box=None, header_style='bold')
+    for column in ('place', 'session', 'x', 'y', 'z', 'yaw', 'similarity', 'bits'):
         table.add_column(column, justify='left' if column == 'session' else 'right')
     for hit in result.hits:
         place, pose = hit.place, hit.place.pose
-        at, yaw = '', ''
+        where = [''] * 4
         if pose is not None:
-            at = ', '.join(f'{value:.2f}' for value in pose.position)
-            yaw = f'{math.degrees(pose.yaw):.0f}°'
+            where = [f'{value:.2f}' for value in pose.position]
+            where.append(f'{math.degrees(pose.yaw):.0f}°')
         bits = '' if hit.hamming < 0 else str(hit.hamming)
         session = names.get(place.session) or str(place.session)
-        table.add_row(str(place.id), session, at, yaw, f'{hit.similarity:.3f}', bits)
-    Console().print(table, markup=False)
+        table.add_row(str(place.id), session, *where, f'{hit.similarity:.3f}', bits)
+    console = Console(highlight=False)
+    trained = '' if place_map.model.trained else ' (untrained weights: it means nothing)'
+    console.print(f'{path}: {decision.status.name}{trained}', style='bold', markup=False)
+    console.print(decision.reason, markup=False)
+    console.print(table)

@@ -54,14 +54,13 @@ def verdict(s: Summary) -> str:
     if 5 in s.recall:
         text += f', and {round(s.recall[5] * s.judged)} among the first five'
     text += '. '
-    if s.localisable < s.judged:
-        text += f'{s.judged - s.localisable} were taken where the map has no place. '
+    if off := s.judged - s.localisable:
+        text += f'{off} {"was" if off == 1 else "were"} taken where the map has no place. '
     if not s.accepted:
         return text + 'It never felt sure enough to answer.'
+    times = 'once' if s.accepted == 1 else f'{s.accepted} times'
+    text += f'It felt sure enough to answer {times}'
     wrong = s.accepted - s.accepted_right
-    text += f'It felt sure enough to answer {s.accepted} times'
-    return text + (
-        ' and was right every time.'
-        if not wrong
-        else f', and {wrong} of those answers were wrong.'
-    )
+    if not wrong:
+        return text + ', and was right every time.'
+    return text + f', and {wrong} of those answers {"was" if wrong == 1 else "were"} wrong.'
