@@ -5,10 +5,7 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -19,11 +16,11 @@ os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 230))
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 
 import rclpy
-from ament_index_python.packages import get_package_prefix
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
-EXECUTABLES = Path(get_package_prefix('vpr_ros')) / 'lib' / 'vpr_ros'
+from vpr_ros.nodes.process import NodeProcess
+
 LATCHED = QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -60,32 +57,6 @@ class Listener:
         self.node.destroy_node()
 
 
-class NodeProcess:
-    """One of our executables, running."""
-
-    def __init__(self, executable: str, log: Path, remap=None, **parameters) -> None:
-        arguments = [str(EXECUTABLES / executable), '--ros-args']
-        for source, target in (remap or {}).items():
-            arguments += ['-r', f'{source}:={target}']
-        for name, value in parameters.items():
-            arguments += ['-p', f'{name}:={value}']
-        self.log = log
-        with log.open('wb') as file:
-            self.process = subprocess.Popen(arguments, stdout=file, stderr=subprocess.STDOUT)
-
-    @property
-    def output(self) -> str:
-        return self.log.read_text(errors='replace')
-
-    @property
-    def alive(self) -> bool:
-        return self.process.poll() is None
-
-    def stop(self, how=signal.SIGINT, timeout=30.0) -> int:
-        self.process.send_signal(how)
-        return self.process.wait(timeout)
-
-
 @pytest.fixture(scope='session', autouse=True)
 def _ros():
     rclpy.init()
@@ -102,13 +73,13 @@ def listener():
 
 @pytest.fixture
 def start(tmp_path):
-    """Start executables; whatever still runs at the end of the test is killed."""
+    """Start nodes; whatever still runs at the end of the test is killed, and the logs shown."""
     running: list[NodeProcess] = []
 
-    def start_node(executable: str, **kwargs) -> NodeProcess:
-        node = NodeProcess(executable, tmp_path / f'{executable}{len(running)}.log', **kwargs)
-        running.append(node)
-        return node
+    def start_node(executable: str, remap=None, **parameters) -> NodeProcess:
+        log = tmp_path / f'{len(running)}-{executable}.log'
+        running.append(NodeProcess(executable, log, remap, parameters))
+        return running[-1]
 
     yield start_node
     for node in running:

@@ -5,5 +5,6 @@
 from vpr_ros.frames.bridge import Decoder, image_decoder
 from vpr_ros.frames.cdr import deserialize, stamp_of
 from vpr_ros.frames.decode import decode
+from vpr_ros.frames.frame import Frame
 
-__all__ = ['Decoder', 'decode', 'deserialize', 'image_decoder', 'stamp_of']
+__all__ = ['Decoder', 'Frame', 'decode', 'deserialize', 'image_decoder', 'stamp_of']

@@ -7,8 +7,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from vpr_ros.frames.bridge import image_decoder
 from vpr_ros.frames.cdr import deserialize, stamp_of
-from vpr_ros.frames.decode import decode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,4 +43,4 @@ class Frame:
         Raises:
             VprError: The message is malformed, or no picture can be made of it.
         """
-        return decode(deserialize(self._raw, self._typename))
+        return image_decoder().decode(deserialize(self._raw, self._typename))

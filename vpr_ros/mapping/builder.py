@@ -81,3 +81,9 @@ class MapBuilder:
         (place_id,) = self._map.add([place])
         self._gate.take(frame.stamp, place.pose)
         return place_id
+
+    def finish(self) -> None:
+        """Give the map its codes, where the model makes none itself and there are none yet."""
+        info = self._map.info()
+        if info.places and not info.coder:
+            self._map.recode()

@@ -36,16 +36,15 @@ def replay_frames(
         datum: Origin of the ENU frame for fixes; None takes the first good fix.
     """
     pairs = FramesWithPoses()
-    source = PoseSource(bag.topics[pose_topic].typename, datum) if pose_topic else None
-    wanted = [image_topic] + ([pose_topic] if pose_topic else [])
-    for topic, _, typename, raw in bag.messages(wanted):
+    source = PoseSource(bag.require(pose_topic).type, datum) if pose_topic else None
+    for message in bag.messages([image_topic] + ([pose_topic] if pose_topic else [])):
         try:
-            if topic == image_topic:
-                pairs.add_frame(Frame(raw, typename))
+            if message.topic == image_topic:
+                pairs.add_frame(Frame(message.raw, message.type))
             elif source is not None:
-                pairs.add_pose(source.read(bag.deserialize(raw, typename)))
+                pairs.add_pose(source.read(bag.deserialize(message)))
         except VprError as error:
-            _log.warning('%s: message left out: %s', topic, error)
+            _log.warning('%s: message left out: %s', message.topic, error)
         if source is None:
             yield from pairs.rest()
         else:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vpr_ros.types import ModelInfo
 
 _SECOND = 10**9
+_NO_CODES = 65535
 
 
 def to_time(stamp: int) -> Time:
@@ -60,7 +61,7 @@ def to_candidate(hit: Hit) -> PlaceCandidate:
         session_id=place.session,
         stamp=to_time(place.stamp),
         camera=place.camera,
-        hamming_distance=hit.hamming,
+        hamming_distance=hit.hamming if hit.hamming >= 0 else _NO_CODES,
         similarity=float(hit.similarity),
         score=math.nan,
         latitude=math.nan,

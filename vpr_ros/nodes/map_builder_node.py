@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import PlaceMap
@@ -12,6 +13,9 @@ from vpr_ros.msg import MapInfo
 from vpr_ros.nodes.conversions import to_map_info
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
 from vpr_ros.nodes.node import LATCHED, run
+
+if TYPE_CHECKING:
+    from vpr_ros.maps import Datum
 
 
 class MapBuilderNode(MappingNode):
@@ -45,9 +49,15 @@ class MapBuilderNode(MappingNode):
         )
         self._announced = -1
 
+    def datum(self) -> Datum | None:
+        """Return the map's datum, so that a new session's fixes agree with the old ones'."""
+        return self._map.datum if self._map is not None else None
+
     def unload(self) -> None:
-        """Close the map."""
+        """Code the places where the model makes no codes, and close the map."""
         if self._map is not None:
+            if self._builder is not None:
+                self._builder.finish()
             self._map.close()
             self.get_logger().info('map closed')
         self._map = self._builder = None
@@ -55,8 +65,11 @@ class MapBuilderNode(MappingNode):
     def work(self, item: PosedFrame) -> None:
         """Add the frame as a place if a keyframe is due."""
         frame, reading = item
-        if self._builder is not None and self._builder.offer(frame, reading) is not None:
-            self.get_logger().debug(f'place at {frame.stamp}')
+        if self._builder is None or self._map is None:
+            return
+        if self._map.datum is None and self.datum_in_use is not None:
+            self._map.set_datum(self.datum_in_use)
+        self._builder.offer(frame, reading)
 
     def tick(self) -> None:
         """Announce the map's growth once a second."""

@@ -38,6 +38,11 @@ class MappingNode(VprNode[PosedFrame]):
         """Return the origin of the ENU frame for GNSS fixes, or None to take the first fix."""
         return None
 
+    @property
+    def datum_in_use(self) -> Datum | None:
+        """Origin of the ENU frame of the poses; None before the first fix or without fixes."""
+        return self._pose_input.source.datum if self._pose_input is not None else None
+
     def keyframe_config(self) -> KeyframeConfig:
         """Return the spacing of places that the parameters ask for."""
         return KeyframeConfig(

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -28,12 +29,13 @@ from rclpy.signals import SignalHandlerOptions
 
 from vpr_ros.describe import Describer
 from vpr_ros.errors import VprError
+from vpr_ros.frames import image_decoder
 from vpr_ros.nodes.inputs import ImageInput
 from vpr_ros.nodes.parameters import NODES
 from vpr_ros.nodes.worker import NewestWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rclpy.lifecycle import LifecycleState
     from rclpy.parameter import Parameter as RosParameter
@@ -46,13 +48,15 @@ _RETRY = 5.0
 """Seconds between attempts to start, where something outside must first be mended."""
 REPEAT = 5.0
 """Seconds between repetitions of the same complaint in the log."""
+_COMPLAINTS = 100
+"""Different complaints that are remembered."""
 SILENCE = 5.0
 """Seconds without an image after which the node says so."""
 
 Item = TypeVar('Item')
 
 
-class VprNode(LifecycleNode, Generic[Item]):
+class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is not typed
     """A lifecycle node that describes images in a worker thread.
 
     Subclasses load what they need in ``load``, release it in ``unload``, take frames in
@@ -64,13 +68,14 @@ class VprNode(LifecycleNode, Generic[Item]):
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
-        self._parameters = {parameter.name: parameter for parameter in NODES[name]}
+        self._table = {parameter.name: parameter for parameter in NODES[name]}
         self._declare_parameters()
         self._describers: dict[tuple[Any, ...], Describer] = {}
-        self._timers: list[Any] = []
+        self._ticks: list[Any] = []
         self._images: ImageInput | None = None
         self.worker: NewestWorker[Item] | None = None
         self.refused = 0
+        self._complaints: dict[str, float] = {}
         self._last_image = time.monotonic()
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
 
@@ -101,11 +106,11 @@ class VprNode(LifecycleNode, Generic[Item]):
     def value(self, name: str) -> Any:
         """Return the present value of a parameter, in the type of its default."""
         value = self.get_parameter(name).value
-        return type(self._parameters[name].default)(value)
+        return type(self._table[name].default)(value)
 
     def _declare_parameters(self) -> None:
         self.add_on_set_parameters_callback(self._check_parameters)
-        for p in self._parameters.values():
+        for p in self._table.values():
             descriptor = ParameterDescriptor(
                 description=p.description + (f' [{p.unit}]' if p.unit else ''),
                 additional_constraints=p.range,
@@ -128,7 +133,7 @@ class VprNode(LifecycleNode, Generic[Item]):
 
     def _check_parameters(self, parameters: Sequence[RosParameter]) -> SetParametersResult:
         for new in parameters:
-            known = self._parameters.get(new.name)
+            known = self._table.get(new.name)
             fault = known.fault(new.value) if known else None
             if fault:
                 return SetParametersResult(successful=False, reason=fault)
@@ -151,8 +156,9 @@ class VprNode(LifecycleNode, Generic[Item]):
         self.refused = 0
         self._last_image = time.monotonic()
         self.worker = NewestWorker(self.work, self.fail)
+        self.get_logger().info(image_decoder().reason)
         self._images = ImageInput(self, self.value('image_transport'), self._on_image, self.fail)
-        self._timers = [self.create_timer(1.0, self._tick)]
+        self._ticks = [self.create_timer(1.0, self._tick)]
         self.get_logger().info(f'listening to {" and ".join(self._images.topics)}')
         return super().on_activate(state)
 
@@ -192,9 +198,9 @@ class VprNode(LifecycleNode, Generic[Item]):
 
     def stop(self) -> None:
         """Stop to listen; the item in progress is finished."""
-        for timer in self._timers:
+        for timer in self._ticks:
             self.destroy_timer(timer)
-        self._timers = []
+        self._ticks = []
         if self._images is not None:
             self._images.destroy()
             self._images = None
@@ -213,15 +219,11 @@ class VprNode(LifecycleNode, Generic[Item]):
         key = tuple(self.value(name) for name in ('model', 'weights', 'device', 'threads'))
         if key not in self._describers:
             model, weights, device, threads = key
-            describer = Describer(
-                model, device=device, weights=weights or None, threads=threads or None
-            )
-            self._describers = {key: describer}
-            if not describer.model_info.trained:
-                self.get_logger().warning(
-                    f'{model} has UNTRAINED weights (fixed seed): good for trying out the'
-                    ' package, useless for recognising places'
+            self._describers = {
+                key: Describer(
+                    model, device=device, weights=weights or None, threads=threads or None
                 )
+            }
         return self._describers[key]
 
     def map_path(self) -> Path:
@@ -232,16 +234,19 @@ class VprNode(LifecycleNode, Generic[Item]):
         return home / 'vpr' / 'map.vprmap'
 
     def fail(self, error: Exception) -> None:
-        """Report what could not be used, and go on."""
+        """Report what could not be used, and go on; the same complaint only now and then."""
         self.refused += 1
-        logger = self.get_logger()
+        now, text = time.monotonic(), f'{type(error).__name__}: {error}'
+        if now - self._complaints.get(text, -REPEAT) < REPEAT:
+            return
+        if len(self._complaints) >= _COMPLAINTS:
+            self._complaints.clear()
+        self._complaints[text] = now
         if isinstance(error, VprError):
-            logger.warning(f'left out: {error}', throttle_duration_sec=REPEAT)
+            self.get_logger().warning(f'left out: {error}')
         else:
-            logging.getLogger(__name__).error('unforeseen error', exc_info=error)
-            logger.error(
-                f'unforeseen {type(error).__name__}: {error}', throttle_duration_sec=REPEAT
-            )
+            trace = ''.join(traceback.format_exception(error))
+            self.get_logger().error(f'unforeseen error, please report it: {trace}')
 
     def _on_image(self, frame: Frame) -> None:
         self._last_image = time.monotonic()
@@ -306,7 +311,7 @@ class _ToRos(logging.Handler):
             self._logger.info(text)
 
 
-def run(node_class: type[VprNode[Any]]) -> int:
+def run(node_class: Callable[[], VprNode[Any]]) -> int:
     """Run a node until SIGINT or SIGTERM; return the exit status of the process.
 
     With the parameter ``autostart`` the node configures and activates itself, and tries again

@@ -100,14 +100,15 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         localized = time.perf_counter()
         self._publish(result, received)
         published = time.perf_counter()
-        self._times.add(
-            {
-                'wait': started - received,
-                **result.timings,
-                'publish': published - localized,
-                'all': published - received,
-            }
-        )
+        times = {
+            'wait': started - received,
+            **result.timings,
+            'publish': published - localized,
+            'all': published - received,
+        }
+        # What the node costs beside the network and the search that it exists for.
+        times['overhead'] = times['all'] - times['describe'] - times['retrieve']
+        self._times.add(times)
 
     def tick(self) -> None:
         """Publish the state once a second."""

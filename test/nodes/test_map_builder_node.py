@@ -1,0 +1,235 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""map_builder_node as a process: keyframes from live topics into a durable map."""
+
+import signal
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import CompressedImage, Image, NavSatFix
+
+from vpr_ros.errors import MapError
+from vpr_ros.maps import PlaceMap
+from vpr_ros.nodes.conversions import to_time
+
+pytestmark = pytest.mark.ros
+STEP = 10**8
+
+
+class Robot:
+    """Drives along x, a metre a step, and sends what its sensors would."""
+
+    def __init__(self, listener, pose_type=Odometry, pose_topic='/odom'):
+        self.listener = listener
+        self.images = listener.publisher(Image, '/image')
+        self.poses = listener.publisher(pose_type, pose_topic)
+        self.pose_type = pose_type
+        self.rng = np.random.default_rng(0)
+        self.steps = 0
+
+    def wait_for_node(self, timeout=60):
+        self.listener.wait_until(
+            lambda: (
+                self.images.get_subscription_count() > 0
+                and self.poses.get_subscription_count() > 0
+            ),
+            timeout,
+            'for the node to subscribe',
+        )
+
+    def stamp(self):
+        return to_time(10**18 + self.steps * STEP)
+
+    def step(self, image=None, x=None):
+        self.steps += 1
+        self.images.publish(image or self.image())
+        self.poses.publish(self.pose(float(self.steps) if x is None else x))
+
+    def image(self):
+        pixels = self.rng.integers(0, 256, 48 * 64 * 3, np.uint8).tobytes()
+        image = Image(height=48, width=64, step=64 * 3, encoding='rgb8', data=pixels)
+        image.header.stamp = self.stamp()
+        return image
+
+    def pose(self, x):
+        message = self.pose_type()
+        message.header.stamp = self.stamp()
+        if self.pose_type is NavSatFix:
+            message.status.status = 0
+            message.latitude, message.longitude, message.altitude = 48.0, 11.0 + x * 1e-5, 500.0
+        else:
+            pose = message.pose.pose if self.pose_type is Odometry else message.pose
+            pose.position.x = x
+            pose.orientation.w = 1.0
+        return message
+
+
+def count(path):
+    try:
+        with PlaceMap.open(path) as place_map:
+            return len(place_map)
+    except MapError:
+        return 0
+
+
+def drive(robot, path, places, timeout=60):
+    """Move on until the map has so many places."""
+
+    def more():
+        robot.step()
+        return count(path) >= places
+
+    robot.listener.wait_until(more, timeout, f'for {places} places')
+
+
+def test_drive_becomes_places_with_poses(start, listener, tmp_path):
+    path = tmp_path / 'town.vprmap'
+    node = start('map_builder_node', map_path=path, session_name='monday')
+    robot = Robot(listener)
+    robot.wait_for_node()
+    drive(robot, path, 5)
+    assert node.stop() == 0
+    with PlaceMap.open(path) as place_map:
+        assert place_map.verify() == []
+        assert [session.name for session in place_map.session_list()] == ['monday']
+        for place in place_map.places(place_map.ids):
+            step = (place.stamp - 10**18) / STEP
+            assert place.pose.position[0] == pytest.approx(step)
+    assert 'Traceback' not in node.output
+
+
+def test_second_drive_is_added_as_a_session(start, listener, tmp_path):
+    path = tmp_path / 'town.vprmap'
+    robot = Robot(listener)
+    for _ in range(2):
+        node = start('map_builder_node', map_path=path)
+        robot.wait_for_node()
+        drive(robot, path, count(path) + 2)
+        node.stop()
+        listener.wait_until(lambda: robot.images.get_subscription_count() == 0)
+    with PlaceMap.open(path) as place_map:
+        assert len(place_map.session_list()) == 2
+
+
+@pytest.mark.parametrize(
+    ('kind', 'message_type', 'topic'),
+    [('pose', PoseStamped, '/pose'), ('fix', NavSatFix, '/fix')],
+)
+def test_other_pose_sources(start, listener, tmp_path, kind, message_type, topic):
+    path = tmp_path / 'town.vprmap'
+    node = start('map_builder_node', map_path=path, pose_source=kind)
+    robot = Robot(listener, message_type, topic)
+    robot.wait_for_node()
+    drive(robot, path, 2)
+    node.stop()
+    with PlaceMap.open(path) as place_map:
+        place = place_map.places(place_map.ids)[-1]
+        if kind == 'fix':
+            assert place_map.datum.lat == pytest.approx(48.0)
+            assert place.geo.lon == pytest.approx(11.0, abs=1e-2)
+            assert place_map.datum.position_of(place.geo) == pytest.approx(
+                place.pose.position, abs=1e-3
+            )
+        else:
+            assert place.pose.position[0] > 0
+
+
+def test_bad_input_is_survived_and_named(start, listener, tmp_path):
+    path = tmp_path / 'town.vprmap'
+    node = start('map_builder_node', map_path=path)
+    robot = Robot(listener)
+    robot.wait_for_node()
+    drive(robot, path, 1)
+    complaints = ['not finite', 'zero quaternion']
+    for x in (float('nan'), float('inf')):
+        robot.step(x=x)
+    bad = robot.pose(1.0)
+    bad.pose.pose.orientation.w = 0.0
+    robot.poses.publish(bad)
+    for change, words in [
+        ({'encoding': 'no_such_encoding'}, 'no_such_encoding'),
+        ({'step': 7}, 'step'),
+        ({'data': b''}, 'empty'),
+        ({'data': b'abc'}, 'bytes'),
+        ({'height': 0}, 'height'),
+    ]:
+        image = robot.image()
+        for name, value in change.items():
+            setattr(image, name, value)
+        robot.step(image=image)
+        complaints.append(words)
+    robot.steps -= 1000  # the clock jumps back by 100 s
+    before = count(path)
+    drive(robot, path, before + 2)
+    assert node.alive
+    for words in complaints:
+        assert words in node.output
+    assert 'Traceback' not in node.output
+    assert node.stop(signal.SIGTERM) == 0
+
+
+def test_kill_at_any_moment_leaves_every_committed_place(start, listener, tmp_path):
+    path = tmp_path / 'town.vprmap'
+    robot = Robot(listener)
+    seen = 0
+    for attempt in range(3):
+        node = start('map_builder_node', map_path=path)
+        robot.wait_for_node()
+        drive(robot, path, seen + 2 + attempt)
+        seen = count(path)
+        node.stop(signal.SIGKILL)
+        with PlaceMap.open(path) as place_map:
+            assert len(place_map) >= seen
+            assert place_map.verify() == []
+        listener.wait_until(lambda: robot.images.get_subscription_count() == 0)
+
+
+def test_folder_that_does_not_exist_is_named_and_waited_for(start, listener, tmp_path):
+    path = tmp_path / 'usb' / 'town.vprmap'
+    node = start('map_builder_node', map_path=path)
+    listener.wait_until(lambda: 'cannot start' in node.output, what='for the complaint')
+    assert str(path.parent) in node.output
+    path.parent.mkdir()
+    robot = Robot(listener)
+    robot.wait_for_node()
+    drive(robot, path, 1)
+    assert node.stop() == 0
+
+
+def test_map_of_another_model_is_refused_and_untouched(start, listener, tmp_path):
+    path = tmp_path / 'town.vprmap'
+    path.write_bytes(b'this is no map' * 100)
+    node = start('map_builder_node', map_path=path)
+    listener.wait_until(lambda: 'cannot start' in node.output, what='for the complaint')
+    assert path.read_bytes() == b'this is no map' * 100
+    assert node.alive
+
+
+def test_wrong_parameter_ends_the_node_with_one_clear_line(start):
+    node = start('map_builder_node', keyframe_distance=-1.0)
+    assert node.process.wait(60) == 2
+    assert 'keyframe_distance' in node.output
+    assert 'Traceback' not in node.output
+
+
+def test_compressed_images_are_taken_too(start, listener, tmp_path):
+    import cv2
+
+    path = tmp_path / 'town.vprmap'
+    node = start('map_builder_node', map_path=path)
+    robot = Robot(listener)
+    robot.images = listener.publisher(CompressedImage, '/image/compressed')
+    robot.wait_for_node()
+
+    def more():
+        image = CompressedImage(format='jpeg')
+        image.header.stamp = to_time(10**18 + (robot.steps + 1) * STEP)
+        pixels = robot.rng.integers(0, 256, (48, 64, 3), np.uint8)
+        image.data = cv2.imencode('.jpg', pixels)[1].tobytes()
+        robot.step(image=image)
+        return count(path) >= 2
+
+    listener.wait_until(more, 60)
+    assert node.stop() == 0

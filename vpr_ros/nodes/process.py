@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Our nodes as child processes, for the demo, the benchmark and the tests."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ament_index_python.packages import get_package_prefix
+
+from vpr_ros.errors import VprError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from vpr_ros.nodes.parameters import Value
+
+
+class NodeProcess:
+    """A node of this package in a process of its own; stopped when the context ends.
+
+    Args:
+        executable: For example ``map_builder_node``.
+        log: File that takes everything the node prints.
+        remappings: Topics by the names in the node.
+        parameters: Values by name; all others have their defaults.
+    """
+
+    def __init__(
+        self,
+        executable: str,
+        log: Path,
+        remappings: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Value] | None = None,
+    ) -> None:
+        command = [str(Path(get_package_prefix('vpr_ros')) / 'lib' / 'vpr_ros' / executable)]
+        command.append('--ros-args')
+        for inner, outer in (remappings or {}).items():
+            command += ['-r', f'{inner}:={outer}']
+        for name, value in (parameters or {}).items():
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            command += ['-p', f'{name}:={text}']
+        self.executable = executable
+        self.log = log
+        with log.open('wb') as file:
+            # The command is ours; nothing in it passes through a shell.
+            self.process = subprocess.Popen(  # noqa: S603
+                command, stdout=file, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def output(self) -> str:
+        """What the node has printed so far."""
+        return self.log.read_text(errors='replace')
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.process.poll() is None
+
+    def check(self) -> None:
+        """Raise VprError with the end of its log where the node has died."""
+        if not self.alive:
+            msg = (
+                f'{self.executable} ended with status {self.process.returncode}; its last words'
+                f' ({self.log}):\n{self.output[-2000:]}'
+            )
+            raise VprError(msg)
+
+    def stop(self, how: signal.Signals = signal.SIGINT, timeout: float = 30.0) -> int:
+        """Send a signal and return the exit status; a node that will not end is killed."""
+        self.process.send_signal(how)
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.alive:
+            self.stop()
