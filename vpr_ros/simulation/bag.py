@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
-from pyproj import Transformer
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from vpr_ros.errors import BagError
 from vpr_ros.geometry import Pose
+from vpr_ros.maps.geo import Datum
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 Storage = Literal['sqlite3', 'mcap']
 Encoding = Literal['rgb8', 'jpeg']
 
-DATUM = (52.09, 5.12, 43.0)
-"""Latitude and longitude in degrees and ellipsoidal height in metres of the map's origin."""
+DATUM = Datum(52.09, 5.12, 43.0)
+"""Where the origin of the town's map lies on Earth."""
 
 START = 1_750_000_000_000_000_000
 """Stamp of the first frame where no other is asked for, nanoseconds."""
@@ -113,14 +113,6 @@ class _Bag:
         self._odom = self._topic('/odom', 'nav_msgs/msg/Odometry')
         self._fix = self._topic('/fix', 'sensor_msgs/msg/NavSatFix')
         self._camera = traverse.camera
-        # Local east, north, up about the datum to the ellipsoid, through geocentric coordinates.
-        latitude, longitude, altitude = DATUM
-        self._to_geodetic = Transformer.from_pipeline(
-            '+proj=pipeline '
-            f'+step +inv +proj=topocentric +lat_0={latitude} +lon_0={longitude} +h_0={altitude} '
-            '+step +inv +proj=cart +ellps=WGS84 '
-            '+step +proj=unitconvert +xy_in=rad +xy_out=deg'
-        )
 
     def camera(self, frame: Frame) -> None:
         """Write picture and intrinsics."""
@@ -205,16 +197,16 @@ class _Bag:
         """Write where the receiver, above ``base_link``, believes to be."""
         spread = noise * np.array([1.0, 1.0, 2.0])
         measured = frame.pose.position + rng.standard_normal(3) * spread
-        longitude, latitude, altitude = self._to_geodetic.transform(*measured.tolist())
+        place = DATUM.point_at(measured)
         # A receiver never claims to be exact: half a metre is a good one.
         claimed = max(noise, 0.5) * np.array([1.0, 1.0, 2.0])
         message = _make(
             'sensor_msgs/msg/NavSatFix',
             header=self._header(frame.stamp, 'gps'),
             status=_make('sensor_msgs/msg/NavSatStatus', status=0, service=1),
-            latitude=latitude,
-            longitude=longitude,
-            altitude=altitude,
+            latitude=place.lat,
+            longitude=place.lon,
+            altitude=place.alt,
             position_covariance=np.diag(claimed**2).reshape(-1),
             position_covariance_type=2,
         )

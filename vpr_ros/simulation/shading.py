@@ -128,7 +128,7 @@ class Illumination:
             return np.zeros((len(points), 3))
         to_lamp = near[None] - points[:, None]
         square = (to_lamp**2).sum(-1) + 2.0
-        slant: NDArray[np.float64] | float = 0.5
+        slant: NDArray[np.float64] | float = 0.25
         if normal is not None:
             slant = np.clip((to_lamp @ normal) / np.sqrt(square), 0, 1)
         strength = (9.0 * self._light.lamps * slant / square).sum(1)

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vpr_ros.simulation.paint import FOLIAGE, HOLE, LAMP, LEDGE, MATT, Colour, Paint, shade
+from vpr_ros.simulation.paint import (
+    FOLIAGE,
+    HOLE,
+    LAMP,
+    LEDGE,
+    MATT,
+    SIGN,
+    Colour,
+    Paint,
+    shade,
+)
 
 if TYPE_CHECKING:
     from vpr_ros.simulation.conditions import Season
@@ -49,7 +59,7 @@ class Tree:
         paint = Paint.blank(224, 176)
         tips: list[tuple[float, float]] = []
         slim = rng.uniform(0.8, 1.15)
-        self._branch(paint, rng, tips, (88, 223), (-np.pi / 2, 62, 9 * slim), 0)
+        self._branch(paint, rng, tips, (88, 223), (-np.pi / 2, 52, 8 * slim), 0)
         leaves = _LEAVES[self.season]
         if leaves:
             kind = leaves[self.seed % len(leaves)]
@@ -169,11 +179,11 @@ class Fixture:
         h, w = paint.material.shape
         paint.rectangle(0.04 * w, 0.1 * h, 0.96 * w, h, shade(colour, 0.9))
         paint.rectangle(0, 0, w, 0.11 * h, shade(colour, 0.6), LEDGE)
-        paint.rectangle(0.12 * w, 0.2 * h, 0.88 * w, 0.58 * h, (46, 50, 54), LAMP)
+        paint.rectangle(0.12 * w, 0.2 * h, 0.88 * w, 0.58 * h, (46, 50, 54), SIGN)
         for _ in range(18):
             x, y = rng.uniform(0.14, 0.78) * w, rng.uniform(0.22, 0.5) * h
             r, g, b = (float(c) for c in rng.uniform(80, 240, 3))
-            paint.rectangle(x, y, x + 5, y + 7, (r, g, b))
+            paint.rectangle(x, y, x + 5, y + 7, (r, g, b), SIGN)
 
     def _planter(self, paint: Paint, rng: np.random.Generator, colour: Colour) -> None:
         h, w = paint.material.shape
