@@ -130,6 +130,7 @@ def test_closed_map_is_one_file(filled):
         ({'descriptor': np.ones(31, np.float32)}, 'shape'),
         ({'code': None}, '64 bits'),
         ({'code': np.zeros(7, np.uint8)}, '64 bits'),
+        ({'code': np.zeros(8, np.int64)}, '64 bits'),
     ],
 )
 def test_unfit_description_leaves_the_map_as_it_was(filled, new_place, describe, change, reason):

@@ -103,12 +103,11 @@ class Snapshot:
             )
             raise MapError(msg)
         if model.code_bits:
-            if description.code is None or description.code.shape != (model.code_bits // 8,):
-                msg = (
-                    f'a description for a map of {model.name} has a code of {model.code_bits} bits'
-                )
+            code, bits = description.code, model.code_bits
+            if code is None or code.dtype != np.uint8 or code.shape != (bits // 8,):
+                msg = f'a description for a map of {model.name} has a code of {bits} bits, packed'
                 raise MapError(msg)
-            return description.code
+            return code
         if self.coder is None:
             return None
         return np.asarray(self.coder.encode(description.descriptor[None])[0])

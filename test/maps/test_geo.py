@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vpr_ros.maps.geo import Datum, GeoPoint, surface_positions
+
+LATITUDES, LONGITUDES = st.floats(-89.9, 89.9), st.floats(-180, 180)
+METRES = st.floats(-20_000, 20_000)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    lat=LATITUDES, lon=LONGITUDES, alt=st.floats(-100, 5000), enu=st.tuples(METRES, METRES, METRES)
+)
+def test_local_positions_survive_the_way_to_the_globe_and_back(lat, lon, alt, enu):
+    datum = Datum(lat, lon, alt)
+    point = datum.point_at(enu)
+    assert np.allclose(datum.position_of(point), enu, atol=1e-5)
+
+
+def test_datum_is_the_origin_and_axes_point_east_north_up():
+    datum = Datum(48.0, 11.0, 500.0)
+    # A second of latitude is 30.9 m, one of longitude 31.0 m times the cosine of that.
+    second = 1 / 3600
+    positions = datum.to_enu(
+        [[48, 11, 500], [48, 11 + second, 500], [48 + second, 11, 500], [48, 11, 501]]
+    )
+    expected = [[0, 0, 0], [20.73, 0, 0], [0, 30.89, 0], [0, 0, 1]]
+    assert np.allclose(positions, expected, atol=0.01)
+
+
+def test_unknown_height_is_that_of_the_datum():
+    datum = Datum(48.0, 11.0, 500.0)
+    assert np.allclose(datum.position_of(GeoPoint(48.0, 11.0)), 0, atol=1e-6)
+
+
+@given(lat=LATITUDES, lon=LONGITUDES, east=st.floats(-800, 800), north=st.floats(-800, 800))
+@settings(max_examples=100, deadline=None)
+def test_chords_measure_ground_distance_anywhere(lat, lon, east, north):
+    datum = Datum(lat, lon, 0)
+    point = datum.point_at((east, north, 0))
+    ends = surface_positions(np.array([lat, point.lat]), np.array([lon, point.lon]))
+    assert np.linalg.norm(ends[1] - ends[0]) == pytest.approx(np.hypot(east, north), abs=0.06)
+
+
+@pytest.mark.parametrize(
+    'values', [(91, 0, 0), (0, 181, 0), (float('nan'), 0, 0), (0, 0, float('inf'))]
+)
+def test_impossible_points_are_refused(values):
+    with pytest.raises(ValueError, match='no place on Earth'):
+        GeoPoint(*values)
+
+
+def test_datum_needs_a_height():
+    with pytest.raises(ValueError, match='altitude'):
+        Datum(0, 0, float('nan'))
