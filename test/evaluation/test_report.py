@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpr_ros.evaluation import PlaceTable, charts
-from vpr_ros.evaluation.report import data_uri, render_report, write_report
+from vpr_ros.evaluation.gallery import data_uri
+from vpr_ros.evaluation.report import render_report, write_report
 from vpr_ros.evaluation.words import UNKNOWN, metres, milliseconds, share
 
 TRAINED = dataclasses.replace(MODEL, weights_id='ab' * 32, trained=True)
@@ -180,3 +181,9 @@ def test_figures_are_written_as_people_read_them() -> None:
     ]
     assert [metres(v) for v in (0.123, 45.6, math.nan)] == ['0.12 m', '46 m', UNKNOWN]
     assert [milliseconds(v) for v in (0.0004, 0.0123, 1.5)] == ['0.40 ms', '12.3 ms', '1500 ms']
+
+
+def test_without_pictures_of_the_places_the_page_says_how_to_get_them() -> None:
+    page = read(render_report(evaluation(), query_pictures=grey))
+    assert 'name the bag it was built from' in page.text
+    assert 'no picture' not in page.text

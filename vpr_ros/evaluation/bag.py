@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from vpr_ros.bags import Bag, ChosenTopics
     from vpr_ros.decision import Localization, Localizer
+    from vpr_ros.evaluation.gallery import Pictures
     from vpr_ros.evaluation.metrics import Tolerance
-    from vpr_ros.evaluation.report import Pictures
     from vpr_ros.geometry import Pose
     from vpr_ros.maps import PlaceMap
 

@@ -90,7 +90,7 @@ def track_chart(evaluation: Evaluation) -> tuple[Markup, bool] | None:
     span = np.maximum(np.ptp(corners, axis=0), 1e-6)
     lift = np.zeros(2)
     if span.min() < _FLAT * span.max():
-        lift[np.argmin(span)] = 0.22 * span.max()
+        lift[np.argmin(span)] = 0.5 * span.max()
     view = _View(np.vstack([corners, at + lift]))
 
     parts = [view.scale_bar()]

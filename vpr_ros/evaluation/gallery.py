@@ -1,0 +1,200 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which matches are worth looking at, and what to say below them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from vpr_ros.evaluation import charts
+from vpr_ros.evaluation.words import metres
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vpr_ros.evaluation.results import Evaluation
+
+Pictures = Callable[[Collection[int]], Mapping[int, 'NDArray[np.uint8]']]
+"""Fetches RGB pictures by key all at once; a key without a picture is left out."""
+
+_PER_GALLERY = 6
+_PICTURE_WIDTH = 320
+_JPEG_QUALITY = 82
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What belongs into one gallery, and the words above it.
+
+    Attributes:
+        title: Heading.
+        lead: Said above the matches.
+        empty: Said where there are none.
+        accepted: Whether it holds matches that were given out as an answer.
+        right: Whether it holds those that were right.
+        doubtful_first: Order by score: lowest first, not highest.
+    """
+
+    title: str
+    lead: str
+    empty: str
+    accepted: bool
+    right: bool
+    doubtful_first: bool = False
+
+
+KINDS = (
+    Kind(
+        'Confidently wrong',
+        'Answered as sure, and wrong: the mistakes that hurt. Surest first.',
+        'None: nothing wrong was answered as sure.',
+        accepted=True,
+        right=False,
+    ),
+    Kind(
+        'Right and sure',
+        'Answered, and right. Surest first.',
+        'None: nothing right was answered.',
+        accepted=True,
+        right=True,
+    ),
+    Kind(
+        'Right, but it did not dare',
+        'The first guess was right, yet it was held back. Most doubtful first.',
+        'None: whatever was right was also answered.',
+        accepted=False,
+        right=True,
+        doubtful_first=True,
+    ),
+    Kind(
+        'Wrong, and held back',
+        'The first guess was wrong and nothing was answered: doubt well placed. Surest first.',
+        'None.',
+        accepted=False,
+        right=False,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One match in a gallery; pictures are data URIs or None where there is none."""
+
+    query: str | None
+    match: str | None
+    truth: str | None
+    title: str
+    facts: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Some of the matches of one kind, and how many there are in all."""
+
+    kind: Kind
+    total: int
+    cards: list[Card]
+
+
+def galleries(
+    evaluation: Evaluation, query_pictures: Pictures | None, place_pictures: Pictures | None
+) -> list[Gallery]:
+    """Choose matches of every kind and fetch their pictures, each source asked once."""
+    s, queries = evaluation.summary, evaluation.queries
+    judged = np.array([len(q.candidate_ids) > 0 and q.truth is not None for q in queries], bool)
+    accepted = np.array([q.accepted for q in queries], bool)
+    scores = np.array([q.score for q in queries], np.float64)
+    kept = [judged & (accepted == kind.accepted) & (s.right == kind.right) for kind in KINDS]
+    chosen = [
+        _spread(np.flatnonzero(mask), scores if kind.doubtful_first else -scores)
+        for kind, mask in zip(KINDS, kept, strict=True)
+    ]
+    rows = [row for group in chosen for row in group]
+    ids = {int(queries[row].candidate_ids[0]) for row in rows}
+    ids |= {place for row in rows if (place := _true_place(evaluation, row)) is not None}
+    frames = _encoded(query_pictures, {queries[row].stamp for row in rows})
+    places = _encoded(place_pictures, ids)
+    return [
+        Gallery(kind, int(mask.sum()), [_card(evaluation, row, frames, places) for row in group])
+        for kind, mask, group in zip(KINDS, kept, chosen, strict=True)
+    ]
+
+
+def _spread(rows: NDArray[np.intp], order: NDArray[np.float64]) -> list[int]:
+    """Choose a few of the rows by order, but not neighbours, which would all look the same."""
+    ranked = [int(row) for row in rows[np.argsort(order[rows], kind='stable')]]
+    chosen: list[int] = []
+    for gap in (max(3, len(order) // 25), 1):
+        for row in ranked:
+            if len(chosen) < _PER_GALLERY and all(abs(row - other) >= gap for other in chosen):
+                chosen.append(row)
+    return chosen
+
+
+def _true_place(evaluation: Evaluation, row: int) -> int | None:
+    """Id of the place nearest to where a wrongly matched frame was taken, if the map has one."""
+    query, summary = evaluation.queries[row], evaluation.summary
+    if summary.right[row] or not summary.has_place[row] or query.truth is None:
+        return None
+    nearest = charts.nearest_row(evaluation.places.poses, query.truth.as_array())
+    return int(evaluation.places.ids[nearest])
+
+
+def _card(
+    evaluation: Evaluation, row: int, frames: dict[int, str], places: dict[int, str]
+) -> Card:
+    query, summary = evaluation.queries[row], evaluation.summary
+    place = int(query.candidate_ids[0])
+    true_place = _true_place(evaluation, row)
+    facts = [f'similarity {query.similarities[0]:.3f}', f'{query.hamming[0]} bits differ']
+    if query.probabilities is not None:
+        facts.insert(0, f'P(right) {query.probabilities[0]:.2f}')
+    if query.truth is not None:
+        off = float(np.linalg.norm(query.candidate_poses[0, :3] - query.truth.position))
+        facts.insert(0, f'{metres(off)} off')
+    if not summary.right[row]:
+        facts.append(_rank_words(evaluation, row))
+    return Card(
+        query=frames.get(query.stamp),
+        match=places.get(place),
+        truth=None if true_place is None else places.get(true_place),
+        title=f'frame {row} → place {place}',
+        facts=' · '.join(facts),
+        reason='' if query.accepted else query.reason,
+    )
+
+
+def _rank_words(evaluation: Evaluation, row: int) -> str:
+    """Say where among the candidates the right place came."""
+    query = evaluation.queries[row]
+    if not evaluation.summary.has_place[row]:
+        return 'the map has no right place'
+    rank = evaluation.summary.rank[row]
+    if rank:
+        return f'right place at rank {rank}'
+    return f'right place not among the first {len(query.candidate_ids)}'
+
+
+def _encoded(pictures: Pictures | None, keys: set[int]) -> dict[int, str]:
+    """Fetch pictures and return them as data URIs, small enough for the page."""
+    if pictures is None or not keys:
+        return {}
+    return {key: data_uri(rgb) for key, rgb in pictures(keys).items()}
+
+
+def data_uri(rgb: NDArray[np.uint8]) -> str:
+    """Return an RGB picture as a JPEG data URI, at most 320 pixels wide."""
+    height, width = rgb.shape[:2]
+    if width > _PICTURE_WIDTH:
+        size = (_PICTURE_WIDTH, max(1, round(height * _PICTURE_WIDTH / width)))
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    _, jpeg = cv2.imencode('.jpg', rgb[:, :, ::-1], options)
+    return 'data:image/jpeg;base64,' + base64.b64encode(jpeg.tobytes()).decode('ascii')
