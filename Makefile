@@ -9,7 +9,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
-BENCH_ARGS ?=
+BENCH ?= retrieval describe node
 export PYTHON TORCH
 
 ifndef ROS_DISTRO
@@ -30,7 +30,8 @@ help: ## Show this.
 	@echo 'PYTHON=$(PYTHON)  the interpreter to use, 3.10 to 3.13'
 	@echo 'TORCH=$(TORCH)  the torch to install; where pip finds no build for CPUs alone,'
 	@echo '    it brings several GB of CUDA: PIP_EXTRA_INDEX_URL may name an index that has one'
-	@echo 'PYTEST_ARGS, DEMO_ARGS, BENCH_ARGS  further arguments of pytest, vpr demo and vpr bench'
+	@echo 'PYTEST_ARGS, DEMO_ARGS  further arguments of pytest and vpr demo'
+	@echo 'BENCH=$(BENCH)  what to measure'
 
 setup: ## Make .venv with ROS 2 (unless one is sourced), torch and all the rest.
 	@scripts/setup.sh
@@ -57,7 +58,7 @@ format: setup ## Format the code and mend what ruff can.
 	@.venv/bin/ruff check --fix .
 
 bench: build ## Measure the speed of the parts on this machine.
-	@$(IN_ENVIRONMENT) vpr bench $(BENCH_ARGS)
+	@$(IN_ENVIRONMENT) for part in $(BENCH); do vpr bench $$part; done
 
 clean: ## Remove what was built, but not .venv.
 	rm -rf build install log demo .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

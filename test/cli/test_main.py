@@ -100,7 +100,7 @@ def test_users_error_is_one_line_and_exit_code_2(capsys, monkeypatch, error):
 
 def test_debug_shows_the_traceback(monkeypatch):
     def command() -> None:
-        raise MapError('the map is damaged')  # noqa: EM101, TRY003
+        raise MapError('the map is damaged')
 
     add_part(monkeypatch, command)
     monkeypatch.setenv('VPR_DEBUG', '1')
