@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from vpr_ros.simulation.paint import (
+    HOLE,
     LEDGE,
     MATT,
     ROOF,
@@ -197,8 +198,8 @@ class Side:
             rise = _texels(house.rise)
             across = np.abs(np.arange(w) - w / 2)
             top = rise * across / (w / 2)
-            paint.material[np.arange(h)[:, None] < top[None]] = 0
-        return paint
+            paint.material[np.arange(h)[:, None] < top[None]] = HOLE
+        return paint if self.windows else paint.halved()
 
 
 @dataclass(frozen=True)
@@ -223,7 +224,7 @@ class Tiles:
                 x, y = rng.uniform(0.1, 0.8) * w, h * 0.45
                 paint.rectangle(x, y, x + 26, y + 34, (70, 66, 64))
                 paint.rectangle(x + 3, y + 3, x + 23, y + 31, (70, 84, 100), WINDOW + i)
-        return paint
+        return paint.halved()
 
 
 def _pick(rng: np.random.Generator, colours: list[tuple[int, int, int]]) -> Colour:
@@ -348,7 +349,7 @@ class _FrontPainting:
         coping = (row < edge + 5) & (row < self.eaves)
         self.paint.rgb[coping] = np.clip(shade(self.house.trim, 0.95), 0, 255)
         self.paint.material[coping & (row < edge + 3)] = LEDGE
-        self.paint.material[row < edge] = 0
+        self.paint.material[row < edge] = HOLE
 
     def _home(self) -> None:
         top, bottom = self._floor()

@@ -43,6 +43,15 @@ class Paint:
             np.zeros((height, width, 3), np.uint8), np.full((height, width), material, np.uint8)
         )
 
+    def halved(self) -> Paint:
+        """Return the same paint at half the resolution, for what is only seen from afar."""
+        h, w = self.material.shape
+        size = (max(w // 2, 1), max(h // 2, 1))
+        return Paint(
+            cv2.resize(self.rgb, size, interpolation=cv2.INTER_AREA),
+            cv2.resize(self.material, size, interpolation=cv2.INTER_NEAREST),
+        )
+
     def rectangle(
         self, x0: float, y0: float, x1: float, y1: float, colour: Colour, material: int = MATT
     ) -> None:

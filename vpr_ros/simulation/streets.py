@@ -14,7 +14,7 @@ from vpr_ros.simulation.paint import GRASS, PAVING, ROAD, Paint, bricks, cloudin
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-GROUND_TEXELS = 24
+GROUND_TEXELS = 20
 """Texels in a metre of the ground."""
 
 TILE = 12.0

@@ -30,8 +30,8 @@ _LANE = -1.45
 class Town:
     """A town that is the same for the same seed.
 
-    Textures are painted and lit when first seen and kept: about 100 MB a town, and 100 MB for each
-    of the last ``scenes`` conditions.
+    Textures are painted and lit when first seen and kept: after a whole drive about 100 MB a town
+    and 170 MB for each of the last ``scenes`` conditions.
     """
 
     def __init__(self, seed: int = 0, camera: Camera | None = None, scenes: int = 2) -> None:

@@ -21,7 +21,8 @@ COLOURS: tuple[Colour, ...] = (
 HALF_WIDTH = 0.86
 """Half the width of every car, metres."""
 
-_SCALE = 40.0
+_SCALE = 64.0
+"""Texels in a metre of the side of a car."""
 _GLASS = (52.0, 60.0, 70.0)
 
 # Outline from the rear bumper over the roof to the front bumper: x forward, z up, metres.
@@ -92,10 +93,12 @@ class CarPart:
         paint.polygon([(x, y - 1) for x, y in cabin], _GLASS, MATT)
         for x in (-0.35, 0.55) if self.body != 'van' else (0.3, 1.3):
             a, b = at(x, z1 - 0.05), at(x, 0.35)
-            paint.line(a, (a[0], (a[1] + b[1]) / 2), 4, shade(self.colour, 0.9))
+            paint.line(a, (a[0], (a[1] + b[1]) / 2), 6, shade(self.colour, 0.9))
             paint.line((a[0], (a[1] + b[1]) / 2), b, 1, shade(self.colour, 0.6))
         if self.body == 'van':
-            paint.rectangle(8, 0.3 * _SCALE, at(0.2, 0)[0], 1.0 * _SCALE, shade(self.colour, 0.92))
+            paint.rectangle(
+                12, 0.3 * _SCALE, at(0.2, 0)[0], 1.0 * _SCALE, shade(self.colour, 0.92)
+            )
         for x in (outline[0][0] + 0.8, outline[-1][0] - 0.85):
             u, v = at(x, 0.32)
             paint.ellipse(u, v, 0.36 * _SCALE, 0.36 * _SCALE, (20, 20, 22), MATT)
