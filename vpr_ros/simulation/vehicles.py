@@ -91,7 +91,7 @@ class CarPart:
         middle = np.mean(roof, axis=0)
         cabin = [at(*(middle + (np.array(p) - middle) * (0.88, 0.78))) for p in roof]
         paint.polygon([(x, y - 1) for x, y in cabin], _GLASS, MATT)
-        for x in (-0.35, 0.55) if self.body != 'van' else (0.3, 1.3):
+        for x in (-0.5, 0.2) if self.body != 'van' else (0.3, 1.1):
             a, b = at(x, z1 - 0.05), at(x, 0.35)
             paint.line(a, (a[0], (a[1] + b[1]) / 2), 6, shade(self.colour, 0.9))
             paint.line((a[0], (a[1] + b[1]) / 2), b, 1, shade(self.colour, 0.6))
