@@ -22,6 +22,10 @@ unexport PYTHONHOME VIRTUAL_ENV
 # Runs what follows with the built package, its messages and .venv first on the search paths.
 IN_ENVIRONMENT := set +u; source install/setup.bash; set -u; export PATH="$(CURDIR)/.venv/bin:$$PATH";
 
+# Not `python -m pytest`, which would import the sources instead of the built package, nor the pytest
+# command, which may be one of the system that knows nothing of .venv.
+PYTEST := python -c 'import sys; del sys.path[0]; import pytest; sys.exit(pytest.main())'
+
 .PHONY: help setup build demo test test-slow lint format bench clean distclean
 
 help: ## Show this.
@@ -43,19 +47,19 @@ demo: build ## Map a synthetic town by day, find the way in it by evening, show 
 	@$(IN_ENVIRONMENT) vpr demo $(DEMO_ARGS)
 
 test: lint ## Lint, type-check and run all tests but the slow ones.
-	@$(IN_ENVIRONMENT) pytest -m 'not slow and not gpu' $(PYTEST_ARGS)
+	@$(IN_ENVIRONMENT) $(PYTEST) -m 'not slow and not gpu' $(PYTEST_ARGS)
 
 test-slow: build ## Run the tests that take minutes, or a GPU.
-	@$(IN_ENVIRONMENT) pytest -m 'slow or gpu' $(PYTEST_ARGS)
+	@$(IN_ENVIRONMENT) $(PYTEST) -m 'slow or gpu' $(PYTEST_ARGS)
 
 lint: build ## Run ruff and mypy.
-	@$(IN_ENVIRONMENT) ruff check .
-	@$(IN_ENVIRONMENT) ruff format --check .
-	@$(IN_ENVIRONMENT) mypy
+	@$(IN_ENVIRONMENT) python -m ruff check .
+	@$(IN_ENVIRONMENT) python -m ruff format --check .
+	@$(IN_ENVIRONMENT) python -m mypy
 
 format: setup ## Format the code and mend what ruff can.
-	@.venv/bin/ruff format .
-	@.venv/bin/ruff check --fix .
+	@.venv/bin/python -m ruff format .
+	@.venv/bin/python -m ruff check --fix .
 
 bench: build ## Measure the speed of the parts on this machine.
 	@$(IN_ENVIRONMENT) for part in $(BENCH); do vpr bench $$part; done
