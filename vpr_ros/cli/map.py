@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,6 +22,51 @@ _Map = Annotated[Path, typer.Argument(metavar='MAP', help='A place map (.vprmap)
 _Json = Annotated[bool, typer.Option('--json', help='Print JSON.')]
 
 _EXIT_PROBLEMS = 1
+
+
+@app.command()
+def build(
+    bag_path: Annotated[Path, typer.Argument(metavar='BAG', help='Images and poses.')],
+    path: _Map,
+    *,
+    image_topic: Annotated[str | None, typer.Option(help='Images of the bag.')] = None,
+    pose_topic: Annotated[str | None, typer.Option(help='Poses or fixes of the bag.')] = None,
+    model: Annotated[str, typer.Option(help='Network that describes the images.')] = 'd2vpr-nano',
+    weights: Annotated[Path | None, typer.Option(help='Weights file of the network.')] = None,
+    device: Annotated[str, typer.Option(help='auto, cpu, cuda or cuda:N.')] = 'auto',
+    distance: Annotated[float, typer.Option(help='A place every so many metres.')] = 0.5,
+    angle: Annotated[float, typer.Option(help='A place at every turn of so many degrees.')] = 11.5,
+    interval: Annotated[float, typer.Option(help='A place every so many seconds; 0: never.')] = 0,
+    session: Annotated[str | None, typer.Option(help="Name of the traverse; the bag's.")] = None,
+) -> None:
+    """Build a map from a bag, or add the bag as a session to a map that exists."""
+    from vpr_ros.bags import Bag, choose_topics
+    from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.describe import Describer
+    from vpr_ros.mapping import KeyframeConfig, map_bag
+    from vpr_ros.maps import PlaceMap
+
+    keyframes = KeyframeConfig(distance, math.radians(angle), interval)
+    with Bag(bag_path) as bag:
+        topics = choose_topics(bag, image_topic, pose_topic)
+        describer = Describer(model, device=device, weights=weights)
+        if path.exists():
+            place_map = PlaceMap.open(path, writable=True, model=describer.model_info)
+        else:
+            place_map = PlaceMap.create(path, model=describer.model_info)
+        with place_map, progress_bar(f'mapping {bag.path.name}') as progress:
+            added = map_bag(
+                place_map,
+                bag,
+                describer,
+                topics,
+                keyframes,
+                session=session if session is not None else bag.path.name,
+                progress=progress,
+            )
+            about = place_map.info()
+    typer.echo(f'{added} places added')
+    _print(about)
 
 
 @app.command()
@@ -86,7 +132,8 @@ def _print(about: MapInfo) -> None:
         'codes': f'{about.code_bits} bits, {about.coder}'
         if about.coder
         else 'none: vpr map recode',
-        'places': f'{about.places} in {len(about.sessions)} sessions',
+        'places': f'{about.places} in {len(about.sessions)} session'
+        + 's' * (len(about.sessions) != 1),
         'cameras': ', '.join(repr(name) for name in about.cameras) or 'none',
         'frame': about.frame_id,
         'datum': _datum(about),

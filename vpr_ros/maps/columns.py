@@ -270,10 +270,8 @@ def pack_covariance(covariance: NDArray[np.float64] | None) -> NDArray[np.float3
     return matrix[_UPPER].astype(np.float32) + np.float32(0)
 
 
-def unpack_covariance(triangle: NDArray[np.float32]) -> NDArray[np.float64] | None:
+def unpack_covariance(triangle: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the covariance (6, 6) of an upper triangle (21,)."""
-    if np.isnan(triangle[0]):
-        return None
     matrix = np.empty((6, 6))
     matrix[_UPPER] = triangle
     matrix.T[_UPPER] = triangle

@@ -22,6 +22,8 @@ SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 _LOG = logging.getLogger(__name__)
 _BUSY_SECONDS = 10.0
+_CACHE_KIB = 65536
+"""Pages that SQLite keeps, for maps whose descriptors are read for each query."""
 _LOG_BYTES = 8 << 20
 """Size of the write-ahead log at which SQLite moves it into the file."""
 
@@ -64,6 +66,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     connection = _connect(f'{path.absolute().as_uri()}?mode=rw')
     connection.execute('PRAGMA journal_mode = WAL')
     connection.execute('PRAGMA synchronous = FULL')
+    connection.execute(f'PRAGMA cache_size = -{_CACHE_KIB}')
     (size,) = connection.execute('PRAGMA page_size').fetchone()
     connection.execute(f'PRAGMA wal_autocheckpoint = {_LOG_BYTES // size}')
     return connection
@@ -97,6 +100,8 @@ def open_to_read(path: Path) -> tuple[sqlite3.Connection, tempfile.TemporaryDire
     uri = path.absolute().as_uri()
     connection = _connect(f'{uri}?mode=ro')
     try:
+        # Reads the schema, and so is the first to fail.
+        connection.execute(f'PRAGMA cache_size = -{_CACHE_KIB}')
         connection.execute('SELECT count(*) FROM sqlite_master').fetchone()
         _require_whole_pages(connection, path)
     except BaseException as error:

@@ -52,8 +52,8 @@ def read(
         # Only question marks are put into the text.
         query = f'SELECT place, data FROM descriptors WHERE place IN ({marks})'  # noqa: S608
         found.update(connection.execute(query, part))
-    result = np.empty((len(wanted), dim), '<f2')
-    for row, (place, crc) in enumerate(zip(wanted, crcs.tolist(), strict=True)):
+    parts = []
+    for place, crc in zip(wanted, crcs.tolist(), strict=True):
         data = found.get(place)
         if data is None:
             msg = f'the descriptor of place {place} is missing'
@@ -61,8 +61,8 @@ def read(
         if not isinstance(data, bytes) or len(data) != 2 * dim or checksum(place, data) != crc:
             msg = f'is damaged: the checksum of the descriptor of place {place} does not match'
             raise MapError(msg)
-        result[row] = np.frombuffer(data, '<f2')
-    return widen(result)
+        parts.append(data)
+    return widen(np.frombuffer(b''.join(parts), '<f2').reshape(-1, dim))
 
 
 class DescriptorCache:

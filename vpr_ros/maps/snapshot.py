@@ -62,23 +62,36 @@ class Snapshot:
         Raises:
             MapError: One of them does not exist.
         """
-        return [self.place_at(row) for row in self.columns.rows_of(ids).tolist()]
+        return self.places_at(self.columns.rows_of(ids))
 
-    def place_at(self, row: int) -> Place:
-        """Return the place of a row."""
-        columns = self.columns
-        pose, geo = columns.poses[row], columns.geo[row].tolist()
-        distance = float(columns.distances[row])
-        return Place(
-            id=int(columns.ids[row]),
-            session=int(columns.sessions[row]),
-            stamp=int(columns.stamps[row]),
-            pose=None if np.isnan(pose[0]) else Pose(pose[:3].copy(), pose[3:].copy()),
-            covariance=unpack_covariance(columns.covariances[row]),
-            geo=None if isnan(geo[0]) else GeoPoint(*geo),
-            camera=self.cameras[int(columns.cameras[row])],
-            distance=None if isnan(distance) else distance,
-        )
+    def places_at(self, rows: NDArray[np.intp]) -> list[Place]:
+        """Return the places of rows."""
+        some = self.columns.take(rows)
+        posed = (~np.isnan(some.poses[:, 0])).tolist()
+        covered = (~np.isnan(some.covariances[:, 0])).tolist()
+        return [
+            Place(
+                place_id,
+                session,
+                stamp,
+                Pose(some.poses[i, :3], some.poses[i, 3:]) if posed[i] else None,
+                unpack_covariance(some.covariances[i]) if covered[i] else None,
+                None if isnan(geo[0]) else GeoPoint(*geo),
+                self.cameras[camera],
+                None if isnan(distance) else distance,
+            )
+            for i, (place_id, session, stamp, geo, camera, distance) in enumerate(
+                zip(
+                    some.ids.tolist(),
+                    some.sessions.tolist(),
+                    some.stamps.tolist(),
+                    some.geo.tolist(),
+                    some.cameras.tolist(),
+                    some.distances.tolist(),
+                    strict=True,
+                )
+            )
+        ]
 
     def sessions(self) -> tuple[Session, ...]:
         """Return every session in order."""

@@ -112,9 +112,15 @@ class Retriever:
             order = np.argsort(rows)
             rows, distances = rows[order], distances[order]
         similarities = self._similarities(snapshot, query, rows)
+        best = _best(similarities, k)
         return [
-            Hit(snapshot.place_at(int(rows[i])), int(distances[i]), float(similarities[i]))
-            for i in _best(similarities, k)
+            Hit(place, hamming, similarity)
+            for place, hamming, similarity in zip(
+                snapshot.places_at(rows[best]),
+                distances[best].tolist(),
+                similarities[best].tolist(),
+                strict=True,
+            )
         ]
 
     def _similarities(
@@ -129,11 +135,11 @@ class Retriever:
         return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
-def _best(similarities: NDArray[np.float32], k: int) -> list[int]:
+def _best(similarities: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     """Return the indices of the k highest, highest first, of equal ones the lower index first."""
     losses = -similarities
     if k < len(losses):
         among = np.flatnonzero(losses <= np.partition(losses, k - 1)[k - 1])
     else:
         among = np.arange(len(losses))
-    return [int(i) for i in among[np.argsort(losses[among], kind='stable')[:k]]]
+    return among[np.argsort(losses[among], kind='stable')[:k]]

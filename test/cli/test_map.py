@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from vpr_ros.cli.main import main
+from vpr_ros.geometry import Pose
+from vpr_ros.maps import Datum, NewPlace, PlaceMap
+from vpr_ros.types import Description, ModelInfo
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / 'town.vprmap'
+    model = ModelInfo('test-net', 'weights', 16, 0, 'none', trained=False)
+    with PlaceMap.create(path, model, datum=Datum(48, 11, 0)) as place_map:
+        session = place_map.begin_session('morning', 10**18)
+        rows = np.linalg.qr(np.random.default_rng(0).standard_normal((16, 16)))[0]
+        place_map.add(
+            [
+                NewPlace(Description(row.astype(np.float32)), session, 0, Pose.planar(i, 0, 0))
+                for i, row in enumerate(rows)
+            ]
+        )
+    return path
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as end:
+        main(['map', *map(str, arguments)])
+    return end.value.code or 0
+
+
+def test_info_tells_what_the_map_holds(path, capsys):
+    assert run('info', path) == 0
+    shown = capsys.readouterr().out
+    for expected in ('test-net', 'untrained', '16 in 1 session', '48.00000000', "'morning'"):
+        assert expected in shown
+    assert run('info', path, '--json') == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said['places'], said['sessions'][0]['name'], said['model']['name']) == (
+        16,
+        'morning',
+        'test-net',
+    )
+
+
+def test_verify_finds_the_map_sound_or_fails_with_the_problems(path, capsys):
+    assert run('verify', path) == 0
+    assert capsys.readouterr().out == f'{path}: sound\n'
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute('UPDATE descriptors SET data = zeroblob(32) WHERE place = 3')
+        connection.commit()
+    assert run('verify', path) == 1
+    assert 'checksum of the descriptor of place 3' in capsys.readouterr().out
+    assert run('verify', path, '--json') == 1
+    assert len(json.loads(capsys.readouterr().out)['problems']) == 1
+
+
+def test_recode_makes_codes(path, capsys):
+    assert run('recode', path, '--bits', '8') == 0
+    assert '16 places, 8 bits, itq-' in capsys.readouterr().out
+    with PlaceMap.open(path) as place_map:
+        assert place_map.codes.shape == (16, 1)
+
+
+def test_foreign_file_is_one_line_on_standard_error(tmp_path, capsys):
+    (tmp_path / 'foreign').write_text('hello')
+    assert main(['map', 'info', str(tmp_path / 'foreign')]) == 2
+    assert 'is not a place map' in capsys.readouterr().err

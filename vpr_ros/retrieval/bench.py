@@ -1,0 +1,189 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How fast a map of random places is: queries, opening, appending, bytes, beside plain faiss."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import faiss
+import numpy as np
+
+from vpr_ros.geometry import Pose
+from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.retrieval.kernels import one_thread
+from vpr_ros.retrieval.retriever import Retriever
+from vpr_ros.types import Description, ModelInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+_BITS = 512
+_BATCH = 1000
+_SINGLE_APPENDS = 200
+_CLUSTER = 20
+"""Places that look alike: neighbours along a way, and so the candidates of each other."""
+
+
+@dataclass(frozen=True)
+class BenchRow:
+    """Measurements of one size of map; times are medians on one thread.
+
+    Attributes:
+        places: Number of places.
+        dim: Length of the descriptors.
+        query_ms: One query, 100 candidates by Hamming distance, 10 hits, descriptors in memory.
+        query_from_disk_ms: The same with descriptors read from the file for each query.
+        flat_ip_ms: `faiss.IndexFlatIP` on the same floats; NaN where it was left out.
+        flat_l2_ms: `faiss.IndexFlatL2` on the same floats; NaN where it was left out.
+        open_s: Opening the map, all places checked.
+        appends_per_s: Durable, in groups of 1000.
+        single_appends_per_s: Durable, one by one.
+        bytes_per_place: On disk, everything included.
+    """
+
+    places: int
+    dim: int
+    query_ms: float
+    query_from_disk_ms: float
+    flat_ip_ms: float
+    flat_l2_ms: float
+    open_s: float
+    appends_per_s: float
+    single_appends_per_s: float
+    bytes_per_place: float
+
+
+def bench_retrieval(
+    sizes: tuple[int, ...] = (10_000, 100_000),
+    dim: int = 4096,
+    queries: int = 100,
+    float_index_bytes: int = 2 << 30,
+    folder: Path | None = None,
+) -> Iterator[BenchRow]:
+    """Measure maps of several sizes.
+
+    Args:
+        sizes: Numbers of places.
+        dim: Length of the descriptors.
+        queries: How many to take the median of.
+        float_index_bytes: Floats beyond which the two float indices are left out.
+        folder: Where the maps are written meanwhile; on the disk that robots would use.
+
+    Yields:
+        A row for each size.
+    """
+    for size in sizes:
+        with tempfile.TemporaryDirectory(dir=folder, prefix='vpr-bench-') as scratch:
+            yield _measure(Path(scratch) / 'bench.vprmap', size, dim, queries, float_index_bytes)
+
+
+def _measure(path: Path, size: int, dim: int, queries: int, float_index_bytes: int) -> BenchRow:
+    model = ModelInfo('bench', 'none', dim, _BITS, 'none', trained=False)
+    appends_per_s, single_appends_per_s = _append(path, model, size)
+    started = time.perf_counter()
+    in_memory = PlaceMap.open(path, model=model, memory_budget=8 * size * dim)
+    open_s = time.perf_counter() - started
+    rng = np.random.default_rng(1)
+    rows = rng.integers(0, size, queries)
+    with in_memory, PlaceMap.open(path, model=model, memory_budget=0) as from_disk:
+        asked = [
+            _noisy(vector, rng) for row in rows for vector in from_disk.descriptors([int(row)])
+        ]
+        if 4 * size * dim <= float_index_bytes:
+            in_memory.preload()
+        query_ms = _median_ms(Retriever(in_memory).search, asked)
+        query_from_disk_ms = _median_ms(Retriever(from_disk).search, asked)
+        flat = [float('nan')] * 2
+        if 4 * size * dim <= float_index_bytes:
+            vectors = in_memory.descriptors(np.arange(size))
+            flat = [
+                _flat_ms(index, vectors, asked) for index in (faiss.IndexFlatIP, faiss.IndexFlatL2)
+            ]
+    return BenchRow(
+        places=size,
+        dim=dim,
+        query_ms=query_ms,
+        query_from_disk_ms=query_from_disk_ms,
+        flat_ip_ms=flat[0],
+        flat_l2_ms=flat[1],
+        open_s=open_s,
+        appends_per_s=appends_per_s,
+        single_appends_per_s=single_appends_per_s,
+        bytes_per_place=path.stat().st_size / size,
+    )
+
+
+def _append(path: Path, model: ModelInfo, size: int) -> tuple[float, float]:
+    """Write the map; return the places a second in groups and one by one."""
+    rng = np.random.default_rng(0)
+    singles = min(_SINGLE_APPENDS, size // 2)
+    grouped = size - singles
+    in_groups = alone = 0.0
+    with PlaceMap.create(path, model, memory_budget=0) as place_map:
+        session = place_map.begin_session('bench', 0)
+        for start in range(0, size, _BATCH):
+            places = _places(rng, session, start, min(_BATCH, size - start), model.descriptor_dim)
+            count = max(0, min(len(places), grouped - start))
+            started = time.perf_counter()
+            place_map.add(places[:count])
+            in_groups += time.perf_counter() - started
+            started = time.perf_counter()
+            for place in places[count:]:
+                place_map.add([place])
+            alone += time.perf_counter() - started
+    return grouped / in_groups, singles / alone
+
+
+def _places(
+    rng: np.random.Generator, session: int, start: int, count: int, dim: int
+) -> list[NewPlace]:
+    centres = rng.standard_normal((-(-count // _CLUSTER), dim), np.float32)
+    vectors = np.repeat(centres, _CLUSTER, axis=0)[:count]
+    vectors = vectors + rng.standard_normal((count, dim), np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return [
+        NewPlace(
+            _describe(vector),
+            session,
+            stamp=(start + i) * 10**8,
+            pose=Pose.planar(0.2 * (start + i), 1.5, 0.3),
+            distance=0.2 * (start + i),
+        )
+        for i, vector in enumerate(vectors)
+    ]
+
+
+def _describe(vector: NDArray[np.float32]) -> Description:
+    # Signs are as good as any hash for measuring time; short descriptors are repeated.
+    return Description(vector.astype(np.float32), np.packbits(np.resize(vector, _BITS) > 0))
+
+
+def _noisy(vector: NDArray[np.float32], rng: np.random.Generator) -> Description:
+    noise = rng.standard_normal(len(vector), np.float32) / np.sqrt(len(vector))
+    query = vector + np.float32(0.5) * noise
+    return _describe(query / np.linalg.norm(query))
+
+
+def _median_ms(search: Callable[[Description], object], queries: list[Description]) -> float:
+    times = []
+    for query in queries:
+        started = time.perf_counter()
+        search(query)
+        times.append(time.perf_counter() - started)
+    return float(np.median(times)) * 1e3
+
+
+def _flat_ms(
+    kind: Callable[[int], faiss.Index], vectors: NDArray[np.float32], queries: list[Description]
+) -> float:
+    index = kind(vectors.shape[1])
+    with one_thread():
+        index.add(vectors)
+        return _median_ms(lambda query: index.search(query.descriptor[None], 10), queries)
