@@ -37,7 +37,7 @@ setup(
         'rosbags>=0.10',
         'safetensors>=0.4',
         'torch>=2.1',
-        'typer>=0.9',
+        'typer>=0.12.4',
     ],
     extras_require={
         'eval': ['Jinja2>=3.0', 'matplotlib>=3.6'],

@@ -28,7 +28,7 @@ else
   venv_options=()
   requirements=(-r requirements/ros-jazzy.txt -r requirements/python.txt)
 fi
-contents=$(cat requirements/*.txt scripts/adapt_ros_wheels.py <<<"${TORCH:-}" | cksum)
+contents=$({ cat requirements/*.txt scripts/adapt_ros_wheels.py; echo "${TORCH:-}"; } | cksum)
 
 if [[ "$(cat "$venv/made_for" 2>/dev/null)" == "$kind" ]]; then
   [[ "$(cat "$venv/made_with" 2>/dev/null)" == "$contents" ]] && exit 0
