@@ -97,6 +97,18 @@ def maps(request, make_map, model, hashless):
 @RANDOM
 @given(data=st.data())
 def test_results_equal_brute_force(maps, dyadic, data):
+    compare_with_brute_force(maps, dyadic, data)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@settings(RANDOM, max_examples=5000)
+@given(data=st.data())
+def test_results_equal_brute_force_in_ten_thousand_cases(maps, dyadic, data):
+    compare_with_brute_force(maps, dyadic, data)
+
+
+def compare_with_brute_force(maps, dyadic, data):
     place_map = data.draw(st.sampled_from(maps))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     code = rng.integers(0, 4, 4, dtype=np.uint8) if place_map.model.code_bits else None
@@ -206,6 +218,24 @@ def test_reader_finds_what_a_writer_adds_moves_and_deletes(make_map, model, dyad
         # Not refreshed: the search notices by itself that a candidate is gone.
         writer.delete([new])
         assert new not in [hit.place.id for hit in retriever.search(query, 30)]
+
+
+def test_gate_follows_places_that_are_added_moved_and_deleted(make_map, model, monkeypatch):
+    monkeypatch.setattr('vpr_ros.retrieval.nearby._UNSORTED', 10)
+    place_map = make_map(model, 20)
+    retriever = Retriever(place_map)
+    rng = np.random.default_rng(0)
+    query = Description(place_map.descriptors([0])[0], np.zeros(4, np.uint8))
+    for step in range(12):
+        place_map.add([NewPlace(query, 1, 0, Pose.of(rng.uniform(-50, 50, 3))) for _ in range(4)])
+        if step % 4 == 2:
+            place_map.update_poses(place_map.ids[:3], [Pose.of(rng.uniform(-9, 9, 3))] * 3)
+        if step % 4 == 3:
+            place_map.delete(place_map.ids[::5])
+        window = Window(near=(rng.uniform(-30, 30, 3), 30.0))
+        expected = [p.id for p in place_map.places(place_map.ids) if admits(window, p)]
+        hits = retriever.search(query, 1000, window=window)
+        assert sorted(hit.place.id for hit in hits) == expected
 
 
 def test_searching_while_adding_and_deleting_is_safe(make_map, model, dyadic):

@@ -62,8 +62,9 @@ def nearest_selected_codes(
     selected: NDArray[np.bool_],
 ) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
     """Do as `nearest_codes`, among the rows that a mask (N,) selects."""
-    chosen = np.flatnonzero(selected)
-    if 8 * len(chosen) <= len(codes):
+    count = int(np.count_nonzero(selected))
+    if 8 * count <= len(codes):
+        chosen = np.flatnonzero(selected)
         rows, distances = nearest_codes(query, codes[chosen], number)
         return chosen[rows], distances
     all_distances = np.empty(len(codes), np.int32)
@@ -76,12 +77,13 @@ def nearest_selected_codes(
             codes.shape[1],
             faiss.swig_ptr(all_distances),
         )
-    among = all_distances[chosen]
-    within = np.cumsum(np.bincount(among))
-    limit = int(np.searchsorted(within, min(number, len(chosen))))
-    near = np.flatnonzero(among <= limit)
-    best = near[np.argsort(among[near], kind='stable')[:number]]
-    return chosen[best], among[best]
+    beyond = 8 * codes.shape[1] + 1
+    all_distances[~selected] = beyond
+    within = np.cumsum(np.bincount(all_distances, minlength=beyond)[:beyond])
+    limit = int(np.searchsorted(within, min(number, count)))
+    near = np.flatnonzero(all_distances <= limit)
+    best = near[np.argsort(all_distances[near], kind='stable')[:number]]
+    return best, all_distances[best]
 
 
 def inner_products(

@@ -12,6 +12,7 @@ import numpy as np
 from vpr_ros.errors import MapError
 from vpr_ros.maps.descriptors import MissingDescriptorError
 from vpr_ros.retrieval import kernels
+from vpr_ros.retrieval.nearby import Nearby
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,6 +52,7 @@ class Retriever:
 
     def __init__(self, place_map: PlaceMap) -> None:
         self._map = place_map
+        self._nearby = Nearby()
 
     def search(
         self,
@@ -99,7 +101,9 @@ class Retriever:
         if not np.isfinite(query).all():
             msg = 'the descriptor of the query has values that are not finite'
             raise MapError(msg)
-        selected = None if window is None else window.select(snapshot)
+        selected = None if window is None else window.select(snapshot, self._nearby)
+        if selected is not None and selected.all():
+            selected = None
         if code is None:
             rows = np.arange(len(snapshot)) if selected is None else np.flatnonzero(selected)
             distances = np.full(len(rows), -1, np.int32)

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.maps.geo import surface_positions
-
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from vpr_ros.maps import GeoPoint, Snapshot
+    from vpr_ros.retrieval.nearby import Nearby
 
 
 @dataclass(frozen=True)
@@ -61,40 +60,49 @@ class Window:
     near: tuple[ArrayLike, float] | None = None
     near_geo: tuple[GeoPoint, float] | None = None
 
-    def select(self, snapshot: Snapshot) -> NDArray[np.bool_]:
+    def select(self, snapshot: Snapshot, nearby: Nearby) -> NDArray[np.bool_]:
         """Return a mask (N,) of the places that may be returned."""
         columns = snapshot.columns
-        mask = np.ones(len(columns), np.bool_)
+        mask = self._gate(snapshot, nearby)
+        present = set(snapshot.names)
+        admitted = present - self.not_sessions
         if self.sessions is not None:
-            mask &= np.isin(columns.sessions, list(self.sessions))
-        if self.not_sessions:
-            mask &= ~np.isin(columns.sessions, list(self.not_sessions))
+            admitted &= self.sessions
+        if admitted != present:
+            mask &= _any_of(columns.sessions, admitted)
         if self.cameras is not None:
-            wanted = [key for key, name in snapshot.cameras.items() if name in self.cameras]
-            mask &= np.isin(columns.cameras, wanted)
+            wanted = {key for key, name in snapshot.cameras.items() if name in self.cameras}
+            if wanted != set(snapshot.cameras):
+                mask &= _any_of(columns.cameras, wanted)
         if self.stamps is not None:
-            first, last = self.stamps
-            mask &= (columns.stamps >= first) & (columns.stamps <= last)
+            mask &= (columns.stamps >= self.stamps[0]) & (columns.stamps <= self.stamps[1])
         if self.not_stamps is not None:
-            first, last = self.not_stamps
-            mask &= (columns.stamps < first) | (columns.stamps > last)
+            mask &= (columns.stamps < self.not_stamps[0]) | (columns.stamps > self.not_stamps[1])
         if self.apart is not None:
             away = np.abs(columns.distances - self.apart.distance) >= self.apart.metres
             mask &= (columns.sessions != self.apart.session) | away
+        return mask
+
+    def _gate(self, snapshot: Snapshot, nearby: Nearby) -> NDArray[np.bool_]:
+        mask = np.ones(len(snapshot), np.bool_)
         if self.near is not None:
-            position, radius = self.near
-            mask &= _within(columns.poses[:, :3], np.asarray(position, np.float64), radius)
+            position = np.asarray(self.near[0], np.float64)
+            mask &= _mask_of(nearby.in_frame(snapshot, position, self.near[1]), len(snapshot))
         if self.near_geo is not None:
-            point, radius = self.near_geo
-            places = surface_positions(columns.geo[:, 0], columns.geo[:, 1])
-            centre = surface_positions(np.array(point.lat), np.array(point.lon))
-            mask &= _within(places, centre, radius)
+            mask &= _mask_of(nearby.on_earth(snapshot, *self.near_geo), len(snapshot))
         return mask
 
 
-def _within(
-    positions: NDArray[np.float64], centre: NDArray[np.float64], radius: float
-) -> NDArray[np.bool_]:
-    difference = positions - centre
-    # NaN, where there is no position, compares as not within.
-    return np.asarray(np.einsum('nd,nd->n', difference, difference) <= radius * radius)
+def _mask_of(rows: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
+    mask = np.zeros(count, np.bool_)
+    mask[rows] = True
+    return mask
+
+
+def _any_of(values: NDArray[np.int64], wanted: set[int]) -> NDArray[np.bool_]:
+    if len(wanted) > 4:
+        return np.isin(values, list(wanted))
+    mask = np.zeros(len(values), np.bool_)
+    for value in wanted:
+        mask |= values == value
+    return mask
