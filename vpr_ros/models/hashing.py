@@ -24,5 +24,6 @@ class HashHead(nn.Module):
         self.linear = nn.Linear(inputs, bits)
 
     def forward(self, descriptor: Tensor) -> Tensor:
-        """Map descriptors (B, inputs) to logits (B, bits)."""
-        return self.linear(descriptor)  # type: ignore[no-any-return]
+        """Map descriptors (B, inputs) to logits (B, bits), in float32 whatever surrounds it."""
+        with torch.autocast(descriptor.device.type, enabled=False):
+            return self.linear(descriptor.float())  # type: ignore[no-any-return]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _GRID_OFFSET = 0.1  # DINOv2 resamples to (grid + 0.1) / native; its weights were trained so
-_ADAPTER_SCALE = 0.2  # weight of an in-block adapter beside the MLP (CricaVPR, section 3)
+ADAPTER_SCALE = 0.2  # weight of an in-block adapter beside the MLP (CricaVPR, section 3)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Block(nn.Module):
         normed = self.norm2(tokens)
         change = self.mlp(normed)
         if self.adapter is not None:
-            change = change + _ADAPTER_SCALE * self.adapter(normed)
+            change = change + ADAPTER_SCALE * self.adapter(normed)
         return tokens + self.ls2(change)  # type: ignore[no-any-return]
 
 
