@@ -70,10 +70,16 @@ class DescriptorCache:
 
     Attributes:
         values: (capacity, D) float32; rows that were never filled hold nothing of meaning.
+
+    Args:
+        rows: Rows to begin with, at most `most`.
+        dim: Length D of the descriptors.
+        most: Rows there may ever be.
     """
 
-    def __init__(self, rows: int, dim: int) -> None:
-        capacity = max(2 * rows, 1024)
+    def __init__(self, rows: int, dim: int, most: int) -> None:
+        self._most = most
+        capacity = min(max(2 * rows, 1024), most)
         # Memory that is never touched is never taken from the system.
         self.values = np.empty((capacity, dim), np.float32)
         self._filled = np.zeros(capacity, np.bool_)
@@ -83,9 +89,10 @@ class DescriptorCache:
         if rows <= len(self._filled):
             return
         old_values, old_filled = self.values, self._filled
-        self._filled = np.zeros(2 * rows, np.bool_)
+        capacity = min(2 * rows, self._most)
+        self._filled = np.zeros(capacity, np.bool_)
         self._filled[: len(old_filled)] = old_filled
-        values = np.empty((2 * rows, old_values.shape[1]), np.float32)
+        values = np.empty((capacity, old_values.shape[1]), np.float32)
         filled = np.flatnonzero(old_filled)
         values[filled] = old_values[filled]
         self.values = values

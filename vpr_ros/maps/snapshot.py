@@ -190,10 +190,11 @@ def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> 
 
 def cache_for(count: int, dim: int, budget: int, known: Snapshot | None) -> DescriptorCache | None:
     """Return room for descriptors, that of a known snapshot with the same rows if it has one."""
-    if 4 * count * dim > budget:
+    most = budget // (4 * dim)
+    if count > most:
         return None
     if known is None or known.cache is None:
-        return DescriptorCache(count, dim)
+        return DescriptorCache(count, dim, most)
     known.cache.grow(count)
     return known.cache
 

@@ -38,7 +38,8 @@ class BenchRow:
     Attributes:
         places: Number of places.
         dim: Length of the descriptors.
-        query_ms: One query, 100 candidates by Hamming distance, 10 hits, descriptors in memory.
+        query_ms: One query, 100 candidates by Hamming distance, 10 hits, descriptors in memory
+            where they fit `float_index_bytes`.
         query_from_disk_ms: The same with descriptors read from the file for each query.
         flat_ip_ms: `faiss.IndexFlatIP` on the same floats; NaN where it was left out.
         flat_l2_ms: `faiss.IndexFlatL2` on the same floats; NaN where it was left out.
@@ -73,7 +74,8 @@ def bench_retrieval(
         sizes: Numbers of places.
         dim: Length of the descriptors.
         queries: How many to take the median of.
-        float_index_bytes: Floats beyond which the two float indices are left out.
+        float_index_bytes: Bytes of float32 descriptors beyond which they are not kept in memory,
+            and the two float indices are left out.
         folder: Where the maps are written meanwhile; on the disk that robots would use.
 
     Yields:
@@ -88,7 +90,8 @@ def _measure(path: Path, size: int, dim: int, queries: int, float_index_bytes: i
     model = ModelInfo('bench', 'none', dim, _BITS, 'none', trained=False)
     appends_per_s, single_appends_per_s = _append(path, model, size)
     started = time.perf_counter()
-    in_memory = PlaceMap.open(path, model=model, memory_budget=8 * size * dim)
+    fits = 4 * size * dim <= float_index_bytes
+    in_memory = PlaceMap.open(path, model=model, memory_budget=4 * size * dim if fits else 0)
     open_s = time.perf_counter() - started
     rng = np.random.default_rng(1)
     rows = rng.integers(0, size, queries)
@@ -96,12 +99,11 @@ def _measure(path: Path, size: int, dim: int, queries: int, float_index_bytes: i
         asked = [
             _noisy(vector, rng) for row in rows for vector in from_disk.descriptors([int(row)])
         ]
-        if 4 * size * dim <= float_index_bytes:
-            in_memory.preload()
+        in_memory.preload()
         query_ms = _median_ms(Retriever(in_memory).search, asked)
         query_from_disk_ms = _median_ms(Retriever(from_disk).search, asked)
         flat = [float('nan')] * 2
-        if 4 * size * dim <= float_index_bytes:
+        if fits:
             vectors = in_memory.descriptors(np.arange(size))
             flat = [
                 _flat_ms(index, vectors, asked) for index in (faiss.IndexFlatIP, faiss.IndexFlatL2)
