@@ -9,19 +9,18 @@ import time
 
 import pytest
 
-pytest.importorskip('rclpy', reason='needs ROS 2 (rclpy)')
-pytest.importorskip('vpr_ros.msg', reason='needs the built messages: run `make build`')
-
 os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 230))
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+try:
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
-from vpr_ros.nodes.process import NodeProcess
-
-LATCHED = QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+    from vpr_ros.nodes.process import NodeProcess
+except ImportError:
+    # Without ROS the tests of nodes skip themselves; those of ROS-free modules still run.
+    rclpy = None
 
 
 class Listener:
@@ -37,6 +36,10 @@ class Listener:
         self.node.create_subscription(message_type, topic, messages.append, qos)
         return messages
 
+    def collect_latched(self, message_type, topic) -> list:
+        latched = QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+        return self.collect(message_type, topic, latched)
+
     def publisher(self, message_type, topic, qos=10):
         return self.node.create_publisher(message_type, topic, qos)
 
@@ -46,12 +49,6 @@ class Listener:
             assert time.monotonic() < deadline, f'waited {timeout} s in vain {what}'
             self._executor.spin_once(timeout_sec=0.05)
 
-    def wait_for_node(self, name, timeout=60.0) -> None:
-        """Wait until a node is active, which it says by listening to images."""
-        self.wait_until(
-            lambda: self.node.count_subscribers('/image') > 0, timeout, f'for {name} to listen'
-        )
-
     def close(self) -> None:
         self._executor.shutdown()
         self.node.destroy_node()
@@ -59,6 +56,9 @@ class Listener:
 
 @pytest.fixture(scope='session', autouse=True)
 def _ros():
+    if rclpy is None:
+        yield
+        return
     rclpy.init()
     yield
     rclpy.shutdown()

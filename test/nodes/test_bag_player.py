@@ -21,19 +21,19 @@ from vpr_ros.frames.cdr import types
 
 rclpy = pytest.importorskip('rclpy', reason='needs ROS 2')
 
-from geometry_msgs.msg import PointStamped  # noqa: E402
-from nav_msgs.msg import Odometry  # noqa: E402
-from rclpy.context import Context  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from rclpy.qos import (  # noqa: E402
+from geometry_msgs.msg import PointStamped
+from nav_msgs.msg import Odometry
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import (
     DurabilityPolicy,
     QoSProfile,
     qos_profile_sensor_data,
 )
-from rosgraph_msgs.msg import Clock  # noqa: E402
-from sensor_msgs.msg import CompressedImage  # noqa: E402
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CompressedImage
 
-from vpr_ros.nodes.bag_player import Playback, play  # noqa: E402
+from vpr_ros.nodes.bag_player import Playback, play
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get('VPR_TEST_DATA', ROOT / '../shared/data')) / 'bags'

@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """map_builder_node as a process: keyframes from live topics into a durable map."""
 
+import resource
 import signal
 
 import numpy as np
 import pytest
+
+pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
+
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CompressedImage, Image, NavSatFix
@@ -152,8 +156,8 @@ def test_bad_input_is_survived_and_named(start, listener, tmp_path):
         ({'encoding': 'no_such_encoding'}, 'no_such_encoding'),
         ({'step': 7}, 'step'),
         ({'data': b''}, 'empty'),
-        ({'data': b'abc'}, 'bytes'),
-        ({'height': 0}, 'height'),
+        ({'data': b'abc'}, 'carries 3'),
+        ({'height': 0}, '64 x 0'),
     ]:
         image = robot.image()
         for name, value in change.items():
@@ -196,6 +200,28 @@ def test_folder_that_does_not_exist_is_named_and_waited_for(start, listener, tmp
     robot.wait_for_node()
     drive(robot, path, 1)
     assert node.stop() == 0
+
+
+def test_full_disk_is_named_and_survived(start, listener, tmp_path):
+    path = tmp_path / 'town.vprmap'
+    node = start('map_builder_node', map_path=path)
+    robot = Robot(listener)
+    robot.wait_for_node()
+    drive(robot, path, 2)
+    # No file of the node may grow any more: to a program that is a full disk.
+    _, hard = resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (1, hard))
+
+    for _ in range(20):
+        robot.step()
+        listener.wait_until(lambda: True)
+    resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    before = count(path)
+    drive(robot, path, before + 2)
+    assert node.alive
+    assert node.stop() == 0
+    with PlaceMap.open(path) as place_map:
+        assert place_map.verify() == []
 
 
 def test_map_of_another_model_is_refused_and_untouched(start, listener, tmp_path):

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from vpr_ros.evaluation import Evaluation
-    from vpr_ros.evaluation.bag import Progress
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -77,6 +76,7 @@ def bag(
 
     from vpr_ros.bags import Bag, choose_image, choose_topics
     from vpr_ros.cli.localizing import localizing
+    from vpr_ros.cli.progress import progress_bar
     from vpr_ros.decision import DecisionConfig
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.bag import evaluate_bag, frame_pictures, place_pictures
@@ -102,7 +102,7 @@ def bag(
             map_path, model, weights, device, config=config, k=k, candidates=candidates
         )
         place_map, localizer = stack.enter_context(opened)
-        with ExitStack() as shown:
+        with progress_bar(f'localising {source.path.name}') as progress:
             evaluation = evaluate_bag(
                 place_map,
                 source,
@@ -112,7 +112,7 @@ def bag(
                 candidates=k,
                 limit=limit,
                 created=datetime.now().astimezone().isoformat(' ', 'minutes'),
-                progress=_progress(shown, f'localising {source.path.name}'),
+                progress=progress,
             )
         if json_path is not None and not to_stdout:
             evaluation.save(json_path)
@@ -130,30 +130,12 @@ def bag(
             )
     if to_stdout:
         typer.echo(dumps(evaluation))
-    _show(evaluation, console)
+    show(evaluation, console)
     if report is not None:
         console.print(f'report: {report}', markup=False, highlight=False)
 
 
-def _progress(stack: ExitStack, title: str) -> Progress:
-    """Show a progress bar on standard error until the stack is left."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn()
-    bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-    stack.enter_context(bar)
-    task = bar.add_task(title, total=None)
-    return lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _show(evaluation: Evaluation, console: Console) -> None:
+def show(evaluation: Evaluation, console: Console) -> None:
     """Print the figures."""
     from rich.table import Table
 

@@ -4,5 +4,16 @@
 
 from vpr_ros.decision.decider import Decision, DecisionConfig, Status, decide
 from vpr_ros.decision.localizer import Localization, Localizer
+from vpr_ros.decision.loops import Keyframe, LoopConfig, LoopDetector
 
-__all__ = ['Decision', 'DecisionConfig', 'Localization', 'Localizer', 'Status', 'decide']
+__all__ = [
+    'Decision',
+    'DecisionConfig',
+    'Keyframe',
+    'Localization',
+    'Localizer',
+    'LoopConfig',
+    'LoopDetector',
+    'Status',
+    'decide',
+]

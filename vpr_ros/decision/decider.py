@@ -74,7 +74,7 @@ def decide(hits: Sequence[Hit], config: DecisionConfig) -> Decision:
 
     The ratio of distances to the best match and to the best match elsewhere is Lowe's test
     (IJCV 2004, section 7.1) for places: it needs no absolute scale of similarity. Where no
-    candidate lies elsewhere, nothing competes.
+    candidate lies elsewhere, an unrelated picture stands in, whose similarity is about 0.
     """
     if not hits:
         return Decision(Status.NO_MAP, 'the map has no place to compare with')
@@ -83,15 +83,14 @@ def decide(hits: Sequence[Hit], config: DecisionConfig) -> Decision:
         text = f'best similarity {best.similarity:.3f} is below {config.min_similarity:.3f}'
         return Decision(Status.BELOW_THRESHOLD, text)
     same = [hit for hit in hits if _near(hit.place, best.place, config.place_radius)]
-    text = f'similarity {best.similarity:.3f}'
-    if len(same) < len(hits):
-        here = {hit.place.id for hit in same}
-        other = next(hit for hit in hits if hit.place.id not in here)
-        ratio = _distance_ratio(best.similarity, other.similarity)
-        text += f', distance ratio {ratio:.3f} to place {other.place.id} elsewhere'
-        if ratio > config.max_distance_ratio:
-            text += f' is above {config.max_distance_ratio:.3f}'
-            return Decision(Status.AMBIGUOUS, text)
+    here = {hit.place.id for hit in same}
+    other = next((hit for hit in hits if hit.place.id not in here), None)
+    ratio = _distance_ratio(best.similarity, other.similarity if other else 0.0)
+    rival = f'place {other.place.id} elsewhere' if other else 'an unrelated picture'
+    text = f'similarity {best.similarity:.3f}, distance ratio {ratio:.3f} to {rival}'
+    if ratio > config.max_distance_ratio:
+        text += f' is above {config.max_distance_ratio:.3f}'
+        return Decision(Status.AMBIGUOUS if other else Status.BELOW_THRESHOLD, text)
     if best.place.pose is None:
         return Decision(Status.ACCEPTED, text + '; the place has no pose')
     return Decision(Status.ACCEPTED, text, best.place.pose, _covariance(same, config))

@@ -15,7 +15,7 @@ import vpr_ros
 from vpr_ros.errors import ImageError, VprError
 from vpr_ros.evaluation.results import Evaluation, PlaceTable, QueryResult, Setup
 from vpr_ros.frames import Frame, stamp_of
-from vpr_ros.mapping import replay_frames
+from vpr_ros.mapping import PoseSource, replay_frames
 from vpr_ros.mapping.pose_source import FIX
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
     places = place_table(place_map)
     queries: list[QueryResult] = []
     unreadable = 0
-    frames = replay_frames(bag, topics.image.name, topics.pose.name, place_map.datum)
+    source = PoseSource(topics.pose.type, place_map.datum)
+    frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
     for done, (frame, reading) in enumerate(islice(frames, limit), start=1):
         try:
             result = localizer.localize(frame)

@@ -5,6 +5,7 @@
 from vpr_ros.mapping.association import FramesWithPoses
 from vpr_ros.mapping.builder import MapBuilder
 from vpr_ros.mapping.keyframes import KeyframeConfig, KeyframeGate
+from vpr_ros.mapping.offline import map_bag
 from vpr_ros.mapping.pose_source import POSE_TYPES, PoseError, PoseReading, PoseSource
 from vpr_ros.mapping.replay import replay_frames
 from vpr_ros.mapping.trajectory import PoseBuffer
@@ -19,5 +20,6 @@ __all__ = [
     'PoseError',
     'PoseReading',
     'PoseSource',
+    'map_bag',
     'replay_frames',
 ]

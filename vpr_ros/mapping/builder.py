@@ -26,6 +26,9 @@ class MapBuilder:
         keyframes: Spacing of the places.
         session: Name of the traverse; it begins in the map with its first place.
         camera: Name of the camera, where there are several.
+
+    Attributes:
+        session: Identity of the traverse in the map, None before its first place.
     """
 
     def __init__(
@@ -42,7 +45,12 @@ class MapBuilder:
         self._gate = KeyframeGate(keyframes or KeyframeConfig())
         self._camera = camera
         self._session_name = session
-        self._session: int | None = None
+        self.session: int | None = None
+
+    @property
+    def travelled(self) -> float:
+        """Metres along the frames offered so far."""
+        return self._gate.travelled
 
     def offer(self, frame: Frame, reading: PoseReading | None) -> int | None:
         """Add the frame as a place if a keyframe is due; return the new place's id.
@@ -66,17 +74,17 @@ class MapBuilder:
         Raises:
             MapError: The map cannot be written; no half place is left behind.
         """
-        if self._session is None:
-            self._session = self._map.begin_session(self._session_name, frame.stamp)
+        if self.session is None:
+            self.session = self._map.begin_session(self._session_name, frame.stamp)
         place = NewPlace(
             description=description,
-            session=self._session,
+            session=self.session,
             stamp=frame.stamp,
             pose=reading.pose if reading else None,
             covariance=reading.covariance if reading else None,
             geo=reading.geo if reading else None,
             camera=self._camera,
-            distance=self._gate.travelled,
+            distance=self.travelled,
         )
         (place_id,) = self._map.add([place])
         self._gate.take(frame.stamp, place.pose)

@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 
     from vpr_ros.bags import Bag
     from vpr_ros.mapping.pose_source import PoseReading
-    from vpr_ros.maps import Datum
 
 _log = logging.getLogger(__name__)
 
 
 def replay_frames(
-    bag: Bag, image_topic: str, pose_topic: str | None = None, datum: Datum | None = None
+    bag: Bag, image_topic: str, pose_topic: str | None = None, source: PoseSource | None = None
 ) -> Iterator[tuple[Frame, PoseReading | None]]:
     """Yield every frame of a bag with the pose at its stamp, None where there is none.
 
@@ -33,10 +32,11 @@ def replay_frames(
         bag: An open bag.
         image_topic: Image or CompressedImage.
         pose_topic: Odometry, PoseStamped, PoseWithCovarianceStamped or NavSatFix.
-        datum: Origin of the ENU frame for fixes; None takes the first good fix.
+        source: Reads the pose topic; None makes one, for which the first fix is the datum.
     """
     pairs = FramesWithPoses()
-    source = PoseSource(bag.require(pose_topic).type, datum) if pose_topic else None
+    if pose_topic and source is None:
+        source = PoseSource(bag.require(pose_topic).type)
     for message in bag.messages([image_topic] + ([pose_topic] if pose_topic else [])):
         try:
             if message.topic == image_topic:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import signal
@@ -27,6 +28,7 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 
+from vpr_ros.decision import DecisionConfig
 from vpr_ros.describe import Describer
 from vpr_ros.errors import VprError
 from vpr_ros.frames import image_decoder
@@ -292,6 +294,13 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+
+
+def decision_config(node: VprNode[Any]) -> DecisionConfig:
+    """Return when a candidate is believed, by the present values of the parameters."""
+    return DecisionConfig(
+        **{field.name: node.value(field.name) for field in dataclasses.fields(DecisionConfig)}
+    )
 
 
 class _ToRos(logging.Handler):

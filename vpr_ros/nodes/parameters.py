@@ -224,6 +224,8 @@ NODES: dict[str, tuple[Parameter, ...]] = {
 def as_yaml(node: str) -> str:
     """Return a parameter file of a node with all defaults, each described."""
     lines = [
+        '# SPDX-FileCopyrightText: 2026 The vpr_ros authors',
+        '# SPDX-License-Identifier: Apache-2.0',
         f'# Parameters of {node} with their defaults; made from vpr_ros/nodes/parameters.py.',
         f'/**/{node}:',
         '  ros__parameters:',

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 
-from vpr_ros.decision import DecisionConfig, Localizer, Status
+from vpr_ros.decision import Localizer, Status
 from vpr_ros.errors import MapError
 from vpr_ros.maps import PlaceMap
 from vpr_ros.msg import LocalizerState, MapInfo, PlaceCandidateArray
@@ -23,7 +23,7 @@ from vpr_ros.nodes.conversions import (
     to_pose,
     to_time,
 )
-from vpr_ros.nodes.node import LATCHED, SILENCE, VprNode, run
+from vpr_ros.nodes.node import LATCHED, SILENCE, VprNode, decision_config, run
 from vpr_ros.nodes.rate import StampGate
 from vpr_ros.nodes.timing import StageTimes
 from vpr_ros.retrieval import Retriever
@@ -62,6 +62,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._last_accepted = 0
         self._rate = StampGate()
         self._times = StageTimes()
+        self._announced = -1
         self._next_map_check = 0.0
         self._check_map()
 
@@ -82,17 +83,10 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         frame, received = item
         started = time.perf_counter()
         self._check_map()
-        config = DecisionConfig(
-            min_similarity=self.value('min_similarity'),
-            max_distance_ratio=self.value('max_distance_ratio'),
-            place_radius=self.value('place_radius'),
-            position_sigma=self.value('position_sigma'),
-            angle_sigma=self.value('angle_sigma'),
-        )
         localizer = Localizer(
             self._describer,
             self._retriever,
-            config,
+            decision_config(self),
             k=self.value('max_candidates'),
             candidates=self.value('candidates'),
         )
@@ -111,8 +105,12 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._times.add(times)
 
     def tick(self) -> None:
-        """Publish the state once a second."""
+        """Publish the state once a second, and what map is in use when that has changed."""
         self._publish_status()
+        if self._map is not None and self._map.version != self._announced:
+            self._announced = self._map.version
+            now = self.get_clock().now().to_msg()
+            self._map_info.publish(to_map_info(self._map, now, read_only=True))
 
     def report(self) -> dict[str, str]:
         """Return the state of the map and where the time went."""
@@ -127,8 +125,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             return
         self._next_map_check = now + _MAP_CHECK
         if self._map is not None and self._retriever is not None:
-            if self._retriever.refresh():
-                self._map_info.publish(self._describe_map(self._map))
+            self._retriever.refresh()
             return
         try:
             self._map = PlaceMap.open(self.map_path(), model=self._describer.model_info)
@@ -139,11 +136,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             return
         self._map_fault = ''
         self._retriever = Retriever(self._map)
-        self._map_info.publish(self._describe_map(self._map))
         self.get_logger().info(f'map {self.map_path()}: {len(self._map)} places')
-
-    def _describe_map(self, place_map: PlaceMap) -> MapInfo:
-        return to_map_info(place_map, self.get_clock().now().to_msg(), read_only=True)
 
     def _publish(self, result: Localization, received: float) -> None:
         message = to_candidate_array(result, self._describer.model_info, self._map)

@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Loop closures on a traverse of pictures that are told apart without a network."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from vpr_ros.decision import Localizer, LoopConfig, LoopDetector
+from vpr_ros.geometry import Pose
+from vpr_ros.mapping import KeyframeConfig, MapBuilder, PoseReading
+from vpr_ros.maps import PlaceMap
+from vpr_ros.retrieval import Retriever
+from vpr_ros.types import Description, ModelInfo
+
+SECOND = 10**9
+DIM = 64
+MODEL = ModelInfo('numbers', '0' * 64, DIM, DIM, 'none', trained=True)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture of a number."""
+
+    stamp: int
+    number: int
+
+    @property
+    def rgb(self):
+        return self.number
+
+
+class Describer:
+    model_info = MODEL
+
+    def describe(self, images):
+        descriptors = np.eye(DIM, dtype=np.float32)
+        return [Description(descriptors[n], np.packbits(descriptors[n] > 0)) for n in images]
+
+
+def closures(tmp_path, numbers, config, step=SECOND, metres=1.0):
+    """Drive past numbers, one a step; return (later, earlier) indices of the loops found."""
+    with PlaceMap.create(tmp_path / 'loops.vprmap', model=MODEL) as place_map:
+        detector = LoopDetector(
+            place_map,
+            MapBuilder(place_map, Describer(), KeyframeConfig(0.5)),
+            Localizer(Describer(), Retriever(place_map), k=1),
+            config,
+        )
+        found = []
+        for i, number in enumerate(numbers):
+            reading = PoseReading(i * step, Pose.planar(metres * i, 0, 0))
+            keyframe = detector.offer(Frame(i * step, number), reading)
+            if keyframe is not None and keyframe.earlier is not None:
+                found.append((keyframe.place_id - 1, keyframe.earlier.id - 1))
+        return found
+
+
+LAP = list(range(30))
+
+
+def test_second_lap_closes_to_the_first(tmp_path):
+    found = closures(tmp_path, LAP + LAP[:5], LoopConfig(10, 10, 10))
+    assert found == [(30, 0), (31, 1), (32, 2), (33, 3), (34, 4)]
+
+
+def test_standing_before_the_same_wall_is_no_loop(tmp_path):
+    assert closures(tmp_path, [7] * 9, LoopConfig(20, 10, 10)) == []
+
+
+@pytest.mark.parametrize(
+    'config', [LoopConfig(29.5, 0, 0), LoopConfig(0, 29.5, 0), LoopConfig(0, 0, 29)]
+)
+def test_each_exclusion_alone_keeps_the_recent_past_out(tmp_path, config):
+    numbers = LAP[:29] + LAP[:3]
+    assert closures(tmp_path, numbers, config) == []
+
+
+@pytest.mark.parametrize(
+    'config', [LoopConfig(28.5, 0, 0), LoopConfig(0, 28.5, 0), LoopConfig(0, 0, 28)]
+)
+def test_each_exclusion_admits_what_lies_beyond_it(tmp_path, config):
+    numbers = LAP[:29] + LAP[:3]
+    assert closures(tmp_path, numbers, config) == [(29, 0), (30, 1), (31, 2)]

@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The nodes over real DDS give what the same code gives on the bag."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
+
+from vpr_ros.bags import Bag, choose_topics
+from vpr_ros.decision import Localizer
+from vpr_ros.describe import Describer
+from vpr_ros.mapping import KeyframeConfig, map_bag, replay_frames
+from vpr_ros.maps import PlaceMap
+from vpr_ros.nodes.bag_player import Playback, play
+from vpr_ros.nodes.recorder import AnswerRecorder
+from vpr_ros.retrieval import Retriever
+
+DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
+MAP_BAG = DATA / 'bags' / 'gardens_day_left'
+QUERY_BAG = DATA / 'bags' / 'gardens_day_right'
+IMAGE = '/camera/image_raw'
+ANSWERS = '/place_recognition_node/candidates'
+
+pytestmark = [
+    pytest.mark.ros,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not MAP_BAG.exists(), reason=f'no bag {MAP_BAG}; set VPR_TEST_DATA'),
+]
+
+
+@pytest.fixture(scope='module')
+def describer():
+    return Describer('d2vpr-nano')
+
+
+@pytest.fixture(scope='module')
+def gardens(describer, tmp_path_factory):
+    """The map of the whole left traverse, made offline."""
+    path = tmp_path_factory.mktemp('gardens') / 'left.vprmap'
+    with Bag(MAP_BAG) as bag, PlaceMap.create(path, model=describer.model_info) as place_map:
+        assert map_bag(place_map, bag, describer, choose_topics(bag), KeyframeConfig()) == 200
+    return path
+
+
+def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
+    start, gardens, describer
+):
+    node = start('place_recognition_node', remap={'image': IMAGE}, map_path=gardens)
+    with AnswerRecorder(ANSWERS) as recorder:
+        played = play(QUERY_BAG, Playback(rate=1000, subscribers=1, wait_for=ANSWERS, timeout=120))
+    assert node.stop() == 0
+    assert played.unanswered == 0
+
+    with Bag(QUERY_BAG) as bag, PlaceMap.open(gardens) as place_map:
+        frames = [f for f, _ in replay_frames(bag, f'{IMAGE}/compressed', '/odom')]
+        localizer = Localizer(describer, Retriever(place_map))
+        offline = [localizer.localize(frame) for frame in frames]
+    live = recorder.answers
+    stamps = [a.header.stamp.sec * 10**9 + a.header.stamp.nanosec for a in live]
+    assert stamps == [frame.stamp for frame in frames]
+    for answer, expected in zip(live, offline, strict=True):
+        assert answer.status == expected.decision.status
+        assert answer.reason == expected.decision.reason
+        assert [c.place_id for c in answer.candidates] == [h.place.id for h in expected.hits]
+        assert [c.hamming_distance for c in answer.candidates] == [
+            h.hamming for h in expected.hits
+        ]
+        np.testing.assert_allclose(
+            [c.similarity for c in answer.candidates],
+            [h.similarity for h in expected.hits],
+            atol=1e-6,
+        )
+
+
+def test_live_mapper_makes_the_places_of_the_offline_one(start, gardens, tmp_path):
+    path = tmp_path / 'live.vprmap'
+    node = start('map_builder_node', remap={'image': IMAGE, 'odom': '/odom'}, map_path=path)
+    play(MAP_BAG, Playback(rate=3.0, duration=15, subscribers=1, timeout=120))
+    assert node.stop() == 0
+    with PlaceMap.open(path) as live, PlaceMap.open(gardens) as offline:
+        assert live.verify() == []
+        # Frames may be dropped where the machine is too slow, but never invented or moved.
+        assert 5 <= len(live) <= 31
+        rows = np.searchsorted(offline.stamps, live.stamps)
+        np.testing.assert_array_equal(offline.stamps[rows], live.stamps)
+        np.testing.assert_array_equal(offline.positions[rows], live.positions)
+        np.testing.assert_array_equal(offline.codes[rows], live.codes)
+        np.testing.assert_array_equal(
+            offline.descriptors(rows), live.descriptors(np.arange(len(live)))
+        )

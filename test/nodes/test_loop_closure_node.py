@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""loop_closure_node as a process: a second lap closes to the first."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
+
+from builtin_interfaces.msg import Time
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import Image
+from vpr_ros.msg import LoopClosure
+
+pytestmark = pytest.mark.ros
+PLACES = 8
+
+
+def image(number, seconds):
+    blocks = np.random.default_rng(number).integers(0, 256, (6, 8, 3), np.uint8)
+    pixels = blocks.repeat(8, 0).repeat(8, 1)
+    message = Image(height=48, width=64, step=192, encoding='rgb8', data=pixels.tobytes())
+    message.header.stamp = Time(sec=seconds)
+    return message
+
+
+def odometry(seconds):
+    message = Odometry()
+    message.header.stamp = Time(sec=seconds)
+    message.pose.pose.position.x = float(seconds % PLACES)
+    message.pose.pose.orientation.w = 1.0
+    return message
+
+
+def test_second_lap_is_announced_with_both_ends(start, listener):
+    node = start('loop_closure_node', exclude_time=3.5, exclude_distance=3.5, exclude_keyframes=3)
+    closures = listener.collect(LoopClosure, '/loop_closure_node/loop_closure')
+    images, poses = listener.publisher(Image, '/image'), listener.publisher(Odometry, '/odom')
+    listener.wait_until(
+        lambda: (
+            images.get_subscription_count()
+            and poses.get_subscription_count()
+            and listener.node.count_publishers('/loop_closure_node/loop_closure')
+        ),
+        60,
+        'for the node to subscribe',
+    )
+    seconds = [100 * PLACES]
+
+    def drive_until_a_loop():
+        seconds[0] += 1
+        images.publish(image(seconds[0] % PLACES, seconds[0]))
+        poses.publish(odometry(seconds[0]))
+        for _ in range(6):
+            listener.wait_until(lambda: True)
+        return len(closures) >= 2
+
+    listener.wait_until(drive_until_a_loop, 90, 'for loops')
+    for closure in closures:
+        laps, rest = divmod(closure.to_stamp.sec - closure.from_stamp.sec, PLACES)
+        assert rest == 0
+        assert laps >= 1
+        assert closure.from_id < closure.to_id
+        assert closure.header.stamp == closure.to_stamp
+        assert closure.similarity > 0.99
+        assert np.isnan(closure.score)
+        assert not closure.has_transform
+        assert not closure.trained
+    assert node.stop() == 0
+    assert 'Traceback' not in node.output

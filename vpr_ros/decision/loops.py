@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Loop closures: one traverse recognised in itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vpr_ros.decision.decider import Status
+from vpr_ros.retrieval import Apart, Window
+
+if TYPE_CHECKING:
+    from vpr_ros.decision.localizer import Localization, Localizer
+    from vpr_ros.frames import Frame
+    from vpr_ros.mapping import MapBuilder, PoseReading
+    from vpr_ros.maps import Place, PlaceMap
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How much of the recent past a loop may not close to; every condition must hold.
+
+    Attributes:
+        time: Least age of the earlier place, seconds.
+        distance: Least way between the ends, metres along the path; 0 for traverses without poses.
+        keyframes: Least number of places between the ends.
+    """
+
+    time: float = 20.0
+    distance: float = 10.0
+    keyframes: int = 10
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """A new place, and the earlier place it closes a loop to.
+
+    Attributes:
+        place_id: The new place.
+        earlier: The place recognised in it, or None.
+        localization: What the search found and how it was judged.
+    """
+
+    place_id: int
+    earlier: Place | None
+    localization: Localization
+
+
+class LoopDetector:
+    """Maps a traverse and looks every new place up among the older ones.
+
+    Args:
+        place_map: The traverse's own map, open for writing.
+        builder: Adds places to it.
+        localizer: Searches it.
+        config: What counts as older.
+    """
+
+    def __init__(
+        self,
+        place_map: PlaceMap,
+        builder: MapBuilder,
+        localizer: Localizer,
+        config: LoopConfig | None = None,
+    ) -> None:
+        self._map = place_map
+        self._builder = builder
+        self._localizer = localizer
+        self._config = config or LoopConfig()
+
+    def offer(self, frame: Frame, reading: PoseReading | None) -> Keyframe | None:
+        """Take a frame; return what became of it if it was due to become a place.
+
+        Raises:
+            ImageError: A due frame cannot be decoded.
+            MapError: The map cannot be written.
+        """
+        if not self._builder.due(frame, reading):
+            return None
+        found = self._localizer.localize(frame, self._window(frame.stamp))
+        place_id = self._builder.add(frame, reading, found.description)
+        accepted = found.decision.status == Status.ACCEPTED
+        return Keyframe(place_id, found.hits[0].place if accepted else None, found)
+
+    def _window(self, stamp: int) -> Window:
+        """Return the window that keeps the recent past out."""
+        config = self._config
+        newest = stamp - round(config.time * 1e9)
+        if config.keyframes:
+            stamps = self._map.stamps
+            recent = stamps[-config.keyframes :]
+            # With too few places nothing is old enough.
+            enough = len(stamps) > config.keyframes
+            newest = min(newest, int(recent[0]) - 1) if enough else -1
+        apart = None
+        if config.distance and self._builder.session is not None:
+            apart = Apart(self._builder.session, self._builder.travelled, config.distance)
+        return Window(stamps=(0, newest), apart=apart)

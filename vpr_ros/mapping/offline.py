@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A map from a bag, without ROS; the same places that the live node makes of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from vpr_ros.errors import ImageError
+from vpr_ros.mapping.builder import MapBuilder
+from vpr_ros.mapping.pose_source import PoseSource
+from vpr_ros.mapping.replay import replay_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vpr_ros.bags import Bag, ChosenTopics
+    from vpr_ros.describe import Describer
+    from vpr_ros.mapping.keyframes import KeyframeConfig
+    from vpr_ros.maps import PlaceMap
+
+_log = logging.getLogger(__name__)
+
+
+def map_bag(
+    place_map: PlaceMap,
+    bag: Bag,
+    describer: Describer,
+    topics: ChosenTopics,
+    keyframes: KeyframeConfig,
+    *,
+    session: str = '',
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> int:
+    """Add the keyframes of a bag to a map and return how many became places.
+
+    Frames without a pose or a readable picture are reported in the log and left out.
+
+    Args:
+        place_map: Open for writing, made with the describer's model.
+        bag: An open bag.
+        describer: What turns images into descriptions.
+        topics: Of the bag.
+        keyframes: Spacing of the places.
+        session: Name of the traverse.
+        progress: Told after each frame how many are done, and of how many.
+
+    Raises:
+        MapError: The map cannot be written; the places added so far stay.
+    """
+    builder = MapBuilder(place_map, describer, keyframes, session=session)
+    source = PoseSource(topics.pose.type, place_map.datum)
+    added = poseless = 0
+    frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
+    for done, (frame, reading) in enumerate(frames, start=1):
+        progress(done, max(done, topics.image.count))
+        if reading is None:
+            poseless += 1
+            continue
+        if place_map.datum is None and source.datum is not None:
+            place_map.set_datum(source.datum)
+        try:
+            added += builder.offer(frame, reading) is not None
+        except ImageError as error:
+            _log.warning('frame at %d ns left out: %s', frame.stamp, error)
+    if poseless:
+        _log.warning('%d frames left out: no pose at their stamps', poseless)
+    builder.finish()
+    return added

@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Finds loop closures within one traverse, as input to a SLAM back end."""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from pathlib import Path
+
+from vpr_ros.decision import Keyframe, Localizer, LoopConfig, LoopDetector
+from vpr_ros.mapping import MapBuilder
+from vpr_ros.maps import PlaceMap
+from vpr_ros.msg import LoopClosure
+from vpr_ros.nodes.conversions import to_time
+from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
+from vpr_ros.nodes.node import decision_config, run
+from vpr_ros.retrieval import Retriever
+
+
+class LoopClosureNode(MappingNode):
+    """Maps the traverse for itself and announces each place that was there before."""
+
+    def __init__(self) -> None:
+        super().__init__('loop_closure_node')
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._map: PlaceMap | None = None
+        self._detector: LoopDetector | None = None
+        self._found = 0
+        self._closures = self.create_lifecycle_publisher(LoopClosure, '~/loop_closure', 10)
+
+    def load(self) -> None:
+        """Load the network and begin a map that lives as long as the node is configured."""
+        describer = self.describer()
+        self._folder = tempfile.TemporaryDirectory(prefix='vpr_loop_closure_')
+        self._map = PlaceMap.create(
+            Path(self._folder.name) / 'traverse.vprmap', model=describer.model_info
+        )
+        n = self.value('candidates')
+        self._detector = LoopDetector(
+            self._map,
+            MapBuilder(self._map, describer, self.keyframe_config(), session='traverse'),
+            Localizer(describer, Retriever(self._map), decision_config(self), k=1, candidates=n),
+            LoopConfig(
+                time=self.value('exclude_time'),
+                distance=0.0
+                if self.value('pose_source') == 'none'
+                else self.value('exclude_distance'),
+                keyframes=self.value('exclude_keyframes'),
+            ),
+        )
+        self._found = 0
+
+    def unload(self) -> None:
+        """Forget the traverse."""
+        if self._map is not None:
+            self._map.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+        self._map = self._detector = self._folder = None
+
+    def work(self, item: PosedFrame) -> None:
+        """Add the frame as a place if one is due, and announce the loop it closes."""
+        frame, reading = item
+        if self._detector is None:
+            return
+        keyframe = self._detector.offer(frame, reading)
+        if keyframe is not None and keyframe.earlier is not None:
+            self._found += 1
+            self._closures.publish(self._to_message(keyframe))
+
+    def report(self) -> dict[str, str]:
+        """Return what was found beside what all mapping nodes report."""
+        places = str(len(self._map)) if self._map is not None else ''
+        return {**super().report(), 'places': places, 'loop closures': str(self._found)}
+
+    def _to_message(self, keyframe: Keyframe) -> LoopClosure:
+        if self._map is None or keyframe.earlier is None:
+            msg = 'a loop closure needs both ends'
+            raise ValueError(msg)
+        message = LoopClosure(
+            map_id=self._map.id,
+            from_id=keyframe.earlier.id,
+            to_id=keyframe.place_id,
+            from_stamp=to_time(keyframe.earlier.stamp),
+            to_stamp=to_time(keyframe.localization.stamp),
+            from_session=keyframe.earlier.session,
+            to_session=keyframe.earlier.session,
+            similarity=keyframe.localization.hits[0].similarity,
+            score=math.nan,
+            trained=self._map.model.trained,
+            has_transform=False,
+        )
+        message.header.stamp = message.to_stamp
+        message.header.frame_id = self._map.frame_id
+        return message
+
+
+def main() -> int:
+    """Run the node."""
+    return run(LoopClosureNode)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

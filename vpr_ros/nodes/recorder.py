@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The live node's answers, kept for judging."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from vpr_ros.decision import Status
+from vpr_ros.evaluation import QueryResult
+from vpr_ros.geometry import Pose
+from vpr_ros.msg import PlaceCandidateArray
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from geometry_msgs.msg import Pose as RosPose
+    from typing_extensions import Self
+
+
+class AnswerRecorder:
+    """Collects every PlaceCandidateArray while its context is open.
+
+    Args:
+        topic: Where the answers come from.
+    """
+
+    def __init__(self, topic: str) -> None:
+        self.answers: list[PlaceCandidateArray] = []
+        self._topic = topic
+
+    def __enter__(self) -> Self:
+        self._context = Context()
+        rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
+        self._node = rclpy.create_node('vpr_answer_recorder', context=self._context)
+        self._node.create_subscription(PlaceCandidateArray, self._topic, self.answers.append, 1000)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        rclpy.shutdown(context=self._context)
+        self._thread.join()
+
+    def _spin(self) -> None:
+        with contextlib.suppress(ExternalShutdownException):
+            self._executor.spin()
+
+
+def to_query_result(answer: PlaceCandidateArray, truth: Mapping[int, Pose]) -> QueryResult:
+    """Convert an answer, beside the true pose at its stamp where there is one."""
+    stamp = answer.header.stamp.sec * 10**9 + answer.header.stamp.nanosec
+    candidates = answer.candidates
+    poses = [_to_array(candidate.pose.pose) for candidate in candidates]
+    status = Status(answer.status)
+    accepted = status == Status.ACCEPTED and candidates
+    return QueryResult(
+        stamp=stamp,
+        status=status.name,
+        truth=truth.get(stamp),
+        candidate_ids=np.array([candidate.place_id for candidate in candidates], np.int64),
+        candidate_poses=np.array(poses, np.float64).reshape(-1, 7),
+        similarities=np.array([candidate.similarity for candidate in candidates], np.float64),
+        hamming=np.array([candidate.hamming_distance for candidate in candidates], np.int64),
+        pose=Pose.from_array(poses[0]) if accepted else None,
+        timings={'in the node': answer.latency.sec + answer.latency.nanosec * 1e-9},
+        reason=answer.reason,
+    )
+
+
+def _to_array(pose: RosPose) -> list[float]:
+    p, q = pose.position, pose.orientation
+    return [p.x, p.y, p.z, q.x, q.y, q.z, q.w]
