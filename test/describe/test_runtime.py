@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import os
 import subprocess
 import sys
 
@@ -70,3 +71,24 @@ def test_unknown_and_absent_devices_are_refused(monkeypatch):
         choose_device('cuda')
     with pytest.raises(DeviceError, match='unknown device'):
         choose_device('gpu')
+
+
+@pytest.mark.parametrize(('own', 'expected'), [(None, 'PASSIVE'), ('ACTIVE', 'ACTIVE')])
+def test_threads_do_not_spin_while_they_wait_unless_told(own, expected):
+    environment = {key: value for key, value in os.environ.items() if key != 'OMP_WAIT_POLICY'}
+    if own is not None:
+        environment['OMP_WAIT_POLICY'] = own
+    code = (
+        "import sys, vpr_ros, os; assert not {'torch', 'faiss'} & set(sys.modules); "
+        "print(os.environ['OMP_WAIT_POLICY'])"
+    )
+
+    result = subprocess.run(
+        [sys.executable, '-c', code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env=environment,
+    )
+    assert result.stdout.strip() == expected
