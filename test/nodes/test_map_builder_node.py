@@ -25,9 +25,9 @@ STEP = 10**8
 class Robot:
     """Drives along x, a metre a step, and sends what its sensors would."""
 
-    def __init__(self, listener, pose_type=Odometry, pose_topic='/odom'):
+    def __init__(self, listener, pose_type=Odometry, pose_topic='/odom', image_topic='/image'):
         self.listener = listener
-        self.images = listener.publisher(Image, '/image')
+        self.images = listener.publisher(Image, image_topic)
         self.poses = listener.publisher(pose_type, pose_topic)
         self.pose_type = pose_type
         self.rng = np.random.default_rng(0)
@@ -146,12 +146,16 @@ def test_bad_input_is_survived_and_named(start, listener, tmp_path):
     robot = Robot(listener)
     robot.wait_for_node()
     drive(robot, path, 1)
-    complaints = ['not finite', 'zero quaternion']
-    for x in (float('nan'), float('inf')):
-        robot.step(x=x)
+
+    def wait_for(words):
+        listener.wait_until(lambda: words in node.output, 30, f'for a word about {words}')
+
+    robot.step(x=float('nan'))
+    wait_for('not finite')
     bad = robot.pose(1.0)
     bad.pose.pose.orientation.w = 0.0
     robot.poses.publish(bad)
+    wait_for('zero quaternion')
     for change, words in [
         ({'encoding': 'no_such_encoding'}, 'no_such_encoding'),
         ({'step': 7}, 'step'),
@@ -162,24 +166,27 @@ def test_bad_input_is_survived_and_named(start, listener, tmp_path):
         image = robot.image()
         for name, value in change.items():
             setattr(image, name, value)
-        robot.step(image=image)
-        complaints.append(words)
+        robot.steps += 1
+        image.header.stamp = robot.stamp()
+        robot.images.publish(image)
+        robot.poses.publish(robot.pose(float(robot.steps)))
+        wait_for(words)
     robot.steps -= 1000  # the clock jumps back by 100 s
     before = count(path)
     drive(robot, path, before + 2)
     assert node.alive
-    for words in complaints:
-        assert words in node.output
     assert 'Traceback' not in node.output
     assert node.stop(signal.SIGTERM) == 0
 
 
 def test_kill_at_any_moment_leaves_every_committed_place(start, listener, tmp_path):
     path = tmp_path / 'town.vprmap'
-    robot = Robot(listener)
     seen = 0
     for attempt in range(3):
-        node = start('map_builder_node', map_path=path)
+        # Topics of their own: the middleware takes long to miss a node that was killed.
+        topic = f'/image_{attempt}'
+        node = start('map_builder_node', remap={'image': topic}, map_path=path)
+        robot = Robot(listener, image_topic=topic)
         robot.wait_for_node()
         drive(robot, path, seen + 2 + attempt)
         seen = count(path)
@@ -187,7 +194,6 @@ def test_kill_at_any_moment_leaves_every_committed_place(start, listener, tmp_pa
         with PlaceMap.open(path) as place_map:
             assert len(place_map) >= seen
             assert place_map.verify() == []
-        listener.wait_until(lambda: robot.images.get_subscription_count() == 0)
 
 
 def test_folder_that_does_not_exist_is_named_and_waited_for(start, listener, tmp_path):
