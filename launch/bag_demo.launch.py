@@ -25,6 +25,8 @@ def generate_launch_description():
             'play',
             LaunchConfiguration('bag'),
             '--clock',
+            '--wait-for-subscribers',
+            '1',
             '--rate',
             LaunchConfiguration('rate'),
         ],

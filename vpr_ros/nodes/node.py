@@ -39,6 +39,7 @@ from vpr_ros.nodes.worker import NewestWorker
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from lifecycle_msgs.srv import ChangeState
     from rclpy.lifecycle import LifecycleState
     from rclpy.parameter import Parameter as RosParameter
 
@@ -72,6 +73,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         super().__init__(name, **kwargs)
         self._table = {parameter.name: parameter for parameter in NODES[name]}
         self._declare_parameters()
+        self._refuse_impossible_transitions()
         self._describers: dict[tuple[Any, ...], Describer] = {}
         self._ticks: list[Any] = []
         self._images: ImageInput | None = None
@@ -142,6 +144,25 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         return SetParametersResult(successful=True)
 
     # Lifecycle.
+
+    def _refuse_impossible_transitions(self) -> None:
+        """Answer requests for a transition that the state does not allow.
+
+        rclpy lets the error escape from its service instead, which leaves the caller without an
+        answer and would end the process.
+        """
+        service = self._service_change_state
+        answer = service.callback
+
+        def guarded(request: ChangeState.Request, response: ChangeState.Response) -> Any:
+            try:
+                return answer(request, response)
+            except rclpy_implementation.RCLError as error:
+                self.get_logger().warning(f'refused: {error}')
+                response.success = False
+                return response
+
+        service.callback = guarded
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load network and map."""
@@ -349,7 +370,10 @@ def run(node_class: Callable[[], VprNode[Any]]) -> int:
     while not stop:
         if time.monotonic() >= next_attempt:
             next_attempt = float('inf') if node.start() else time.monotonic() + _RETRY
-        executor.spin_once(timeout_sec=0.1)
+        try:
+            executor.spin_once(timeout_sec=0.1)
+        except Exception as error:  # noqa: BLE001  a node survives any message
+            node.fail(error)
     node.trigger_shutdown()
     executor.shutdown()
     node.destroy_node()
