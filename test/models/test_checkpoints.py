@@ -5,6 +5,7 @@
 import contextlib
 import os
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -116,6 +117,49 @@ def test_hostile_checkpoint_runs_no_code(tmp_path, state, form):
     with pytest.raises(ModelError, match='cannot be read as weights'):
         models.load_weights(path)
     assert not trace.exists()
+
+
+class _Call:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def test_bytes_never_become_numpy_arrays_of_objects(tmp_path, state):
+    """Such an array takes the bytes for addresses; even to look at it would crash or worse."""
+    path = tmp_path / 'weights.pth'
+    torch.save(
+        {'model_state_dict': state, 'recalls': _Call(np.ndarray, (1,), 'O', bytes(8))}, path
+    )
+
+    assert _equal(models.load_weights(path), state)
+    torch.save({**state, 'x': _Call(np.ndarray, (1,), 'O', bytes(8))}, path)
+    with pytest.raises(ModelError, match="entry 'x' is a"):
+        models.load_weights(path)
+
+
+def test_tensor_larger_than_what_is_stored_is_refused(tmp_path, state):
+    path = tmp_path / 'weights.pth'
+    torch.save({**state, 'bias': torch.zeros(1).expand(10**12)}, path)
+
+    with pytest.raises(ModelError, match='bias claims 1000000000000 values'):
+        models.load_weights(path)
+
+
+def test_archive_that_unpacks_to_more_than_it_holds_is_refused(tmp_path, state):
+    plain, path = tmp_path / 'plain.pth', tmp_path / 'weights.pth'
+    torch.save({**state, 'bias': torch.zeros(10**6)}, plain)
+    with (
+        zipfile.ZipFile(plain) as source,
+        zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as zip_,
+    ):
+        for entry in source.infolist():
+            zip_.writestr(entry.filename, source.read(entry))
+
+    with pytest.raises(ModelError, match='unpacks to'):
+        models.load_weights(path)
 
 
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])

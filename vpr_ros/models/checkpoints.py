@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -123,21 +123,51 @@ def fingerprint(net: nn.Module) -> str:
 def _read(path: Path) -> Any:
     if path.suffix == '.safetensors':
         return safetensors.torch.load_file(path)
-    with torch.serialization.safe_globals(_numpy_globals()), warnings.catch_warnings():
+    _check_archive(path)
+    with torch.serialization.safe_globals(_IGNORED), warnings.catch_warnings():
         warnings.simplefilter('ignore')
         return torch.load(path, map_location='cpu', weights_only=True)
 
 
-def _numpy_globals() -> list[Any]:
-    """Return what pickled numpy numbers consist of; training checkpoints hold some."""
-    from_scalar, from_array = np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]
-    dtypes = [type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i4', 'i8', 'u1', '?')]
-    named = [
-        (function, f'numpy.{core}.multiarray.{name}')
-        for core in ('core', '_core')
-        for name, function in (('scalar', from_scalar), ('_reconstruct', from_array))
-    ]
-    return [*named, np.ndarray, np.dtype, *dtypes]
+def _check_archive(path: Path) -> None:
+    """Refuse a zip file whose entries unpack to more than the file itself holds.
+
+    PyTorch stores its entries uncompressed; compressed ones could fill any memory.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > path.stat().st_size:
+            msg = f'it unpacks to {unpacked} bytes, more than it holds'
+            raise ModelError(msg)
+
+
+class _Ignored:
+    """Stands in for the numpy numbers in training checkpoints, which nobody needs here.
+
+    They are not even rebuilt: numpy makes arrays of Python objects out of any bytes, which are
+    then taken for addresses.
+    """
+
+    def __init__(self, *parts: object) -> None:
+        del parts
+
+    def __setstate__(self, state: object) -> None:
+        del state
+
+
+_IGNORED: list[Any] = [
+    (_Ignored, f'numpy.{name}')
+    for name in (
+        'dtype',
+        'ndarray',
+        *(
+            f'{core}.multiarray.{kind}'
+            for core in ('core', '_core')
+            for kind in ('scalar', '_reconstruct')
+        ),
+    )
+]
 
 
 def _checked(key: str, value: Tensor) -> Tensor:
@@ -145,6 +175,9 @@ def _checked(key: str, value: Tensor) -> Tensor:
         msg = f'{key} is not a plain real tensor'
         raise ModelError(msg)
     value = value.detach()
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        msg = f'{key} claims {value.numel()} values, more than are stored'
+        raise ModelError(msg)
     if not value.is_floating_point():
         return value
     value = value.float().contiguous()
