@@ -43,8 +43,10 @@ def to_pose(pose: OurPose) -> Pose:
     return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
 
 
-def to_covariance(covariance: NDArray[np.float64]) -> list[float]:
-    """Convert a (6, 6) covariance to the row-major 36 values of ROS."""
+def to_covariance(covariance: NDArray[np.float64] | None) -> list[float]:
+    """Convert a (6, 6) covariance to the row-major 36 values of ROS; -1 first where unknown."""
+    if covariance is None:
+        return [-1.0] + [0.0] * 35
     return [float(value) for value in covariance.reshape(36)]
 
 
@@ -70,8 +72,7 @@ def to_candidate(hit: Hit) -> PlaceCandidate:
     )
     if place.pose is not None:
         message.pose.pose = to_pose(place.pose)
-    if place.covariance is not None:
-        message.pose.covariance = to_covariance(place.covariance)
+    message.pose.covariance = to_covariance(place.covariance)
     if place.geo is not None:
         message.latitude = place.geo.lat
         message.longitude = place.geo.lon

@@ -13,7 +13,7 @@ from vpr_ros.decision import Keyframe, Localizer, LoopConfig, LoopDetector
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import PlaceMap
 from vpr_ros.msg import LoopClosure
-from vpr_ros.nodes.conversions import to_time
+from vpr_ros.nodes.conversions import to_covariance, to_time
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
 from vpr_ros.nodes.node import decision_config, run
 from vpr_ros.retrieval import Retriever
@@ -94,6 +94,7 @@ class LoopClosureNode(MappingNode):
         )
         message.header.stamp = message.to_stamp
         message.header.frame_id = self._map.frame_id
+        message.transform.covariance = to_covariance(None)
         return message
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -374,7 +375,8 @@ def run(node_class: Callable[[], VprNode[Any]]) -> int:
             executor.spin_once(timeout_sec=0.1)
         except Exception as error:  # noqa: BLE001  a node survives any message
             node.fail(error)
-    node.trigger_shutdown()
+    with contextlib.suppress(rclpy_implementation.RCLError):  # somebody else has shut it down
+        node.trigger_shutdown()
     executor.shutdown()
     node.destroy_node()
     rclpy.shutdown()
