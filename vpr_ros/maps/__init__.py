@@ -4,6 +4,7 @@
 
 from vpr_ros.maps.coder import ItqCoder
 from vpr_ros.maps.geo import Datum, GeoPoint
+from vpr_ros.maps.merge import merge
 from vpr_ros.maps.place import MapInfo, NewPlace, Place, Session
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.maps.snapshot import Snapshot
@@ -19,5 +20,6 @@ __all__ = [
     'PlaceMap',
     'Session',
     'Snapshot',
+    'merge',
     'verify',
 ]

@@ -44,9 +44,9 @@ def prepare(
         sessions=np.array([place.session for place in places], np.int64),
         cameras=np.array([cameras[place.camera] for place in places], np.int64),
         stamps=np.array([place.stamp for place in places], np.int64),
-        distances=_canonical([[_number(place.distance)] for place in places])[:, 0],
+        distances=canonical([[_number(place.distance)] for place in places])[:, 0],
         poses=np.array([pose_row(place.pose) for place in places]),
-        geo=_canonical([_geo_row(place) for place in places]),
+        geo=canonical([_geo_row(place) for place in places]),
         covariances=np.stack([pack_covariance(place.covariance) for place in places]),
         codes=_codes(snapshot, places, halves),
         descriptor_crcs=np.array(crcs, np.int64),
@@ -67,7 +67,7 @@ def pose_row(pose: Pose | None) -> NDArray[np.float64]:
     if not (np.isfinite(row).all() and abs(np.linalg.norm(row[3:]) - 1) < 1e-6):
         msg = f'a pose needs a finite position and a unit quaternion, not {row}'
         raise MapError(msg)
-    return _canonical(row)
+    return canonical(row)
 
 
 def _half(snapshot: Snapshot, number: int, place: NewPlace) -> NDArray[np.float16]:
@@ -114,8 +114,8 @@ def _geo_row(place: NewPlace) -> tuple[float, float, float]:
     return (place.geo.lat, place.geo.lon, place.geo.alt)
 
 
-def _canonical(values: object) -> NDArray[np.float64]:
-    # SQLite keeps neither the sign of zero nor the bits of NaN; checksums cover both.
+def canonical(values: object) -> NDArray[np.float64]:
+    """Return numbers as SQLite keeps them: without the sign of zero and the bits of NaN."""
     array = np.array(values, np.float64) + 0.0
     array[np.isnan(array)] = np.nan
     return array

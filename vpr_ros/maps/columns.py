@@ -124,7 +124,7 @@ class Columns:
             ('descriptor_crc', self.descriptor_crcs),
         ):
             records[name] = values
-        packed[:, : _RECORD.itemsize] = records.view(np.uint8).reshape(len(self), -1)
+        packed[:, : _RECORD.itemsize] = records.view(np.uint8).reshape(len(self), _RECORD.itemsize)
         packed[:, _RECORD.itemsize :] = self.codes
         data = memoryview(packed.tobytes())
         crc32 = zlib.crc32
@@ -219,6 +219,16 @@ def empty(code_bytes: int) -> Columns:
         codes=np.empty((0, code_bytes), np.uint8),
         descriptor_crcs=none,
         crcs=none,
+    )
+
+
+def concatenate(parts: Sequence[Columns]) -> Columns:
+    """Return the places of several parts, of which there is at least one, as one."""
+    return Columns(
+        *(
+            np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(Columns)
+        )
     )
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vpr_ros.geometry import Pose
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -62,6 +64,32 @@ class Datum(GeoPoint):
             '+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad '
             '+step +proj=cart +ellps=WGS84 +step +proj=topocentric +ellps=WGS84 '
             f'+lat_0={self.lat!r} +lon_0={self.lon!r} +h_0={self.alt!r}'
+        )
+
+    @cached_property
+    def in_ecef(self) -> Pose:
+        """The local frame in the Earth-centred, Earth-fixed one."""
+        x, y, z = self._geocentric.transform(self.lon, self.lat, self.alt)
+        # From x east, y north, z up: tilt the zenith to the latitude, then turn to the longitude.
+        tilt, turn = math.radians(90 - self.lat) / 2, math.radians(90 + self.lon) / 2
+        about_x = Pose.of((0, 0, 0), (math.sin(tilt), 0, 0, math.cos(tilt)))
+        return Pose.of((x, y, z), (0, 0, math.sin(turn), math.cos(turn))) @ about_x
+
+    def pose_of(self, other: Datum) -> Pose:
+        """Return the pose of another datum's local frame in this one's; exact at any distance.
+
+        Both are rigid frames in space: away from its datum a plane leaves the ground, and its
+        axes are no longer east, north and up there, so that this is more than a translation.
+        """
+        return self.in_ecef.inverse() @ other.in_ecef
+
+    @cached_property
+    def _geocentric(self) -> Any:
+        from pyproj import Transformer  # noqa: PLC0415
+
+        return Transformer.from_pipeline(
+            '+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad '
+            '+step +proj=cart +ellps=WGS84'
         )
 
     def to_enu(self, geodetic: ArrayLike) -> NDArray[np.float64]:

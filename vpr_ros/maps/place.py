@@ -76,13 +76,15 @@ class Session:
         id: Identity in this map, positive, never used twice.
         name: What its maker called it.
         started: Nanoseconds.
-        places: How many places it added.
+        places: How many of its places the map holds.
+        uid: Random identity (UUID), the same in every map the session was merged into.
     """
 
     id: int
     name: str
     started: int
     places: int
+    uid: str
 
 
 @dataclass(frozen=True)

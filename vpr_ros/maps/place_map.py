@@ -22,6 +22,7 @@ from vpr_ros.maps import schema
 from vpr_ros.maps.batch import pose_row, prepare
 from vpr_ros.maps.coder import ItqCoder
 from vpr_ros.maps.connection import close_after_writing, explained, open_to_read, open_to_write
+from vpr_ros.maps.incoming import Incoming
 from vpr_ros.maps.lock import WriterLock
 from vpr_ros.maps.place import MapInfo, Place, Session
 from vpr_ros.maps.snapshot import cache_for, load, require_same_model
@@ -29,7 +30,7 @@ from vpr_ros.maps.verification import problems_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -45,6 +46,7 @@ MEMORY_BUDGET = 2 << 30
 """Bytes of float descriptors kept in memory at most, unless told otherwise."""
 _HASH_HEAD = 'hash-head'
 _CHUNK = 4096
+_MERGED_AT_ONCE = 1024
 
 
 class PlaceMap:
@@ -363,13 +365,9 @@ class PlaceMap:
             Identity for `NewPlace.session`.
         """
         with self._writing() as now:
-            row = (now.meta.next_session, name, started)
-            self._connection.execute(
-                'INSERT INTO sessions VALUES (?, ?, ?, ?)', (*row, schema.crc_of(*row))
-            )
-            meta = replace(now.meta, next_session=row[0] + 1)
-            self._commit(replace(now, meta=meta, names={**now.names, row[0]: (name, started)}))
-            return row[0]
+            new = self._with_session(now, (name, started, str(uuid.uuid4())))
+            self._commit(new)
+            return now.meta.next_session
 
     def set_datum(self, datum: Datum) -> None:
         """Say where on Earth the origin of the map frame lies; only once, poses depend on it.
@@ -395,28 +393,54 @@ class PlaceMap:
         if not places:
             return []
         with self._writing() as now:
-            cameras = {name: key for key, name in now.cameras.items()}
-            for name in sorted({place.camera for place in places} - set(cameras)):
-                row = (max(cameras.values(), default=0) + 1, name)
-                self._connection.execute(
-                    'INSERT INTO cameras VALUES (?, ?, ?)', (*row, schema.crc_of(*row))
-                )
-                cameras[name] = row[0]
-            batch, halves = prepare(now, cameras, places)
-            self._connection.executemany(cols.INSERT, batch.to_rows())
-            self._connection.executemany(
-                'INSERT INTO descriptors VALUES (?, ?)',
-                zip(batch.ids.tolist(), (half.tobytes() for half in halves), strict=True),
-            )
-            meta = replace(
-                now.meta,
-                next_place=now.meta.next_place + len(batch),
-                places=now.meta.places + len(batch),
-                digest=now.meta.digest + batch.digest,
-            )
-            named = {key: name for name, key in cameras.items()}
-            self._commit(replace(now, meta=meta, cameras=named), batch, halves)
+            new = self._with_cameras(now, {place.camera for place in places})
+            cameras = {name: key for key, name in new.cameras.items()}
+            batch, halves = prepare(new, cameras, places)
+            self._commit(self._with_places(new, batch, halves), batch, halves)
             return [int(key) for key in batch.ids]
+
+    def merge(
+        self,
+        source: PlaceMap,
+        sessions: Collection[int] | None = None,
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> dict[int, int]:
+        """Add sessions of another map: on return all are on the disk; if this raises, none is.
+
+        Poses are brought into the frame of this map by way of the two datums. Codes are copied
+        where the model makes them, else made anew by the coder of this map. A map without places
+        takes over frame, datum and coder of the first that is merged into it.
+
+        Args:
+            source: Made with the same model; stays as it is.
+            sessions: Identities of sessions there, None for all.
+            progress: Told after each portion how many places are done, and of how many.
+
+        Returns:
+            The identity here of each session, by its identity there.
+
+        Raises:
+            MapError: The maps do not go together, a session is here already or is not there, or
+                the disk is full.
+        """
+        with self._writing() as now:
+            theirs = source.snapshot
+            new = now if len(now) else self._with_rules_of(now, theirs)
+            incoming = Incoming(new, theirs, sessions)
+            new = self._with_cameras(new, incoming.cameras)
+            for session in incoming.sessions:
+                incoming.sessions[session] = new.meta.next_session
+                new = self._with_session(new, theirs.names[session])
+            added = []
+            for rows in np.split(
+                incoming.rows, range(_MERGED_AT_ONCE, len(incoming.rows), _MERGED_AT_ONCE)
+            ):
+                batch, halves = incoming.batch(new, rows, source._read_descriptors(theirs, rows))
+                new = self._with_places(new, batch, halves)
+                added.append(batch)
+                progress(sum(map(len, added)), len(incoming.rows))
+            self._commit(new, cols.concatenate(added))
+            return incoming.sessions
 
     def update_poses(
         self,
@@ -503,17 +527,29 @@ class PlaceMap:
             for start in range(0, count, _CHUNK):
                 part = np.arange(start, min(start + _CHUNK, count))
                 codes[part] = coder.encode(self.descriptors(part))
-            self._connection.execute('DELETE FROM coder')
-            self._connection.execute(
-                'INSERT INTO coder VALUES (?, ?, ?)',
-                (coder.id, coder.mean.tobytes(), coder.projection.tobytes()),
-            )
-            meta = replace(now.meta, code_bits=bits, coder=coder.id)
             self._rewrite(
-                replace(now, meta=meta, coder=coder),
+                self._with_coder(now, coder),
                 replace(now.columns, codes=codes),
                 np.arange(count),
             )
+
+    def compact(self) -> int:
+        """Give the space of what was deleted back to the disk; return how many bytes.
+
+        The file is written anew as one transaction (SQLite's VACUUM) and not replaced by another:
+        readers in other processes, who hold it open, go on reading it, and see later writes.
+        Until it is done it needs room for twice the map, half of it for temporary files.
+
+        Raises:
+            MapError: The disk is full.
+        """
+        before = self.info().bytes
+        with self._writing():
+            # VACUUM is a transaction of its own; the lock file keeps other writers away.
+            self._connection.execute('ROLLBACK')
+            self._connection.execute('VACUUM')
+            self._connection.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+        return before - self.info().bytes
 
     def close(self) -> None:
         """Leave the file complete and free for others; the object is of no use afterwards."""
@@ -577,21 +613,88 @@ class PlaceMap:
                 if self._connection.in_transaction:
                     self._connection.execute('ROLLBACK')
 
+    def _with_session(self, now: Snapshot, session: tuple[str, int, str]) -> Snapshot:
+        """Insert a session: name, start, UUID."""
+        key = now.meta.next_session
+        row = (key, *session)
+        self._connection.execute(
+            'INSERT INTO sessions VALUES (?, ?, ?, ?, ?)', (*row, schema.crc_of(*row))
+        )
+        meta = replace(now.meta, next_session=key + 1)
+        return replace(now, meta=meta, names={**now.names, key: session})
+
+    def _with_cameras(self, now: Snapshot, names: set[str]) -> Snapshot:
+        """Insert the cameras that are new."""
+        cameras = dict(now.cameras)
+        for name in sorted(names - set(cameras.values())):
+            row = (max(cameras, default=0) + 1, name)
+            self._connection.execute(
+                'INSERT INTO cameras VALUES (?, ?, ?)', (*row, schema.crc_of(*row))
+            )
+            cameras[row[0]] = name
+        return replace(now, cameras=cameras)
+
+    def _with_places(
+        self, now: Snapshot, batch: cols.Columns, halves: NDArray[np.float16]
+    ) -> Snapshot:
+        """Insert places and their descriptors (n, D); only `_commit` shows the places."""
+        self._connection.executemany(cols.INSERT, batch.to_rows())
+        self._connection.executemany(
+            'INSERT INTO descriptors VALUES (?, ?)',
+            zip(batch.ids.tolist(), (half.tobytes() for half in halves), strict=True),
+        )
+        meta = now.meta
+        return replace(
+            now,
+            meta=replace(
+                meta,
+                next_place=meta.next_place + len(batch),
+                places=meta.places + len(batch),
+                digest=meta.digest + batch.digest,
+            ),
+        )
+
+    def _with_coder(self, now: Snapshot, coder: ItqCoder) -> Snapshot:
+        """Store a coder in place of any other."""
+        self._connection.execute('DELETE FROM coder')
+        self._connection.execute(
+            'INSERT INTO coder VALUES (?, ?, ?)',
+            (coder.id, coder.mean.tobytes(), coder.projection.tobytes()),
+        )
+        meta = replace(now.meta, code_bits=coder.bits, coder=coder.id)
+        return replace(now, meta=meta, coder=coder)
+
+    def _with_rules_of(self, now: Snapshot, other: Snapshot) -> Snapshot:
+        """Take over the datum and the coder of another map, where there is none."""
+        meta = now.meta
+        if meta.datum is None:
+            now = replace(now, meta=replace(meta, datum=other.meta.datum))
+        if now.coder is None and other.coder is not None:
+            now = self._with_coder(now, other.coder)
+            columns = cols.empty(now.meta.code_bits // 8)
+            # Readers must not append to the columns they have, which have no room for codes.
+            meta = replace(now.meta, revision=now.meta.revision + 1)
+            now = replace(now, meta=meta, columns=columns, growing=cols.Growing(columns))
+        return now
+
     def _commit(
         self,
         new: Snapshot,
         batch: cols.Columns | None = None,
         halves: NDArray[np.float16] | None = None,
     ) -> None:
-        """Commit and then show what was written, with places to be put at the end, if any."""
+        """Commit and then show what was written, with places to be put at the end, if any.
+
+        Their descriptors are kept in memory where they are given and fit the budget.
+        """
         meta = replace(new.meta, version=new.meta.version + 1)
         schema.write_meta(self._connection, meta)
         self._connection.execute('COMMIT')
         columns, cache = new.columns, new.cache
-        if batch is not None and halves is not None:
+        if batch is not None:
             columns = new.growing.append(columns, batch)
             cache = cache_for(len(columns), meta.model.descriptor_dim, self._budget, new)
-            if cache is not None:
+            if cache is not None and halves is not None:
                 cache.fill(slice(len(new), len(columns)), cols.widen(halves))
         self._snapshot = replace(new, meta=meta, columns=columns, cache=cache)
 

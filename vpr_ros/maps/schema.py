@@ -32,7 +32,7 @@ FORMAT = 1
 _META = 'CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID'
 _SESSIONS = (
     'CREATE TABLE sessions (id INTEGER PRIMARY KEY, name TEXT NOT NULL, '
-    'started INTEGER NOT NULL, crc INTEGER NOT NULL)'
+    'started INTEGER NOT NULL, uid TEXT NOT NULL, crc INTEGER NOT NULL)'
 )
 _CAMERAS = (
     'CREATE TABLE cameras (id INTEGER PRIMARY KEY, name TEXT NOT NULL, crc INTEGER NOT NULL)'
@@ -189,6 +189,20 @@ def create_file(path: Path, meta: Meta) -> None:
         draft.unlink(missing_ok=True)
         raise
     connection.close()
+    put_in_place(draft, path)
+
+
+def put_in_place(draft: Path, path: Path) -> None:
+    """Give a finished file its name, durably.
+
+    Raises:
+        MapError: The log of another map lies there, which SQLite would mix with this one.
+        OSError: The folder cannot be written.
+    """
+    for log in (path.with_name(path.name + end) for end in ('-wal', '-journal')):
+        if log.exists():
+            msg = f'{log} belongs to a map that is gone: remove it, or bring that map back'
+            raise MapError(msg)
     draft.rename(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -37,7 +37,7 @@ class Snapshot:
 
     Attributes:
         meta: What the file says of itself.
-        names: Name and start (nanoseconds) of each session by identity.
+        names: Name, start (nanoseconds) and UUID of each session by identity.
         cameras: Name of each camera by identity.
         coder: Coder fitted on the map, if there is one.
         growing: Owner of the columns.
@@ -46,7 +46,7 @@ class Snapshot:
     """
 
     meta: schema.Meta
-    names: dict[int, tuple[str, int]]
+    names: dict[int, tuple[str, int, str]]
     cameras: dict[int, str]
     coder: ItqCoder | None
     growing: Growing
@@ -98,8 +98,8 @@ class Snapshot:
         ids, counts = np.unique(self.columns.sessions, return_counts=True)
         places = dict(zip(ids.tolist(), counts.tolist(), strict=True))
         return tuple(
-            Session(key, name, started, places.get(key, 0))
-            for key, (name, started) in sorted(self.names.items())
+            Session(key, name, started, places.get(key, 0), uid)
+            for key, (name, started, uid) in sorted(self.names.items())
         )
 
     def code_of(self, description: Description) -> NDArray[np.uint8] | None:
@@ -209,13 +209,13 @@ def _read_places(db: sqlite3.Connection, known: Columns | None, code_bytes: int)
     return columns
 
 
-def _read_sessions(db: sqlite3.Connection) -> dict[int, tuple[str, int]]:
+def _read_sessions(db: sqlite3.Connection) -> dict[int, tuple[str, int, str]]:
     names = {}
-    for *row, crc in db.execute('SELECT id, name, started, crc FROM sessions'):
+    for *row, crc in db.execute('SELECT id, name, started, uid, crc FROM sessions'):
         if schema.crc_of(*row) != crc:
             msg = f'is damaged: the checksum of session {row[0]} does not match'
             raise MapError(msg)
-        names[row[0]] = (row[1], row[2])
+        names[row[0]] = (row[1], row[2], row[3])
     return names
 
 
