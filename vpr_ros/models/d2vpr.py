@@ -168,7 +168,7 @@ class D2VPR(nn.Module):
         tokens = self.backbone(images)
         whole = tokens[:, 0]
         regions, boxes = self._pool(tokens)
-        boxes = torch.cat((self.whole_image.expand(len(boxes), 1, 4), boxes), dim=1)
+        boxes = torch.cat((self.whole_image.expand(boxes.shape[0], 1, 4), boxes), dim=1)
         refined = self.topdown_fusion(whole, regions)
         described = torch.cat((refined[:, None], regions), dim=1) + self.pos_encoder(boxes)
         if self.encoder is not None:
@@ -186,7 +186,7 @@ class D2VPR(nn.Module):
         if isinstance(self.regions, PlainRegions):
             features = tokens[:, 1:]
             weights = self.regions.weights(features.shape[1], features.device)
-            boxes = self.regions.boxes.expand(len(tokens), -1, -1)
+            boxes = self.regions.boxes.expand(tokens.shape[0], -1, -1)
             return self.aggregation(features, weights), boxes
         features = tokens_to_map(tokens)
         points = self.regions.deform(self.offset_generator(features, tokens[:, 0]))

@@ -156,7 +156,7 @@ class DeformableRegions(nn.Module):
     def deform(self, deformation: Tensor) -> Tensor:
         """Return the deformed points (B, P, 2) in [0, 1] for a generator map (B, 4, H, W)."""
         lookup = self.base if self.compat == 'released' else 2 * self.base - 1
-        raw = _sample(deformation, lookup.expand(len(deformation), -1, -1))
+        raw = _sample(deformation, lookup.expand(deformation.shape[0], -1, -1))
         shift = raw[..., :2].clamp(-_MAX_SHIFT, _MAX_SHIFT)
         scale = 0.5 + 1.5 * torch.sigmoid(raw[..., 2:])
         moved = self.centre + (self.base - self.centre) * scale + shift * self.size

@@ -189,8 +189,8 @@ class VisionTransformer(nn.Module):
             msg = f'the image side must be a multiple of {patch} pixels, not {images.shape[3]}'
             raise ModelError(msg)
         patches = self.patch_embed(images).flatten(2).transpose(1, 2)
-        tokens = torch.cat((self.cls_token.expand(len(images), -1, -1), patches), dim=1)
-        return tokens + self.positions(images.shape[3] // patch)
+        tokens = torch.cat((self.cls_token.expand(images.shape[0], -1, -1), patches), dim=1)
+        return tokens + self.positions(int(images.shape[3]) // patch)
 
     def block_outputs(self, tokens: Tensor) -> Iterator[Tensor]:
         """Yield the tokens (B, 1 + N, D) after each block."""
