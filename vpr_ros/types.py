@@ -32,7 +32,8 @@ class ModelInfo:
 
     Attributes:
         name: Registry name, for example ``d2vpr-nano``.
-        weights_id: sha256 of the weights (hex), or ``untrained-seed-N``.
+        weights_id: sha256 of the weights (hex), ``untrained-seed-N``, or ``none`` for a formula
+            without weights.
         descriptor_dim: Length D of the float descriptor.
         code_bits: Bits of the hash code, 0 where the model has no hash head.
         preprocessing: Canonical text of resize, interpolation and normalisation.

@@ -76,7 +76,7 @@ class Describer:
             raise ModelError(msg)
         self.device = choose_device(device)
         self._size = entry.input_size
-        self._net, weights_id = _load(entry, weights)
+        self._net, weights_id = load_network(entry, weights)
         self._precision = precision
         self._placed = self._place()
         probe = self._forward(torch.zeros(1, 3, self._size, self._size))
@@ -129,8 +129,19 @@ class Describer:
             return _joined([output])
 
 
-def _load(entry: models.ModelSpec, weights: str | Path | None) -> tuple[nn.Module, str]:
-    """Return the network with its weights and their identity."""
+def load_network(
+    entry: models.ModelSpec, weights: str | Path | None = None
+) -> tuple[nn.Module, str]:
+    """Return a network in evaluation mode with its weights, and their identity.
+
+    Raises:
+        ModelError: The weights are missing, damaged or of another network.
+    """
+    if entry.weightless:
+        if weights is not None:
+            msg = f'{entry.name} is a formula without weights: leave {weights} out'
+            raise ModelError(msg)
+        return models.create(entry.name), 'none'
     path = models.find_weights(entry.name) if weights is None else weights
     if path is not None:
         net = models.build(entry.name)
@@ -138,9 +149,8 @@ def _load(entry: models.ModelSpec, weights: str | Path | None) -> tuple[nn.Modul
         return net, models.fingerprint(net)
     if not entry.untrained:
         msg = (
-            f'the weights of {entry.name} are not on this machine. Get {entry.obtain}, and pass '
-            f'the file as weights, or put it, as {entry.name}.safetensors, into '
-            '~/.cache/vpr_ros/weights'
+            f'the weights of {entry.name} are not on this machine: run `vpr weights fetch '
+            f'{entry.name}`, or pass a file of them as weights'
         )
         raise ModelError(msg)
     _log.warning(

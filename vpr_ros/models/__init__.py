@@ -1,10 +1,18 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The networks: D²-VPR and our narrow variant of it, CricaVPR, SelaVPR++."""
+"""The networks, D²-VPR, our narrow variant of it, CricaVPR, SelaVPR++, and classical formulas."""
 
 from vpr_ros.models.checkpoints import fingerprint, load_published, load_weights
 from vpr_ros.models.output import ModelOutput
-from vpr_ros.models.registry import ModelSpec, build, create, find_weights, names, spec
+from vpr_ros.models.registry import (
+    ModelSpec,
+    build,
+    create,
+    find_weights,
+    names,
+    spec,
+    weights_folder,
+)
 
 __all__ = [
     'ModelOutput',
@@ -17,4 +25,5 @@ __all__ = [
     'load_weights',
     'names',
     'spec',
+    'weights_folder',
 ]

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from vpr_ros.errors import ModelError
+from vpr_ros.models.classical import Hog, PatchNorm
 from vpr_ros.models.cricavpr import CricaVPR, CricaVPRConfig
 from vpr_ros.models.d2vpr import D2VPR, D2VPRConfig
 from vpr_ros.models.initial import initial_state
@@ -36,7 +37,7 @@ class ModelSpec:
         options: Fields in which the model differs from its configuration's defaults.
         batch_dependent: True where a descriptor depends on the other images of its batch.
         untrained: True where seeded random weights stand in until weights are found.
-        obtain: How to get the weights, for error messages.
+        weightless: True for a formula: there is nothing to load and nothing to train.
     """
 
     name: str
@@ -45,7 +46,7 @@ class ModelSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     batch_dependent: bool = False
     untrained: bool = False
-    obtain: str = ''
+    weightless: bool = False
 
 
 _NANO_VIT = ViTConfig(width=192, depth=12, heads=3, patch=16, native_grid=14, stem='conv')
@@ -63,19 +64,14 @@ def _selavprpp(**options: Any) -> nn.Module:
     return SelaVPRpp(SelaVPRppConfig(**options))
 
 
-_D2VPR_FILES = 'Google Drive, linked from https://github.com/tony19980810/D2VPR'
-_CRICAVPR_FILES = 'https://github.com/Lu-Feng/CricaVPR/releases/download/v1.0'
-_SELAVPRPP_FILES = 'https://huggingface.co/fenglu96/SelaVPRplusplus/resolve/main'
-
 _SPECS = (
-    ModelSpec('d2vpr', _d2vpr, 224, obtain=f'finetune_no_encoder.pth from {_D2VPR_FILES}'),
+    ModelSpec('d2vpr', _d2vpr, 224),
     ModelSpec(
         'd2vpr-encoder',
         _d2vpr,
         224,
         options={'cross_image': True},
         batch_dependent=True,
-        obtain=f'finetune.pth from {_D2VPR_FILES}',
     ),
     ModelSpec(
         'd2vpr-nano',
@@ -91,21 +87,20 @@ _SPECS = (
         _cricavpr,
         224,
         batch_dependent=True,
-        obtain=f'{_CRICAVPR_FILES}/CricaVPR.pth',
     ),
     ModelSpec(
         'selavprpp-base',
         _selavprpp,
         322,
-        obtain=f'{_SELAVPRPP_FILES}/SelaVPRplusplus_base_rerank.pth',
     ),
     ModelSpec(
         'selavprpp-large',
         _selavprpp,
         322,
         options={'vit': VIT_L, 'descriptor_dim': 4096, 'adapters': 'last-16'},
-        obtain=f'{_SELAVPRPP_FILES}/SelaVPRplusplus_large_rerank.pth',
     ),
+    ModelSpec('hog', Hog, 128, weightless=True),
+    ModelSpec('patchnorm', PatchNorm, 128, weightless=True),
 )
 _BY_NAME = {spec.name: spec for spec in _SPECS}
 
@@ -157,11 +152,13 @@ def create(name: str, *, seed: int = 0, **options: Any) -> nn.Module:
     return net
 
 
-def find_weights(name: str) -> Path | None:
-    """Return the file with a model's weights: bundled, or in the user's weights folder.
+def weights_folder() -> Path:
+    """Return the user's weights folder: ``$VPR_WEIGHTS``, or ``~/.cache/vpr_ros/weights``."""
+    return Path(os.environ.get('VPR_WEIGHTS') or Path.home() / '.cache' / 'vpr_ros' / 'weights')
 
-    The folder is ``$VPR_WEIGHTS``, by default ``~/.cache/vpr_ros/weights``.
-    """
-    folder = Path(os.environ.get('VPR_WEIGHTS') or Path.home() / '.cache' / 'vpr_ros' / 'weights')
-    candidates = (parent / f'{spec(name).name}.safetensors' for parent in (_BUNDLED, folder))
+
+def find_weights(name: str) -> Path | None:
+    """Return the file with a model's weights: bundled, or in the user's weights folder."""
+    folders = (_BUNDLED, weights_folder())
+    candidates = (folder / f'{spec(name).name}.safetensors' for folder in folders)
     return next((path for path in candidates if path.is_file()), None)
