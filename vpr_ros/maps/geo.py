@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,4 +138,45 @@ def surface_positions(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDA
             normal * (1 - squared_eccentricity) * np.sin(phi),
         ],
         axis=-1,
+    )
+
+
+def from_utm(
+    east: ArrayLike, north: ArrayLike, zone: int, *, south: bool = False
+) -> NDArray[np.float64]:
+    """Turn UTM coordinates of one zone into (N, 2) latitude and longitude, degrees.
+
+    Also right far outside the zone, as where a traverse kept one zone across its border.
+
+    Args:
+        east: (N,) metres, with the false easting of 500 km.
+        north: (N,) metres; in the south with the false northing of 10 000 km.
+        zone: 1 to 60.
+        south: Which hemisphere the false northing belongs to.
+
+    Raises:
+        ValueError: There is no such zone, or a coordinate is no place on Earth.
+    """
+    if not 1 <= zone <= 60:
+        msg = f'UTM has the zones 1 to 60, not {zone}'
+        raise ValueError(msg)
+    lon, lat = _utm(zone, south).transform(
+        np.array(east, np.float64).reshape(-1),
+        np.array(north, np.float64).reshape(-1),
+        direction='INVERSE',
+    )
+    if not (np.isfinite(lat).all() and np.isfinite(lon).all()):
+        msg = f'coordinates in UTM zone {zone} are no place on Earth'
+        raise ValueError(msg)
+    return np.stack([lat, lon], axis=1)
+
+
+@cache
+def _utm(zone: int, south: bool) -> Any:  # noqa: FBT001
+    from pyproj import Transformer  # noqa: PLC0415
+
+    hemisphere = ' +south' if south else ''
+    return Transformer.from_pipeline(
+        '+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad '
+        f'+step +proj=utm +zone={zone}{hemisphere} +ellps=WGS84'
     )
