@@ -20,11 +20,10 @@ from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run tim
     PlaceRadius,
     Weights,
 )
-from vpr_ros.errors import ImageError, VprError
+from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
     from vpr_ros.decision import Localization
-    from vpr_ros.frames import Frame
     from vpr_ros.geometry import Pose
     from vpr_ros.maps import PlaceMap
 
@@ -51,6 +50,7 @@ def query(
     """
     from vpr_ros.cli.localizing import localizing
     from vpr_ros.decision import DecisionConfig
+    from vpr_ros.frames import ImageFile
 
     config = DecisionConfig(
         min_similarity=min_similarity,
@@ -64,7 +64,7 @@ def query(
     ) as (place_map, localizer):
         for path in images:
             try:
-                result = localizer.localize(_read(path))
+                result = localizer.localize(ImageFile(path))
             except VprError as error:
                 typer.secho(f'vpr: {path}: {error}', fg=typer.colors.RED, err=True)
                 failed = True
@@ -84,29 +84,6 @@ def query(
         typer.echo(json.dumps(data, indent=2, allow_nan=False))
     if failed:
         raise typer.Exit(2)
-
-
-def _read(path: Path) -> Frame:
-    """Return an image file as the message a camera driver would have made of it.
-
-    Raises:
-        ImageError: The file cannot be read.
-    """
-    import numpy as np
-
-    from vpr_ros.frames import Frame
-    from vpr_ros.frames.cdr import types
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        msg = f'it cannot be read: {error.strerror}'
-        raise ImageError(msg) from error
-    store, name = types(), 'sensor_msgs/msg/CompressedImage'
-    known = store.types
-    header = known['std_msgs/msg/Header'](known['builtin_interfaces/msg/Time'](0, 0), '')
-    message = known[name](header, path.suffix[1:].lower(), np.frombuffer(data, np.uint8))
-    return Frame(bytes(store.serialize_cdr(message, name)), name)
 
 
 def _as_json(path: Path, result: Localization) -> dict[str, Any]:

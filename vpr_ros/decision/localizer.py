@@ -12,7 +12,7 @@ from vpr_ros.decision.decider import Decision, DecisionConfig, decide
 
 if TYPE_CHECKING:
     from vpr_ros.describe import Describer
-    from vpr_ros.frames import Frame
+    from vpr_ros.frames import Picture
     from vpr_ros.retrieval import Hit, Retriever, Window
     from vpr_ros.types import Description
 
@@ -63,7 +63,7 @@ class Localizer:
         self._k = k
         self._candidates = candidates
 
-    def localize(self, frame: Frame, window: Window | None = None) -> Localization:
+    def localize(self, frame: Picture, window: Window | None = None) -> Localization:
         """Return candidates and verdict for a frame.
 
         Raises:

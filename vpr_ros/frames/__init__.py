@@ -5,6 +5,17 @@
 from vpr_ros.frames.bridge import Decoder, image_decoder
 from vpr_ros.frames.cdr import deserialize, stamp_of
 from vpr_ros.frames.decode import decode
-from vpr_ros.frames.frame import Frame
+from vpr_ros.frames.file import SUFFIXES, ImageFile
+from vpr_ros.frames.frame import Frame, Picture
 
-__all__ = ['Decoder', 'Frame', 'decode', 'deserialize', 'image_decoder', 'stamp_of']
+__all__ = [
+    'SUFFIXES',
+    'Decoder',
+    'Frame',
+    'ImageFile',
+    'Picture',
+    'decode',
+    'deserialize',
+    'image_decoder',
+    'stamp_of',
+]

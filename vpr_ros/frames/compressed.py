@@ -26,11 +26,15 @@ _TIFF_SIZE = {256: 0, 257: 1, 322: 2, 323: 3}
 """TIFF tags: image width and length, tile width and length."""
 
 
-def decode_compressed(msg: Any) -> NDArray[np.uint8]:
+def decode_compressed(msg: Any, *, upright: bool = False) -> NDArray[np.uint8]:
     """Turn a sensor_msgs/CompressedImage, or anything with its fields, into RGB.
 
     Alpha is dropped, 16 bits are scaled to 8, and an EXIF orientation is ignored, so that pixels
-    stay where the camera's calibration expects them.
+    stay where the camera's calibration expects them, unless an upright picture is asked for.
+
+    Args:
+        msg: The message.
+        upright: Turn the picture as its EXIF orientation says, as for photographs.
 
     Returns:
         (H, W, 3) uint8, contiguous, its own memory.
@@ -48,7 +52,7 @@ def decode_compressed(msg: Any) -> NDArray[np.uint8]:
     data = read_bytes(msg)
     check_size(*_claimed_size(data.tobytes(), form))
     try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR if upright else cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         text = f'OpenCV cannot decode the compressed image: {error}'
         raise ImageError(text) from None

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vpr_ros.frames.bridge import image_decoder
 from vpr_ros.frames.cdr import deserialize, stamp_of
@@ -13,6 +13,25 @@ from vpr_ros.frames.cdr import deserialize, stamp_of
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+class Picture(Protocol):
+    """Whatever can be described: a frame off the wire, or an image file.
+
+    Attributes:
+        stamp: Nanoseconds.
+    """
+
+    stamp: int
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB.
+
+        Raises:
+            VprError: There is no picture in it.
+        """
+        ...
 
 
 class Frame:

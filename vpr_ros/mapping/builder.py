@@ -11,7 +11,7 @@ from vpr_ros.maps import NewPlace
 
 if TYPE_CHECKING:
     from vpr_ros.describe import Describer
-    from vpr_ros.frames import Frame
+    from vpr_ros.frames import Picture
     from vpr_ros.mapping.pose_source import PoseReading
     from vpr_ros.maps import PlaceMap
     from vpr_ros.types import Description
@@ -52,7 +52,7 @@ class MapBuilder:
         """Metres along the frames offered so far."""
         return self._gate.travelled
 
-    def offer(self, frame: Frame, reading: PoseReading | None) -> int | None:
+    def offer(self, frame: Picture, reading: PoseReading | None) -> int | None:
         """Add the frame as a place if a keyframe is due; return the new place's id.
 
         Raises:
@@ -64,11 +64,11 @@ class MapBuilder:
         (description,) = self._describer.describe([frame.rgb])
         return self.add(frame, reading, description)
 
-    def due(self, frame: Frame, reading: PoseReading | None) -> bool:
+    def due(self, frame: Picture, reading: PoseReading | None) -> bool:
         """Note the robot's motion and return whether this frame should become a place."""
         return self._gate.due(frame.stamp, reading.pose if reading else None)
 
-    def add(self, frame: Frame, reading: PoseReading | None, description: Description) -> int:
+    def add(self, frame: Picture, reading: PoseReading | None, description: Description) -> int:
         """Add a described frame as a place; return its id, which is durable by then.
 
         Raises:
