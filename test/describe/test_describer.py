@@ -123,7 +123,9 @@ def test_weights_in_the_users_folder_are_found(tmp_path):
 
 
 def test_missing_weights_say_how_to_get_them():
-    with pytest.raises(ModelError, match=r'selavprpp-base are not on this machine.*https://'):
+    with pytest.raises(
+        ModelError, match=r'selavprpp-base are not on this machine: run .vpr weights fetch'
+    ):
         Describer('selavprpp-base', device='cpu')
 
 

@@ -59,6 +59,9 @@ PARTS = {
     'evaluate': Part(
         'vpr_ros.cli.evaluate:app', 'Measure recall, precision and latency of recognition.', 'eval'
     ),
+    'weights': Part(
+        'vpr_ros.cli.weights:app', 'List, fetch and convert the weights of the networks.'
+    ),
     'bench': Part('vpr_ros.cli.bench:app', 'Measure the speed of the parts on this machine.'),
     'bag': Part('vpr_ros.cli.bag:app', 'Play bags as ROS topics, without rosbag2.'),
 }

@@ -1,0 +1,175 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Published files to safetensors: what is kept, what is refused, and never half a file."""
+
+import hashlib
+import os
+import pathlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from vpr_ros import models
+from vpr_ros.describe import Describer
+from vpr_ros.errors import ModelError
+from vpr_ros.models import convert as converting
+from vpr_ros.models.convert import convert, converted_path, convertible, origin
+from vpr_ros.models.published import PUBLISHED
+from vpr_ros.models.vit import ViTConfig
+
+NAME = 'dinov2-vits14'
+SMALL = ViTConfig(width=96, depth=2, heads=3)
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setenv('VPR_WEIGHTS', str(tmp_path / 'cache' / 'weights'))
+    monkeypatch.setitem(converting._BACKBONES, NAME, SMALL)
+    return tmp_path / 'cache' / 'weights'
+
+
+@pytest.fixture(scope='module')
+def weights():
+    """Return the weights of a small backbone."""
+    state = models.create('cricavpr', vit=SMALL).backbone.state_dict()
+    return {key: value for key, value in state.items() if 'adapter' not in key}
+
+
+def save(path, state):
+    """Write a file as the authors' training does."""
+    state = {f'module.{key}': value for key, value in state.items()}
+    recalls = {'recalls': np.array([91.7, 95.8]), 'best_r5': np.float64(95.8)}
+    torch.save({'model_state_dict': state, 'optimizer': {}, **recalls}, path)
+    return path
+
+
+def test_converted_weights_are_those_of_the_file(tmp_path, folder, weights):
+    written = convert(save(tmp_path / 'last.pth', weights), NAME)
+
+    assert written == folder / f'{NAME}.safetensors'
+    assert [file.name for file in folder.iterdir()] == [written.name]
+    loaded = models.load_weights(written)
+    assert loaded.keys() == weights.keys()
+    assert all(torch.equal(loaded[key], value) for key, value in weights.items())
+
+
+def test_describer_takes_converted_weights(tmp_path):
+    state = models.create('d2vpr-nano', seed=5).state_dict()
+    written = convert(save(tmp_path / 'last.pth', state), 'd2vpr-nano')
+
+    assert Describer('d2vpr-nano', device='cpu', weights=written).model_info.trained
+
+
+def test_where_weights_came_from_is_kept(tmp_path, weights):
+    path = save(tmp_path / 'last.pth', weights)
+    notes = origin(convert(path, NAME))
+
+    assert notes['model'] == NAME
+    assert notes['source_file'] == 'last.pth'
+    assert notes['source_sha256'] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert notes['converted'].startswith('20')
+    assert 'licence' not in notes
+
+
+def test_licence_is_noted_only_for_the_file_that_has_it(tmp_path, weights, monkeypatch):
+    path = save(tmp_path / 'file.pth', weights)
+    assert 'licence' not in origin(convert(path, NAME))
+
+    known = replace(PUBLISHED[NAME], sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setitem(PUBLISHED, NAME, known)
+    notes = origin(convert(path, NAME))
+    assert (notes['licence'], notes['source']) == ('Apache-2.0', known.source)
+
+
+def test_every_published_file_can_be_converted_and_checked():
+    assert set(PUBLISHED) <= set(convertible())
+    for file in PUBLISHED.values():
+        assert bool(file.urls) != bool(file.page)
+        assert not file.urls or len(file.sha256) == 64
+        assert all(url.startswith('https://') for url in file.urls)
+
+
+@pytest.mark.parametrize(
+    ('change', 'reason'),
+    [
+        (lambda s: s.popitem(), r'1 missing \(norm.bias\)'),
+        (lambda s: s.update(extra=torch.ones(1)), r'1 not of this network \(extra\)'),
+        (lambda s: s.update(blocks=torch.ones(1)), 'not of this network'),
+        (lambda s: s.update({'norm.bias': torch.ones(2)}), r'norm.bias \(2,\) instead of \(96,\)'),
+        (lambda s: s.update({'norm.bias': torch.tensor([np.nan])}), 'NaN'),
+        (lambda s: s.update({'norm.bias': torch.ones(1).expand(10**12)}), 'more than are'),
+    ],
+)
+def test_wrong_weights_are_refused_and_nothing_is_written(
+    tmp_path, folder, weights, change, reason
+):
+    state = dict(weights)
+    change(state)
+    path = save(tmp_path / 'wrong.pth', state)
+
+    with pytest.raises(ModelError, match=reason) as caught:
+        convert(path, NAME)
+    assert str(path) in str(caught.value)
+    assert not folder.exists()
+
+
+class _Bomb:
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+def test_pickle_bomb_runs_no_code(tmp_path, folder, weights):
+    trace, path = tmp_path / 'executed', tmp_path / 'bomb.pth'
+    torch.save({'model_state_dict': dict(weights), 'epoch': _Bomb(f'touch {trace}')}, path)
+
+    with pytest.raises(ModelError, match='cannot be read as weights'):
+        convert(path, NAME)
+    assert not trace.exists()
+    assert not folder.exists()
+
+
+def test_truncated_file_is_refused(tmp_path, weights):
+    path = save(tmp_path / 'last.pth', weights)
+    os.truncate(path, path.stat().st_size // 2)
+
+    with pytest.raises(ModelError, match='a damaged download must be fetched again'):
+        convert(path, NAME)
+
+
+def test_parameters_that_share_memory_are_written_one_by_one(tmp_path, weights):
+    state = dict(weights)
+    keys = [key for key, value in state.items() if value.shape == (96,)]
+    state.update(dict.fromkeys(keys, state[keys[0]]))
+    written = models.load_weights(convert(save(tmp_path / 'last.pth', state), NAME))
+
+    assert all(torch.equal(written[key], state[keys[0]]) for key in keys)
+
+
+def test_earlier_weights_survive_a_write_that_fails(tmp_path, folder, weights, monkeypatch):
+    path = save(tmp_path / 'last.pth', weights)
+    convert(path, NAME)
+    before = converted_path(NAME).read_bytes()
+
+    def fail(self, target):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(pathlib.Path, 'replace', fail)
+    with pytest.raises(OSError, match='No space left'):
+        convert(path, NAME)
+    assert [file.name for file in folder.iterdir()] == [f'{NAME}.safetensors']
+    assert converted_path(NAME).read_bytes() == before
+
+
+def test_unknown_model_is_named(tmp_path):
+    with pytest.raises(ModelError, match="no model 'd3vpr'; there are d2vpr"):
+        convert(tmp_path / 'x.pth', 'd3vpr')
+
+
+def test_file_without_notes_has_none_and_no_file_is_said(tmp_path):
+    with pytest.raises(ModelError, match='cannot be read'):
+        origin(tmp_path / 'absent.safetensors')

@@ -1,0 +1,187 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr weights``: the networks' weights, from those who published them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path  # noqa: TC003  typer reads it at run time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from vpr_ros.models.published import Published
+
+app = typer.Typer(no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar='NAME', help='One of those that `list` shows.')]
+Force = Annotated[bool, typer.Option('--force', help='Replace weights that are already there.')]
+
+
+@app.callback()
+def _group() -> None:
+    """List, fetch and convert the weights of the networks."""
+
+
+@app.command('list')
+def list_weights(
+    *, as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False
+) -> None:
+    """Show which weights there are, under which licence, and which are on this machine."""
+    from vpr_ros import models
+
+    entries = _entries()
+    if as_json:
+        data = {'folder': str(models.weights_folder()), 'weights': entries}
+        typer.echo(json.dumps(data, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style='bold')
+    for column in ('name', 'size', 'licence', 'sha256', 'source', 'on this machine'):
+        table.add_column(column, justify='right' if column == 'size' else 'left')
+    for entry in entries:
+        size = '' if entry['size'] is None else f'{entry["size"] / 1e6:.0f} MB'
+        digest = (entry['sha256'] or '')[:12]
+        facts = entry['name'], size, entry['licence'], digest, entry['source'], entry['state']
+        table.add_row(*facts, style='green' if entry['path'] else '')
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        f'\nThey are looked for in the package, then in {models.weights_folder()} (another folder:'
+        ' VPR_WEIGHTS), as NAME.safetensors.',
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def fetch(name: Name, *, force: Force = False) -> None:
+    """Download published weights, check them and convert them.
+
+    A download that breaks off goes on from there the next time.
+    """
+    from vpr_ros import models
+    from vpr_ros.cli.progress import download_bar
+    from vpr_ros.errors import ModelError
+    from vpr_ros.models.convert import convert, converted_path
+    from vpr_ros.models.download import DownloadError, download
+    from vpr_ros.models.published import PUBLISHED, published
+
+    if name in models.names() and name not in PUBLISHED:
+        msg = f'there is nothing to fetch for {name}: ' + _of_the_package(name)
+        raise ModelError(msg)
+    file, target = published(name), converted_path(name)
+    if target.exists() and not force:
+        typer.echo(f'{target} is already there (--force fetches it again)')
+        return
+    if not file.urls:
+        raise ModelError(_by_hand(file))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    original = target.with_name(file.file)
+    try:
+        with download_bar(file.file) as progress:
+            download(file.urls, original, sha256=file.sha256, size=file.size, progress=progress)
+    except DownloadError as error:
+        msg = f'{error}. Got by other means, `vpr weights convert FILE {name}` takes it'
+        raise DownloadError(msg) from error
+    convert(original, name)
+    original.unlink()
+    typer.echo(f'{target} ({file.licence}, from {file.source})')
+
+
+@app.command('convert')
+def convert_weights(
+    path: Annotated[Path, typer.Argument(metavar='FILE', help='.pth, .pt, .ckpt, .safetensors')],
+    name: Name,
+    *,
+    output: Annotated[
+        Path | None, typer.Option('--output', '-o', help='Instead of the weights folder.')
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Turn a published weights file, or one of your own, into safetensors.
+
+    Nothing in the file is executed. It must hold exactly the weights of the network, under
+    their published names.
+    """
+    from vpr_ros import models
+    from vpr_ros.errors import ModelError
+    from vpr_ros.models.convert import convert, converted_path
+
+    target = output or converted_path(name)
+    if target.exists() and not force:
+        msg = f'{target} is already there; --force replaces it'
+        raise ModelError(msg)
+    convert(path, name, target)
+    typer.echo(str(target))
+    if output is None and name in models.names() and models.find_weights(name) != target:
+        typer.echo(f'The package has weights of {name}: name this file to use it instead.')
+
+
+def _entries() -> list[dict[str, Any]]:
+    """Return what is known about the weights of every model and backbone."""
+    from vpr_ros import models
+    from vpr_ros.models.convert import converted_path, convertible
+    from vpr_ros.models.published import PUBLISHED
+
+    entries = []
+    for name in convertible():
+        registered = name in models.names()
+        if registered and models.spec(name).weightless:
+            continue
+        kept = converted_path(name)
+        found = models.find_weights(name) if registered else kept if kept.is_file() else None
+        file = PUBLISHED.get(name)
+        state, origin = _state(name, found, file)
+        entries.append(
+            {
+                'name': name,
+                'file': file.file if file else None,
+                'size': file.size if file else None,
+                'sha256': file.sha256 or None if file else None,
+                'licence': file.licence if file else 'Apache-2.0',
+                'source': file.source if file else 'vpr_ros',
+                'urls': list(file.urls) if file else [],
+                'path': None if found is None else str(found),
+                'state': state,
+                'origin': origin,
+            }
+        )
+    return entries
+
+
+def _state(name: str, found: Path | None, file: Published | None) -> tuple[str, dict[str, str]]:
+    """Say whether weights are there, and return what is noted in them."""
+    from vpr_ros.errors import ModelError
+    from vpr_ros.models.convert import converted_path, origin
+
+    if found is None:
+        if file is None:
+            return 'no, random ones stand in', {}
+        return ('no' if file.urls else 'no, and by browser only'), {}
+    try:
+        notes = origin(found)
+    except ModelError:
+        return 'damaged: fetch it again with --force', {}
+    return ('yes' if found == converted_path(name) else 'yes, in the package'), notes
+
+
+def _of_the_package(name: str) -> str:
+    from vpr_ros import models
+
+    if models.spec(name).weightless:
+        return 'it is a formula without weights'
+    if models.find_weights(name) is not None:
+        return 'its weights come with the package'
+    return 'it was never trained, and works with random weights for now'
+
+
+def _by_hand(file: Published) -> str:
+    return (
+        f'the authors of {file.name} offer its weights to browsers only. Open\n'
+        f'    {file.page}\n'
+        f'download {file.file} (about {file.size / 1e6:.0f} MB; licence: {file.licence}), then run'
+        f'\n    vpr weights convert ~/Downloads/{file.file} {file.name}'
+    )

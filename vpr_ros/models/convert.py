@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Published weights files to the one form kept: safetensors, checked, with where it came from."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+import vpr_ros
+from vpr_ros.errors import ModelError
+from vpr_ros.models import registry
+from vpr_ros.models.checkpoints import load_published, load_weights
+from vpr_ros.models.download import file_digest
+from vpr_ros.models.published import PUBLISHED
+from vpr_ros.models.vit import VIT_B, VIT_L, VIT_S, VisionTransformer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BACKBONES = {'dinov2-vits14': VIT_S, 'dinov2-vitb14': VIT_B, 'dinov2-vitl14': VIT_L}
+
+
+def convertible() -> list[str]:
+    """Return the names that `convert` knows: those of the models and of the backbones."""
+    return [*registry.names(), *_BACKBONES]
+
+
+def converted_path(name: str) -> Path:
+    """Return where `convert` puts a model's weights, which is where they are looked for."""
+    return registry.weights_folder() / f'{name}.safetensors'
+
+
+def convert(path: Path, name: str, target: Path | None = None) -> Path:
+    """Write a weights file of any accepted form as safetensors, whole or not at all.
+
+    Args:
+        path: A published or own file, see `checkpoints.load_weights`; nothing in it is executed.
+        name: The model or backbone it is for, one of `convertible()`.
+        target: The file to write; None for `converted_path`.
+
+    Returns:
+        The file written.
+
+    Raises:
+        ModelError: The file cannot be read, or is of another network; what is missing, too much
+            or of another shape is listed.
+        OSError: The target cannot be written.
+    """
+    target = target or converted_path(name)
+    network = _network(name)
+    try:
+        load_published(network, load_weights(path))
+    except ModelError as error:
+        text = str(error)
+        msg = text if str(path) in text else f'{path}: {text}'
+        raise ModelError(msg) from error
+    _write(network, target, _origin(path, name))
+    return target
+
+
+def origin(path: Path) -> dict[str, str]:
+    """Return what `convert` noted about where a file's weights came from; empty if nothing.
+
+    Raises:
+        ModelError: It is no safetensors file.
+    """
+    try:
+        with safetensors.safe_open(path, 'numpy') as file:
+            return dict(file.metadata() or {})
+    except (OSError, safetensors.SafetensorError) as error:
+        msg = f'{path} cannot be read as weights: {error}'
+        raise ModelError(msg) from error
+
+
+def _network(name: str) -> nn.Module:
+    """Return the network whose weights a file must hold, without storage."""
+    if name in _BACKBONES:
+        with torch.device('meta'):
+            backbone = VisionTransformer(_BACKBONES[name])
+            backbone.norm = nn.LayerNorm(backbone.config.width)
+        return backbone
+    if name not in registry.names():
+        msg = f'there is no model {name!r}; there are {", ".join(convertible())}'
+        raise ModelError(msg)
+    return registry.build(name)
+
+
+def _origin(path: Path, name: str) -> dict[str, str]:
+    digest = file_digest(path)
+    notes = {
+        'format': 'pt',
+        'model': name,
+        'source_file': path.name,
+        'source_sha256': digest,
+        'converted': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'software': f'vpr_ros {vpr_ros.__version__}',
+    }
+    known = PUBLISHED.get(name)
+    if known is not None and known.sha256 in ('', digest):
+        notes |= {'source': known.source, 'licence': known.licence}
+    return notes
+
+
+def _write(network: nn.Module, target: Path, notes: dict[str, str]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Parameters that share memory, as a file may have them, are written one by one.
+    state = {key: value.detach().clone() for key, value in network.state_dict().items()}
+    unfinished = target.with_name(f'.{target.name}.{os.getpid()}')
+    try:
+        safetensors.torch.save_file(state, unfinished, metadata=notes)
+        with unfinished.open('rb') as file:
+            os.fsync(file.fileno())
+        unfinished.replace(target)
+    except safetensors.SafetensorError as error:
+        msg = f'{target} cannot be written: {error}'
+        raise OSError(msg) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
