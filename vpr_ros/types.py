@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+DEFAULT_MODEL = 'hog'
+"""The model in the box that recognises most on held-back traverses."""
+
 
 @dataclass(frozen=True)
 class Description:

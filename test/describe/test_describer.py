@@ -17,7 +17,7 @@ from vpr_ros.errors import ImageError, ModelError
 
 @pytest.fixture(scope='module')
 def describer():
-    return Describer(device='cpu')
+    return Describer('d2vpr-nano', device='cpu')
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def test_bad_image_is_refused_and_the_next_one_described(describer):
 
 def test_untrained_weights_are_announced(caplog):
     with caplog.at_level(logging.WARNING):
-        info = Describer(device='cpu').model_info
+        info = Describer('d2vpr-nano', device='cpu').model_info
 
     assert ('no trained weights' in caplog.text) is (not info.trained)
 
@@ -102,12 +102,13 @@ def test_weights_file_is_used_and_identified(tmp_path):
     path = tmp_path / 'own.safetensors'
     safetensors.torch.save_file(net.state_dict(), path)
 
-    describer = Describer(weights=path, device='cpu')
+    describer = Describer('d2vpr-nano', weights=path, device='cpu')
 
     assert describer.model_info.trained
     assert describer.model_info.weights_id == models.fingerprint(net)
     assert not _same(
-        describer.describe([_image()])[0], Describer(device='cpu').describe([_image()])[0]
+        describer.describe([_image()])[0],
+        Describer('d2vpr-nano', device='cpu').describe([_image()])[0],
     )
 
 
@@ -137,7 +138,7 @@ def test_models_whose_descriptors_depend_on_the_batch_are_refused(model):
 
 def test_work_goes_on_on_the_cpu_when_the_gpu_is_lost(describer, monkeypatch, caplog):
     expected = describer.describe([_image()])
-    failing = Describer(device='cpu')
+    failing = Describer('d2vpr-nano', device='cpu')
 
     class _LostNetwork(torch.nn.Module):
         def forward(self, images):
@@ -155,7 +156,11 @@ def test_work_goes_on_on_the_cpu_when_the_gpu_is_lost(describer, monkeypatch, ca
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
 def test_gpu_agrees_with_the_cpu(describer):
     images = [_image(seed=seed) for seed in range(5)]
-    pairs = zip(describer.describe(images), Describer(device='cuda').describe(images), strict=True)
+    pairs = zip(
+        describer.describe(images),
+        Describer('d2vpr-nano', device='cuda').describe(images),
+        strict=True,
+    )
 
     for cpu, gpu in pairs:
         assert np.abs(cpu.descriptor - gpu.descriptor).max() < 1e-3

@@ -37,6 +37,7 @@ def test_second_lap_is_announced_with_both_ends(start, listener):
     # them and nothing else, whatever the network has learned.
     node = start(
         'loop_closure_node',
+        model='d2vpr-nano',
         exclude_time=3.5,
         exclude_distance=3.5,
         exclude_keyframes=3,

@@ -21,6 +21,7 @@ from vpr_ros.maps import NewPlace, PlaceMap
 
 pytestmark = pytest.mark.ros
 NAME = '/place_recognition_node'
+MODEL = 'd2vpr-nano'
 
 
 def picture(seed):
@@ -39,7 +40,7 @@ def message(rgb, seconds):
 
 @pytest.fixture(scope='module')
 def describer():
-    return Describer('d2vpr-nano')
+    return Describer(MODEL)
 
 
 def make_map(path, describer, seeds, model=None):
@@ -95,7 +96,7 @@ def test_known_place_is_accepted_with_pose_status_and_map_info(
     status = listener.collect_latched(LocalizerState, f'{NAME}/status')
     mirror = listener.collect(PoseArray, f'{NAME}/candidate_poses')
     reports = listener.collect(DiagnosticArray, '/diagnostics')
-    node = start('place_recognition_node', map_path=path)
+    node = start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
     answer = camera.ask(picture(3), 7)
@@ -133,7 +134,7 @@ def test_look_alikes_far_apart_are_ambiguous_and_give_no_pose(
     start, listener, tmp_path, describer
 ):
     path = make_map(tmp_path / 'm.vprmap', describer, [0, 1, 1])
-    start('place_recognition_node', map_path=path)
+    start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
     answer = camera.ask(picture(1), 1)
@@ -146,7 +147,7 @@ def test_threshold_can_be_changed_while_running(start, listener, tmp_path, descr
     from rcl_interfaces.srv import SetParameters
 
     path = make_map(tmp_path / 'm.vprmap', describer, range(3))
-    node = start('place_recognition_node', map_path=path)
+    node = start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
     client = listener.node.create_client(SetParameters, f'{NAME}/set_parameters')
@@ -171,7 +172,7 @@ def test_threshold_can_be_changed_while_running(start, listener, tmp_path, descr
 
 def test_missing_map_is_said_and_used_as_soon_as_it_is_there(start, listener, tmp_path, describer):
     path = tmp_path / 'm.vprmap'
-    node = start('place_recognition_node', map_path=path)
+    node = start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
     answer = camera.ask(picture(1), 1)
@@ -197,7 +198,7 @@ def test_damaged_map_is_named_and_left_alone(start, listener, tmp_path, describe
         'empty': b'',
     }[damage]
     path.write_bytes(content)
-    node = start('place_recognition_node', map_path=path)
+    node = start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
     answer = camera.ask(picture(1), 1)
@@ -212,7 +213,7 @@ def test_map_of_other_weights_is_refused_with_both_names(start, listener, tmp_pa
 
     other = replace(describer.model_info, weights_id='feedface')
     path = make_map(tmp_path / 'm.vprmap', describer, range(3), model=other)
-    start('place_recognition_node', map_path=path)
+    start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
     answer = camera.ask(picture(1), 1)
@@ -224,7 +225,7 @@ def test_broken_images_are_refused_and_good_ones_still_answered(
     start, listener, tmp_path, describer
 ):
     path = make_map(tmp_path / 'm.vprmap', describer, range(3))
-    node = start('place_recognition_node', map_path=path)
+    node = start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
     camera.ask(picture(1), 1)
@@ -252,7 +253,7 @@ def test_stamps_that_go_backwards_are_answered_with_their_own_stamp(
     start, listener, tmp_path, describer
 ):
     path = make_map(tmp_path / 'm.vprmap', describer, range(3))
-    start('place_recognition_node', map_path=path)
+    start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
     for seconds in (1000, 5, 3):
@@ -261,7 +262,7 @@ def test_stamps_that_go_backwards_are_answered_with_their_own_stamp(
 
 def test_places_added_by_a_running_mapper_are_found(start, listener, tmp_path, describer):
     path = make_map(tmp_path / 'm.vprmap', describer, range(3))
-    start('place_recognition_node', map_path=path)
+    start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
     first = camera.ask(picture(50), 1)
@@ -281,7 +282,7 @@ def test_places_added_by_a_running_mapper_are_found(start, listener, tmp_path, d
 
 def test_terminated_node_ends_cleanly(start, listener, tmp_path, describer):
     path = make_map(tmp_path / 'm.vprmap', describer, range(3))
-    node = start('place_recognition_node', map_path=path)
+    node = start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
     assert node.stop(signal.SIGTERM) == 0
@@ -292,7 +293,7 @@ def test_lifecycle_can_be_driven_from_outside(start, listener, tmp_path, describ
     from lifecycle_msgs.srv import ChangeState
 
     path = make_map(tmp_path / 'm.vprmap', describer, range(3))
-    start('place_recognition_node', map_path=path, autostart=False)
+    start('place_recognition_node', model=MODEL, map_path=path, autostart=False)
     client = listener.node.create_client(ChangeState, f'{NAME}/change_state')
     listener.wait_until(client.service_is_ready, 60)
     camera = Camera(listener)

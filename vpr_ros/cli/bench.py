@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vpr_ros.types import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -21,7 +23,7 @@ Json = Annotated[bool, typer.Option('--json', help='Print the figures as JSON.')
 def node(
     rate: Annotated[float, typer.Option(help='Images per second sent to the node.')] = 5.0,
     seconds: Annotated[float, typer.Option(help='How long to send.')] = 20.0,
-    model: Annotated[str, typer.Option(help='Network that the node runs.')] = 'd2vpr-nano',
+    model: Annotated[str, typer.Option(help='Network that the node runs.')] = DEFAULT_MODEL,
     places: Annotated[int, typer.Option(help='Places in the map that is searched.')] = 1000,
     as_json: Json = False,
 ) -> None:

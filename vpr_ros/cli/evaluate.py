@@ -60,7 +60,7 @@ def bag(
     ] = 20,
     candidates: Candidates = 100,
     min_similarity: MinSimilarity = 0.0,
-    max_distance_ratio: MaxDistanceRatio = 0.9,
+    max_distance_ratio: MaxDistanceRatio = 0.85,
     place_radius: PlaceRadius = 5.0,
     limit: Annotated[int | None, typer.Option(min=1, help='Only the first N frames.')] = None,
     json_path: Annotated[

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpr_ros.types import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from vpr_ros.maps import MapInfo
 
@@ -31,7 +33,7 @@ def build(
     *,
     image_topic: Annotated[str | None, typer.Option(help='Images of the bag.')] = None,
     pose_topic: Annotated[str | None, typer.Option(help='Poses or fixes of the bag.')] = None,
-    model: Annotated[str, typer.Option(help='Network that describes the images.')] = 'd2vpr-nano',
+    model: Annotated[str, typer.Option(help='Network that describes the images.')] = DEFAULT_MODEL,
     weights: Annotated[Path | None, typer.Option(help='Weights file of the network.')] = None,
     device: Annotated[str, typer.Option(help='auto, cpu, cuda or cuda:N.')] = 'auto',
     distance: Annotated[float, typer.Option(help='A place every so many metres.')] = 0.5,

@@ -37,7 +37,7 @@ def query(
     ] = 5,
     candidates: Candidates = 100,
     min_similarity: MinSimilarity = 0.0,
-    max_distance_ratio: MaxDistanceRatio = 0.9,
+    max_distance_ratio: MaxDistanceRatio = 0.85,
     place_radius: PlaceRadius = 5.0,
     as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
     model: ModelName = None,

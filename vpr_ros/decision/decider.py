@@ -46,7 +46,7 @@ class DecisionConfig:
     """
 
     min_similarity: float = 0.0
-    max_distance_ratio: float = 0.9
+    max_distance_ratio: float = 0.85
     place_radius: float = 5.0
     position_sigma: float = 0.5
     angle_sigma: float = 0.1

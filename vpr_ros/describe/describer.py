@@ -16,7 +16,7 @@ from vpr_ros.describe.optimise import inference_form
 from vpr_ros.describe.preprocess import preprocess, preprocessing_id
 from vpr_ros.describe.runtime import choose_device, configure_threads
 from vpr_ros.errors import ModelError
-from vpr_ros.types import Description, ModelInfo
+from vpr_ros.types import DEFAULT_MODEL, Description, ModelInfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ class Describer:
 
     def __init__(
         self,
-        model: str = 'd2vpr-nano',
+        model: str = DEFAULT_MODEL,
         device: str = 'auto',
         weights: str | Path | None = None,
         threads: int | None = None,

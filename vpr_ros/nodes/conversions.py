@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _SECOND = 10**9
 _NO_CODES = 65535
+_SHA256 = 64
+"""Length of a checksum in hexadecimal; a weights id of another length is none."""
 
 
 def to_time(stamp: int) -> Time:
@@ -108,7 +110,7 @@ def to_map_info(place_map: PlaceMap, stamp: Time, *, read_only: bool) -> MapInfo
         version=info.version,
         read_only=read_only,
         model_id=model_id(info.model),
-        weights_sha256=info.model.weights_id if info.model.trained else '',
+        weights_sha256=info.model.weights_id if len(info.model.weights_id) == _SHA256 else '',
         trained=info.model.trained,
         coder_id=info.coder,
         descriptor_dim=info.model.descriptor_dim,

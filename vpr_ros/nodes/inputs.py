@@ -14,7 +14,6 @@ from sensor_msgs.msg import CompressedImage, Image, NavSatFix
 
 from vpr_ros.errors import VprError
 from vpr_ros.frames import Frame
-from vpr_ros.mapping import PoseSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.subscription import Subscription
 
-    from vpr_ros.mapping import PoseReading
-    from vpr_ros.maps import Datum
+    from vpr_ros.mapping import PoseReading, PoseSource
 
 _IMAGE_TYPES = {
     'sensor_msgs/msg/Image': Image,
@@ -126,7 +124,7 @@ class PoseInput:
     Args:
         node: Owner of the subscription.
         kind: A value of the parameter ``pose_source`` other than ``none``.
-        datum: Origin of the ENU frame for fixes, or None for the first good fix.
+        source: Makes a ``PoseSource`` for a type of message.
         received: Called with each reading.
         refused: Called with the error where a message says nothing usable.
     """
@@ -135,12 +133,12 @@ class PoseInput:
         self,
         node: Node,
         kind: str,
-        datum: Datum | None,
+        source: Callable[[str], PoseSource],
         received: Callable[[PoseReading], None],
         refused: Callable[[VprError], None],
     ) -> None:
         topic, message_type, typename = _POSE_INPUTS[kind]
-        self.source = PoseSource(typename, datum)
+        self.source = source(typename)
 
         def callback(message: Any) -> None:
             try:

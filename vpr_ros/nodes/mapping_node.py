@@ -7,7 +7,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vpr_ros.frames import Frame
-from vpr_ros.mapping import FramesWithPoses, KeyframeConfig, PoseReading
+from vpr_ros.mapping import (
+    FixLimits,
+    FramesWithPoses,
+    KeyframeConfig,
+    PoseReading,
+    PoseSource,
+    parse_mount,
+)
 from vpr_ros.nodes.inputs import PoseInput
 from vpr_ros.nodes.node import REPEAT, VprNode
 from vpr_ros.nodes.rate import StampGate
@@ -58,7 +65,7 @@ class MappingNode(VprNode[PosedFrame]):
         self._poseless = 0
         if kind != 'none':
             self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES)
-            self._pose_input = PoseInput(self, kind, self.datum(), self._on_pose, self.fail)
+            self._pose_input = PoseInput(self, kind, self._source, self._on_pose, self.fail)
             self.get_logger().info(f'taking poses from {self._pose_input.topic}')
         return super().on_activate(state)
 
@@ -98,6 +105,10 @@ class MappingNode(VprNode[PosedFrame]):
             'images dropped while waiting for a pose': str(self._pairs.dropped),
             'images without a pose': str(self._poseless),
         }
+
+    def _source(self, typename: str) -> PoseSource:
+        limits = FixLimits(self.value('fix_min_status'), self.value('fix_max_sigma'))
+        return PoseSource(typename, self.datum(), parse_mount(self.value('pose_mount')), limits)
 
     def _on_pose(self, reading: PoseReading) -> None:
         if self._pairs is not None:

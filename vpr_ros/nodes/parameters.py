@@ -12,6 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vpr_ros.types import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -80,7 +82,7 @@ class Parameter:
 
 START = (Parameter('autostart', default=True, description='Configure and activate at start.'),)
 MODEL = (
-    Parameter('model', 'd2vpr-nano', "Network that describes images; must be the map's."),
+    Parameter('model', DEFAULT_MODEL, 'What describes images; must be what made the map.'),
     Parameter('weights', '', "File with the network's weights; empty for those in the package."),
     Parameter(
         'device', 'auto', 'Where the network runs: auto (a GPU if there is one), cpu, cuda.'
@@ -116,6 +118,26 @@ POSES = (
         'Where poses come from: odom (Odometry), pose (PoseStamped or'
         ' PoseWithCovarianceStamped) or fix (NavSatFix); none maps without poses.',
         choices=('odometry', 'pose', 'pose_with_covariance', 'fix', 'none'),
+    ),
+    Parameter(
+        'pose_mount',
+        '',
+        'Where on the base the antenna or camera sits that the poses are of: x y z, or'
+        ' x y z roll pitch yaw (m, rad); empty where they are of the base.',
+    ),
+    Parameter(
+        'fix_min_status',
+        0,
+        'Fixes of a lower status are refused: 0 any fix, 1 SBAS, 2 GBAS or RTK.',
+        minimum=0,
+        maximum=2,
+    ),
+    Parameter(
+        'fix_max_sigma',
+        10.0,
+        'Fixes that state a greater horizontal standard deviation are refused; 0 takes all.',
+        'm',
+        minimum=0.0,
     ),
 )
 KEYFRAMES = (
@@ -167,7 +189,7 @@ DECISION = (
     ),
     Parameter(
         'max_distance_ratio',
-        0.9,
+        0.85,
         'Descriptor distance of the best place over that of the best place elsewhere; above'
         ' it they look alike and nothing is accepted. 1 accepts everything.',
         minimum=0.0,
