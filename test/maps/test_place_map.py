@@ -101,7 +101,7 @@ def test_descriptors_beyond_the_memory_budget_are_read_from_the_file(filled, des
 
 
 def test_map_that_outgrows_the_memory_budget_while_written_stays_right(path, model, new_place):
-    with PlaceMap.create(path, model, memory_budget=4 * 32 * 10) as place_map:
+    with PlaceMap.create(path, model, memory_budget=2 * 32 * 10) as place_map:
         place_map.begin_session('s', 0)
         for i in range(15):
             place_map.add([new_place(i)])

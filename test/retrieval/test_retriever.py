@@ -278,6 +278,7 @@ def test_faiss_and_torch_work_together_whichever_comes_first(order):
     script = f"""
 import {order}
 import faiss, numpy as np, torch
+from vpr_ros.maps.descriptors import Packing
 from vpr_ros.retrieval import kernels
 threads = faiss.omp_get_max_threads(), torch.get_num_threads()
 codes = np.arange(4000, dtype=np.uint8).reshape(-1, 8)
@@ -287,8 +288,9 @@ for row in range(50):
     assert distances[0] == 0
     (a @ a).sum().item()
 block = a.numpy()
-out = kernels.inner_products(block[3], block, np.arange(300))
-assert np.allclose(out, block @ block[3], atol=1e-4)
+packing = Packing('float16', 300)
+out = kernels.inner_products(block[3], packing.pack(block), packing)
+assert np.allclose(out, block @ block[3], rtol=1e-3)
 assert threads == (faiss.omp_get_max_threads(), torch.get_num_threads())
 """
     subprocess.run([sys.executable, '-c', script], check=True, timeout=100)

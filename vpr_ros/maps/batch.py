@@ -26,18 +26,18 @@ _NORM_TOLERANCE = 0.01
 
 def prepare(
     snapshot: Snapshot, cameras: dict[str, int], places: Sequence[NewPlace]
-) -> tuple[Columns, NDArray[np.float16]]:
-    """Return the columns and the descriptors (n, D) of places to be added.
+) -> tuple[Columns, NDArray[np.uint8]]:
+    """Return the columns and the packed descriptors (n, bytes) of places to be added.
 
     Raises:
         MapError: One is not fit to be stored; says which and why.
     """
-    halves = np.stack([_half(snapshot, number, place) for number, place in enumerate(places)])
+    vectors = np.stack([_vector(snapshot, number, place) for number, place in enumerate(places)])
+    packed = snapshot.meta.packing.pack(snapshot.reduced(vectors))
     first = snapshot.meta.next_place
     ids = np.arange(first, first + len(places))
     crcs = [
-        descriptors.checksum(i, half.tobytes())
-        for i, half in zip(ids.tolist(), halves, strict=True)
+        descriptors.checksum(i, row.tobytes()) for i, row in zip(ids.tolist(), packed, strict=True)
     ]
     columns = Columns(
         ids=ids,
@@ -48,11 +48,11 @@ def prepare(
         poses=np.array([pose_row(place.pose) for place in places]),
         geo=canonical([_geo_row(place) for place in places]),
         covariances=np.stack([pack_covariance(place.covariance) for place in places]),
-        codes=_codes(snapshot, places, halves),
+        codes=_codes(snapshot, places, packed),
         descriptor_crcs=np.array(crcs, np.int64),
         crcs=np.zeros(len(places), np.int64),
     )
-    return columns.with_crcs(), halves
+    return columns.with_crcs(), packed
 
 
 def pose_row(pose: Pose | None) -> NDArray[np.float64]:
@@ -70,7 +70,7 @@ def pose_row(pose: Pose | None) -> NDArray[np.float64]:
     return canonical(row)
 
 
-def _half(snapshot: Snapshot, number: int, place: NewPlace) -> NDArray[np.float16]:
+def _vector(snapshot: Snapshot, number: int, place: NewPlace) -> NDArray[np.float32]:
     descriptor = place.description.descriptor
     model = snapshot.meta.model
     if descriptor.shape != (model.descriptor_dim,):
@@ -86,17 +86,17 @@ def _half(snapshot: Snapshot, number: int, place: NewPlace) -> NDArray[np.float1
     if place.session not in snapshot.names:
         msg = f'the map has no session {place.session}: begin one'
         raise MapError(msg)
-    return descriptor.astype('<f2')
+    return np.asarray(descriptor, np.float32)
 
 
 def _codes(
-    snapshot: Snapshot, places: Sequence[NewPlace], halves: NDArray[np.float16]
+    snapshot: Snapshot, places: Sequence[NewPlace], packed: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
     if snapshot.coder is not None:
-        return snapshot.coder.encode(halves.astype(np.float32))
+        return snapshot.coder.encode(snapshot.meta.packing.unpack(packed))
     if not snapshot.meta.code_bits:
         return np.empty((len(places), 0), np.uint8)
-    return np.stack([np.asarray(snapshot.code_of(place.description)) for place in places])
+    return np.stack([snapshot.model_code(place.description) for place in places])
 
 
 def _number(value: float | None) -> float:

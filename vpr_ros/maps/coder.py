@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Binary codes for descriptors of models without a hash head.
+"""Projections fitted on the descriptors of a map.
 
-Iterative quantization: project on the principal directions, then rotate so that the signs lose
-least (Gong et al., Iterative Quantization, PAMI 2013, equations 3 and 4, algorithm 1).
+Binary codes for models without a hash head, by iterative quantization: project on the principal
+directions, then rotate so that the signs lose least (Gong et al., Iterative Quantization, PAMI
+2013, equations 3 and 4, algorithm 1). Shorter descriptors, by principal component analysis.
 """
 
 from __future__ import annotations
@@ -42,9 +43,7 @@ class ItqCoder:
     @cached_property
     def id(self) -> str:
         """Identity: `itq-` and the sha256 (hex) of what the coder consists of."""
-        digest = hashlib.sha256(self.mean.astype('<f4').tobytes())
-        digest.update(self.projection.astype('<f4').tobytes())
-        return f'itq-{digest.hexdigest()}'
+        return f'itq-{_digest(self.mean, self.projection)}'
 
     @cached_property
     def _offset(self) -> NDArray[np.float32]:
@@ -92,6 +91,58 @@ class ItqCoder:
             left, _, right = np.linalg.svd(projected.T @ codes)
             rotation = left @ right
         return ItqCoder(mean, (directions @ rotation).astype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class PcaReducer:
+    """Shortens descriptors to their principal components.
+
+    Attributes:
+        mean: (D,) float32, subtracted first.
+        projection: (D, d) float32, orthonormal columns, greatest variance first.
+    """
+
+    mean: NDArray[np.float32]
+    projection: NDArray[np.float32]
+
+    @cached_property
+    def id(self) -> str:
+        """Identity: `pca-` and the sha256 (hex) of what the reducer consists of."""
+        return f'pca-{_digest(self.mean, self.projection)}'
+
+    def reduce(self, descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (N, d) of unit norm for descriptors (N, D)."""
+        # Row by row, for a matrix product rounds a row differently in different company, and
+        # the same image must be the same descriptor.
+        reduced = np.stack([(row - self.mean) @ self.projection for row in descriptors])
+        norms = np.linalg.norm(reduced, axis=1, keepdims=True)
+        return np.asarray(reduced / np.maximum(norms, np.finfo(np.float32).tiny))
+
+    @staticmethod
+    def fit(descriptors: NDArray[np.float32], dim: int, seed: int = 0) -> PcaReducer:
+        """Fit a reducer; the same input gives the same.
+
+        Args:
+            descriptors: (N, D) float32, N >= 1.
+            dim: Length d of the results, less than D.
+            seed: Of the directions that complete those of fewer than `dim` descriptors.
+
+        Raises:
+            ValueError: There is nothing to fit, or `dim` is out of range.
+        """
+        count, length = descriptors.shape
+        if count == 0 or not 1 <= dim < length:
+            msg = f'cannot shorten {count} descriptors of length {length} to {dim}'
+            raise ValueError(msg)
+        mean = descriptors.mean(axis=0, dtype=np.float64).astype(np.float32)
+        directions = _principal_directions(descriptors - mean, dim, np.random.default_rng(seed))
+        return PcaReducer(mean, directions.astype(np.float32))
+
+
+def _digest(mean: NDArray[np.float32], projection: NDArray[np.float32]) -> str:
+    digest = hashlib.sha256(mean.astype('<f4').tobytes())
+    digest.update(projection.astype('<f4').tobytes())
+    return digest.hexdigest()
 
 
 def _principal_directions(

@@ -1,10 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Float descriptors of a map: in memory while they fit a budget, else read for each query."""
+"""Descriptors of a map: packed into bytes, the same in the file and in memory.
+
+In memory they are kept while they fit a budget; else they are read for each query.
+"""
 
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,13 +25,54 @@ _VARIABLES = 500
 """Places asked for in one statement; SQLite allows at least 999."""
 
 
-class MissingDescriptorError(MapError):
-    """A descriptor is not in the file: deleted since, or lost."""
+FLOAT16 = 'float16'
+INT8 = 'int8'
+STORAGES = (FLOAT16, INT8)
 
 
-def pack(descriptor: NDArray[np.float16]) -> bytes:
-    """Return the bytes that are stored."""
-    return descriptor.astype('<f2').tobytes()
+class DescriptorError(MapError):
+    """A descriptor in the file is not what the snapshot knows: changed since, or damaged."""
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How a descriptor becomes bytes.
+
+    Attributes:
+        storage: `float16`: two bytes an element. `int8`: one byte an element, which is 128 and
+            the element in steps of 1/127 of the largest magnitude; that step follows as float32.
+        dim: Number of elements.
+    """
+
+    storage: str
+    dim: int
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a packed descriptor."""
+        return 2 * self.dim if self.storage == FLOAT16 else self.dim + 4
+
+    def pack(self, vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return packed descriptors (n, row_bytes) of descriptors (n, dim)."""
+        if self.storage == FLOAT16:
+            return np.ascontiguousarray(vectors, '<f2').view(np.uint8)
+        steps = (np.abs(vectors).max(axis=1, keepdims=True) / np.float32(127)).astype('<f4')
+        rows = np.empty((len(vectors), self.row_bytes), np.uint8)
+        rows[:, : self.dim] = np.rint(vectors / np.where(steps > 0, steps, 1)) + np.float32(128)
+        rows[:, self.dim :] = steps.view(np.uint8)
+        return rows
+
+    def unpack(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return descriptors (n, dim), rounded as they are stored."""
+        if self.storage == FLOAT16:
+            return widen(np.ascontiguousarray(rows).view('<f2'))
+        levels = rows[:, : self.dim].astype(np.float32) - np.float32(128)
+        levels *= self.steps(rows)[:, None]
+        return levels
+
+    def steps(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (n,) what one level of each int8 descriptor is worth."""
+        return np.ascontiguousarray(rows[:, self.dim :]).view('<f4')[:, 0]
 
 
 def checksum(place: int, data: bytes) -> int:
@@ -36,13 +81,15 @@ def checksum(place: int, data: bytes) -> int:
 
 
 def read(
-    connection: sqlite3.Connection, ids: NDArray[np.int64], crcs: NDArray[np.int64], dim: int
-) -> NDArray[np.float32]:
-    """Read the descriptors (n, dim) of places, in the order asked for, checking each.
+    connection: sqlite3.Connection,
+    ids: NDArray[np.int64],
+    crcs: NDArray[np.int64],
+    row_bytes: int,
+) -> NDArray[np.uint8]:
+    """Read the packed descriptors (n, row_bytes) of places in the order asked for, checking each.
 
     Raises:
-        MissingDescriptorError: One is not there.
-        MapError: One is damaged.
+        DescriptorError: One is not there, or not what it should be.
     """
     found: dict[int, bytes] = {}
     wanted = ids.tolist()
@@ -57,31 +104,31 @@ def read(
         data = found.get(place)
         if data is None:
             msg = f'the descriptor of place {place} is missing'
-            raise MissingDescriptorError(msg)
-        if not isinstance(data, bytes) or len(data) != 2 * dim or checksum(place, data) != crc:
+            raise DescriptorError(msg)
+        if not isinstance(data, bytes) or len(data) != row_bytes or checksum(place, data) != crc:
             msg = f'is damaged: the checksum of the descriptor of place {place} does not match'
-            raise MapError(msg)
+            raise DescriptorError(msg)
         parts.append(data)
-    return widen(np.frombuffer(b''.join(parts), '<f2').reshape(-1, dim))
+    return np.frombuffer(b''.join(parts), np.uint8).reshape(-1, row_bytes)
 
 
 class DescriptorCache:
-    """Descriptors by row of the map, filled as they are used.
+    """Packed descriptors by row of the map, filled as they are used.
 
     Attributes:
-        values: (capacity, D) float32; rows that were never filled hold nothing of meaning.
+        values: (capacity, row_bytes) uint8; rows that were never filled hold nothing of meaning.
 
     Args:
         rows: Rows to begin with, at most `most`.
-        dim: Length D of the descriptors.
+        row_bytes: Of a packed descriptor.
         most: Rows there may ever be.
     """
 
-    def __init__(self, rows: int, dim: int, most: int) -> None:
+    def __init__(self, rows: int, row_bytes: int, most: int) -> None:
         self._most = most
         capacity = min(max(2 * rows, 1024), most)
         # Memory that is never touched is never taken from the system.
-        self.values = np.empty((capacity, dim), np.float32)
+        self.values = np.empty((capacity, row_bytes), np.uint8)
         self._filled = np.zeros(capacity, np.bool_)
 
     def grow(self, rows: int) -> None:
@@ -92,7 +139,7 @@ class DescriptorCache:
         capacity = min(2 * rows, self._most)
         self._filled = np.zeros(capacity, np.bool_)
         self._filled[: len(old_filled)] = old_filled
-        values = np.empty((capacity, old_values.shape[1]), np.float32)
+        values = np.empty((capacity, old_values.shape[1]), np.uint8)
         filled = np.flatnonzero(old_filled)
         values[filled] = old_values[filled]
         self.values = values
@@ -101,7 +148,7 @@ class DescriptorCache:
         """Return those of the rows that are not filled."""
         return rows[~self._filled[rows]]
 
-    def fill(self, rows: NDArray[np.intp] | slice, values: NDArray[np.float32]) -> None:
-        """Put descriptors into rows."""
+    def fill(self, rows: NDArray[np.intp] | slice, values: NDArray[np.uint8]) -> None:
+        """Put packed descriptors into rows."""
         self.values[rows] = values
         self._filled[rows] = True

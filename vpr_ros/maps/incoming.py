@@ -46,6 +46,12 @@ class Incoming:
         self, target: Snapshot, source: Snapshot, sessions: Collection[int] | None
     ) -> None:
         require_same_model(target.meta.model, source.meta.model)
+        if source.meta.reducer not in ('', target.meta.reducer):
+            msg = (
+                f'the descriptors of the map {source.meta.id} were shortened, and not as those '
+                'here: what was left out is gone, so that the maps cannot be merged'
+            )
+            raise MapError(msg)
         chosen = sorted(source.names) if sessions is None else sorted(set(sessions))
         _require_new(target, source, chosen)
         self.sessions = dict.fromkeys(chosen, 0)
@@ -59,8 +65,8 @@ class Incoming:
 
     def batch(
         self, target: Snapshot, rows: NDArray[np.intp], floats: NDArray[np.float32]
-    ) -> tuple[Columns, NDArray[np.float16]]:
-        """Return columns and descriptors (n, D) of some rows as they are to be inserted next.
+    ) -> tuple[Columns, NDArray[np.uint8]]:
+        """Return columns and packed descriptors (n, bytes) of some rows, to be inserted next.
 
         Args:
             target: With the sessions and cameras inserted.
@@ -69,13 +75,16 @@ class Incoming:
         """
         columns = self._source.columns.take(rows)
         ids = target.meta.next_place + np.arange(len(rows))
-        halves = floats.astype('<f2')
+        if target.reducer is not None and self._source.reducer is None:
+            floats = target.reduced(floats)
+        packing = target.meta.packing
+        packed = packing.pack(floats)
         crcs = [
-            descriptors.checksum(key, half.tobytes())
-            for key, half in zip(ids.tolist(), halves, strict=True)
+            descriptors.checksum(key, row.tobytes())
+            for key, row in zip(ids.tolist(), packed, strict=True)
         ]
         if target.coder is not None:
-            columns = replace(columns, codes=target.coder.encode(floats))
+            columns = replace(columns, codes=target.coder.encode(packing.unpack(packed)))
         elif not target.meta.code_bits:
             columns = replace(columns, codes=np.empty((len(rows), 0), np.uint8))
         if self._frame is not None:
@@ -89,7 +98,7 @@ class Incoming:
             cameras=_translated(columns.cameras, cameras),
             descriptor_crcs=np.array(crcs, np.int64),
         )
-        return columns.with_crcs(), halves
+        return columns.with_crcs(), packed
 
 
 def _require_new(target: Snapshot, source: Snapshot, chosen: list[int]) -> None:

@@ -267,32 +267,29 @@ class PlaceMap:
         Raises:
             MapError: One is damaged, or was deleted by another process since the last refresh.
         """
-        block, where = self.descriptor_block(self._snapshot, np.asarray(rows, np.intp).reshape(-1))
-        return block[where]
+        snapshot = self._snapshot
+        packed = self.packed_descriptors(snapshot, np.asarray(rows, np.intp).reshape(-1))
+        return snapshot.meta.packing.unpack(packed)
 
-    def descriptor_block(
-        self, snapshot: Snapshot, rows: NDArray[np.intp]
-    ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-        """Return an array of descriptors and which rows of it are those asked for.
-
-        Spares the copy that `descriptors` makes where the array is the one kept in memory.
+    def packed_descriptors(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Return the descriptors (n, bytes) of rows as they are stored, one after the other.
 
         Args:
             snapshot: Of this map.
             rows: Rows (n,) of the snapshot.
 
         Raises:
-            MissingDescriptorError: One was deleted since the snapshot, or lost.
-            MapError: One is damaged.
+            DescriptorError: One was deleted or recoded since the snapshot, or is damaged.
         """
         cache = snapshot.cache
         if cache is None:
-            return self._read_descriptors(snapshot, rows), np.arange(len(rows))
+            return self._read_descriptors(snapshot, rows)
         missing = cache.missing(rows)
         if len(missing):
             with self._mutex:
                 cache.fill(missing, self._read_descriptors(snapshot, missing))
-        return cache.values, rows
+        # Clipping changes nothing: rows are valid. It spares a check and a copy.
+        return cache.values.take(rows, axis=0, mode='clip')
 
     def preload(self) -> None:
         """Read all descriptors into memory, where they fit the budget, to spare it later."""
@@ -300,7 +297,7 @@ class PlaceMap:
         if snapshot.cache is not None:
             for start in range(0, len(snapshot), _CHUNK):
                 rows = np.arange(start, min(start + _CHUNK, len(snapshot)))
-                self.descriptor_block(snapshot, rows)
+                self.packed_descriptors(snapshot, rows)
 
     def info(self) -> MapInfo:
         """Return what the map says of itself."""
@@ -395,8 +392,8 @@ class PlaceMap:
         with self._writing() as now:
             new = self._with_cameras(now, {place.camera for place in places})
             cameras = {name: key for key, name in new.cameras.items()}
-            batch, halves = prepare(new, cameras, places)
-            self._commit(self._with_places(new, batch, halves), batch, halves)
+            batch, packed = prepare(new, cameras, places)
+            self._commit(self._with_places(new, batch, packed), batch, packed)
             return [int(key) for key in batch.ids]
 
     def merge(
@@ -435,8 +432,9 @@ class PlaceMap:
             for rows in np.split(
                 incoming.rows, range(_MERGED_AT_ONCE, len(incoming.rows), _MERGED_AT_ONCE)
             ):
-                batch, halves = incoming.batch(new, rows, source._read_descriptors(theirs, rows))
-                new = self._with_places(new, batch, halves)
+                floats = theirs.meta.packing.unpack(source._read_descriptors(theirs, rows))
+                batch, packed = incoming.batch(new, rows, floats)
+                new = self._with_places(new, batch, packed)
                 added.append(batch)
                 progress(sum(map(len, added)), len(incoming.rows))
             self._commit(new, cols.concatenate(added))
@@ -580,11 +578,11 @@ class PlaceMap:
             self._copy.cleanup()
             self._copy = None
 
-    def _read_descriptors(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        columns, dim = snapshot.columns, snapshot.meta.model.descriptor_dim
+    def _read_descriptors(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        columns, row_bytes = snapshot.columns, snapshot.meta.packing.row_bytes
         with self._mutex, explained(self._path):
             return floats.read(
-                self._connection, columns.ids[rows], columns.descriptor_crcs[rows], dim
+                self._connection, columns.ids[rows], columns.descriptor_crcs[rows], row_bytes
             )
 
     @contextmanager
@@ -635,13 +633,13 @@ class PlaceMap:
         return replace(now, cameras=cameras)
 
     def _with_places(
-        self, now: Snapshot, batch: cols.Columns, halves: NDArray[np.float16]
+        self, now: Snapshot, batch: cols.Columns, packed: NDArray[np.uint8]
     ) -> Snapshot:
-        """Insert places and their descriptors (n, D); only `_commit` shows the places."""
+        """Insert places and packed descriptors (n, bytes); only `_commit` shows the places."""
         self._connection.executemany(cols.INSERT, batch.to_rows())
         self._connection.executemany(
             'INSERT INTO descriptors VALUES (?, ?)',
-            zip(batch.ids.tolist(), (half.tobytes() for half in halves), strict=True),
+            zip(batch.ids.tolist(), (row.tobytes() for row in packed), strict=True),
         )
         meta = now.meta
         return replace(
@@ -681,7 +679,7 @@ class PlaceMap:
         self,
         new: Snapshot,
         batch: cols.Columns | None = None,
-        halves: NDArray[np.float16] | None = None,
+        packed: NDArray[np.uint8] | None = None,
     ) -> None:
         """Commit and then show what was written, with places to be put at the end, if any.
 
@@ -693,9 +691,9 @@ class PlaceMap:
         columns, cache = new.columns, new.cache
         if batch is not None:
             columns = new.growing.append(columns, batch)
-            cache = cache_for(len(columns), meta.model.descriptor_dim, self._budget, new)
-            if cache is not None and halves is not None:
-                cache.fill(slice(len(new), len(columns)), cols.widen(halves))
+            cache = cache_for(len(columns), meta.packing.row_bytes, self._budget, new)
+            if cache is not None and packed is not None:
+                cache.fill(slice(len(new), len(columns)), packed)
         self._snapshot = replace(new, meta=meta, columns=columns, cache=cache)
 
     def _rewrite(self, now: Snapshot, columns: cols.Columns, rows: NDArray[np.intp]) -> None:
@@ -715,7 +713,7 @@ class PlaceMap:
         keep[rows] = False
         kept = now.columns.take(np.flatnonzero(keep))
         self._commit_revision(
-            now, kept, cache_for(len(kept), now.meta.model.descriptor_dim, self._budget, None)
+            now, kept, cache_for(len(kept), now.meta.packing.row_bytes, self._budget, None)
         )
 
     def _commit_revision(

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vpr_ros.errors import MapError
+from vpr_ros.maps.descriptors import FLOAT16, STORAGES, Packing
 from vpr_ros.maps.geo import Datum
 from vpr_ros.types import ModelInfo
 
@@ -69,6 +70,14 @@ class Meta:
     next_session: int = 1
     places: int = 0
     digest: int = 0  # Sum of the CRCs of the places.
+    storage: str = FLOAT16
+    reducer: str = ''
+    reduced_dim: int = 0  # Length of the descriptors where there is a reducer.
+
+    @property
+    def packing(self) -> Packing:
+        """How descriptors are stored."""
+        return Packing(self.storage, self.reduced_dim or self.model.descriptor_dim)
 
 
 def crc_of(*values: object) -> int:
@@ -133,6 +142,9 @@ def read_meta(connection: sqlite3.Connection) -> Meta:
     values: dict[str, Any] = {key: json.loads(value) for key, value in items.items()}
     values['model'] = ModelInfo(**values['model'])
     values['datum'] = values['datum'] and Datum(**values['datum'])
+    if values['storage'] not in STORAGES:
+        msg = f'its descriptors are stored as {values["storage"]!r}, which is not known here'
+        raise MapError(msg)
     return Meta(**values)
 
 
@@ -178,7 +190,7 @@ def create_file(path: Path, meta: Meta) -> None:
     draft.unlink(missing_ok=True)
     connection = sqlite3.connect(draft, isolation_level=None)
     try:
-        connection.execute(f'PRAGMA page_size = {page_size(2 * meta.model.descriptor_dim)}')
+        connection.execute(f'PRAGMA page_size = {page_size(meta.packing.row_bytes)}')
         # A draft that is not finished is thrown away.
         connection.execute('PRAGMA journal_mode = OFF')
         connection.execute('BEGIN')

@@ -7,14 +7,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
 from vpr_ros.errors import MapError
 from vpr_ros.geometry import Pose
 from vpr_ros.maps import schema
-from vpr_ros.maps.coder import ItqCoder
+from vpr_ros.maps.coder import ItqCoder, PcaReducer
 from vpr_ros.maps.columns import SELECT, Columns, Growing, empty, unpack_covariance
 from vpr_ros.maps.descriptors import DescriptorCache
 from vpr_ros.maps.geo import GeoPoint
@@ -40,15 +40,17 @@ class Snapshot:
         names: Name, start (nanoseconds) and UUID of each session by identity.
         cameras: Name of each camera by identity.
         coder: Coder fitted on the map, if there is one.
+        reducer: What shortens the model's descriptors to those of the map, if anything.
         growing: Owner of the columns.
         columns: Every place.
-        cache: Float descriptors by row, None where they do not fit the memory budget.
+        cache: Packed descriptors by row, None where they do not fit the memory budget.
     """
 
     meta: schema.Meta
     names: dict[int, tuple[str, int, str]]
     cameras: dict[int, str]
     coder: ItqCoder | None
+    reducer: PcaReducer | None
     growing: Growing
     columns: Columns
     cache: DescriptorCache | None
@@ -64,32 +66,48 @@ class Snapshot:
         """
         return self.places_at(self.columns.rows_of(ids))
 
+    def place_at(self, row: int) -> Place:
+        """Return the place of a row."""
+        return self.places_at(np.array([row]))[0]
+
     def places_at(self, rows: NDArray[np.intp]) -> list[Place]:
         """Return the places of rows."""
-        some = self.columns.take(rows)
-        posed = (~np.isnan(some.poses[:, 0])).tolist()
-        covered = (~np.isnan(some.covariances[:, 0])).tolist()
+        columns = self.columns
+        poses, covariances = columns.poses[rows], columns.covariances[rows]
         return [
             Place(
                 place_id,
                 session,
                 stamp,
-                Pose(some.poses[i, :3], some.poses[i, 3:]) if posed[i] else None,
-                unpack_covariance(some.covariances[i]) if covered[i] else None,
+                Pose(pose[:3], pose[3:]) if posed else None,
+                unpack_covariance(covariance) if covered else None,
                 None if isnan(geo[0]) else GeoPoint(*geo),
                 self.cameras[camera],
                 None if isnan(distance) else distance,
             )
-            for i, (place_id, session, stamp, geo, camera, distance) in enumerate(
-                zip(
-                    some.ids.tolist(),
-                    some.sessions.tolist(),
-                    some.stamps.tolist(),
-                    some.geo.tolist(),
-                    some.cameras.tolist(),
-                    some.distances.tolist(),
-                    strict=True,
-                )
+            for (
+                place_id,
+                session,
+                camera,
+                stamp,
+                distance,
+                pose,
+                posed,
+                geo,
+                covariance,
+                covered,
+            ) in zip(
+                columns.ids[rows].tolist(),
+                columns.sessions[rows].tolist(),
+                columns.cameras[rows].tolist(),
+                columns.stamps[rows].tolist(),
+                columns.distances[rows].tolist(),
+                poses,
+                (~np.isnan(poses[:, 0])).tolist(),
+                columns.geo[rows].tolist(),
+                covariances,
+                (~np.isnan(covariances[:, 0])).tolist(),
+                strict=True,
             )
         ]
 
@@ -102,28 +120,61 @@ class Snapshot:
             for key, (name, started, uid) in sorted(self.names.items())
         )
 
+    def query_of(
+        self, description: Description
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
+        """Return the descriptor (d,) and code (bits / 8,) a description has in this map.
+
+        There is no code while the map has no coder.
+
+        Raises:
+            MapError: The description is not of the map's model, or not finite.
+        """
+        vector = np.ascontiguousarray(description.descriptor, np.float32)
+        model = self.meta.model
+        if vector.shape != (model.descriptor_dim,):
+            msg = (
+                f'a descriptor of shape {vector.shape} does not belong to a map '
+                f'of {model.name}, whose descriptors have length {model.descriptor_dim}'
+            )
+            raise MapError(msg)
+        if not np.isfinite(vector).all():
+            msg = 'the descriptor of the query has values that are not finite'
+            raise MapError(msg)
+        vector = self.reduced(vector[None])[0]
+        if model.code_bits:
+            return vector, self.model_code(description)
+        if self.coder is None:
+            return vector, None
+        packing = self.meta.packing
+        return vector, self.coder.encode(packing.unpack(packing.pack(vector[None])))[0]
+
+    def reduced(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the model's descriptors (n, D) as the map has them (n, d)."""
+        return vectors if self.reducer is None else self.reducer.reduce(vectors)
+
     def code_of(self, description: Description) -> NDArray[np.uint8] | None:
         """Return the code (bits / 8,) a description has in this map, None without a coder.
 
         Raises:
+            MapError: The description is not of the map's model, or not finite.
+        """
+        return self.query_of(description)[1]
+
+    def model_code(self, description: Description) -> NDArray[np.uint8]:
+        """Return the code (bits / 8,) that the model gave a description.
+
+        Raises:
             MapError: The description is not of the map's model.
         """
-        model = self.meta.model
-        if description.descriptor.shape != (model.descriptor_dim,):
+        model, code = self.meta.model, description.code
+        if code is None or code.dtype != np.uint8 or code.shape != (model.code_bits // 8,):
             msg = (
-                f'a descriptor of shape {description.descriptor.shape} does not belong to a map '
-                f'of {model.name}, whose descriptors have length {model.descriptor_dim}'
+                f'a description for a map of {model.name} has a code of {model.code_bits} bits, '
+                'packed'
             )
             raise MapError(msg)
-        if model.code_bits:
-            code, bits = description.code, model.code_bits
-            if code is None or code.dtype != np.uint8 or code.shape != (bits // 8,):
-                msg = f'a description for a map of {model.name} has a code of {bits} bits, packed'
-                raise MapError(msg)
-            return code
-        if self.coder is None:
-            return None
-        return np.asarray(self.coder.encode(description.descriptor[None])[0])
+        return code
 
 
 def require_same_model(stored: ModelInfo, given: ModelInfo) -> None:
@@ -171,9 +222,10 @@ def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> 
             names=_read_sessions(db),
             cameras=_read_cameras(db),
             coder=known.coder if known else _read_coder(db, meta),
+            reducer=known.reducer if known else _read_reducer(db, meta),
             growing=growing,
             columns=columns,
-            cache=cache_for(len(columns), meta.model.descriptor_dim, budget, known),
+            cache=cache_for(len(columns), meta.packing.row_bytes, budget, known),
         )
     except (json.JSONDecodeError, KeyError, TypeError, ValueError, OverflowError) as error:
         msg = f'is damaged: what it says of itself makes no sense ({error})'
@@ -188,13 +240,15 @@ def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> 
     return snapshot
 
 
-def cache_for(count: int, dim: int, budget: int, known: Snapshot | None) -> DescriptorCache | None:
-    """Return room for descriptors, that of a known snapshot with the same rows if it has one."""
-    most = budget // (4 * dim)
+def cache_for(
+    count: int, row_bytes: int, budget: int, known: Snapshot | None
+) -> DescriptorCache | None:
+    """Return room for packed descriptors, that of a known snapshot if it has the same rows."""
+    most = budget // row_bytes
     if count > most:
         return None
     if known is None or known.cache is None:
-        return DescriptorCache(count, dim, most)
+        return DescriptorCache(count, row_bytes, most)
     known.cache.grow(count)
     return known.cache
 
@@ -232,11 +286,32 @@ def _read_cameras(db: sqlite3.Connection) -> dict[int, str]:
 def _read_coder(db: sqlite3.Connection, meta: schema.Meta) -> ItqCoder | None:
     if not meta.coder or meta.model.code_bits:
         return None
-    rows = db.execute('SELECT mean, projection FROM coder').fetchall()
-    if len(rows) == 1:
-        mean, projection = (np.frombuffer(blob, '<f4') for blob in rows[0])
-        coder = ItqCoder(mean, projection.reshape(meta.model.descriptor_dim, meta.code_bits))
-        if coder.id == meta.coder:
-            return coder
+    coder = ItqCoder(*_read_projection(db, meta.coder, meta.packing.dim, meta.code_bits))
+    if coder.id != meta.coder:
+        _refuse_coder()
+    return coder
+
+
+def _read_reducer(db: sqlite3.Connection, meta: schema.Meta) -> PcaReducer | None:
+    if not meta.reducer:
+        return None
+    dims = meta.model.descriptor_dim, meta.reduced_dim
+    reducer = PcaReducer(*_read_projection(db, meta.reducer, *dims))
+    if reducer.id != meta.reducer:
+        _refuse_coder()
+    return reducer
+
+
+def _read_projection(
+    db: sqlite3.Connection, key: str, rows: int, columns: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    found = db.execute('SELECT mean, projection FROM coder WHERE id = ?', (key,)).fetchone()
+    if found is None:
+        _refuse_coder()
+    mean, projection = (np.frombuffer(blob, '<f4') for blob in found)
+    return mean.reshape(rows), projection.reshape(rows, columns)
+
+
+def _refuse_coder() -> NoReturn:
     msg = 'is damaged: the checksum of its coder does not match'
     raise MapError(msg)

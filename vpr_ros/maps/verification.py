@@ -53,11 +53,11 @@ def problems_of(connection: sqlite3.Connection) -> list[str]:
 
 def _descriptor_problems(connection: sqlite3.Connection, snapshot: Snapshot) -> list[str]:
     problems = []
-    columns, dim = snapshot.columns, snapshot.meta.model.descriptor_dim
+    columns, row_bytes = snapshot.columns, snapshot.meta.packing.row_bytes
     for start in range(0, len(columns), _CHUNK):
         part = columns.take(slice(start, start + _CHUNK))
         try:
-            descriptors.read(connection, part.ids, part.descriptor_crcs, dim)
+            descriptors.read(connection, part.ids, part.descriptor_crcs, row_bytes)
         except MapError:
             problems += _one_by_one(connection, snapshot, start)
     (stored,) = connection.execute('SELECT count(*) FROM descriptors').fetchone()
@@ -72,7 +72,7 @@ def _one_by_one(connection: sqlite3.Connection, snapshot: Snapshot, start: int) 
         one = snapshot.columns.take(slice(row, row + 1))
         try:
             descriptors.read(
-                connection, one.ids, one.descriptor_crcs, snapshot.meta.model.descriptor_dim
+                connection, one.ids, one.descriptor_crcs, snapshot.meta.packing.row_bytes
             )
         except MapError as error:
             problems.append(str(error))

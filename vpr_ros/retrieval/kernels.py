@@ -9,16 +9,21 @@ the setting is put back, for where both libraries share a runtime it is torch's 
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
+
+from vpr_ros.maps.descriptors import FLOAT16
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from vpr_ros.maps.descriptors import Packing
 
 
 @contextmanager
@@ -87,23 +92,68 @@ def nearest_selected_codes(
 
 
 def inner_products(
-    query: NDArray[np.float32], block: NDArray[np.float32], where: NDArray[np.intp]
+    query: NDArray[np.float32], rows: NDArray[np.uint8], packing: Packing
 ) -> NDArray[np.float32]:
-    """Return the inner products (n,) of a query (D,) with some rows (n,) of a block (N, D).
+    """Return the inner products (n,) of a query (D,) with packed descriptors (n, bytes).
 
     Each is computed by itself: its value does not depend on which others are asked for, as it
-    would with a matrix product.
+    would with a matrix product. What is packed is widened to float32 on the way, exactly.
     """
-    products = np.empty(len(where), np.float32)
-    indices = np.ascontiguousarray(where, np.int64)
-    with one_thread():
-        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined,unused-ignore]
-            faiss.swig_ptr(products),
-            faiss.swig_ptr(query),
-            faiss.swig_ptr(block),
-            faiss.swig_ptr(indices),
-            len(query),
-            1,
-            len(where),
-        )
-    return products
+    count = len(rows)
+    # Neither a list nor a query can be empty for faiss.
+    if count == 0:
+        return np.empty(0, np.float32)
+    scanner = _scanners.of(packing)
+    scanner.set_query(faiss.swig_ptr(query))
+    scanner.set_list(0, 0.0)
+    # A heap with room for all; it returns them in an order of its own.
+    numbers = np.arange(count)
+    products = np.full(count, -np.inf, np.float32)
+    order = np.empty(count, np.int64)
+    scanner.scan_codes(
+        count,
+        faiss.swig_ptr(rows),
+        faiss.swig_ptr(numbers),
+        faiss.swig_ptr(products),
+        faiss.swig_ptr(order),
+        count,
+    )
+    ordered = np.empty(count, np.float32)
+    ordered[order] = products
+    return ordered if packing.storage == FLOAT16 else ordered * packing.steps(rows)
+
+
+class _Scanners(threading.local):
+    """What computes inner products with packed descriptors; it holds a query, so one a thread.
+
+    Kept, for the Python interface of faiss never frees one.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Packing, tuple[faiss.ScalarQuantizer, Any]] = {}
+
+    def of(self, packing: Packing) -> Any:
+        """Return a `faiss.InvertedListScanner`."""
+        if packing not in self._made:
+            quantizer = _quantizer(packing)
+            scanner = quantizer.select_InvertedListScanner(  # type: ignore[attr-defined,unused-ignore]
+                faiss.METRIC_INNER_PRODUCT,
+                None,
+                False,  # noqa: FBT003
+                None,
+            )
+            scanner.code_size = packing.row_bytes
+            self._made[packing] = quantizer, scanner
+        return self._made[packing][1]
+
+
+_scanners = _Scanners()
+
+
+def _quantizer(packing: Packing) -> faiss.ScalarQuantizer:
+    if packing.storage == FLOAT16:
+        return faiss.ScalarQuantizer(packing.dim, faiss.ScalarQuantizer.QT_fp16)
+    quantizer = faiss.ScalarQuantizer(packing.dim, faiss.ScalarQuantizer.QT_8bit_uniform)
+    # faiss places level i at (i + 0.5) / 255 of a range: at i - 128 with this one.
+    faiss.copy_array_to_vector(np.array([-128.5, 255], np.float32), quantizer.trained)
+    return quantizer

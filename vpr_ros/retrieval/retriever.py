@@ -4,40 +4,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.errors import MapError
-from vpr_ros.maps.descriptors import MissingDescriptorError
+from vpr_ros.maps.descriptors import DescriptorError
 from vpr_ros.retrieval import kernels
 from vpr_ros.retrieval.nearby import Nearby
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from vpr_ros.maps import Place, PlaceMap, Snapshot
     from vpr_ros.retrieval.window import Window
     from vpr_ros.types import Description
 
-_CHUNK = 4096
+_CHUNK = 1024
+_SORTED_WHOLE = 1000
 
 
-@dataclass(frozen=True, eq=False)
 class Hit:
     """A place that looks like the query.
 
     Attributes:
-        place: The place.
         hamming: Differing bits of the codes, -1 where the map has no codes yet.
-        similarity: Inner product of the query's descriptor with the stored one, whose float16
-            rounding can take it beyond 1 by 0.0005 at most.
+        similarity: Inner product of the query's descriptor with the stored one, whose rounding
+            can take it beyond 1 by 0.0005 at most.
     """
 
-    place: Place
-    hamming: int
-    similarity: float
+    def __init__(self, place: Callable[[], Place], hamming: int, similarity: float) -> None:
+        self._place = place
+        self.hamming = hamming
+        self.similarity = similarity
+
+    @cached_property
+    def place(self) -> Place:
+        """The place as it was when the search began."""
+        return self._place()
 
 
 class Retriever:
@@ -79,8 +85,8 @@ class Retriever:
             snapshot = self._map.snapshot
             try:
                 return self._search(snapshot, description, k, max(candidates, k), window)
-            except MissingDescriptorError:
-                # Deleted while we searched? Then a newer snapshot knows.
+            except DescriptorError:
+                # Deleted or recoded while we searched? Then a newer snapshot knows.
                 if not self._map.refresh() and self._map.snapshot is snapshot:
                     raise
 
@@ -96,11 +102,7 @@ class Retriever:
         candidates: int,
         window: Window | None,
     ) -> list[Hit]:
-        code = snapshot.code_of(description)
-        query = np.ascontiguousarray(description.descriptor, np.float32)
-        if not np.isfinite(query).all():
-            msg = 'the descriptor of the query has values that are not finite'
-            raise MapError(msg)
+        query, code = snapshot.query_of(description)
         selected = None if window is None else window.select(snapshot, self._nearby)
         if selected is not None and selected.all():
             selected = None
@@ -118,9 +120,9 @@ class Retriever:
         similarities = self._similarities(snapshot, query, rows)
         best = _best(similarities, k)
         return [
-            Hit(place, hamming, similarity)
-            for place, hamming, similarity in zip(
-                snapshot.places_at(rows[best]),
+            Hit(partial(snapshot.place_at, row), hamming, similarity)
+            for row, hamming, similarity in zip(
+                rows[best].tolist(),
                 distances[best].tolist(),
                 similarities[best].tolist(),
                 strict=True,
@@ -130,9 +132,12 @@ class Retriever:
     def _similarities(
         self, snapshot: Snapshot, query: NDArray[np.float32], rows: NDArray[np.intp]
     ) -> NDArray[np.float32]:
+        packing = snapshot.meta.packing
         parts = [
             kernels.inner_products(
-                query, *self._map.descriptor_block(snapshot, rows[start : start + _CHUNK])
+                query,
+                self._map.packed_descriptors(snapshot, rows[start : start + _CHUNK]),
+                packing,
             )
             for start in range(0, len(rows), _CHUNK)
         ]
@@ -142,8 +147,7 @@ class Retriever:
 def _best(similarities: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     """Return the indices of the k highest, highest first, of equal ones the lower index first."""
     losses = -similarities
-    if k < len(losses):
-        among = np.flatnonzero(losses <= np.partition(losses, k - 1)[k - 1])
-    else:
-        among = np.arange(len(losses))
+    if len(losses) <= max(k, _SORTED_WHOLE):
+        return np.argsort(losses, kind='stable')[:k]
+    among = np.flatnonzero(losses <= np.partition(losses, k - 1)[k - 1])
     return among[np.argsort(losses[among], kind='stable')[:k]]
