@@ -29,6 +29,8 @@ _IMAGE = '/camera/image_raw'
 _ANSWERS = '/place_recognition_node/candidates'
 _TOLERANCE = 5.0
 """Metres within which an answer counts as right."""
+_PATIENCE = 60.0
+"""Seconds a node may take to start, or to answer."""
 
 
 @dataclass(frozen=True)
@@ -129,12 +131,12 @@ def _build_map(
         {'map_path': str(map_path), 'session_name': 'day', 'use_sim_time': True},
     )
     with node:
-        play(
+        _play(
+            node,
             bag,
-            Playback(rate=rate * length / frames, subscribers=1, timeout=120),
+            Playback(rate=rate * length / frames, subscribers=1, timeout=_PATIENCE),
             lambda done: progress('mapping by day', done, length),
         )
-        node.check()
     if not map_path.exists():
         msg = f'the map builder made no map; see {node.log}'
         raise VprError(msg)
@@ -153,13 +155,25 @@ def _recognise(
     )
     with node, AnswerRecorder(_ANSWERS) as recorder:
         # As fast as the node answers, so that this machine's speed does not change the result.
-        play(
+        _play(
+            node,
             bag,
-            Playback(rate=1000, subscribers=1, wait_for=_ANSWERS, timeout=120),
+            Playback(rate=1000, subscribers=1, wait_for=_ANSWERS, timeout=_PATIENCE),
             lambda done: progress('recognising by rainy evening', done, length),
         )
-        node.check()
     return recorder
+
+
+def _play(
+    node: NodeProcess, bag: Path, playback: Playback, on_progress: Callable[[float], None]
+) -> None:
+    """Play a bag to a node; where that fails because the node has died, say so instead."""
+    try:
+        play(bag, playback, on_progress)
+    except VprError:
+        node.check()
+        raise
+    node.check()
 
 
 def _judge(
