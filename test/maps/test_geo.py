@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpr_ros.maps.geo import Datum, GeoPoint, surface_positions
+from vpr_ros.maps.geo import Datum, GeoPoint, from_utm, surface_positions
 
 LATITUDES, LONGITUDES = st.floats(-89.9, 89.9), st.floats(-180, 180)
 METRES = st.floats(-20_000, 20_000)
@@ -59,3 +59,41 @@ def test_impossible_points_are_refused(values):
 def test_datum_needs_a_height():
     with pytest.raises(ValueError, match='altitude'):
         Datum(0, 0, float('nan'))
+
+
+@pytest.mark.parametrize(
+    ('utm', 'expected'),
+    [
+        ((500000.0, 5316000.0, 33, False), (47.997299, 15.0)),
+        ((334000.0, 6250000.0, 56, True), (-33.877291, 151.205137)),
+        # One place in both halves of its zone.
+        ((500000.0, 10000000.0, 31, True), (0.0, 3.0)),
+        ((500000.0, 0.0, 31, False), (0.0, 3.0)),
+    ],
+)
+def test_utm_is_read_in_its_zone_and_half(utm, expected):
+    *numbers, south = utm
+    assert from_utm(*numbers, south=south)[0] == pytest.approx(expected, abs=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(lat=st.floats(-80, 80), lon=st.floats(-180, 180), other=st.integers(-1, 1))
+def test_place_has_one_position_whatever_zone_it_is_given_in(lat, lon, other):
+    from pyproj import Proj
+
+    zone = (int((lon + 180) // 6) % 60 + other) % 60 + 1
+    south = lat < 0
+    east, north = Proj(proj='utm', zone=zone, south=south, ellps='WGS84')(lon, lat)
+    found = from_utm(east, north, zone, south=south)[0]
+    assert np.linalg.norm(Datum(lat, lon).position_of(GeoPoint(*found))) < 1e-4
+
+
+@pytest.mark.parametrize('zone', [0, 61, -1])
+def test_zone_that_does_not_exist_is_refused(zone):
+    with pytest.raises(ValueError, match='zones 1 to 60'):
+        from_utm(5e5, 0, zone)
+
+
+def test_utm_beyond_the_earth_is_refused():
+    with pytest.raises(ValueError, match='no place on Earth'):
+        from_utm(1e9, 1e9, 33)

@@ -5,13 +5,21 @@
 from vpr_ros.mapping.association import FramesWithPoses
 from vpr_ros.mapping.builder import MapBuilder
 from vpr_ros.mapping.keyframes import KeyframeConfig, KeyframeGate
+from vpr_ros.mapping.mounting import parse_mount
 from vpr_ros.mapping.offline import map_bag
-from vpr_ros.mapping.pose_source import POSE_TYPES, PoseError, PoseReading, PoseSource
+from vpr_ros.mapping.pose_source import (
+    POSE_TYPES,
+    FixLimits,
+    PoseError,
+    PoseReading,
+    PoseSource,
+)
 from vpr_ros.mapping.replay import replay_frames
 from vpr_ros.mapping.trajectory import PoseBuffer
 
 __all__ = [
     'POSE_TYPES',
+    'FixLimits',
     'FramesWithPoses',
     'KeyframeConfig',
     'KeyframeGate',
@@ -21,5 +29,6 @@ __all__ = [
     'PoseReading',
     'PoseSource',
     'map_bag',
+    'parse_mount',
     'replay_frames',
 ]

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from vpr_ros.errors import MapError
 from vpr_ros.mapping.keyframes import KeyframeConfig, KeyframeGate
 from vpr_ros.maps import NewPlace
 
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
     from vpr_ros.describe import Describer
     from vpr_ros.frames import Picture
     from vpr_ros.mapping.pose_source import PoseReading
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import Datum, PlaceMap
     from vpr_ros.types import Description
 
 
@@ -51,6 +54,22 @@ class MapBuilder:
     def travelled(self) -> float:
         """Metres along the frames offered so far."""
         return self._gate.travelled
+
+    def set_datum(self, datum: Datum | None) -> None:
+        """Give the map the datum of the poses that are going to be added, if it has none.
+
+        Raises:
+            MapError: It has poses already, in a frame of which it is not known where it lies.
+        """
+        if datum is None or self._map.datum is not None:
+            return
+        if not np.isnan(self._map.positions[:, 0]).all():
+            msg = (
+                f'{self._map.path} holds poses and no datum: positions on Earth cannot be related '
+                'to them. Make a new map, or give this one its datum (PlaceMap.set_datum)'
+            )
+            raise MapError(msg)
+        self._map.set_datum(datum)
 
     def offer(self, frame: Picture, reading: PoseReading | None) -> int | None:
         """Add the frame as a place if a keyframe is due; return the new place's id.

@@ -31,6 +31,7 @@ def map_bag(
     keyframes: KeyframeConfig,
     *,
     session: str = '',
+    source: PoseSource | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
     """Add the keyframes of a bag to a map and return how many became places.
@@ -44,13 +45,14 @@ def map_bag(
         topics: Of the bag.
         keyframes: Spacing of the places.
         session: Name of the traverse.
+        source: Reads the poses; None takes them as poses of the base, and common fixes.
         progress: Told after each frame how many are done, and of how many.
 
     Raises:
         MapError: The map cannot be written; the places added so far stay.
     """
     builder = MapBuilder(place_map, describer, keyframes, session=session)
-    source = PoseSource(topics.pose.type, place_map.datum)
+    source = source or PoseSource(topics.pose.type, place_map.datum)
     added = poseless = 0
     frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
     for done, (frame, reading) in enumerate(frames, start=1):
@@ -58,8 +60,7 @@ def map_bag(
         if reading is None:
             poseless += 1
             continue
-        if place_map.datum is None and source.datum is not None:
-            place_map.set_datum(source.datum)
+        builder.set_datum(source.datum)
         try:
             added += builder.offer(frame, reading) is not None
         except ImageError as error:

@@ -11,6 +11,7 @@ import numpy as np
 
 from vpr_ros.errors import VprError
 from vpr_ros.geometry import Pose
+from vpr_ros.mapping.mounting import base_of, base_of_antenna
 from vpr_ros.maps import Datum, GeoPoint
 
 if TYPE_CHECKING:
@@ -22,10 +23,12 @@ POSE_WITH_COVARIANCE = 'geometry_msgs/msg/PoseWithCovarianceStamped'
 FIX = 'sensor_msgs/msg/NavSatFix'
 POSE_TYPES = (ODOMETRY, POSE, POSE_WITH_COVARIANCE, FIX)
 
-_NO_FIX = -1
-"""sensor_msgs/NavSatStatus.STATUS_NO_FIX"""
 _UNKNOWN_ROTATION_VARIANCE = np.pi**2
 """Variance of an angle of which nothing is known, radians squared."""
+_UNKNOWN_POSITION_VARIANCE = 25.0
+"""Of a fix that does not say how good it is, metres squared; usual for a receiver on its own."""
+_COVARIANCE_UNKNOWN = 0
+"""sensor_msgs/NavSatFix.COVARIANCE_TYPE_UNKNOWN"""
 
 
 class PoseError(VprError):
@@ -50,26 +53,53 @@ class PoseReading:
     geo: GeoPoint | None = None
 
 
+@dataclass(frozen=True)
+class FixLimits:
+    """Which GNSS fixes are believed.
+
+    Attributes:
+        min_status: Least sensor_msgs/NavSatStatus: 0 any fix, 1 with satellite-based, 2 with
+            ground-based augmentation (as RTK receivers report).
+        max_sigma: Greatest horizontal standard deviation, metres, of fixes that state one; 0 for
+            any.
+    """
+
+    min_status: int = 0
+    max_sigma: float = 10.0
+
+
 class PoseSource:
     """Reads pose messages of one type; GNSS fixes become poses in the ENU frame of a datum.
 
     Args:
         typename: One of ``POSE_TYPES``.
         datum: Origin of the ENU frame; None lets the first good fix set it. Only for fixes.
+        mount: Pose in the base frame of what the messages are about (an antenna, a camera); None
+            where that is the base itself.
+        limits: Which fixes are believed.
     """
 
-    def __init__(self, typename: str, datum: Datum | None = None) -> None:
+    def __init__(
+        self,
+        typename: str,
+        datum: Datum | None = None,
+        mount: Pose | None = None,
+        limits: FixLimits | None = None,
+    ) -> None:
         if typename not in POSE_TYPES:
             msg = f'{typename} gives no pose; a pose source is one of {", ".join(POSE_TYPES)}'
             raise PoseError(msg)
         self.typename = typename
         self.datum = datum
+        self._mount = mount
+        self._limits = limits or FixLimits()
 
     def read(self, message: Any) -> PoseReading:
         """Return what a message (of rclpy or rosbags) says.
 
         Raises:
-            PoseError: Values that are not finite, a zero quaternion, or a fix without position.
+            PoseError: Values that are not finite, a zero quaternion, or a fix without position
+                or beyond the limits.
         """
         stamp = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
         if self.typename == FIX:
@@ -86,12 +116,25 @@ class PoseSource:
             pose = Pose.of((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
         except ValueError as error:
             raise PoseError(str(error)) from error
-        return PoseReading(stamp, pose, covariance)
+        reading = PoseReading(stamp, pose, covariance)
+        return reading if self._mount is None else base_of(reading, self._mount)
 
     def _read_fix(self, fix: Any, stamp: int) -> PoseReading:
-        if fix.status.status <= _NO_FIX:
+        status, least = fix.status.status, max(self._limits.min_status, 0)
+        if status < least:
             msg = 'the receiver reports no fix'
+            if status >= 0:
+                msg = f'the fix has status {status}; at least {least} is asked for'
             raise PoseError(msg)
+        measured = _position_covariance(fix)
+        if measured is not None and self._limits.max_sigma:
+            sigma = float(np.sqrt(np.linalg.eigvalsh(measured[:2, :2])[-1]))
+            if sigma > self._limits.max_sigma:
+                msg = (
+                    f'the fix is good to {sigma:.1f} m (standard deviation); at most '
+                    f'{self._limits.max_sigma:g} m is asked for'
+                )
+                raise PoseError(msg)
         try:
             # Receivers without a height give NaN there; the horizontal position is still good.
             geo = GeoPoint(fix.latitude, fix.longitude, fix.altitude)
@@ -99,9 +142,29 @@ class PoseSource:
             msg = f'the fix has no position: {error}'
             raise PoseError(msg) from error
         if self.datum is None:
-            self.datum = Datum(geo.lat, geo.lon, 0.0 if np.isnan(geo.alt) else geo.alt)
-        covariance = np.eye(6) * _UNKNOWN_ROTATION_VARIANCE
-        position_covariance = np.array(fix.position_covariance, np.float64).reshape(3, 3)
-        if fix.position_covariance_type and np.isfinite(position_covariance).all():
-            covariance[:3, :3] = position_covariance
-        return PoseReading(stamp, Pose.of(self.datum.position_of(geo)), covariance, geo)
+            self.datum = Datum.at(geo)
+        reading = PoseReading(
+            stamp, Pose.of(self.datum.position_of(geo)), unknown_rotation(measured), geo
+        )
+        return reading if self._mount is None else base_of_antenna(reading, self._mount.position)
+
+
+def unknown_rotation(position: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Return the covariance (6, 6) of a pose of which only the position (3, 3) was measured.
+
+    Args:
+        position: Its covariance; None for that of a common receiver.
+    """
+    covariance = np.eye(6) * _UNKNOWN_ROTATION_VARIANCE
+    covariance[:3, :3] = np.eye(3) * _UNKNOWN_POSITION_VARIANCE if position is None else position
+    return covariance
+
+
+def _position_covariance(fix: Any) -> NDArray[np.float64] | None:
+    """Return the covariance (3, 3) a fix states, None where it states none that can be."""
+    covariance = np.array(fix.position_covariance, np.float64).reshape(3, 3)
+    covariance = (covariance + covariance.T) / 2
+    known = fix.position_covariance_type != _COVARIANCE_UNKNOWN
+    if known and np.isfinite(covariance).all() and (np.diag(covariance) >= 0).all():
+        return covariance if covariance.any() else None
+    return None

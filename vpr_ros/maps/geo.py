@@ -55,6 +55,11 @@ class Datum(GeoPoint):
             msg = 'a datum needs an altitude (use 0 where heights do not matter)'
             raise ValueError(msg)
 
+    @staticmethod
+    def at(point: GeoPoint) -> Datum:
+        """Return the datum at a point, at height 0 where that of the point is unknown."""
+        return Datum(point.lat, point.lon, 0.0 if math.isnan(point.alt) else point.alt)
+
     @cached_property
     def _pipeline(self) -> Any:
         # Here and not above: maps without geodetic positions do not need pyproj.

@@ -67,8 +67,7 @@ class MapBuilderNode(MappingNode):
         frame, reading = item
         if self._builder is None or self._map is None:
             return
-        if self._map.datum is None and self.datum_in_use is not None:
-            self._map.set_datum(self.datum_in_use)
+        self._builder.set_datum(self.datum_in_use)
         self._builder.offer(frame, reading)
 
     def tick(self) -> None:

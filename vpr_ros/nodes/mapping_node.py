@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rclpy.lifecycle import TransitionCallbackReturn
+
+from vpr_ros.errors import VprError
 from vpr_ros.frames import Frame
 from vpr_ros.mapping import (
     FixLimits,
@@ -20,7 +23,7 @@ from vpr_ros.nodes.node import REPEAT, VprNode
 from vpr_ros.nodes.rate import StampGate
 
 if TYPE_CHECKING:
-    from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+    from rclpy.lifecycle import LifecycleState
 
     from vpr_ros.maps import Datum
 
@@ -64,8 +67,20 @@ class MappingNode(VprNode[PosedFrame]):
         self._rate = StampGate()
         self._poseless = 0
         if kind != 'none':
+            try:
+                mount = parse_mount(self.value('pose_mount'))
+            except VprError as error:
+                self.get_logger().error(f'pose_mount: {error}')
+                return TransitionCallbackReturn.FAILURE
+            limits = FixLimits(self.value('fix_min_status'), self.value('fix_max_sigma'))
             self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES)
-            self._pose_input = PoseInput(self, kind, self._source, self._on_pose, self.fail)
+            self._pose_input = PoseInput(
+                self,
+                kind,
+                lambda typename: PoseSource(typename, self.datum(), mount, limits),
+                self._on_pose,
+                self.fail,
+            )
             self.get_logger().info(f'taking poses from {self._pose_input.topic}')
         return super().on_activate(state)
 
@@ -105,10 +120,6 @@ class MappingNode(VprNode[PosedFrame]):
             'images dropped while waiting for a pose': str(self._pairs.dropped),
             'images without a pose': str(self._poseless),
         }
-
-    def _source(self, typename: str) -> PoseSource:
-        limits = FixLimits(self.value('fix_min_status'), self.value('fix_max_sigma'))
-        return PoseSource(typename, self.datum(), parse_mount(self.value('pose_mount')), limits)
 
     def _on_pose(self, reading: PoseReading) -> None:
         if self._pairs is not None:
