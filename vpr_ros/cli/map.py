@@ -104,14 +104,24 @@ def recode(
     *,
     bits: Annotated[int, typer.Option(min=8, help='Length of the codes.')] = 512,
     seed: Annotated[int, typer.Option(help='Of the fit.')] = 0,
+    dim: Annotated[
+        int | None, typer.Option(min=8, help='Shorten descriptors to so many components.')
+    ] = None,
+    storage: Annotated[str | None, typer.Option(help='float16 or int8.')] = None,
 ) -> None:
-    """Fit binary codes on the places of a map whose model has no hash head."""
+    """Fit binary codes on the places of a map, shorten its descriptors, store them smaller.
+
+    Codes are fitted only where the model has no hash head.
+    """
     from vpr_ros.maps import PlaceMap
 
     with PlaceMap.open(path, writable=True) as place_map:
-        place_map.recode(bits, seed)
+        place_map.recode(bits, seed, dim, storage)
         about = place_map.info()
-    typer.echo(f'{path}: {about.places} places, {about.code_bits} bits, {about.coder}')
+    typer.echo(
+        f'{path}: {about.places} places, {about.code_bits} bits, {about.coder}, '
+        f'{about.descriptor_dim} elements as {about.storage}'
+    )
 
 
 def _print(about: MapInfo) -> None:
@@ -130,7 +140,7 @@ def _print(about: MapInfo) -> None:
         'format': f'{about.format}, version {about.version}, made by {about.created_by}',
         'model': f'{about.model.name}{trained}',
         'weights': about.model.weights_id,
-        'descriptors': f'{about.model.descriptor_dim} floats',
+        'descriptors': _descriptors(about),
         'codes': f'{about.code_bits} bits, {about.coder}'
         if about.coder
         else 'none: vpr map recode',
@@ -150,6 +160,12 @@ def _print(about: MapInfo) -> None:
         typer.echo(
             f'session {session.id} {session.name!r}: {session.places} places, began {started}'
         )
+
+
+def _descriptors(about: MapInfo) -> str:
+    shortened = about.descriptor_dim != about.model.descriptor_dim
+    of = f' of {about.model.descriptor_dim}' if shortened else ''
+    return f'{about.descriptor_dim}{of} elements, {about.storage}'
 
 
 def _datum(about: MapInfo) -> str:

@@ -99,6 +99,8 @@ class MapInfo:
         model: What made the descriptions.
         coder: Where codes come from: `hash-head`, `itq-…`, or empty where there are none yet.
         code_bits: Bits of the codes, 0 where there are none yet.
+        descriptor_dim: Length of the descriptors, less than the model's where they were shortened.
+        storage: How they are stored: `float16` or `int8`.
         places: Number of places.
         sessions: Every session in order.
         cameras: Names of the cameras.
@@ -117,6 +119,8 @@ class MapInfo:
     model: ModelInfo
     coder: str
     code_bits: int
+    descriptor_dim: int
+    storage: str
     places: int
     sessions: tuple[Session, ...]
     cameras: tuple[str, ...]

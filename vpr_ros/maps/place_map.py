@@ -20,11 +20,11 @@ from vpr_ros.maps import columns as cols
 from vpr_ros.maps import descriptors as floats
 from vpr_ros.maps import schema
 from vpr_ros.maps.batch import pose_row, prepare
-from vpr_ros.maps.coder import ItqCoder
 from vpr_ros.maps.connection import close_after_writing, explained, open_to_read, open_to_write
 from vpr_ros.maps.incoming import Incoming
 from vpr_ros.maps.lock import WriterLock
 from vpr_ros.maps.place import MapInfo, Place, Session
+from vpr_ros.maps.recoding import refitted
 from vpr_ros.maps.snapshot import cache_for, load, require_same_model
 from vpr_ros.maps.verification import problems_of
 
@@ -318,6 +318,8 @@ class PlaceMap:
             model=meta.model,
             coder=meta.coder,
             code_bits=meta.code_bits,
+            descriptor_dim=meta.packing.dim,
+            storage=meta.storage,
             places=len(snapshot),
             sessions=snapshot.sessions(),
             cameras=tuple(name for _, name in sorted(snapshot.cameras.items())),
@@ -497,39 +499,62 @@ class PlaceMap:
             rows = np.flatnonzero(now.columns.sessions == session)
             self._delete_rows(replace(now, names=names), rows)
 
-    def recode(self, bits: int = 512, seed: int = 0) -> None:
-        """Fit a coder on the map's own descriptors and code every place with it.
+    def recode(
+        self,
+        bits: int = 512,
+        seed: int = 0,
+        dim: int | None = None,
+        storage: str | None = None,
+    ) -> None:
+        """Fit the map's own rules on its descriptors, and bring every place under them.
 
-        For models without a hash head. Until this is called such a map has no codes and is
-        searched by its float descriptors alone; afterwards places are coded as they are added.
+        A model without a hash head gets a coder: until then such a map has no codes and is
+        searched by its float descriptors alone. Descriptors can be shortened to their principal
+        components, and stored in fewer bytes; both lose what cannot be had back, and similarities
+        change their meaning where descriptors are shortened. Queries and places to come are
+        treated alike.
 
         Args:
             bits: Of the codes; lowered to the length of the descriptors where that is less.
-            seed: Of the fit.
+            seed: Of the fits.
+            dim: New length of the descriptors, None to keep the one they have.
+            storage: `float16` or `int8`, None to keep what there is.
 
         Raises:
-            MapError: The model makes the codes itself, or there is no place to fit on.
+            MapError: The model makes the codes itself and nothing else was asked for, there is no
+                place to fit on, or the descriptors were shortened before.
         """
         with self._writing() as now:
-            model, count = now.meta.model, len(now)
-            if model.code_bits:
-                msg = f'the codes of this map are made by {model.name} itself'
-                raise MapError(msg)
-            bits = min(bits, model.descriptor_dim // 8 * 8)
+            count = len(now)
             sample = np.unique(np.linspace(0, count - 1, min(count, 2 * _CHUNK)).astype(np.intp))
-            try:
-                coder = ItqCoder.fit(self.descriptors(sample), bits, seed)
-            except ValueError as error:
-                raise MapError(str(error)) from error
-            codes = np.empty((count, bits // 8), np.uint8)
+            new = refitted(now, self.descriptors(sample), bits, seed, dim, storage)
+            packing = new.meta.packing
+            codes = np.empty((count, new.meta.code_bits // 8), np.uint8)
+            if new.coder is None:
+                codes = now.columns.codes
+            crcs = now.columns.descriptor_crcs.copy()
             for start in range(0, count, _CHUNK):
                 part = np.arange(start, min(start + _CHUNK, count))
-                codes[part] = coder.encode(self.descriptors(part))
-            self._rewrite(
-                self._with_coder(now, coder),
-                replace(now.columns, codes=codes),
-                np.arange(count),
-            )
+                vectors = self.descriptors(part)
+                packed = packing.pack(vectors if dim is None else new.reduced(vectors))
+                if new.coder is not None:
+                    codes[part] = new.coder.encode(packing.unpack(packed))
+                if packing != now.meta.packing:
+                    crcs[part] = self._repack(now.columns.ids[part], packed)
+            if packing != now.meta.packing:
+                new = replace(new, cache=cache_for(count, packing.row_bytes, self._budget, None))
+            self._store_projections(new)
+            columns = replace(now.columns, codes=codes, descriptor_crcs=crcs)
+            self._rewrite(new, columns, np.arange(count))
+
+    def _repack(self, ids: NDArray[np.int64], packed: NDArray[np.uint8]) -> list[int]:
+        """Replace descriptors in the file; return their checksums."""
+        blobs = [row.tobytes() for row in packed]
+        self._connection.executemany(
+            'UPDATE descriptors SET data = ? WHERE place = ?',
+            zip(blobs, ids.tolist(), strict=True),
+        )
+        return [floats.checksum(key, blob) for key, blob in zip(ids.tolist(), blobs, strict=True)]
 
     def compact(self) -> int:
         """Give the space of what was deleted back to the disk; return how many bytes.
@@ -652,28 +677,45 @@ class PlaceMap:
             ),
         )
 
-    def _with_coder(self, now: Snapshot, coder: ItqCoder) -> Snapshot:
-        """Store a coder in place of any other."""
+    def _store_projections(self, new: Snapshot) -> None:
+        """Store coder and reducer in place of any others."""
         self._connection.execute('DELETE FROM coder')
-        self._connection.execute(
+        self._connection.executemany(
             'INSERT INTO coder VALUES (?, ?, ?)',
-            (coder.id, coder.mean.tobytes(), coder.projection.tobytes()),
+            [
+                (each.id, each.mean.tobytes(), each.projection.tobytes())
+                for each in (new.coder, new.reducer)
+                if each is not None
+            ],
         )
-        meta = replace(now.meta, code_bits=coder.bits, coder=coder.id)
-        return replace(now, meta=meta, coder=coder)
 
     def _with_rules_of(self, now: Snapshot, other: Snapshot) -> Snapshot:
-        """Take over the datum and the coder of another map, where there is none."""
-        meta = now.meta
-        if meta.datum is None:
-            now = replace(now, meta=replace(meta, datum=other.meta.datum))
-        if now.coder is None and other.coder is not None:
-            now = self._with_coder(now, other.coder)
-            columns = cols.empty(now.meta.code_bits // 8)
-            # Readers must not append to the columns they have, which have no room for codes.
-            meta = replace(now.meta, revision=now.meta.revision + 1)
-            now = replace(now, meta=meta, columns=columns, growing=cols.Growing(columns))
-        return now
+        """Take over the datum of another map and what was fitted on it, where there is none."""
+        now = replace(now, meta=replace(now.meta, datum=now.meta.datum or other.meta.datum))
+        if now.coder is not None or now.reducer is not None:
+            return now
+        meta = replace(
+            now.meta,
+            code_bits=other.meta.code_bits,
+            coder=other.meta.coder,
+            reducer=other.meta.reducer,
+            reduced_dim=other.meta.reduced_dim,
+            storage=other.meta.storage,
+            # Readers must not append to the columns they have, with codes of another length.
+            revision=now.meta.revision + 1,
+        )
+        columns = cols.empty(meta.code_bits // 8)
+        new = replace(
+            now,
+            meta=meta,
+            coder=other.coder,
+            reducer=other.reducer,
+            growing=cols.Growing(columns),
+            columns=columns,
+            cache=None,
+        )
+        self._store_projections(new)
+        return new
 
     def _commit(
         self,
