@@ -140,11 +140,11 @@ def test_work_goes_on_on_the_cpu_when_the_gpu_is_lost(describer, monkeypatch, ca
     expected = describer.describe([_image()])
     failing = Describer('d2vpr-nano', device='cpu')
 
-    class _LostNetwork(torch.nn.Module):
-        def forward(self, images):
-            raise torch.OutOfMemoryError
+    def lost(batch):
+        raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(failing, '_placed', _LostNetwork())
+    monkeypatch.setattr(failing, '_run', lost)
+    monkeypatch.setattr(failing, '_net', models.create('d2vpr-nano'))
     monkeypatch.setattr(failing, 'device', torch.device('meta'))
 
     assert _same(failing.describe([_image()])[0], expected[0])

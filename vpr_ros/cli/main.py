@@ -56,6 +56,7 @@ PARTS = {
     ),
     'map': Part('vpr_ros.cli.map:app', 'Build, inspect and verify place maps.'),
     'query': Part('vpr_ros.cli.query:query', 'Find the places that images show in a map.'),
+    'explain': Part('vpr_ros.cli.explain:explain', 'Draw what in an image the network goes by.'),
     'evaluate': Part(
         'vpr_ros.cli.evaluate:app', 'Measure recall, precision and latency of recognition.', 'eval'
     ),
@@ -63,6 +64,11 @@ PARTS = {
         'vpr_ros.cli.weights:app', 'List, fetch and convert the weights of the networks.'
     ),
     'bench': Part('vpr_ros.cli.bench:app', 'Measure the speed of the parts on this machine.'),
+    'export': Part(
+        'vpr_ros.cli.export:export',
+        'Write a network as an ONNX file, checked against torch.',
+        'onnx',
+    ),
     'bag': Part('vpr_ros.cli.bag:app', 'Play bags as ROS topics, without rosbag2.'),
 }
 

@@ -4,28 +4,38 @@
 
 from __future__ import annotations
 
-import copy
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 
 from vpr_ros import models
+from vpr_ros.describe.cuda import CudaNetwork
 from vpr_ros.describe.optimise import inference_form
 from vpr_ros.describe.preprocess import preprocess, preprocessing_id
-from vpr_ros.describe.runtime import choose_device, configure_threads
+from vpr_ros.describe.runtime import DeviceError, choose_device, configure_threads
 from vpr_ros.errors import ModelError
 from vpr_ros.types import DEFAULT_MODEL, Description, ModelInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from vpr_ros.describe.onnx_network import OnnxNetwork
     from vpr_ros.describe.optimise import Precision
+
+Backend = Literal['torch', 'onnx']
+
+PRECISIONS: dict[tuple[str, str], tuple[Precision, ...]] = {
+    ('torch', 'cpu'): ('fp32', 'bf16'),
+    ('torch', 'cuda'): ('fp32', 'bf16', 'fp16'),
+    ('onnx', 'cpu'): ('fp32', 'int8'),
+}
+"""What each backend can compute with on each type of device."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,26 +46,28 @@ _CUDA_BATCH = 32
 class Describer:
     """Describes images with one network; keep one and use it from one thread at a time.
 
-    On the CPU the network runs in its inference form, see `optimise.inference_form`, and images
-    pass one by one: batches gain little there, and so a description is exactly independent of
-    what else is described with it. On a GPU they pass in batches; descriptors then agree with
-    those of single images within 1e-5 in float32. When the GPU runs out of memory or is lost, the
-    work goes on on the CPU.
+    On the CPU images pass one by one: batches gain little there, and so a description is exactly
+    independent of what else is described with it. On a GPU they pass in batches; descriptors then
+    agree with those of single images within 1e-5 in float32. When the GPU runs out of memory or
+    is lost, the work goes on on the CPU.
 
     Args:
         model: Registry name, see `models.names`.
         device: ``auto`` (CUDA where it works, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         weights: A weights file; None for those bundled or fetched, or for seeded random ones
-            where the model allows it.
+            where the model allows it. With the backend ``onnx`` it may be a file of `vpr export`.
         threads: Threads on the CPU; None for all processors of this process.
-        precision: ``fp32``, or ``bf16`` to multiply in bfloat16: faster on GPUs and on processors
-            with bfloat16 instructions, at a cosine above 0.999 to float32. Keep to one of them
-            for a map and its queries where a few flipped code bits matter.
+        precision: ``fp32``; ``bf16``, faster on GPUs and on processors with bfloat16
+            instructions; ``fp16``, for GPUs; or ``int8``, for the backend ``onnx``. All reach a
+            cosine above 0.999 to float32. Keep to one of them for a map and its queries where a
+            few flipped code bits matter.
+        backend: ``torch``, or ``onnx`` for ONNX Runtime on the CPU: the network is exported when
+            it is first used, and kept in the user's weights folder.
 
     Raises:
         ModelError: The model is unknown, its weights are missing, damaged or of another network,
             or its descriptors would depend on the batch.
-        DeviceError: The device is unknown or absent.
+        DeviceError: The device is unknown or absent, or lacks the precision or the backend.
     """
 
     def __init__(
@@ -65,8 +77,9 @@ class Describer:
         weights: str | Path | None = None,
         threads: int | None = None,
         precision: Precision = 'fp32',
+        backend: Backend = 'torch',
     ) -> None:
-        configure_threads(threads)
+        threads = configure_threads(threads)
         entry = models.spec(model)
         if entry.batch_dependent:
             msg = (
@@ -74,20 +87,24 @@ class Describer:
                 'maps and queries incomparable; use a model without cross-image encoder'
             )
             raise ModelError(msg)
-        self.device = choose_device(device)
+        # ONNX Runtime is here for the CPU; GPUs have torch.
+        self.device = choose_device('cpu' if (backend, device) == ('onnx', 'auto') else device)
+        self._check(backend, precision)
         self._size = entry.input_size
-        self._net, weights_id = load_network(entry, weights)
         self._precision = precision
-        self._placed = self._place()
-        probe = self._forward(torch.zeros(1, 3, self._size, self._size))
-        self.model_info = ModelInfo(
-            name=model,
-            weights_id=weights_id,
-            descriptor_dim=probe.descriptor.shape[1],
-            code_bits=0 if probe.code is None else probe.code.shape[1],
-            preprocessing=preprocessing_id(self._size),
-            trained=not weights_id.startswith('untrained'),
-        )
+        self._net: nn.Module | None = None  # for the CPU to go on with
+        self._run: Callable[[Tensor], models.ModelOutput]
+        if backend == 'onnx':
+            network = _onnx_network(entry, weights, threads, precision)
+            self._run, self.model_info = network, network.info
+            return
+        net, weights_id = load_network(entry, weights)
+        if self.device.type == 'cpu':
+            self._run = inference_form(net, precision)
+        else:
+            self._run, self._net = CudaNetwork(net, self.device, precision), net
+        black = np.zeros((self._size, self._size, 3), np.uint8)
+        self.model_info = _model_info(entry, weights_id, self._outputs([black]))
 
     def describe(self, images: Sequence[NDArray[np.uint8]]) -> list[Description]:
         """Describe RGB images, each (H, W, 3) uint8 of any size, in their order.
@@ -99,34 +116,79 @@ class Describer:
         while len(descriptions) < len(images):
             batch = 1 if self.device.type == 'cpu' else _CUDA_BATCH
             chunk = images[len(descriptions) : len(descriptions) + batch]
-            output = self._forward(preprocess(chunk, self._size))
-            descriptions += _descriptions(output)
+            descriptions += _descriptions(self._outputs(chunk))
         return descriptions
 
-    def _place(self) -> nn.Module:
-        if self.device.type == 'cpu':
-            return inference_form(self._net, self._precision)
-        return copy.deepcopy(self._net).to(self.device)  # the CPU keeps its own, to go on with
+    def _outputs(self, images: Sequence[NDArray[np.uint8]]) -> models.ModelOutput:
+        with torch.inference_mode():
+            if self._net is not None:
+                try:
+                    return self._run(preprocess(images, self._size, self.device))
+                except RuntimeError as error:  # out of memory, or a GPU that is lost
+                    _log.warning('the GPU failed (%s); going on on the CPU', error)
+                    self._leave_gpu(self._net)
+            outputs = [self._run(preprocess([image], self._size)) for image in images]
+            return models.ModelOutput.joined(outputs)
 
-    def _forward(self, batch: Tensor) -> models.ModelOutput:
-        if self.device.type != 'cpu':
-            try:
-                return self._run(batch)
-            except RuntimeError as error:  # out of memory, or a GPU that is lost
-                _log.warning('the GPU failed (%s); going on on the CPU', error)
-                self.device = torch.device('cpu')
-                self._placed = self._place()
-        return _joined([self._run(image[None]) for image in batch])
+    def _leave_gpu(self, net: nn.Module) -> None:
+        self.device = torch.device('cpu')
+        self._run = inference_form(net, 'bf16' if self._precision == 'bf16' else 'fp32')
+        self._net = None
 
-    def _run(self, batch: Tensor) -> models.ModelOutput:
-        # The inference form of the CPU has its precision built in.
-        autocast = self.device.type != 'cpu' and self._precision == 'bf16'
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, torch.bfloat16, enabled=autocast),
-        ):
-            output: models.ModelOutput = self._placed(batch.to(self.device))
-            return _joined([output])
+    def _check(self, backend: Backend, precision: Precision) -> None:
+        possible = PRECISIONS.get((backend, self.device.type), ())
+        if precision not in possible:
+            offer = f'; use {" or ".join(possible)}' if possible else ''
+            msg = f'{backend} does not compute in {precision} on {self.device}{offer}'
+            raise DeviceError(msg)
+
+
+def _onnx_network(
+    entry: models.ModelSpec, weights: str | Path | None, threads: int, precision: Precision
+) -> OnnxNetwork:
+    try:
+        # They need packages of an extra.
+        from vpr_ros.describe import export, onnx_network  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        msg = f"the backend onnx needs {error.name}: pip install 'vpr_ros[onnx]'"
+        raise ModelError(msg) from error
+
+    onnx_precision: export.OnnxPrecision = 'int8' if precision == 'int8' else 'fp32'
+    if weights is None or not str(weights).endswith('.onnx'):
+        net, info = load_described(entry, weights)
+        return export.cached_network(net, info, entry.input_size, onnx_precision, threads)
+    network = onnx_network.OnnxNetwork(weights, threads)
+    wanted = entry.name, preprocessing_id(entry.input_size), precision
+    found = network.info.name, network.info.preprocessing, network.precision
+    if found != wanted:
+        msg = f'{weights} holds {" / ".join(found)}, not {" / ".join(wanted)}'
+        raise ModelError(msg)
+    return network
+
+
+def load_described(
+    entry: models.ModelSpec, weights: str | Path | None = None
+) -> tuple[nn.Module, ModelInfo]:
+    """Return a network in evaluation mode with its weights, and what it is.
+
+    Raises:
+        ModelError: The weights are missing, damaged or of another network.
+    """
+    net, weights_id = load_network(entry, weights)
+    with torch.inference_mode():
+        probe = net(torch.zeros(1, 3, entry.input_size, entry.input_size))
+    return net, _model_info(entry, weights_id, probe)
+
+
+def _model_info(entry: models.ModelSpec, weights_id: str, probe: models.ModelOutput) -> ModelInfo:
+    return ModelInfo(
+        name=entry.name,
+        weights_id=weights_id,
+        descriptor_dim=probe.descriptor.shape[1],
+        code_bits=0 if probe.code is None else probe.code.shape[1],
+        preprocessing=preprocessing_id(entry.input_size),
+        trained=not weights_id.startswith('untrained'),
+    )
 
 
 def load_network(
@@ -157,17 +219,6 @@ def load_network(
         '%s has no trained weights yet: its random weights tell places apart poorly', entry.name
     )
     return models.create(entry.name, seed=_SEED), f'untrained-seed-{_SEED}'
-
-
-def _joined(outputs: list[models.ModelOutput]) -> models.ModelOutput:
-    """Return the outputs of consecutive batches as one, on the CPU."""
-
-    def join(values: tuple[Tensor | None, ...]) -> Tensor | None:
-        tensors = [value.cpu() for value in values if value is not None]
-        return torch.cat(tensors) if tensors else None
-
-    descriptors, codes, logits = zip(*outputs, strict=True)
-    return models.ModelOutput(torch.cat([d.cpu() for d in descriptors]), join(codes), join(logits))
 
 
 def _descriptions(output: models.ModelOutput) -> list[Description]:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The same network in a form that only runs, faster: folded, fused and packed for the CPU."""
+"""The same network in a form that only runs, faster: folded, fused, and packed on the CPU."""
 
 from __future__ import annotations
 
@@ -21,26 +21,29 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-Precision = Literal['fp32', 'bf16']
+Precision = Literal['fp32', 'bf16', 'fp16', 'int8']
 _Activation = Literal['none', 'relu', 'gelu']
+_DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 
-def inference_form(net: nn.Module, precision: Precision = 'fp32') -> nn.Module:
-    """Return a network equal to ``net`` that runs faster on the CPU and cannot be trained.
+def inference_form(
+    net: nn.Module, precision: Precision = 'fp32', device: torch.device | str = 'cpu'
+) -> nn.Module:
+    """Return a network equal to ``net`` that runs faster and cannot be trained.
 
     Batch normalisation is folded into the convolutions before it, layer scales and the adapters'
     factor into the linear layers before them; 1×1 convolutions of an adapter become one linear
-    layer; linear layers keep their weights in oneDNN's layout, with activation and residual
-    addition fused.
+    layer. On the CPU linear layers keep their weights in oneDNN's layout, with activation and
+    residual addition fused.
 
     Args:
         net: A network of `models.create` in evaluation mode on the CPU; it is not changed.
         precision: ``fp32`` agrees with the network within 1e-5. ``bf16`` multiplies in bfloat16
             and keeps the residual stream, norms, pooling and signs in float32; it pays where the
-            processor has bfloat16 instructions.
+            processor has bfloat16 instructions. ``fp16`` is the same with float16, for GPUs.
+        device: Where the result runs.
     """
-    dtype = torch.bfloat16 if precision == 'bf16' else torch.float32
-    return _rewritten(copy.deepcopy(net), dtype)
+    return _rewritten(copy.deepcopy(net).to(device), _DTYPES[precision])
 
 
 def _rewritten(module: nn.Module, dtype: torch.dtype) -> nn.Module:
@@ -65,7 +68,8 @@ class PackedLinear(nn.Module):
         super().__init__()
         self.activation = activation
         self.dtype = dtype
-        self.packed = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        self.packed = weight.device.type == 'cpu' and available
         self.weight = weight.detach().to(dtype).contiguous()
         self.bias = bias.detach().to(dtype)
         if self.packed:
@@ -159,7 +163,8 @@ def _folded(unit: nn.Module) -> nn.Conv2d:
 def _joined_convolutions(three: nn.Conv2d, five: nn.Conv2d, dtype: torch.dtype) -> nn.Conv2d:
     """Return one grouped 5×5 convolution that does a 3×3 and a 5×5 one side by side."""
     inputs, outputs = 2 * three.in_channels, 2 * three.out_channels
-    joined = nn.Conv2d(inputs, outputs, 5, padding=2, groups=2, dtype=dtype)
+    device = three.weight.device
+    joined = nn.Conv2d(inputs, outputs, 5, padding=2, groups=2, device=device, dtype=dtype)
     weights = (functional.pad(three.weight, (1, 1, 1, 1)), five.weight)
     joined.weight.data = torch.cat(weights).detach().to(dtype)
     biases = (cast('Tensor', three.bias), cast('Tensor', five.bias))
@@ -169,9 +174,9 @@ def _joined_convolutions(three: nn.Conv2d, five: nn.Conv2d, dtype: torch.dtype) 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attend with scaled queries, all (B, heads, T, D / heads)."""
-    if query.dtype == torch.float32:
+    if query.dtype == torch.float32 or query.device.type != 'cpu':
         return functional.scaled_dot_product_attention(query, key, value, scale=1.0)
-    # torch's fused kernel for bfloat16 takes twice as long as its parts (torch 2.13, Zen 4).
+    # There torch's fused kernel for bfloat16 takes twice as long as its parts (2.13, Zen 4).
     return torch.softmax(query @ key.transpose(-2, -1), dim=-1) @ value
 
 
@@ -183,7 +188,7 @@ class RunBlock(nn.Module):
         self.heads = block.attn.heads
         self.norm1, self.norm2 = block.norm1, block.norm2
         width = block.attn.proj.in_features
-        scale = torch.ones(3 * width)
+        scale = torch.ones(3 * width, device=block.ls1.gamma.device)
         scale[:width] = (width // self.heads) ** -0.5  # queries carry the scale of the products
         self.qkv = _packed(block.attn.qkv, dtype, scale=scale)
         self.proj = _packed(block.attn.proj, dtype, scale=block.ls1.gamma)

@@ -30,26 +30,31 @@ def preprocessing_id(size: int) -> str:
     )
 
 
-def preprocess(images: Sequence[NDArray[np.uint8]], size: int) -> Tensor:
+def preprocess(
+    images: Sequence[NDArray[np.uint8]], size: int, device: torch.device | str = 'cpu'
+) -> Tensor:
     """Resize images to a square, without keeping their aspect, and normalise them.
 
-    The resize is bilinear with antialiasing, as in the published evaluations. It works on whole
-    numbers and rounds to uint8, as Pillow does: the result is the same on every processor, within
-    one grey level of the resize in floating point, and many times faster.
+    The resize is bilinear with antialiasing, as in the published evaluations. On the CPU it works
+    on whole numbers and rounds to uint8, as Pillow does: the result is the same on every
+    processor, within one grey level of the resize in floating point, and many times faster.
+    Elsewhere it works in floating point and rounds, so devices agree within one grey level.
 
     Args:
         images: RGB, (H, W, 3) uint8, each of any size.
         size: Side of the square in pixels.
+        device: Where to compute.
 
     Returns:
-        (B, 3, size, size) float32 in channels-last layout.
+        (B, 3, size, size) float32 in channels-last layout, on the device.
 
     Raises:
         ImageError: An image is empty, not uint8 or not (H, W, 3).
     """
-    resized = torch.cat([_resize(_pixels(image), size) for image in images])
-    mean = torch.tensor(_MEAN).mul_(255)[:, None, None]
-    std = torch.tensor(_STD).mul_(255)[:, None, None]
+    device = torch.device(device)
+    resized = torch.cat([_resize(_pixels(image), size, device) for image in images])
+    mean = torch.tensor(_MEAN, device=device).mul_(255)[:, None, None]
+    std = torch.tensor(_STD, device=device).mul_(255)[:, None, None]
     return resized.float().sub_(mean).div_(std)
 
 
@@ -65,6 +70,16 @@ def _pixels(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.require(image, requirements=('C', 'W'))
 
 
-def _resize(image: NDArray[np.uint8], size: int) -> Tensor:
-    planes = torch.from_numpy(image).permute(2, 0, 1)[None]
-    return functional.interpolate(planes, size=(size, size), mode='bilinear', antialias=True)
+def _resize(image: NDArray[np.uint8], size: int, device: torch.device) -> Tensor:
+    planes = torch.from_numpy(image).to(device).permute(2, 0, 1)[None]
+    if device.type == 'cpu':
+        return functional.interpolate(planes, size=(size, size), mode='bilinear', antialias=True)
+    return _resize_in_floating_point(planes, size)
+
+
+def _resize_in_floating_point(planes: Tensor, size: int) -> Tensor:
+    """Resize (1, 3, H, W) uint8 where torch has no kernel for whole numbers."""
+    exact = functional.interpolate(
+        planes.float(), size=(size, size), mode='bilinear', antialias=True
+    )
+    return exact.round_().clamp_(0, 255)

@@ -6,7 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from torch import Tensor
 
 
@@ -23,3 +27,16 @@ class ModelOutput(NamedTuple):
     descriptor: Tensor
     code: Tensor | None = None
     logits: Tensor | None = None
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> ModelOutput:
+        """Return what a function makes of every tensor."""
+        descriptor, *others = self
+        return ModelOutput(
+            function(descriptor), *(v if v is None else function(v) for v in others)
+        )
+
+    @staticmethod
+    def joined(outputs: Sequence[ModelOutput]) -> ModelOutput:
+        """Return the outputs of consecutive batches of one network as one."""
+        columns = zip(*outputs, strict=True)
+        return ModelOutput._make(None if c[0] is None else torch.cat(c) for c in columns)

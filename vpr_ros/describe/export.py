@@ -1,0 +1,232 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Networks as ONNX files that are checked against torch before anyone gets them."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import tempfile
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import onnx
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import nn
+from torch.nn import functional
+
+import vpr_ros
+from vpr_ros import models
+from vpr_ros.describe.onnx_network import INPUT, METADATA, OnnxNetwork
+from vpr_ros.describe.preprocess import preprocess
+from vpr_ros.describe.runtime import available_cpus
+from vpr_ros.errors import ModelError
+from vpr_ros.models import ModelOutput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from vpr_ros.types import ModelInfo
+
+OnnxPrecision = Literal['fp32', 'int8']
+OPSETS = (17, 18)
+"""Versions of ONNX operators offered; TensorRT computes GridSample wrongly from version 20 on."""
+
+_MOST_DIFFERENCE = 1e-5
+_LEAST_COSINE = 0.999
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How an exported network compares with torch in float32.
+
+    Attributes:
+        images: Number of images compared.
+        difference: Largest difference of a descriptor's entries.
+        cosine: Smallest cosine of two descriptors of one image.
+        bits: Number of code bits that differ, of those images together.
+    """
+
+    images: int
+    difference: float
+    cosine: float
+    bits: int
+
+
+def export_onnx(
+    net: nn.Module,
+    info: ModelInfo,
+    size: int,
+    *,
+    opset: int = 17,
+    precision: OnnxPrecision = 'fp32',
+    images: Sequence[NDArray[np.uint8]] = (),
+) -> tuple[bytes, Agreement]:
+    """Return a network as the contents of an ONNX file, and how it agrees with torch.
+
+    The file takes ``images`` (B, 3, size, size), normalised, with B open, and returns what
+    `models.ModelOutput` names. Its metadata say what it is, see `onnx_network.METADATA`. The
+    positional embedding is fixed for the size.
+
+    Args:
+        net: A network of `models.create`, in evaluation mode on the CPU.
+        info: What to write about it.
+        size: Side of the square input in pixels.
+        opset: One of `OPSETS`.
+        precision: ``int8`` rounds the weights of linear layers to 8 bits, and what is multiplied
+            with them, image by image, when it runs: use it with one image at a time.
+        images: RGB photographs to compare the results on; patterns where there are none.
+
+    Raises:
+        ModelError: The network cannot be exported, or the file's results differ from torch's by
+            more than 1e-5 (fp32) or reach a cosine below 0.999 (int8).
+    """
+    if not any(True for _ in net.parameters()):
+        msg = f'{info.name} is a formula, not a network: there is nothing to export'
+        raise ModelError(msg)
+    if opset not in OPSETS:
+        msg = f'opset must be one of {", ".join(map(str, OPSETS))}, not {opset}'
+        raise ModelError(msg)
+    batch = preprocess(list(images) or _patterns(), size)
+    contents = _annotated(_traced(net, batch[:2], opset), info, precision)
+    agreement = _compared(net, OnnxNetwork(contents, available_cpus()), batch)
+    if precision == 'fp32' and not agreement.difference <= _MOST_DIFFERENCE:
+        found, limit = f'differ by {agreement.difference:.1e}', f'{_MOST_DIFFERENCE:.0e}'
+    elif not agreement.cosine >= _LEAST_COSINE:
+        found, limit = f'have a cosine of {agreement.cosine:.5f}', f'{_LEAST_COSINE}'
+    else:
+        return contents, agreement
+    msg = (
+        f'{info.name} was not exported: descriptors of ONNX Runtime and torch {found}, '
+        f'and the limit is {limit}'
+    )
+    raise ModelError(msg)
+
+
+def cached_network(
+    net: nn.Module, info: ModelInfo, size: int, precision: OnnxPrecision, threads: int
+) -> OnnxNetwork:
+    """Return a network for ONNX Runtime, exported once into the user's weights folder.
+
+    Raises:
+        ModelError: The network cannot be exported, see `export_onnx`.
+    """
+    path = models.weights_folder() / f'{info.name}-{info.weights_id[:16]}-{precision}.onnx'
+    if path.is_file():
+        try:
+            cached = OnnxNetwork(path, threads)
+            if (cached.info, cached.version) == (info, vpr_ros.__version__):
+                return cached
+        except ModelError as error:
+            _log.warning('%s; exporting it anew', error)
+    contents, _ = export_onnx(net, info, size, precision=precision)
+    try:
+        write_whole(path, contents)
+    except OSError as error:
+        _log.warning('the exported network cannot be kept for the next start: %s', error)
+    return OnnxNetwork(contents, threads)
+
+
+def write_whole(path: Path, contents: bytes) -> None:
+    """Write a file that others see either not at all or complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f'.{path.name}.') as folder:
+        (Path(folder) / path.name).write_bytes(contents)
+        (Path(folder) / path.name).replace(path)
+
+
+class _Named(nn.Module):
+    """A network as a function of tensors to tensors."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return tuple(value for value in self.net(images) if value is not None)
+
+
+def _traced(net: nn.Module, batch: Tensor, opset: int) -> onnx.ModelProto:
+    with torch.inference_mode():
+        output: ModelOutput = net(batch)  # resamples the positional embedding, once for all
+    names = [name for name, value in output._asdict().items() if value is not None]
+    file = io.BytesIO()
+    try:
+        # The tracing exporter: it takes the embedding as it is, and needs no further package.
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            torch.onnx.export(
+                _Named(net).eval(),
+                (batch,),
+                file,  # type: ignore[arg-type]
+                dynamo=False,
+                opset_version=opset,
+                input_names=[INPUT],
+                output_names=names,
+                dynamic_axes={name: {0: 'batch'} for name in (INPUT, *names)},
+            )
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        msg = f'{type(net).__name__} cannot be exported to ONNX: {reason}'
+        raise ModelError(msg) from error
+    return onnx.load_from_string(file.getvalue())
+
+
+def _annotated(model: onnx.ModelProto, info: ModelInfo, precision: OnnxPrecision) -> bytes:
+    if precision == 'int8':
+        model = _quantised(model)
+    about = {**asdict(info), 'version': vpr_ros.__version__, 'precision': precision}
+    onnx.helper.set_model_props(model, {METADATA: json.dumps(about)})
+    return model.SerializeToString()  # type: ignore[no-any-return]
+
+
+def _quantised(model: onnx.ModelProto) -> onnx.ModelProto:
+    # Without this mark the quantiser warns that its own preparation, which changes nothing
+    # here, is missing.
+    onnx.helper.set_model_props(model, {'onnx.quant.pre_process': 'onnxruntime.quant'})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'int8.onnx'
+        quantize_dynamic(
+            model,
+            path,
+            op_types_to_quantize=['MatMul'],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+        )
+        return onnx.load(path)
+
+
+@torch.inference_mode()
+def _compared(net: nn.Module, exported: OnnxNetwork, batch: Tensor) -> Agreement:
+    """Compare images one by one, and in float32 also all at once, which must not matter."""
+    expected: ModelOutput = net(batch)
+    found = ModelOutput.joined([exported(image[None]) for image in batch])
+    differences = [found.descriptor - expected.descriptor]
+    if exported.precision == 'fp32':
+        differences.append(exported(batch).descriptor - expected.descriptor)
+    cosines = functional.cosine_similarity(found.descriptor, expected.descriptor)
+    bits = 0
+    if found.code is not None and expected.code is not None:
+        bits = int((found.code != expected.code).sum())
+    difference = max(float(values.abs().max()) for values in differences)
+    return Agreement(len(batch), difference, float(cosines.min()), bits)
+
+
+def _patterns() -> list[NDArray[np.uint8]]:
+    """Return pictures with detail at every scale, as photographs have it."""
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.zeros(4, 3, 256, 256)
+    for level in range(1, 8):
+        noise = torch.randn(4, 3, 1 << level, 1 << level, generator=generator)
+        pictures += functional.interpolate(noise, size=(256, 256), mode='bilinear') / level
+    levels = (pictures * 40 + 128).clamp(0, 255).byte().permute(0, 2, 3, 1)
+    return list(levels.numpy())
