@@ -88,6 +88,19 @@ def test_place_has_one_position_whatever_zone_it_is_given_in(lat, lon, other):
     assert np.linalg.norm(Datum(lat, lon).position_of(GeoPoint(*found))) < 1e-4
 
 
+@pytest.mark.parametrize('lon', [180.0, -180.0])
+@pytest.mark.parametrize('lat', [0.0, 90.0, -90.0, 48.0])
+def test_points_at_the_date_line_and_the_poles_are_points(lat, lon):
+    datum = Datum(lat, lon)
+    for east in np.linspace(-1e-6, 1e-6, 41):
+        datum.point_at((east, east, 0))
+    zone = 60 if lon > 0 else 1
+    from pyproj import Proj
+
+    if abs(lat) < 90:
+        GeoPoint(*from_utm(*Proj(proj='utm', zone=zone, ellps='WGS84')(lon, lat), zone)[0])
+
+
 @pytest.mark.parametrize('zone', [0, 61, -1])
 def test_zone_that_does_not_exist_is_refused(zone):
     with pytest.raises(ValueError, match='zones 1 to 60'):

@@ -115,7 +115,7 @@ class Datum(GeoPoint):
         """Turn local positions (N, 3), metres, into (N, 3) latitude, longitude, height."""
         east, north, up = np.array(enu, np.float64).reshape(-1, 3).T
         lon, lat, alt = self._pipeline.transform(east, north, up, direction='INVERSE')
-        return np.stack([lat, lon, alt], axis=1)
+        return np.stack([*_within_range(lat, lon), alt], axis=1)
 
     def position_of(self, point: GeoPoint) -> NDArray[np.float64]:
         """Return the local position (3,) of one point, metres."""
@@ -173,7 +173,14 @@ def from_utm(
     if not (np.isfinite(lat).all() and np.isfinite(lon).all()):
         msg = f'coordinates in UTM zone {zone} are no place on Earth'
         raise ValueError(msg)
-    return np.stack([lat, lon], axis=1)
+    return np.stack(_within_range(lat, lon), axis=1)
+
+
+def _within_range(
+    lat: NDArray[np.float64], lon: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    # Rounding carries points on the date line or the poles beyond them.
+    return np.clip(lat, -90, 90), np.clip(lon, -180, 180)
 
 
 @cache
