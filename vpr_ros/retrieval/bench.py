@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,13 +21,16 @@ from vpr_ros.retrieval.retriever import Retriever
 from vpr_ros.types import Description, ModelInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+_Search = Callable[[Description], object]
 
 _BITS = 512
 _BATCH = 1000
 _SINGLE_APPENDS = 200
+_TURN = 25
 _CLUSTER = 20
 """Places that look alike: neighbours along a way, and so the candidates of each other."""
 
@@ -44,6 +48,7 @@ class BenchRow:
         flat_ip_ms: `faiss.IndexFlatIP` on the same floats; NaN where it was left out.
         flat_l2_ms: `faiss.IndexFlatL2` on the same floats; NaN where it was left out.
         open_s: Opening the map, all places checked.
+        memory_mib: What the map keeps in memory: places, codes, and descriptors where they fit.
         appends_per_s: Durable, in groups of 1000.
         single_appends_per_s: Durable, one by one.
         bytes_per_place: On disk, everything included.
@@ -56,6 +61,7 @@ class BenchRow:
     flat_ip_ms: float
     flat_l2_ms: float
     open_s: float
+    memory_mib: float
     appends_per_s: float
     single_appends_per_s: float
     bytes_per_place: float
@@ -67,6 +73,7 @@ def bench_retrieval(
     queries: int = 100,
     float_index_bytes: int = 2 << 30,
     folder: Path | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Iterator[BenchRow]:
     """Measure maps of several sizes.
 
@@ -77,21 +84,30 @@ def bench_retrieval(
         float_index_bytes: Bytes of float32 descriptors beyond which they are not kept in memory,
             and the two float indices are left out.
         folder: Where the maps are written meanwhile; on the disk that robots would use.
+        progress: Told how many places were written, and of how many.
 
     Yields:
         A row for each size.
     """
     for size in sizes:
         with tempfile.TemporaryDirectory(dir=folder, prefix='vpr-bench-') as scratch:
-            yield _measure(Path(scratch) / 'bench.vprmap', size, dim, queries, float_index_bytes)
+            path = Path(scratch) / 'bench.vprmap'
+            yield _measure(path, size, dim, queries, float_index_bytes, progress)
 
 
-def _measure(path: Path, size: int, dim: int, queries: int, float_index_bytes: int) -> BenchRow:
+def _measure(
+    path: Path,
+    size: int,
+    dim: int,
+    queries: int,
+    float_index_bytes: int,
+    progress: Callable[[int, int], None],
+) -> BenchRow:
     model = ModelInfo('bench', 'none', dim, _BITS, 'none', trained=False)
-    appends_per_s, single_appends_per_s = _append(path, model, size)
+    appends_per_s, single_appends_per_s = _append(path, model, size, progress)
     started = time.perf_counter()
     fits = 4 * size * dim <= float_index_bytes
-    in_memory = PlaceMap.open(path, model=model, memory_budget=4 * size * dim if fits else 0)
+    in_memory = PlaceMap.open(path, model=model, memory_budget=2 * size * dim if fits else 0)
     open_s = time.perf_counter() - started
     rng = np.random.default_rng(1)
     rows = rng.integers(0, size, queries)
@@ -100,29 +116,34 @@ def _measure(path: Path, size: int, dim: int, queries: int, float_index_bytes: i
             _noisy(vector, rng) for row in rows for vector in from_disk.descriptors([int(row)])
         ]
         in_memory.preload()
-        query_ms = _median_ms(Retriever(in_memory).search, asked)
-        query_from_disk_ms = _median_ms(Retriever(from_disk).search, asked)
-        flat = [float('nan')] * 2
+        searches: list[_Search] = [Retriever(in_memory).search, Retriever(from_disk).search]
         if fits:
             vectors = in_memory.descriptors(np.arange(size))
-            flat = [
-                _flat_ms(index, vectors, asked) for index in (faiss.IndexFlatIP, faiss.IndexFlatL2)
-            ]
+            searches += [_flat(index, vectors) for index in (faiss.IndexFlatIP, faiss.IndexFlatL2)]
+            del vectors
+        medians = _medians_ms(searches, asked) + [float('nan')] * (4 - len(searches))
+        snapshot = in_memory.snapshot
+        memory = sum(array.nbytes for array in vars(snapshot.columns).values())
+        if fits:
+            memory += size * snapshot.meta.packing.row_bytes
     return BenchRow(
         places=size,
         dim=dim,
-        query_ms=query_ms,
-        query_from_disk_ms=query_from_disk_ms,
-        flat_ip_ms=flat[0],
-        flat_l2_ms=flat[1],
+        query_ms=medians[0],
+        query_from_disk_ms=medians[1],
+        flat_ip_ms=medians[2],
+        flat_l2_ms=medians[3],
         open_s=open_s,
+        memory_mib=memory / 2**20,
         appends_per_s=appends_per_s,
         single_appends_per_s=single_appends_per_s,
         bytes_per_place=path.stat().st_size / size,
     )
 
 
-def _append(path: Path, model: ModelInfo, size: int) -> tuple[float, float]:
+def _append(
+    path: Path, model: ModelInfo, size: int, progress: Callable[[int, int], None]
+) -> tuple[float, float]:
     """Write the map; return the places a second in groups and one by one."""
     rng = np.random.default_rng(0)
     singles = min(_SINGLE_APPENDS, size // 2)
@@ -140,6 +161,7 @@ def _append(path: Path, model: ModelInfo, size: int) -> tuple[float, float]:
             for place in places[count:]:
                 place_map.add([place])
             alone += time.perf_counter() - started
+            progress(min(start + _BATCH, size), size)
     return grouped / in_groups, singles / alone
 
 
@@ -173,19 +195,24 @@ def _noisy(vector: NDArray[np.float32], rng: np.random.Generator) -> Description
     return _describe(query / np.linalg.norm(query))
 
 
-def _median_ms(search: Callable[[Description], object], queries: list[Description]) -> float:
-    times = []
-    for query in queries:
-        started = time.perf_counter()
-        search(query)
-        times.append(time.perf_counter() - started)
-    return float(np.median(times)) * 1e3
+def _medians_ms(searches: list[_Search], queries: list[Description]) -> list[float]:
+    """Time each search, by turns, so that what else the machine does slows all alike."""
+    times: list[list[float]] = [[] for _ in searches]
+    for start in range(0, len(queries), _TURN):
+        for search, spent in zip(searches, times, strict=True):
+            for query in queries[start : start + _TURN]:
+                started = time.perf_counter()
+                search(query)
+                spent.append(time.perf_counter() - started)
+    return [float(np.median(spent)) * 1e3 for spent in times]
 
 
-def _flat_ms(
-    kind: Callable[[int], faiss.Index], vectors: NDArray[np.float32], queries: list[Description]
-) -> float:
+def _flat(kind: Callable[[int], faiss.Index], vectors: NDArray[np.float32]) -> _Search:
     index = kind(vectors.shape[1])
-    with one_thread():
-        index.add(vectors)
-        return _median_ms(lambda query: index.search(query.descriptor[None], 10), queries)
+    index.add(vectors)
+
+    def search(query: Description) -> object:
+        with one_thread():
+            return index.search(query.descriptor[None], 10)
+
+    return search
