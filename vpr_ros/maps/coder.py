@@ -19,6 +19,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_SETTLED = 1e-4
+"""Share of bits that may still change when the rotation counts as found."""
 _SAMPLE = 8192
 """Descriptors that a fit looks at, spread evenly over the map."""
 
@@ -71,7 +73,7 @@ class ItqCoder:
             descriptors: (N, D) float32, N >= 1.
             bits: Multiple of 8, at most D.
             seed: Of the random directions and the first rotation.
-            iterations: Alternations between codes and rotation.
+            iterations: Most alternations between codes and rotation; small samples settle soon.
 
         Raises:
             ValueError: There is nothing to fit, or `bits` is out of range.
@@ -86,8 +88,11 @@ class ItqCoder:
         directions = _principal_directions(sample - mean, bits, rng)
         projected = ((sample - mean) @ directions).astype(np.float64)
         rotation = np.linalg.qr(rng.standard_normal((bits, bits)))[0]
+        codes = np.zeros_like(projected)
         for _ in range(iterations):
-            codes = np.where(projected @ rotation >= 0, 1.0, -1.0)
+            previous, codes = codes, np.where(projected @ rotation >= 0, 1.0, -1.0)
+            if np.count_nonzero(codes != previous) <= _SETTLED * codes.size:
+                break
             left, _, right = np.linalg.svd(projected.T @ codes)
             rotation = left @ right
         return ItqCoder(mean, (directions @ rotation).astype(np.float32))

@@ -73,7 +73,7 @@ class NodeProcess:
             )
             raise VprError(msg)
 
-    def stop(self, how: signal.Signals = signal.SIGINT, timeout: float = 30.0) -> int:
+    def stop(self, how: signal.Signals = signal.SIGINT, timeout: float = 60.0) -> int:
         """Send a signal and return the exit status; a node that will not end is killed."""
         self.process.send_signal(how)
         try:
@@ -91,5 +91,9 @@ class NodeProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.alive:
-            self.stop()
+        if not self.alive:
+            return
+        status = self.stop()
+        if status and error is None:
+            msg = f'{self.executable} did not end in order (status {status}); see {self.log}'
+            raise VprError(msg)
