@@ -16,6 +16,8 @@ from vpr_ros.types import DEFAULT_MODEL
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from vpr_ros.describe.bench import BenchRow
+
 app = typer.Typer(help='Measure the speed of the parts on this machine.', no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option('--json', help='Print the figures as JSON.')]
@@ -78,6 +80,7 @@ def node(
 
 @app.command()
 def describe(
+    *,
     model: Annotated[list[str] | None, typer.Option(help='Network; may be repeated.')] = None,
     device: Annotated[list[str] | None, typer.Option(help='auto, cpu, cuda or cuda:N.')] = None,
     backend: Annotated[list[str] | None, typer.Option(help='torch or onnx; all.')] = None,
@@ -106,10 +109,37 @@ def describe(
         and way.precision in (precision or [way.precision])
     ]
     if not chosen:
-        raise typer.BadParameter('no device here computes in this backend and precision')
+        msg = 'no device here computes with this backend in this precision'
+        raise typer.BadParameter(msg)
     pictures = photographs(images, most) if images else ()
     rows = bench_describe(chosen, batch or [1], rounds, threads, pictures)
-    _show('Describing images', [asdict(row) for row in rows], as_json)
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows]))
+    else:
+        _show('Describing images', [_short(row) for row in rows], as_json)
+
+
+def _short(row: BenchRow) -> dict[str, str]:
+    """Return what of a measurement fits on a line."""
+
+    def number(value: float | None, form: str) -> str:
+        return '' if value is None else format(value, form)
+
+    return {
+        'model': f'{row.model} ({row.weights})',
+        'computed by': f'{row.device} {row.backend} {row.precision}',
+        'batch': str(row.batch),
+        'median [ms]': f'{row.median_ms:.1f}',
+        'p95 [ms]': f'{row.p95_ms:.1f}',
+        'images/s': f'{row.images_per_s:.1f}',
+        'speedup': f'{row.speedup:.2f}',
+        'memory [MB]': f'{row.memory_mb:.0f}',
+        'GMAC': f'{row.gmac:.2f}',
+        'least cosine': number(row.cosine_min, '.5f'),
+        'bits [%]': number(row.bits_changed, '.2f'),
+        'first [%]': number(row.first_changed, '.1f'),
+        'mixed [%]': number(row.first_changed_mixed, '.1f'),
+    }
 
 
 def _show(title: str, rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,7 +21,6 @@ from vpr_ros.types import DEFAULT_MODEL, Description, ModelInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
@@ -62,7 +62,7 @@ class Describer:
             cosine above 0.999 to float32. Keep to one of them for a map and its queries where a
             few flipped code bits matter.
         backend: ``torch``, or ``onnx`` for ONNX Runtime on the CPU: the network is exported when
-            it is first used, and kept in the user's weights folder.
+            it is first used, and kept beside the weights file, or in the user's weights folder.
 
     Raises:
         ModelError: The model is unknown, its weights are missing, damaged or of another network,
@@ -156,7 +156,10 @@ def _onnx_network(
     onnx_precision: export.OnnxPrecision = 'int8' if precision == 'int8' else 'fp32'
     if weights is None or not str(weights).endswith('.onnx'):
         net, info = load_described(entry, weights)
-        return export.cached_network(net, info, entry.input_size, onnx_precision, threads)
+        folder = models.weights_folder() if weights is None else Path(weights).parent
+        return export.cached_network(
+            net, info, entry.input_size, onnx_precision, folder=folder, threads=threads
+        )
     network = onnx_network.OnnxNetwork(weights, threads)
     wanted = entry.name, preprocessing_id(entry.input_size), precision
     found = network.info.name, network.info.preprocessing, network.precision

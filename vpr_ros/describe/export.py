@@ -20,7 +20,6 @@ from torch import nn
 from torch.nn import functional
 
 import vpr_ros
-from vpr_ros import models
 from vpr_ros.describe.onnx_network import INPUT, METADATA, OnnxNetwork
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.describe.runtime import available_cpus
@@ -102,25 +101,31 @@ def export_onnx(
     if precision == 'fp32' and not agreement.difference <= _MOST_DIFFERENCE:
         found, limit = f'differ by {agreement.difference:.1e}', f'{_MOST_DIFFERENCE:.0e}'
     elif not agreement.cosine >= _LEAST_COSINE:
-        found, limit = f'have a cosine of {agreement.cosine:.5f}', f'{_LEAST_COSINE}'
+        found, limit = f'reach a cosine of {agreement.cosine:.5f}', f'{_LEAST_COSINE}'
     else:
         return contents, agreement
     msg = (
-        f'{info.name} was not exported: descriptors of ONNX Runtime and torch {found}, '
-        f'and the limit is {limit}'
+        f'{info.name} was not exported in {precision}: descriptors of ONNX Runtime and torch '
+        f'{found}, and the limit is {limit}'
     )
     raise ModelError(msg)
 
 
 def cached_network(
-    net: nn.Module, info: ModelInfo, size: int, precision: OnnxPrecision, threads: int
+    net: nn.Module,
+    info: ModelInfo,
+    size: int,
+    precision: OnnxPrecision,
+    *,
+    folder: Path,
+    threads: int,
 ) -> OnnxNetwork:
-    """Return a network for ONNX Runtime, exported once into the user's weights folder.
+    """Return a network for ONNX Runtime, exported into a folder unless it is there.
 
     Raises:
         ModelError: The network cannot be exported, see `export_onnx`.
     """
-    path = models.weights_folder() / f'{info.name}-{info.weights_id[:16]}-{precision}.onnx'
+    path = folder / f'{info.name}-{info.weights_id[:16]}-{precision}.onnx'
     if path.is_file():
         try:
             cached = OnnxNetwork(path, threads)
