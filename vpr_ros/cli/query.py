@@ -72,7 +72,7 @@ def query(
             if as_json:
                 answers.append(_as_json(path, result))
             else:
-                _show(path, result, place_map)
+                show(path, result, place_map)
         about = place_map.model
     if as_json:
         data = {
@@ -113,7 +113,7 @@ def _seven(pose: Pose | None) -> list[float] | None:
     return None if pose is None else [float(value) for value in pose.as_array()]
 
 
-def _show(path: Path, result: Localization, place_map: PlaceMap) -> None:
+def show(path: Path, result: Localization, place_map: PlaceMap) -> None:
     """Print one image's candidates."""
     import math
 

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr explain`` from an image, a map and its bag to a picture."""
+
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from vpr_ros.bags import Bag, choose_topics
+from vpr_ros.cli import main as cli
+from vpr_ros.describe import Describer
+from vpr_ros.mapping import map_bag
+from vpr_ros.mapping.keyframes import KeyframeConfig
+from vpr_ros.maps import PlaceMap
+
+sys.path.insert(0, str(Path(__file__).parents[1] / 'evaluation'))
+from evaluation_bags import look, write_traverse
+
+PANEL = 100
+
+
+@pytest.fixture(scope='module')
+def day(tmp_path_factory):
+    path = tmp_path_factory.mktemp('day') / 'day'
+    return write_traverse(path, [look(i) for i in range(6)], range(0, 60, 10))
+
+
+@pytest.fixture(scope='module')
+def town(day):
+    describer = Describer('hog', device='cpu')
+    path = day.parent / 'town.vprmap'
+    with Bag(day) as bag, PlaceMap.create(path, describer.model_info) as place_map:
+        map_bag(place_map, bag, describer, choose_topics(bag, None, None), KeyframeConfig())
+    return path
+
+
+@pytest.fixture
+def query(tmp_path):
+    path = tmp_path / 'query.png'
+    cv2.imwrite(str(path), look(3, noise=4))
+    return path
+
+
+def explain(*words):
+    """Return the exit code of the command."""
+    return cli.main(['explain', *map(str, words), '--width', str(PANEL)])
+
+
+@pytest.mark.parametrize(('model', 'panels'), [('hog', 2), ('d2vpr-nano', 5)])
+def test_image_alone_is_explained(query, tmp_path, model, panels):
+    out = tmp_path / 'seen.png'
+    with pytest.raises(SystemExit) as end:
+        explain(query, '--model', model, '-o', out)
+
+    assert end.value.code == 0
+    assert cv2.imread(str(out)).shape[1] == panels * (PANEL + 12)
+
+
+def test_place_that_was_found_is_drawn_below_the_image(query, day, town, tmp_path, capsys):
+    alone, both = tmp_path / 'alone.png', tmp_path / 'both.jpg'
+    for words in ((town, '-o', alone), (town, '--map-bag', day, '-o', both)):
+        with pytest.raises(SystemExit) as end:
+            explain(query, *words)
+        assert end.value.code == 0
+
+    assert 'similarity' in capsys.readouterr().out
+    heights = [cv2.imread(str(path)).shape[0] for path in (alone, both)]
+    assert heights[1] > heights[0] + PANEL
+
+
+@pytest.mark.parametrize(
+    ('words', 'reason'),
+    [
+        (['absent.png'], 'absent.png: it cannot be read'),
+        (['query.png', '--map-bag', 'day'], 'name the map too'),
+        (['query.png', '-o', 'seen.xyz'], r'must end in .png'),
+        (['query.png', '--model', 'd3vpr'], 'there are d2vpr'),
+    ],
+)
+def test_mistakes_are_told(query, monkeypatch, capsys, words, reason):
+    monkeypatch.chdir(query.parent)
+    assert explain(*words) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_other_bag_than_the_map_was_built_from_is_told(query, town, tmp_path, capsys):
+    other = write_traverse(tmp_path / 'other', [look(0)], [0])
+    assert explain(query, town, '--map-bag', other) == 2
+    assert 'was the map built from it?' in capsys.readouterr().err
