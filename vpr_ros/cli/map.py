@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr map``: build, inspect and verify place maps."""
+"""``vpr map``: build, inspect and verify place maps; what changes them is in ``map_edit``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpr_ros.cli import map_edit, map_exchange
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -40,15 +41,23 @@ def build(
     angle: Annotated[float, typer.Option(help='A place at every turn of so many degrees.')] = 11.5,
     interval: Annotated[float, typer.Option(help='A place every so many seconds; 0: never.')] = 0,
     session: Annotated[str | None, typer.Option(help="Name of the traverse; the bag's.")] = None,
+    mount: map_edit.Mount = '',
+    fix_min_status: Annotated[
+        int, typer.Option(min=0, max=2, help='Least status of a fix: 0 any, 1 SBAS, 2 RTK.')
+    ] = 0,
+    fix_max_sigma: Annotated[
+        float, typer.Option(min=0, help='Greatest deviation of a fix, metres; 0: any.')
+    ] = 10.0,
 ) -> None:
     """Build a map from a bag, or add the bag as a session to a map that exists."""
     from vpr_ros.bags import Bag, choose_topics
     from vpr_ros.cli.progress import progress_bar
     from vpr_ros.describe import Describer
-    from vpr_ros.mapping import KeyframeConfig, map_bag
+    from vpr_ros.mapping import FixLimits, KeyframeConfig, PoseSource, map_bag, parse_mount
     from vpr_ros.maps import PlaceMap
 
     keyframes = KeyframeConfig(distance, math.radians(angle), interval)
+    sensor, limits = parse_mount(mount), FixLimits(fix_min_status, fix_max_sigma)
     with Bag(bag_path) as bag:
         topics = choose_topics(bag, image_topic, pose_topic)
         describer = Describer(model, device=device, weights=weights)
@@ -64,6 +73,7 @@ def build(
                 topics,
                 keyframes,
                 session=session if session is not None else bag.path.name,
+                source=PoseSource(topics.pose.type, place_map.datum, sensor, limits),
                 progress=progress,
             )
             about = place_map.info()
@@ -122,6 +132,14 @@ def recode(
         f'{path}: {about.places} places, {about.code_bits} bits, {about.coder}, '
         f'{about.descriptor_dim} elements as {about.storage}'
     )
+
+
+app.command()(map_edit.merge)
+app.command()(map_edit.delete)
+app.command()(map_edit.compact)
+app.command()(map_edit.update_poses)
+app.command()(map_exchange.export)
+app.command('import')(map_exchange.import_)
 
 
 def _print(about: MapInfo) -> None:

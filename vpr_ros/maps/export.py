@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import IO, TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _PLACE = ('id', 'session', 'session_name', 'camera', 'stamp_ns', 'time', 'distance')
 COLUMNS = (*_PLACE, 'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw', 'lon', 'lat', 'alt')
 """Of the CSV."""
+Progress = Callable[[int, int], None]
+_TOLD_EVERY = 4096
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DEGREE_DECIMALS = 9  # A tenth of a millimetre.
 
@@ -37,21 +40,26 @@ class _Table:
 
     place_map: PlaceMap
     rows: NDArray[np.intp]
+    progress: Progress
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         snapshot = self.place_map.snapshot
         columns = snapshot.columns.take(self.rows)
         names = {key: name for key, (name, _, _) in snapshot.names.items()}
         positions = on_earth(snapshot)[self.rows]
-        for place_id, session, camera, stamp, distance, pose, (lat, lon, alt) in zip(
-            columns.ids.tolist(),
-            columns.sessions.tolist(),
-            columns.cameras.tolist(),
-            columns.stamps.tolist(),
-            columns.distances.tolist(),
-            columns.poses.tolist(),
-            positions.tolist(),
-            strict=True,
+        total = len(columns)
+        for done, (place_id, session, camera, stamp, distance, pose, (lat, lon, alt)) in enumerate(
+            zip(
+                columns.ids.tolist(),
+                columns.sessions.tolist(),
+                columns.cameras.tolist(),
+                columns.stamps.tolist(),
+                columns.distances.tolist(),
+                columns.poses.tolist(),
+                positions.tolist(),
+                strict=True,
+            ),
+            start=1,
         ):
             values = [
                 place_id,
@@ -67,6 +75,8 @@ class _Table:
                 round(alt, 4),
             ]
             yield dict(zip(COLUMNS, map(_known, values), strict=True))
+            if done % _TOLD_EVERY == 0 or done == total:
+                self.progress(done, total)
 
 
 def write_tum(
@@ -92,23 +102,32 @@ def write_tum(
     return len(rows)
 
 
-def write_csv(place_map: PlaceMap, file: IO[str], sessions: Collection[int] | None = None) -> int:
+def write_csv(
+    place_map: PlaceMap,
+    file: IO[str],
+    sessions: Collection[int] | None = None,
+    progress: Progress = lambda _done, _total: None,
+) -> int:
     """Write every place, fields that are unknown empty; return how many.
 
     Args:
         place_map: The map.
         file: Open for writing text with newline=''.
         sessions: Identities; None for all.
+        progress: Told now and then how many are done, and of how many.
     """
     rows = _rows(place_map, sessions)
     writer = csv.DictWriter(file, COLUMNS)
     writer.writeheader()
-    writer.writerows(_Table(place_map, rows))
+    writer.writerows(_Table(place_map, rows, progress))
     return len(rows)
 
 
 def write_geojson(
-    place_map: PlaceMap, file: IO[str], sessions: Collection[int] | None = None
+    place_map: PlaceMap,
+    file: IO[str],
+    sessions: Collection[int] | None = None,
+    progress: Progress = lambda _done, _total: None,
 ) -> int:
     """Write the places whose position on Earth is known as points (RFC 7946); return how many.
 
@@ -116,6 +135,7 @@ def write_geojson(
         place_map: The map.
         file: Open for writing text.
         sessions: Identities; None for all.
+        progress: Told now and then how many are done, and of how many.
 
     Raises:
         MapError: There is none.
@@ -129,7 +149,7 @@ def write_geojson(
     headings = _headings(place_map)
     file.write('{"type": "FeatureCollection", "features": [')
     for number, (row, place) in enumerate(
-        zip(rows.tolist(), _Table(place_map, rows), strict=True)
+        zip(rows.tolist(), _Table(place_map, rows, progress), strict=True)
     ):
         point = [place['lon'], place['lat']]
         if place['alt'] is not None:

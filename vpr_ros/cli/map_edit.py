@@ -1,0 +1,202 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr map merge``, ``delete``, ``compact`` and ``update-poses``."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vpr_ros.errors import VprError
+
+if TYPE_CHECKING:
+    from vpr_ros.maps import GeoPoint, PlaceMap
+
+MapPath = Annotated[Path, typer.Argument(metavar='MAP', help='A place map (.vprmap).')]
+AsJson = Annotated[bool, typer.Option('--json', help='Print JSON.')]
+Sessions = Annotated[
+    list[int] | None, typer.Option('--session', metavar='ID', help='May be given several times.')
+]
+Mount = Annotated[
+    str,
+    typer.Option(
+        help='Where on the base the poses are of: x y z, or x y z roll pitch yaw (m, rad).'
+    ),
+]
+
+_CHOSEN = re.compile(r'(.+):(\d+(?:,\d+)*)')
+
+
+class Key(str, Enum):
+    """By what the poses of a file find their places."""
+
+    STAMP = 'stamp'
+    ID = 'id'
+
+
+def merge(
+    out: Annotated[Path, typer.Argument(metavar='OUT', help='The map to be made.')],
+    maps: Annotated[
+        list[str],
+        typer.Argument(metavar='MAP...', help='Maps; MAP:1,3 for the sessions 1 and 3 alone.'),
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make one map of several; they stay as they are.
+
+    All must be of one model. Poses are brought into the frame of the first map by way of the
+    datums; without datums all must name the same frame. Codes are copied, or made anew by the
+    coder of the first map. Interrupted, it leaves nothing.
+    """
+    from vpr_ros import maps as place_maps
+    from vpr_ros.cli.progress import progress_bar
+
+    with progress_bar(f'merging into {out.name}') as progress:
+        about = place_maps.merge(out, [_source(text) for text in maps], progress)
+    text = f'{out}: {about.places} places in {len(about.sessions)} sessions of {len(maps)} maps'
+    say(as_json, asdict(about), text)
+
+
+def delete(
+    path: MapPath,
+    *,
+    session: Sessions = None,
+    near: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(metavar='X Y Z', help='Places within the radius of it, metres in the map.'),
+    ] = None,
+    near_geo: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar='LAT LON', help='Places within the radius of it on Earth, degrees.'),
+    ] = None,
+    radius: Annotated[float | None, typer.Option(min=0, help='Metres.')] = None,
+    yes: Annotated[bool, typer.Option('--yes', help='Do not ask.')] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete whole sessions, or the places in an area; of sessions alone where both are given.
+
+    The file keeps its size until `vpr map compact`.
+    """
+    import numpy as np
+
+    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps.area import within
+
+    areas = [area for area in (near, near_geo) if area is not None]
+    if len(areas) > 1 or bool(areas) != (radius is not None) or not (areas or session):
+        msg = 'say what: --session ID, or --near X Y Z or --near-geo LAT LON with --radius'
+        raise typer.BadParameter(msg)
+    with PlaceMap.open(path, writable=True, memory_budget=0) as place_map:
+        chosen = sessions_of(place_map, session)
+        doomed = place_map.ids[np.isin(place_map.sessions, chosen)]
+        if radius is not None:
+            centre = _point(*near_geo) if near_geo is not None else np.array(near)
+            doomed = np.intersect1d(doomed, within(place_map.snapshot, centre, radius))
+        if not yes:
+            question = f'Delete {len(doomed)} of {len(place_map)} places of {path}?'
+            typer.confirm(question, abort=True, err=True)
+        if radius is None:
+            for key in chosen:
+                place_map.delete_session(key)
+        elif len(doomed):
+            place_map.delete(doomed)
+        left = len(place_map)
+    answer = {'deleted': len(doomed), 'places': left}
+    say(as_json, answer, f'{path}: {len(doomed)} places deleted, {left} left')
+
+
+def compact(path: MapPath, *, as_json: AsJson = False) -> None:
+    """Give the space of deleted places back to the disk.
+
+    Meanwhile it needs room for the map twice more: beside it, and in the folder for temporary
+    files (SQLITE_TMPDIR). Others may go on reading. Interrupted, it changes nothing.
+    """
+    from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.maps import PlaceMap
+
+    with PlaceMap.open(path, writable=True, memory_budget=0) as place_map:
+        with progress_bar(f'compacting {path.name}'):
+            freed = place_map.compact()
+        size = place_map.info().bytes
+    answer = {'freed': freed, 'bytes': size}
+    say(as_json, answer, f'{path}: {freed / 2**20:.2f} MiB freed, {size / 2**20:.2f} MiB left')
+
+
+def update_poses(
+    path: MapPath,
+    poses: Annotated[Path, typer.Argument(metavar='POSES', help='stamp x y z qx qy qz qw (TUM).')],
+    *,
+    by: Annotated[Key, typer.Option(help='What the first number of a line is.')] = Key.STAMP,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help='Seconds by which stamps may be off.')
+    ] = 0.001,
+    session: Sessions = None,
+    mount: Mount = '',
+    as_json: AsJson = False,
+) -> None:
+    """Take over the poses of a SLAM back end that has optimised again, all at once.
+
+    They are given in the map frame. Places it does not name keep their poses.
+    """
+    from vpr_ros.mapping import parse_mount
+    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps.optimised import update_by_id, update_by_stamp
+    from vpr_ros.maps.trajectory import Trajectory, read_tum
+
+    sensor = parse_mount(mount)
+    trajectory = read_tum(poses, by_id=by is Key.ID)
+    if sensor is not None:
+        base = sensor.inverse()
+        trajectory = Trajectory(trajectory.keys, [pose @ base for pose in trajectory.poses])
+    with PlaceMap.open(path, writable=True, memory_budget=0) as place_map:
+        if by is Key.ID:
+            update = update_by_id(place_map, trajectory)
+        else:
+            update = update_by_stamp(
+                place_map, trajectory, round(tolerance * 1e9), sessions_of(place_map, session)
+            )
+    text = f'{path}: {update.updated} poses updated, {update.kept} places kept theirs'
+    say(as_json, asdict(update), text)
+
+
+def sessions_of(place_map: PlaceMap, wanted: list[int] | None) -> list[int]:
+    """Return the sessions asked for, all if none were.
+
+    Raises:
+        VprError: The map lacks one.
+    """
+    there = [session.id for session in place_map.session_list()]
+    missing = set(wanted or ()) - set(there)
+    if missing:
+        msg = f'{place_map.path} has no session {min(missing)}; it has {there}'
+        raise VprError(msg)
+    return sorted(set(wanted)) if wanted else there
+
+
+def say(as_json: bool, answer: dict[str, Any], text: str) -> None:
+    """Print what was done."""
+    typer.echo(json.dumps(answer, indent=2, default=str) if as_json else text)
+
+
+def _source(text: str) -> tuple[Path, list[int] | None]:
+    """Return a map and the sessions asked for: all of PATH, or some of PATH:1,3."""
+    match = _CHOSEN.fullmatch(text)
+    if match is None or Path(text).exists():
+        return Path(text), None
+    return Path(match[1]), [int(number) for number in match[2].split(',')]
+
+
+def _point(lat: float, lon: float) -> GeoPoint:
+    from vpr_ros.maps import GeoPoint
+
+    try:
+        return GeoPoint(lat, lon)
+    except ValueError as error:
+        raise VprError(str(error)) from error

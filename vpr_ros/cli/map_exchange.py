@@ -1,0 +1,167 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr map export`` and ``import``."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from vpr_ros.cli.map_edit import AsJson, MapPath, Mount, Sessions, say, sessions_of
+from vpr_ros.types import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vpr_ros.mapping.folders import Sighting
+
+_Output = Annotated[Path | None, typer.Option(metavar='FILE', help='- is standard output.')]
+
+
+class Form(str, Enum):
+    """How a folder tells where its images were taken."""
+
+    TUM = 'tum'
+    KITTI = 'kitti'
+    CSV = 'csv'
+    UTM = 'utm'
+    EXIF = 'exif'
+
+
+def export(
+    path: MapPath,
+    *,
+    tum: _Output = None,
+    geojson: _Output = None,
+    csv: _Output = None,
+    session: Sessions = None,
+    ids: Annotated[bool, typer.Option('--ids', help='TUM: ids of places for stamps.')] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write poses as a TUM trajectory, places as GeoJSON or CSV (QGIS: lon and lat, EPSG:4326)."""
+    from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps.export import write_csv, write_geojson, write_tum
+
+    if not (tum or geojson or csv):
+        msg = 'say to what: --tum, --geojson or --csv'
+        raise typer.BadParameter(msg)
+    written: dict[str, int] = {}
+    with PlaceMap.open(path, memory_budget=0) as place_map:
+        chosen = sessions_of(place_map, session)
+        with progress_bar(f'exporting {path.name}') as progress:
+            if tum:
+                with _whole(tum) as file:
+                    written[str(tum)] = write_tum(place_map, file, chosen, ids=ids)
+            if geojson:
+                with _whole(geojson) as file:
+                    written[str(geojson)] = write_geojson(place_map, file, chosen, progress)
+            if csv:
+                with _whole(csv) as file:
+                    written[str(csv)] = write_csv(place_map, file, chosen, progress)
+    if Path('-') not in (tum, geojson, csv):
+        text = '\n'.join(f'{file}: {count} places' for file, count in written.items())
+        say(as_json, {'written': written}, text)
+
+
+def import_(
+    path: MapPath,
+    folder: Annotated[Path, typer.Argument(metavar='FOLDER', help='Images.')],
+    *,
+    form: Annotated[
+        Form,
+        typer.Option(
+            '--format',
+            help='tum: names are stamps; kitti: a pose for each image in order; csv: a table with '
+            'names of images; utm: names are @utm_east@utm_north@...; exif: GPS of photographs.',
+        ),
+    ],
+    poses: Annotated[
+        Path | None, typer.Option(help='File of poses, for tum, kitti and csv.')
+    ] = None,
+    times: Annotated[Path | None, typer.Option(help='KITTI: times.txt.')] = None,
+    model: Annotated[str, typer.Option(help='Network that describes the images.')] = DEFAULT_MODEL,
+    weights: Annotated[Path | None, typer.Option(help='Weights file of the network.')] = None,
+    device: Annotated[str, typer.Option(help='auto, cpu, cuda or cuda:N.')] = 'auto',
+    distance: Annotated[
+        float | None, typer.Option(min=0, help='A place every so many metres; else every image.')
+    ] = None,
+    angle: Annotated[
+        float | None, typer.Option(min=0, help='A place at every turn of so many degrees.')
+    ] = None,
+    session: Annotated[str | None, typer.Option(help="Name of the session; the folder's.")] = None,
+    camera: Annotated[str, typer.Option(help='Name of the camera.')] = '',
+    mount: Mount = '',
+    as_json: AsJson = False,
+) -> None:
+    """Add the images of a folder to a map as one session; the map is made if it is not there."""
+    from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.describe import Describer
+    from vpr_ros.mapping import KeyframeConfig, parse_mount
+    from vpr_ros.mapping.folders import import_images
+    from vpr_ros.maps import PlaceMap
+
+    sensor = parse_mount(mount)
+    sightings = _sightings(form, folder, poses, times)
+    keyframes = None
+    if distance is not None or angle is not None:
+        keyframes = KeyframeConfig(distance or 0.0, math.radians(angle or 0.0))
+    describer = Describer(model, device=device, weights=weights)
+    if path.exists():
+        place_map = PlaceMap.open(path, writable=True, model=describer.model_info)
+    else:
+        place_map = PlaceMap.create(path, model=describer.model_info)
+    with place_map, progress_bar(f'importing {folder.name}') as progress:
+        added = import_images(
+            place_map,
+            sightings,
+            describer,
+            keyframes,
+            session=folder.resolve().name if session is None else session,
+            camera=camera,
+            mount=sensor,
+            progress=progress,
+        )
+        total = len(place_map)
+    answer = {'images': len(sightings), 'added': added, 'places': total}
+    say(as_json, answer, f'{path}: {added} places of {len(sightings)} images added, {total} now')
+
+
+def _sightings(form: Form, folder: Path, poses: Path | None, times: Path | None) -> list[Sighting]:
+    from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.mapping import folders
+
+    if form is Form.UTM:
+        return folders.utm_folder(folder)
+    if form is Form.EXIF:
+        with progress_bar(f'reading {folder.name}') as progress:
+            return folders.photo_folder(folder, progress)
+    if poses is None:
+        msg = f'--format {form.value} needs --poses'
+        raise typer.BadParameter(msg)
+    if form is Form.KITTI:
+        return folders.kitti_folder(folder, poses, times)
+    read = folders.tum_folder if form is Form.TUM else folders.csv_folder
+    return read(folder, poses)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[str]]:
+    """Open a file that appears when it is complete, or standard output for -."""
+    if path == Path('-'):
+        yield sys.stdout
+        return
+    draft = path.with_name(f'.{path.name}.{os.getpid()}')
+    try:
+        with draft.open('w', encoding='utf-8', newline='') as file:
+            yield file
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
