@@ -41,6 +41,7 @@ setup(
     ],
     extras_require={
         'eval': ['Jinja2>=3.0', 'matplotlib>=3.6'],
+        'import': ['Pillow>=9.0'],
         'onnx': ['onnx>=1.15', 'onnxruntime>=1.17'],
         'server': ['qdrant-client>=1.10'],
         'train': ['matplotlib>=3.6'],

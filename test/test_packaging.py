@@ -44,6 +44,7 @@ ROS_PACKAGES = {
 }
 
 DISTRIBUTIONS = {
+    'PIL': 'Pillow',
     'cv2': 'opencv-python-headless',
     'faiss': 'faiss-cpu',
     'jinja2': 'Jinja2',

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 EXIT_USER_ERROR = 2
 
-_PIP_NAMES = {'cv2': 'opencv-python-headless', 'faiss': 'faiss-cpu', 'yaml': 'PyYAML'}
+_PIP_NAMES = {
+    'PIL': 'Pillow',
+    'cv2': 'opencv-python-headless',
+    'faiss': 'faiss-cpu',
+    'yaml': 'PyYAML',
+}
 _ROS_PACKAGES = ('rclpy', 'vpr_ros.msg', 'vpr_ros.srv')
 
 
