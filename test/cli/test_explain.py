@@ -11,7 +11,8 @@ import pytest
 from vpr_ros.bags import Bag, choose_topics
 from vpr_ros.cli import main as cli
 from vpr_ros.describe import Describer
-from vpr_ros.mapping import map_bag
+from vpr_ros.mapping import replay_frames
+from vpr_ros.mapping.builder import MapBuilder
 from vpr_ros.mapping.keyframes import KeyframeConfig
 from vpr_ros.maps import PlaceMap
 
@@ -32,7 +33,10 @@ def town(day):
     describer = Describer('hog', device='cpu')
     path = day.parent / 'town.vprmap'
     with Bag(day) as bag, PlaceMap.create(path, describer.model_info) as place_map:
-        map_bag(place_map, bag, describer, choose_topics(bag, None, None), KeyframeConfig())
+        builder = MapBuilder(place_map, describer, KeyframeConfig())
+        topics = choose_topics(bag)
+        for frame, reading in replay_frames(bag, topics.image.name, topics.pose.name):
+            builder.offer(frame, reading)
     return path
 
 
