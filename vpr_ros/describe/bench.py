@@ -209,16 +209,18 @@ def _describer(way: Way, threads: int | None, files: dict[str, Path | None]) -> 
 def _describers(
     chosen: Sequence[Way], threads: int | None, files: dict[str, Path | None]
 ) -> dict[Way, Describer]:
-    """Leave out what a model cannot be computed with; its first way it must be."""
-    describers = {}
-    for way in chosen:
+    """Leave out ways that a model refuses, other than its first."""
+
+    def made(way: Way) -> Describer | None:
         try:
-            describers[way] = _describer(way, threads, files)
+            return _describer(way, threads, files)
         except ModelError as error:
             if way == _first(way, chosen):
                 raise
             _log.warning('left out: %s', error)
-    return describers
+            return None
+
+    return {way: describer for way in chosen if (describer := made(way)) is not None}
 
 
 def _times(

@@ -240,12 +240,18 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         Raises:
             ModelError: Unknown network, or weights that are missing or damaged.
         """
-        key = tuple(self.value(name) for name in ('model', 'weights', 'device', 'threads'))
+        names = ('model', 'weights', 'device', 'threads', 'precision', 'backend')
+        key = tuple(self.value(name) for name in names)
         if key not in self._describers:
-            model, weights, device, threads = key
+            model, weights, device, threads, precision, backend = key
             self._describers = {
                 key: Describer(
-                    model, device=device, weights=weights or None, threads=threads or None
+                    model,
+                    device=device,
+                    weights=weights or None,
+                    threads=threads or None,
+                    precision=precision,
+                    backend=backend,
                 )
             }
         return self._describers[key]

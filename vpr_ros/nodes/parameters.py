@@ -88,6 +88,19 @@ MODEL = (
         'device', 'auto', 'Where the network runs: auto (a GPU if there is one), cpu, cuda.'
     ),
     Parameter(
+        'precision',
+        'fp32',
+        'What the network is computed with: bf16 on a CPU or GPU that has it, fp16 on a GPU, int8'
+        ' with the backend onnx; best the same for a map and what is looked for in it.',
+        choices=('fp32', 'bf16', 'fp16', 'int8'),
+    ),
+    Parameter(
+        'backend',
+        'torch',
+        'What computes the network: torch, or onnx for ONNX Runtime on the CPU.',
+        choices=('torch', 'onnx'),
+    ),
+    Parameter(
         'threads',
         0,
         'CPU threads of the network; 0 leaves the choice to the library.',
