@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli import map_edit, map_exchange
+from vpr_ros.cli import map_edit, map_exchange, map_server
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -140,6 +140,9 @@ app.command()(map_edit.compact)
 app.command()(map_edit.update_poses)
 app.command()(map_exchange.export)
 app.command('import')(map_exchange.import_)
+app.command()(map_server.push)
+app.command()(map_server.pull)
+app.command('sessions')(map_server.sessions)
 
 
 def _print(about: MapInfo) -> None:

@@ -10,7 +10,7 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -47,6 +47,17 @@ MEMORY_BUDGET = 2 << 30
 _HASH_HEAD = 'hash-head'
 _CHUNK = 4096
 _MERGED_AT_ONCE = 1024
+
+
+class MergeSource(Protocol):
+    """What can be merged into a map: another one, or what was downloaded of one."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The places."""
+
+    def packed_descriptors(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Return the descriptors (n, bytes) of rows."""
 
 
 class PlaceMap:
@@ -400,7 +411,7 @@ class PlaceMap:
 
     def merge(
         self,
-        source: PlaceMap,
+        source: MergeSource,
         sessions: Collection[int] | None = None,
         progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> dict[int, int]:
@@ -434,7 +445,7 @@ class PlaceMap:
             for rows in np.split(
                 incoming.rows, range(_MERGED_AT_ONCE, len(incoming.rows), _MERGED_AT_ONCE)
             ):
-                floats = theirs.meta.packing.unpack(source._read_descriptors(theirs, rows))
+                floats = theirs.meta.packing.unpack(source.packed_descriptors(theirs, rows))
                 batch, packed = incoming.batch(new, rows, floats)
                 new = self._with_places(new, batch, packed)
                 added.append(batch)
