@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-HARNESS = Path(__file__).with_name('crash_harness.py')
+WRITES = Path(__file__).with_name('crash_harness.py')
+MERGES = Path(__file__).with_name('merge_crash_harness.py')
 
 
-def kill_writers(folder, kills, seed):
+def kill_writers(harness, folder, kills, seed):
     result = subprocess.run(
-        [sys.executable, HARNESS, folder, str(kills), str(seed)],
+        [sys.executable, harness, folder, str(kills), str(seed)],
         check=False,
         capture_output=True,
         text=True,
@@ -24,11 +25,22 @@ def kill_writers(folder, kills, seed):
 
 
 def test_killed_writer_leaves_every_committed_place_and_no_half_one(tmp_path):
-    kill_writers(tmp_path, kills=25, seed=1)
+    kill_writers(WRITES, tmp_path, kills=25, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize('seed', range(4))
 def test_killed_writers_leave_every_committed_place_and_no_half_one(tmp_path, seed):
-    kill_writers(tmp_path, kills=100, seed=100 + seed)
+    kill_writers(WRITES, tmp_path, kills=100, seed=100 + seed)
+
+
+def test_killed_merge_or_compaction_leaves_all_or_nothing(tmp_path):
+    kill_writers(MERGES, tmp_path, kills=12, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize('seed', range(2))
+def test_killed_merges_and_compactions_leave_all_or_nothing(tmp_path, seed):
+    kill_writers(MERGES, tmp_path, kills=120, seed=200 + seed)
