@@ -72,7 +72,7 @@ class _Table:
                 *pose,
                 round(lon, _DEGREE_DECIMALS),
                 round(lat, _DEGREE_DECIMALS),
-                round(alt, 4),
+                round(alt, 4) + 0.0,  # No negative zero.
             ]
             yield dict(zip(COLUMNS, map(_known, values), strict=True))
             if done % _TOLD_EVERY == 0 or done == total:
