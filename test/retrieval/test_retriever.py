@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from vpr_ros.errors import MapError
 from vpr_ros.geometry import Pose
 from vpr_ros.maps import GeoPoint, NewPlace, PlaceMap
-from vpr_ros.retrieval import Apart, Retriever, Window
+from vpr_ros.maps.descriptors import STORAGES, Packing
+from vpr_ros.retrieval import Apart, Retriever, Window, kernels
 from vpr_ros.types import Description
 
 RANDOM = settings(
@@ -120,6 +121,25 @@ def compare_with_brute_force(maps, dyadic, data):
         place_map, query, k, candidates, lambda place: window is None or admits(window, place)
     )
     assert answers(hits) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    dim=st.integers(1, 300),
+    count=st.integers(0, 40),
+    storage=st.sampled_from(STORAGES),
+)
+def test_packed_descriptors_are_multiplied_as_they_unpack(seed, dim, count, storage):
+    rng = np.random.default_rng(seed)
+    packing = Packing(storage, dim)
+    vectors = rng.standard_normal((count, dim)).astype(np.float32)
+    query = rng.standard_normal(dim).astype(np.float32)
+    rows = packing.pack(vectors) if count else np.empty((0, packing.row_bytes), np.uint8)
+    unpacked = packing.unpack(rows).astype(np.float64)
+    scale = np.abs(unpacked) @ np.abs(query) + 1e-9
+    products = kernels.inner_products(query, rows, packing)
+    assert (np.abs(products - unpacked @ query) <= 1e-5 * scale).all()
 
 
 @RANDOM

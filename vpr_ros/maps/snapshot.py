@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from vpr_ros.types import Description, ModelInfo
 
-_FETCH = 4096
+_FETCH = 1024
 
 
 @dataclass(frozen=True, eq=False)

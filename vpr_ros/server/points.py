@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 HASH = 'hash'
 DESCRIPTOR = 'descriptor'
 INDEXED = {
+    'kind': models.PayloadSchemaType.KEYWORD,
     'session': models.PayloadSchemaType.INTEGER,
     'camera': models.PayloadSchemaType.KEYWORD,
     'second': models.PayloadSchemaType.INTEGER,
+    'nanosecond': models.PayloadSchemaType.INTEGER,
     'distance': models.PayloadSchemaType.FLOAT,
     'x': models.PayloadSchemaType.FLOAT,
     'y': models.PayloadSchemaType.FLOAT,
+    'z': models.PayloadSchemaType.FLOAT,
     'geo': models.PayloadSchemaType.GEO,
 }
-"""Fields of the payload that filters ask for."""
+"""Fields of the payload that filters ask for; servers can refuse filters on others."""
 _POSE = ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw')
 _SECOND = 10**9
 
