@@ -133,7 +133,7 @@ def _short(row: BenchRow) -> dict[str, str]:
         'p95 [ms]': f'{row.p95_ms:.1f}',
         'images/s': f'{row.images_per_s:.1f}',
         'speedup': f'{row.speedup:.2f}',
-        'memory [MB]': f'{row.memory_mb:.0f}',
+        'memory [MB]': number(row.memory_mb, '.0f'),
         'GMAC': f'{row.gmac:.2f}',
         'least cosine': number(row.cosine_min, '.5f'),
         'bits [%]': number(row.bits_changed, '.2f'),

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import resource
-import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -66,7 +64,7 @@ class BenchRow:
         speedup: Median over the rounds of the time of this model's first way, divided by this
             one's in the same round.
         memory_mb: On a GPU the most memory allocated there; else the most memory of a process
-            that does nothing else.
+            that does nothing else, None where the system does not tell.
         gmac: Multiply-accumulate operations for one image, 10^9.
         cosine_min: Smallest cosine to the first way's descriptor of the same photograph; None
             without photographs, here and below.
@@ -88,7 +86,7 @@ class BenchRow:
     p95_ms: float
     images_per_s: float
     speedup: float
-    memory_mb: float
+    memory_mb: float | None
     gmac: float
     cosine_min: float | None
     cosine_mean: float | None
@@ -141,12 +139,11 @@ def bench_describe(
         describers = _describers(chosen, threads, files)
         times = _times(describers, frames, batches, rounds)
         agreement = _agreements(describers, photographs)
+        costs = {name: _gmac(name) for name in {way.model for way in describers}}
         rows = []
         for way, describer in describers.items():
             first = _first(way, chosen)
-            entry = models.spec(way.model)
             memory = _peak_memory(way, threads, files, frames[: max(batches)])
-            cost = multiplications(models.create(way.model), entry.input_size) / 1e9
             for batch in batches:
                 taken = times[way, batch]
                 median, p95 = np.percentile(taken, (50, 95))
@@ -163,7 +160,7 @@ def bench_describe(
                         images_per_s=batch / median,
                         speedup=float(np.median(times[first, batch] / taken)),
                         memory_mb=memory,
-                        gmac=cost,
+                        gmac=costs[way.model],
                         **agreement[way],
                     )
                 )
@@ -172,6 +169,10 @@ def bench_describe(
 
 def _first(way: Way, chosen: Sequence[Way]) -> Way:
     return next(other for other in chosen if other.model == way.model)
+
+
+def _gmac(name: str) -> float:
+    return multiplications(models.create(name), models.spec(name).input_size) / 1e9
 
 
 def _noise(seed: int) -> NDArray[np.uint8]:
@@ -297,7 +298,7 @@ def _peak_memory(
     threads: int | None,
     files: dict[str, Path | None],
     frames: Sequence[NDArray[np.uint8]],
-) -> float:
+) -> float | None:
     """Return the most memory that a fresh process takes for a way, MB."""
     # Processes that are forked inherit what this one has taken.
     with multiprocessing.get_context('spawn').Pool(1) as pool:
@@ -309,10 +310,12 @@ def _own_peak_memory(
     threads: int | None,
     files: dict[str, Path | None],
     frames: Sequence[NDArray[np.uint8]],
-) -> float:
+) -> float | None:
     describer = _describer(way, threads, files)
     describer.describe(frames)
     if describer.device.type == 'cuda':
         return torch.cuda.max_memory_allocated(describer.device) / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == 'darwin' else peak / 1e3
+    # getrusage would also count what the parent had when it started this process.
+    status = Path('/proc/self/status')
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if 'VmHWM' in line), None)
