@@ -146,7 +146,8 @@ class DescriptorCache:
 
     def missing(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return those of the rows that are not filled."""
-        return rows[~self._filled[rows]]
+        filled = self._filled[rows]
+        return rows[:0] if filled.all() else rows[~filled]
 
     def fill(self, rows: NDArray[np.intp] | slice, values: NDArray[np.uint8]) -> None:
         """Put packed descriptors into rows."""

@@ -132,16 +132,12 @@ class Retriever:
     def _similarities(
         self, snapshot: Snapshot, query: NDArray[np.float32], rows: NDArray[np.intp]
     ) -> NDArray[np.float32]:
-        packing = snapshot.meta.packing
-        parts = [
-            kernels.inner_products(
-                query,
-                self._map.packed_descriptors(snapshot, rows[start : start + _CHUNK]),
-                packing,
-            )
-            for start in range(0, len(rows), _CHUNK)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+        packing, similarities = snapshot.meta.packing, np.empty(len(rows), np.float32)
+        for start in range(0, len(rows), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            packed = self._map.packed_descriptors(snapshot, rows[part])
+            similarities[part] = kernels.inner_products(query, packed, packing)
+        return similarities
 
 
 def _best(similarities: NDArray[np.float32], k: int) -> NDArray[np.intp]:
