@@ -123,7 +123,7 @@ def test_second_drive_is_added_as_a_session(start, listener, tmp_path):
 )
 def test_other_pose_sources(start, listener, tmp_path, kind, message_type, topic):
     path = tmp_path / 'town.vprmap'
-    node = start('map_builder_node', map_path=path, pose_source=kind)
+    node = start('map_builder_node', map_path=path, pose_source=kind, pose_mount='0 0 2')
     robot = Robot(listener, message_type, topic)
     robot.wait_for_node()
     drive(robot, path, 2)
@@ -134,10 +134,11 @@ def test_other_pose_sources(start, listener, tmp_path, kind, message_type, topic
             assert place_map.datum.lat == pytest.approx(48.0)
             assert place.geo.lon == pytest.approx(11.0, abs=1e-2)
             assert place_map.datum.position_of(place.geo) == pytest.approx(
-                place.pose.position, abs=1e-3
+                place.pose.position + np.array([0, 0, 2]), abs=1e-3
             )
         else:
             assert place.pose.position[0] > 0
+            assert place.pose.position[2] == -2
 
 
 def test_bad_input_is_survived_and_named(start, listener, tmp_path):
@@ -244,6 +245,14 @@ def test_wrong_parameter_ends_the_node_with_one_clear_line(start):
     assert node.process.wait(60) == 2
     assert 'keyframe_distance' in node.output
     assert 'Traceback' not in node.output
+
+
+def test_mount_that_makes_no_sense_is_named(start, listener, tmp_path):
+    node = start('map_builder_node', map_path=tmp_path / 'town.vprmap', pose_mount='on the roof')
+    listener.wait_until(lambda: 'pose_mount' in node.output, what='for the complaint')
+    assert "not 'on the roof'" in node.output
+    assert 'Traceback' not in node.output
+    assert node.alive
 
 
 def test_compressed_images_are_taken_too(start, listener, tmp_path):
