@@ -36,7 +36,8 @@ setup(
         'rich>=13.0',
         'rosbags>=0.10',
         'safetensors>=0.4',
-        'torch>=2.1',
+        'threadpoolctl>=3.0',
+        'torch>=2.6',
         'typer>=0.12.4',
     ],
     extras_require={

@@ -63,10 +63,11 @@ ROSDEP_KEYS = {
     'rich': 'python3-rich',
     'rosbags': 'python3-rosbags-pip',
     'safetensors': None,
+    'threadpoolctl': None,
     'torch': 'python3-torch',
     'typer': 'python3-typer',
 }
-"""The rosdep key of each requirement; safetensors has none."""
+"""The rosdep key of each requirement; None where there is none."""
 
 
 def imported(path: Path) -> set[str]:
