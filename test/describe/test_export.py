@@ -212,6 +212,7 @@ def test_int8_keeps_the_whole_network():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize('name', ['d2vpr', 'selavprpp-base', 'd2vpr-nano'])
 def test_whole_network_on_photographs(name):
     if not PHOTOGRAPHS.is_dir():
