@@ -76,9 +76,8 @@ def build(
                 source=PoseSource(topics.pose.type, place_map.datum, sensor, limits),
                 progress=progress,
             )
-            about = place_map.info()
     typer.echo(f'{added} places added')
-    _print(about)
+    info(path)
 
 
 @app.command()
