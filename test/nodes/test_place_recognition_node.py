@@ -130,6 +130,26 @@ def test_known_place_is_accepted_with_pose_status_and_map_info(
     assert 'Traceback' not in node.output
 
 
+def test_debug_image_is_made_while_somebody_looks(start, listener, tmp_path, describer):
+    path = make_map(tmp_path / 'm.vprmap', describer, range(3))
+    node = start('place_recognition_node', model=MODEL, map_path=path)
+    camera = Camera(listener)
+    camera.wait_for_node()
+    pictures = listener.collect(Image, f'{NAME}/debug_image', 1)
+    seconds = [0]
+
+    def shown():
+        seconds[0] += 1
+        camera.ask(picture(1), seconds[0])
+        return pictures
+
+    listener.wait_until(shown, what='for a debug image')
+    shown = pictures[0]
+    pixels = np.frombuffer(shown.data, np.uint8).reshape(shown.height, shown.width, 3)
+    assert pixels.std() > 10
+    assert 'Traceback' not in node.output
+
+
 def test_look_alikes_far_apart_are_ambiguous_and_give_no_pose(
     start, listener, tmp_path, describer
 ):

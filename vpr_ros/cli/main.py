@@ -59,7 +59,7 @@ PARTS = {
         'Map a synthetic town by day, find the way in it by evening, and show a report.',
         'eval',
     ),
-    'map': Part('vpr_ros.cli.map:app', 'Build, inspect and verify place maps.'),
+    'map': Part('vpr_ros.cli.map:app', 'Build, inspect, merge, edit and exchange place maps.'),
     'query': Part('vpr_ros.cli.query:query', 'Find the places that images show in a map.'),
     'explain': Part('vpr_ros.cli.explain:explain', 'Draw what in an image the network goes by.'),
     'evaluate': Part(

@@ -10,8 +10,11 @@ import time
 from typing import TYPE_CHECKING
 
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
+from sensor_msgs.msg import Image
 
 from vpr_ros.decision import Localizer, Status
+from vpr_ros.describe.explain import Explainer
+from vpr_ros.describe.picture import Shown, picture
 from vpr_ros.errors import MapError
 from vpr_ros.maps import PlaceMap
 from vpr_ros.msg import LocalizerState, MapInfo, PlaceCandidateArray
@@ -54,10 +57,13 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._pose = lifecycle(PoseWithCovarianceStamped, '~/pose', 10)
         self._status = lifecycle(LocalizerState, '~/status', LATCHED)
         self._map_info = lifecycle(MapInfo, '~/map_info', LATCHED)
+        self._debug_image = lifecycle(Image, '~/debug_image', 1)
+        self._explainer: Explainer | None = None
 
     def load(self) -> None:
         """Load the network; a map that is missing or damaged is waited for."""
         self._describer = self.describer()
+        self._explainer = None
         self._last = None
         self._last_accepted = 0
         self._rate = StampGate()
@@ -103,6 +109,8 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         # What the node costs beside the network and the search that it exists for.
         times['overhead'] = times['all'] - times['describe'] - times['retrieve']
         self._times.add(times)
+        if self._debug_image.get_subscription_count():
+            self._publish_debug_image(frame, result)
 
     def tick(self) -> None:
         """Publish the state once a second, and what map is in use when that has changed."""
@@ -159,6 +167,20 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._last = result
         if changed:
             self._publish_status()
+
+    def _publish_debug_image(self, frame: Frame, result: Localization) -> None:
+        """Publish what in the image the network went by; takes longer than describing it."""
+        if self._explainer is None:
+            self._explainer = Explainer(self.value('model'), self.value('weights') or None)
+        explained = Shown('query', frame.rgb, self._explainer.explain(frame.rgb))
+        decision = result.decision
+        pixels = picture([explained], f'{decision.status.name}: {decision.reason}')
+        height, width, _ = pixels.shape
+        message = Image(
+            height=height, width=width, encoding='rgb8', step=width * 3, data=pixels.tobytes()
+        )
+        message.header.stamp = to_time(result.stamp)
+        self._debug_image.publish(message)
 
     def _publish_status(self) -> None:
         worker, last = self.worker, self._last
