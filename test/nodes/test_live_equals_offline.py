@@ -53,7 +53,8 @@ def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
     model = describer.model_info.name
     node = start('place_recognition_node', remap={'image': IMAGE}, model=model, map_path=gardens)
     with AnswerRecorder(ANSWERS) as recorder:
-        played = play(QUERY_BAG, Playback(rate=1000, subscribers=1, wait_for=ANSWERS, timeout=120))
+        played = play(QUERY_BAG, Playback(rate=1000, subscribers=1, wait_for=ANSWERS, timeout=20))
+        assert recorder.wait_for(played.published[f'{IMAGE}/compressed'])
     assert node.stop() == 0
     assert played.unanswered == 0
 

@@ -300,6 +300,25 @@ def test_places_added_by_a_running_mapper_are_found(start, listener, tmp_path, d
     assert camera.answers[-1].map_version > first.map_version
 
 
+def test_quality_of_service_of_an_input_can_be_overridden(start, listener):
+    from rclpy.qos import QoSReliabilityPolicy
+
+    from vpr_ros.nodes.process import reliable
+
+    start('place_recognition_node', **reliable('/image'))
+    topics = ('/image', '/image/compressed')
+
+    def infos():
+        found = {t: listener.node.get_subscriptions_info_by_topic(t) for t in topics}
+        return {t: info[0].qos_profile.reliability for t, info in found.items() if info}
+
+    listener.wait_until(lambda: len(infos()) == 2, 60, 'for both subscriptions')
+    assert infos() == {
+        '/image': QoSReliabilityPolicy.RELIABLE,
+        '/image/compressed': QoSReliabilityPolicy.BEST_EFFORT,
+    }
+
+
 def test_terminated_node_ends_cleanly(start, listener, tmp_path, describer):
     path = make_map(tmp_path / 'm.vprmap', describer, range(3))
     node = start('place_recognition_node', model=MODEL, map_path=path)

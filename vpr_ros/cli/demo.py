@@ -19,7 +19,7 @@ def demo(
     seed: Annotated[int, typer.Option(help='Which town.')] = 0,
     mapping_rate: Annotated[
         float, typer.Option(min=0.1, help='Frames per second sent to the map builder.')
-    ] = 15.0,
+    ] = 10.0,
     open_report: Annotated[
         bool, typer.Option('--open/--no-open', help='Open the report in a browser.')
     ] = True,

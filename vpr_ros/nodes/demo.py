@@ -16,8 +16,8 @@ from vpr_ros.evaluation.bag import frame_pictures, place_pictures, place_table
 from vpr_ros.evaluation.report import write_report
 from vpr_ros.mapping import replay_frames
 from vpr_ros.maps import PlaceMap
-from vpr_ros.nodes.bag_player import Playback, play
-from vpr_ros.nodes.process import NodeProcess
+from vpr_ros.nodes.bag_player import Playback, Played, play
+from vpr_ros.nodes.process import NodeProcess, reliable
 from vpr_ros.nodes.recorder import AnswerRecorder, to_query_result
 from vpr_ros.simulation import Conditions, Town, Traverse, write_bag
 
@@ -128,7 +128,13 @@ def _build_map(
         'map_builder_node',
         folder / 'map_builder_node.log',
         {'image': _IMAGE, 'odom': '/odom'},
-        {'map_path': str(map_path), 'session_name': 'day', 'use_sim_time': True},
+        {
+            'map_path': str(map_path),
+            'session_name': 'day',
+            'use_sim_time': True,
+            **reliable(f'{_IMAGE}/compressed'),
+            **reliable('/odom'),
+        },
     )
     with node:
         _play(
@@ -151,29 +157,37 @@ def _recognise(
         'place_recognition_node',
         folder / 'place_recognition_node.log',
         {'image': _IMAGE},
-        {'map_path': str(map_path), 'max_candidates': 20, 'use_sim_time': True},
+        {
+            'map_path': str(map_path),
+            'max_candidates': 20,
+            'use_sim_time': True,
+            **reliable(f'{_IMAGE}/compressed'),
+        },
     )
     with node, AnswerRecorder(_ANSWERS) as recorder:
         # As fast as the node answers, so that this machine's speed does not change the result.
-        _play(
+        played = _play(
             node,
             bag,
             Playback(rate=1000, subscribers=1, wait_for=_ANSWERS, timeout=_PATIENCE),
             lambda done: progress('recognising by rainy evening', done, length),
         )
+        # The player has seen the last answer; the recorder may see it a moment later.
+        recorder.wait_for(played.published[f'{_IMAGE}/compressed'] - played.unanswered)
     return recorder
 
 
 def _play(
     node: NodeProcess, bag: Path, playback: Playback, on_progress: Callable[[float], None]
-) -> None:
+) -> Played:
     """Play a bag to a node; where that fails because the node has died, say so instead."""
     try:
-        play(bag, playback, on_progress)
+        played = play(bag, playback, on_progress)
     except VprError:
         node.check()
         raise
     node.check()
+    return played
 
 
 def _judge(

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from vpr_ros.nodes.parameters import Value
 
 
+def reliable(topic: str) -> dict[str, Value]:
+    """Return the parameter that makes a node's subscription of a topic reliable.
+
+    For lockstep: a best-effort subscriber can miss the first messages, which come before it knows
+    of their sender.
+    """
+    return {f'qos_overrides.{topic}.subscription.reliability': 'reliable'}
+
+
 class NodeProcess:
     """A node of this package in a process of its own; stopped when the context ends.
 

@@ -37,12 +37,13 @@ class AnswerRecorder:
     def __init__(self, topic: str) -> None:
         self.answers: list[PlaceCandidateArray] = []
         self._topic = topic
+        self._changed = threading.Condition()
 
     def __enter__(self) -> Self:
         self._context = Context()
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self._node = rclpy.create_node('vpr_answer_recorder', context=self._context)
-        self._node.create_subscription(PlaceCandidateArray, self._topic, self.answers.append, 1000)
+        self._node.create_subscription(PlaceCandidateArray, self._topic, self._note, 1000)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, daemon=True)
@@ -57,6 +58,16 @@ class AnswerRecorder:
     ) -> None:
         rclpy.shutdown(context=self._context)
         self._thread.join()
+
+    def wait_for(self, count: int, timeout: float = 10.0) -> bool:
+        """Wait until so many answers have come; return whether they have, within the seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.answers) >= count, timeout)
+
+    def _note(self, answer: PlaceCandidateArray) -> None:
+        with self._changed:
+            self.answers.append(answer)
+            self._changed.notify_all()
 
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
