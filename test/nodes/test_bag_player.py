@@ -161,7 +161,9 @@ def test_images_without_an_answer_are_counted(listener):
         EUROC, '--duration', 0.01, '--wait-for', '/answers', '--timeout', 3, *SUBSCRIBED
     )
     _, error = listener.spin_through(process)
-    assert len(listener.heard[IMAGES]) == 1
+    # The first image is repeated in case that its subscriber came late, but counted once.
+    assert len(listener.heard[IMAGES]) == 2
+    assert len(set(listener.heard[IMAGES])) == 1
     assert 'images not answered on /answers: 1' in error
 
 

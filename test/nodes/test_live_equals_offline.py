@@ -16,6 +16,7 @@ from vpr_ros.describe import Describer
 from vpr_ros.mapping import KeyframeConfig, map_bag, replay_frames
 from vpr_ros.maps import PlaceMap
 from vpr_ros.nodes.bag_player import Playback, play
+from vpr_ros.nodes.process import reliable
 from vpr_ros.nodes.recorder import AnswerRecorder
 from vpr_ros.retrieval import Retriever
 
@@ -50,11 +51,17 @@ def gardens(describer, tmp_path_factory):
 def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
     start, gardens, describer
 ):
-    model = describer.model_info.name
-    node = start('place_recognition_node', remap={'image': IMAGE}, model=model, map_path=gardens)
+    model, topic = describer.model_info.name, f'{IMAGE}/compressed'
     with AnswerRecorder(ANSWERS) as recorder:
-        played = play(QUERY_BAG, Playback(rate=1000, subscribers=1, wait_for=ANSWERS, timeout=20))
-        assert recorder.wait_for(played.published[f'{IMAGE}/compressed'])
+        node = start(
+            'place_recognition_node',
+            remap={'image': IMAGE},
+            model=model,
+            map_path=gardens,
+            **reliable(topic),
+        )
+        played = play(QUERY_BAG, Playback(rate=1000, subscribers=1, wait_for=ANSWERS, timeout=60))
+        assert recorder.wait_for(played.published[topic])
     assert node.stop() == 0
     assert played.unanswered == 0
 

@@ -47,6 +47,9 @@ _SETTLING = 0.3
 Either end may know first; what a best-effort subscriber is sent before it knows is lost.
 """
 
+_RESEND = 2.0
+"""Seconds after which the first image is sent again while nothing was ever answered."""
+
 _FLUSHING = 1.0
 """Seconds that reliable subscribers have at the end to receive what they missed."""
 
@@ -138,7 +141,8 @@ def play(
 
 
 class _Image(NamedTuple):
-    topic: str
+    publisher: Any
+    raw: bytes
     stamp: int
 
 
@@ -206,7 +210,7 @@ class _Player:
             name = publisher.topic_name
             self._played.published[name] = self._played.published.get(name, 0) + 1
             if self._playback.wait_for and is_image and publisher.get_subscription_count():
-                self._unanswered = _Image(name, stamp_of(message.raw))
+                self._unanswered = _Image(publisher, message.raw, stamp_of(message.raw))
             on_progress((message.time - self._first) / _SECOND)
         self._wait_for_answer()
 
@@ -276,12 +280,17 @@ class _Player:
         image, self._unanswered = self._unanswered, None
         if image is None:
             return 0.0
-        begin = time.monotonic()
+        begin = sent = time.monotonic()
         while not self._answers[image.stamp]:
             if time.monotonic() - begin > self._playback.timeout:
                 self._played.unanswered += 1
-                _LOG.warning('no answer to the image on %s of %d ns', image.topic, image.stamp)
+                topic = image.publisher.topic_name
+                _LOG.warning('no answer to the image on %s of %d ns', topic, image.stamp)
                 break
+            if not self._answers and time.monotonic() - sent > _RESEND:
+                # The subscriber counted may have been one that died, and the true one comes now.
+                image.publisher.publish(image.raw)
+                sent = time.monotonic()
             self._executor.spin_once(timeout_sec=0.1)
         else:
             self._answers[image.stamp] -= 1

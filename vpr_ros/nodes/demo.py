@@ -164,7 +164,7 @@ def _recognise(
             **reliable(f'{_IMAGE}/compressed'),
         },
     )
-    with node, AnswerRecorder(_ANSWERS) as recorder:
+    with AnswerRecorder(_ANSWERS) as recorder, node:
         # As fast as the node answers, so that this machine's speed does not change the result.
         played = _play(
             node,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class AnswerRecorder:
-    """Collects every PlaceCandidateArray while its context is open.
+    """Collects the first answer to each image while its context is open.
 
     Args:
         topic: Where the answers come from.
@@ -38,6 +38,7 @@ class AnswerRecorder:
         self.answers: list[PlaceCandidateArray] = []
         self._topic = topic
         self._changed = threading.Condition()
+        self._stamps: set[tuple[int, int]] = set()
 
     def __enter__(self) -> Self:
         self._context = Context()
@@ -65,9 +66,13 @@ class AnswerRecorder:
             return self._changed.wait_for(lambda: len(self.answers) >= count, timeout)
 
     def _note(self, answer: PlaceCandidateArray) -> None:
+        stamp = answer.header.stamp.sec, answer.header.stamp.nanosec
         with self._changed:
-            self.answers.append(answer)
-            self._changed.notify_all()
+            # The player repeats its first image until somebody answers.
+            if stamp not in self._stamps:
+                self._stamps.add(stamp)
+                self.answers.append(answer)
+                self._changed.notify_all()
 
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
