@@ -61,10 +61,7 @@ def build(
     with Bag(bag_path) as bag:
         topics = choose_topics(bag, image_topic, pose_topic)
         describer = Describer(model, device=device, weights=weights)
-        if path.exists():
-            place_map = PlaceMap.open(path, writable=True, model=describer.model_info)
-        else:
-            place_map = PlaceMap.create(path, model=describer.model_info)
+        place_map = PlaceMap.open_or_create(path, describer.model_info)
         with place_map, progress_bar(f'mapping {bag.path.name}') as progress:
             added = map_bag(
                 place_map,

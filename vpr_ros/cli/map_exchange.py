@@ -114,10 +114,7 @@ def import_(
     if distance is not None or angle is not None:
         keyframes = KeyframeConfig(distance or 0.0, math.radians(angle or 0.0))
     describer = Describer(model, device=device, weights=weights)
-    if path.exists():
-        place_map = PlaceMap.open(path, writable=True, model=describer.model_info)
-    else:
-        place_map = PlaceMap.create(path, model=describer.model_info)
+    place_map = PlaceMap.open_or_create(path, describer.model_info)
     with place_map, progress_bar(f'importing {folder.name}') as progress:
         added = import_images(
             place_map,

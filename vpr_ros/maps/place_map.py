@@ -162,6 +162,17 @@ class PlaceMap:
             raise
 
     @classmethod
+    def open_or_create(cls, path: str | os.PathLike[str], model: ModelInfo) -> PlaceMap:
+        """Open a map to add to it, or make an empty one where there is none.
+
+        Raises:
+            MapError: As of `open` and `create`.
+        """
+        if Path(path).exists():
+            return cls.open(path, writable=True, model=model)
+        return cls.create(path, model=model)
+
+    @classmethod
     def _open(
         cls, path: Path, lock: WriterLock | None, budget: int, model: ModelInfo | None
     ) -> PlaceMap:
