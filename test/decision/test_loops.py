@@ -25,6 +25,7 @@ class Frame:
 
     stamp: int
     number: int
+    camera: str = ''
 
     @property
     def rgb(self):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.errors import MessageError
 from vpr_ros.frames import decode, deserialize, stamp_of
-from vpr_ros.frames.cdr import types
+from vpr_ros.frames.cdr import frame_id_of, types
 
 STORE = types()
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
@@ -43,6 +43,17 @@ def serialized_path():
 @pytest.mark.parametrize('stamp', [(0, 0), (1_700_000_000, 999_999_999), (-1, 5)])
 def test_the_stamp_is_read_from_the_bytes(big, stamp):
     assert stamp_of(serialized_image(big, stamp)) == stamp[0] * 10**9 + stamp[1]
+
+
+@pytest.mark.parametrize('big', [False, True])
+def test_the_frame_is_read_from_the_bytes(big):
+    assert frame_id_of(serialized_image(big)) == 'camera'
+
+
+@given(st.binary(max_size=40))
+def test_bytes_without_a_frame_are_refused(raw):
+    with contextlib.suppress(MessageError):
+        frame_id_of(b'\0\1\0\0' + raw)
 
 
 @pytest.mark.parametrize('big', [False, True])

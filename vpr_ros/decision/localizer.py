@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from vpr_ros.decision.decider import Decision, DecisionConfig, decide
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vpr_ros.describe import Describer
     from vpr_ros.frames import Picture
     from vpr_ros.retrieval import Hit, Retriever, Window
@@ -69,17 +71,44 @@ class Localizer:
         Raises:
             ImageError: The frame cannot be decoded.
         """
-        times = [time.perf_counter()]
-        rgb = frame.rgb
-        times.append(time.perf_counter())
-        (description,) = self._describer.describe([rgb])
-        times.append(time.perf_counter())
+        (result,) = self.localize_all([frame], window)
+        return result
+
+    def localize_all(
+        self, frames: Sequence[Picture], window: Window | None = None
+    ) -> list[Localization]:
+        """Return candidates and verdict for each of some frames, described in one batch.
+
+        Raises:
+            ImageError: One of them cannot be decoded.
+        """
+        start = time.perf_counter()
+        images = [frame.rgb for frame in frames]
+        decoded = time.perf_counter()
+        descriptions = self._describer.describe(images)
+        # Each had to wait for all.
+        timings = {'decode': decoded - start, 'describe': time.perf_counter() - decoded}
+        return [
+            self._judge(frame, description, window, timings)
+            for frame, description in zip(frames, descriptions, strict=True)
+        ]
+
+    def _judge(
+        self,
+        frame: Picture,
+        description: Description,
+        window: Window | None,
+        timings: dict[str, float],
+    ) -> Localization:
+        start = time.perf_counter()
         hits = self._search(description, window)
-        times.append(time.perf_counter())
+        found = time.perf_counter()
         decision = decide(hits, self._config)
-        times.append(time.perf_counter())
-        stages = ('decode', 'describe', 'retrieve', 'decide')
-        timings = {stage: times[i + 1] - times[i] for i, stage in enumerate(stages)}
+        timings = {
+            **timings,
+            'retrieve': found - start,
+            'decide': time.perf_counter() - found,
+        }
         return Localization(frame.stamp, description, hits[: self._k], decision, timings)
 
     def _search(self, description: Description, window: Window | None) -> list[Hit]:

@@ -38,6 +38,23 @@ def stamp_of(raw: bytes | memoryview) -> int:
     return int(seconds) * _SECOND + int(nanoseconds)
 
 
+def frame_id_of(raw: bytes | memoryview) -> str:
+    """Return the frame of a message that begins with a std_msgs/Header.
+
+    Raises:
+        MessageError: The bytes do not begin with such a header.
+    """
+    order = _ENDIAN.get(bytes(raw[:2]))
+    begin = _STAMP_END + 4
+    if order is not None and len(raw) >= begin:
+        (length,) = struct.unpack_from(f'{order}I', raw, _STAMP_END)
+        text = bytes(raw[begin : begin + length])
+        if len(text) == length:
+            return text.rstrip(b'\0').decode(errors='replace')
+    msg = 'the message is damaged: its header does not name a frame'
+    raise MessageError(msg)
+
+
 def deserialize(raw: bytes | memoryview, typename: str) -> Any:
     """Decode a serialised message of the standard ROS 2 packages.
 

@@ -27,7 +27,12 @@ class ImageFile:
     Args:
         path: The file.
         stamp: When the image was taken, nanoseconds.
+
+    Attributes:
+        camera: Empty: a file does not name one.
     """
+
+    camera = ''
 
     def __init__(self, path: Path, stamp: int = 0) -> None:
         self.path = path

@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from vpr_ros.frames.bridge import image_decoder
-from vpr_ros.frames.cdr import deserialize, stamp_of
+from vpr_ros.frames.cdr import deserialize, frame_id_of, stamp_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -20,9 +22,11 @@ class Picture(Protocol):
 
     Attributes:
         stamp: Nanoseconds.
+        camera: Name of the camera; empty where there is only one.
     """
 
     stamp: int
+    camera: str
 
     @property
     def rgb(self) -> NDArray[np.uint8]:
@@ -42,18 +46,38 @@ class Frame:
     Args:
         raw: Serialised (CDR) sensor_msgs/Image or sensor_msgs/CompressedImage.
         typename: Which of the two.
+        camera: Name of the camera; empty where there is only one.
+        straighten: Takes the distortion of the lens out of the pixels; None leaves them.
 
     Attributes:
         stamp: Header stamp, nanoseconds.
+        camera: Name of the camera.
 
     Raises:
-        VprError: The bytes are too short to hold a header.
+        MessageError: The bytes are too short to hold a header.
     """
 
-    def __init__(self, raw: bytes, typename: str) -> None:
+    def __init__(
+        self,
+        raw: bytes,
+        typename: str,
+        camera: str = '',
+        straighten: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+    ) -> None:
         self.stamp = stamp_of(raw)
+        self.camera = camera
         self._raw = raw
         self._typename = typename
+        self._straighten = straighten
+
+    @cached_property
+    def frame_id(self) -> str:
+        """The header's frame, by convention the optical frame of the camera.
+
+        Raises:
+            MessageError: The header is damaged.
+        """
+        return frame_id_of(self._raw)
 
     @cached_property
     def rgb(self) -> NDArray[np.uint8]:
@@ -62,4 +86,5 @@ class Frame:
         Raises:
             VprError: The message is malformed, or no picture can be made of it.
         """
-        return image_decoder().decode(deserialize(self._raw, self._typename))
+        rgb = image_decoder().decode(deserialize(self._raw, self._typename))
+        return rgb if self._straighten is None else self._straighten(rgb)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +29,7 @@ class MapBuilder:
         describer: What turns images into descriptions.
         keyframes: Spacing of the places.
         session: Name of the traverse; it begins in the map with its first place.
-        camera: Name of the camera, where there are several.
+        camera: Name of the camera, for pictures that name none.
 
     Attributes:
         session: Identity of the traverse in the map, None before its first place.
@@ -45,7 +46,9 @@ class MapBuilder:
     ) -> None:
         self._map = place_map
         self._describer = describer
-        self._gate = KeyframeGate(keyframes or KeyframeConfig())
+        keyframes = keyframes or KeyframeConfig()
+        # Cameras look at different things: each is mapped as if it were alone.
+        self._gates: defaultdict[str, KeyframeGate] = defaultdict(lambda: KeyframeGate(keyframes))
         self._camera = camera
         self._session_name = session
         self.session: int | None = None
@@ -53,7 +56,7 @@ class MapBuilder:
     @property
     def travelled(self) -> float:
         """Metres along the frames offered so far."""
-        return self._gate.travelled
+        return max((gate.travelled for gate in self._gates.values()), default=0.0)
 
     def set_datum(self, datum: Datum | None) -> None:
         """Give the map the datum of the poses that are going to be added, if it has none.
@@ -85,7 +88,7 @@ class MapBuilder:
 
     def due(self, frame: Picture, reading: PoseReading | None) -> bool:
         """Note the robot's motion and return whether this frame should become a place."""
-        return self._gate.due(frame.stamp, reading.pose if reading else None)
+        return self._gates[frame.camera].due(frame.stamp, reading.pose if reading else None)
 
     def add(self, frame: Picture, reading: PoseReading | None, description: Description) -> int:
         """Add a described frame as a place; return its id, which is durable by then.
@@ -102,11 +105,11 @@ class MapBuilder:
             pose=reading.pose if reading else None,
             covariance=reading.covariance if reading else None,
             geo=reading.geo if reading else None,
-            camera=self._camera,
+            camera=frame.camera or self._camera,
             distance=self.travelled,
         )
         (place_id,) = self._map.add([place])
-        self._gate.take(frame.stamp, place.pose)
+        self._gates[frame.camera].take(frame.stamp, place.pose)
         return place_id
 
     def finish(self) -> None:
