@@ -20,7 +20,43 @@ class ModelError(VprError):
 
 
 class MapError(VprError):
-    """A place map that is missing, damaged, foreign, newer, in use or made with another model."""
+    """A place map that cannot be used, and the base of the particular reasons below."""
+
+
+class MapMissingError(MapError):
+    """There is no file, or no folder for it."""
+
+
+class MapDamagedError(MapError):
+    """The file is truncated, altered or no place map at all."""
+
+
+class MapNewerError(MapError):
+    """The file was written by a newer version of this software."""
+
+
+class MapModelError(MapError):
+    """Maps, or a map and a network, whose descriptions cannot be compared."""
+
+
+class MapInUseError(MapError):
+    """Another process, or another part of this one, is writing the map."""
+
+
+class MapExistsError(MapError):
+    """What was to be made or added is there already."""
+
+
+class MapFrameError(MapError):
+    """Maps whose poses cannot be related to each other."""
+
+
+class MapSpaceError(MapError):
+    """The disk is full, or failed."""
+
+
+class MapAccessError(MapError):
+    """A file that may not be read or written, or lies where maps are not allowed to lie."""
 
 
 class BagError(VprError):

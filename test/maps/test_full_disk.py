@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
-import signal
 import subprocess
-from contextlib import contextmanager
 
 import pytest
 
 from vpr_ros.errors import MapError
 from vpr_ros.maps import PlaceMap, verify
-
-
-@contextmanager
-def files_limited_to(size):
-    """Let no file of this process grow beyond a size, as a full disk would not."""
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def fill(place_map, new_place):
@@ -33,7 +17,9 @@ def fill(place_map, new_place):
         place_map.add(places)
 
 
-def test_write_that_does_not_fit_the_disk_leaves_the_map_as_it_was(filled, new_place):
+def test_write_that_does_not_fit_the_disk_leaves_the_map_as_it_was(
+    filled, new_place, files_limited_to
+):
     with PlaceMap.open(filled, writable=True) as place_map, PlaceMap.open(filled) as reader:
         place_map.add([new_place(1)])
         reader.refresh()
@@ -61,7 +47,7 @@ def test_database_that_may_not_grow_says_that_the_disk_is_full(filled, new_place
         assert place_map.verify() == []
 
 
-def test_map_cannot_be_created_on_a_full_disk(path, model):
+def test_map_cannot_be_created_on_a_full_disk(path, model, files_limited_to):
     with files_limited_to(2000), pytest.raises(MapError):
         PlaceMap.create(path, model)
     assert list(path.parent.iterdir()) == []

@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpr_ros.errors import MapError
-from vpr_ros.maps import PlaceMap, merge
-from vpr_ros.maps.coder import PcaReducer
+from vpr_ros.maps import PlaceMap, merge, verify
+from vpr_ros.maps.coder import ItqCoder, PcaReducer
 from vpr_ros.maps.descriptors import FLOAT16, INT8, Packing
 from vpr_ros.retrieval import Retriever
 
@@ -131,3 +133,32 @@ def test_shortened_maps_merge_with_their_like(whole, tmp_path, describe, new_pla
         hit = Retriever(place_map).search(describe(90, bits=model.code_bits))[0]
         assert hit.place.id == 41
         assert hit.similarity == pytest.approx(1, abs=0.02)
+
+
+def test_places_can_be_added_while_codes_are_fitted(
+    path, hashless, new_place, describe, monkeypatch
+):
+    begun, added = threading.Event(), threading.Event()
+    fit = ItqCoder.fit
+
+    def slow_fit(*args):
+        begun.set()
+        assert added.wait(30)
+        return fit(*args)
+
+    monkeypatch.setattr(ItqCoder, 'fit', slow_fit)
+    with PlaceMap.create(path, hashless) as place_map:
+        place_map.begin_session('s', 0)
+        places = [new_place(i, description=describe(i, bits=0), camera=str(i)) for i in range(41)]
+        place_map.add(places[:40])
+        fitting = threading.Thread(target=place_map.recode, args=(16,))
+        fitting.start()
+        assert begun.wait(30)
+        place_map.add(places[40:])
+        added.set()
+        fitting.join()
+        assert place_map.codes.shape == (41, 2)
+        assert place_map.place(41).camera == '40'
+        (hit,) = Retriever(place_map).search(describe(40, bits=0), k=1, candidates=1)
+        assert (hit.place.id, hit.hamming) == (41, 0)
+    assert verify(path) == []

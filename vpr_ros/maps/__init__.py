@@ -3,6 +3,8 @@
 """The place map: what was seen where, in one file that is kept for years."""
 
 from vpr_ros.maps.coder import ItqCoder
+from vpr_ros.maps.copying import copy
+from vpr_ros.maps.folder import MapFolder
 from vpr_ros.maps.geo import Datum, GeoPoint
 from vpr_ros.maps.merge import merge
 from vpr_ros.maps.place import MapInfo, NewPlace, Place, Session
@@ -14,12 +16,14 @@ __all__ = [
     'Datum',
     'GeoPoint',
     'ItqCoder',
+    'MapFolder',
     'MapInfo',
     'NewPlace',
     'Place',
     'PlaceMap',
     'Session',
     'Snapshot',
+    'copy',
     'merge',
     'verify',
 ]

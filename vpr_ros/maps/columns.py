@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpr_ros.errors import MapError
+from vpr_ros.errors import MapDamagedError, MapError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -168,14 +168,14 @@ class Columns:
             columns = Columns._parse(rows, code_bytes)
         except (TypeError, ValueError, OverflowError) as error:
             msg = f'is damaged: a value of the places {rows[0][0]} to {rows[-1][0]} makes no sense'
-            raise MapError(msg) from error
+            raise MapDamagedError(msg) from error
         wrong = columns.computed_crcs() != columns.crcs
         if wrong.any():
             msg = (
                 f'is damaged: the checksum of place {columns.ids[wrong][0]} does not match '
                 f'({int(wrong.sum())} such places)'
             )
-            raise MapError(msg)
+            raise MapDamagedError(msg)
         return columns
 
     @staticmethod

@@ -12,7 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpr_ros.errors import MapError
+from vpr_ros.errors import (
+    MapAccessError,
+    MapDamagedError,
+    MapError,
+    MapInUseError,
+    MapSpaceError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,26 +45,40 @@ def explained(path: Path) -> Iterator[None]:
         msg = f'{path}: {error}'
         raise type(error)(msg) from error
     except SQLITE_ERRORS as error:
-        msg = f'{path}: {_reason(str(error))}'
-        raise MapError(msg) from error
+        kind, reason = _reason(str(error))
+        msg = f'{path}: {reason}'
+        raise kind(msg) from error
 
 
-def _reason(said: str) -> str:
+_REASONS: tuple[tuple[str, type[MapError], str], ...] = (
+    ('not a database', MapDamagedError, 'is not a place map, or its header is damaged'),
+    ('malformed', MapDamagedError, 'is damaged; restore a copy'),
+    ('decode', MapDamagedError, 'is damaged; restore a copy'),
+    ('full', MapSpaceError, 'the disk is full; nothing was written, the map is as it was'),
+    ('readonly', MapAccessError, 'cannot be written: the file or its folder is read-only'),
+    ('locked', MapInUseError, 'is busy: another process holds it locked'),
+    ('unable to open', MapAccessError, 'cannot be opened: check that it is readable'),
+    ('disk i/o', MapSpaceError, 'the disk failed or is full; nothing was written'),
+    ('closed database', MapError, 'is closed'),
+)
+"""What SQLite says, and what that means."""
+
+
+def _reason(said: str) -> tuple[type[MapError], str]:
     lower = said.lower()
-    for sign, reason in (
-        ('not a database', 'is not a place map, or its header is damaged'),
-        ('malformed', 'is damaged; restore a copy'),
-        ('decode', 'is damaged; restore a copy'),
-        ('full', 'the disk is full; nothing was written, the map is as it was'),
-        ('readonly', 'cannot be written: the file or its folder is read-only'),
-        ('locked', 'is busy: another process holds it locked'),
-        ('unable to open', 'cannot be opened: check that file and folder are readable'),
-        ('disk i/o', 'the disk failed or is full; nothing was written'),
-        ('closed database', 'is closed'),
-    ):
+    for sign, kind, reason in _REASONS:
         if sign in lower:
-            return f'{reason} (SQLite: {said})'
-    return f'is damaged or cannot be used (SQLite: {said})'
+            return kind, f'{reason} (SQLite: {said})'
+    return MapDamagedError, f'is damaged or cannot be used (SQLite: {said})'
+
+
+def file_identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from others of the same name, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
@@ -142,7 +162,7 @@ def _require_whole_pages(connection: sqlite3.Connection, path: Path) -> None:
     (size,) = connection.execute('PRAGMA page_size').fetchone()
     if path.stat().st_size % size and not _unfinished(path):
         msg = f'{path}: is damaged: the end of the file is missing'
-        raise MapError(msg)
+        raise MapDamagedError(msg)
 
 
 def _connect(uri: str) -> sqlite3.Connection:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.errors import MapError
+from vpr_ros.errors import MapError, MapExistsError, MapFrameError, MapModelError
 from vpr_ros.maps import descriptors
 from vpr_ros.maps.batch import canonical
 from vpr_ros.maps.columns import pack_covariance, unpack_covariance
@@ -51,7 +51,7 @@ class Incoming:
                 f'the descriptors of the map {source.meta.id} were shortened, and not as those '
                 'here: what was left out is gone, so that the maps cannot be merged'
             )
-            raise MapError(msg)
+            raise MapModelError(msg)
         chosen = sorted(source.names) if sessions is None else sorted(set(sessions))
         _require_new(target, source, chosen)
         self.sessions = dict.fromkeys(chosen, 0)
@@ -113,7 +113,7 @@ def _require_new(target: Snapshot, source: Snapshot, chosen: list[int]) -> None:
                 f'session {session} ({name!r}) of the map {source.meta.id} is here already, as '
                 f'session {known[uid]}: leave it out'
             )
-            raise MapError(msg)
+            raise MapExistsError(msg)
 
 
 def _frame_in(target: Snapshot, source: Snapshot) -> Pose | None:
@@ -128,7 +128,7 @@ def _frame_in(target: Snapshot, source: Snapshot) -> Pose | None:
     else:
         reason = 'one has a datum, the other has none'
     msg = f'the poses of the map {source.meta.id} cannot be related to those here: {reason}'
-    raise MapError(msg)
+    raise MapFrameError(msg)
 
 
 def _moved(columns: Columns, frame: Pose) -> Columns:

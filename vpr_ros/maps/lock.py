@@ -8,7 +8,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING
 
-from vpr_ros.errors import MapError
+from vpr_ros.errors import MapAccessError, MapInUseError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +21,8 @@ class WriterLock:
     locks that SQLite holds on it in the same process.
 
     Raises:
-        MapError: Another process, or another map object of this one, is the writer, or the
-            folder cannot be written.
+        MapInUseError: Another process, or another map object of this one, is the writer.
+        MapAccessError: The folder cannot be written.
     """
 
     def __init__(self, map_path: Path) -> None:
@@ -35,7 +35,7 @@ class WriterLock:
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except OSError as error:
                 msg = f'cannot write {map_path}: {error.strerror} ({self._path.parent})'
-                raise MapError(msg) from error
+                raise MapAccessError(msg) from error
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.path.samestat(os.fstat(descriptor), os.stat(self._path)):  # noqa: PTH116
@@ -49,13 +49,13 @@ class WriterLock:
                     f'{map_path} is being written by process {holder}; a map has one writer at a '
                     'time: stop that process, or open the map read-only'
                 )
-                raise MapError(msg) from error
+                raise MapInUseError(msg) from error
             except FileNotFoundError:
                 pass  # The last holder removed the file between our opening and locking it.
             except OSError as error:
                 os.close(descriptor)
                 msg = f'cannot lock {map_path} for writing: {error.strerror}'
-                raise MapError(msg) from error
+                raise MapAccessError(msg) from error
             os.close(descriptor)
 
     def release(self) -> None:

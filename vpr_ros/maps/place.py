@@ -31,6 +31,7 @@ class NewPlace:
         geo: Measured position on Earth.
         camera: Name of the camera.
         distance: Metres travelled since the session began, or None where unknown.
+        thumbnail: A small JPEG of the image, where one is to be kept.
     """
 
     description: Description
@@ -41,6 +42,7 @@ class NewPlace:
     geo: GeoPoint | None = None
     camera: str = ''
     distance: float | None = None
+    thumbnail: bytes | None = None
 
 
 @dataclass(frozen=True, eq=False)

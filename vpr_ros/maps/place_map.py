@@ -15,12 +15,18 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 import vpr_ros
-from vpr_ros.errors import MapError
+from vpr_ros.errors import MapError, MapExistsError, MapInUseError, MapMissingError
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps import descriptors as floats
-from vpr_ros.maps import schema
+from vpr_ros.maps import schema, thumbnails
 from vpr_ros.maps.batch import pose_row, prepare
-from vpr_ros.maps.connection import close_after_writing, explained, open_to_read, open_to_write
+from vpr_ros.maps.connection import (
+    close_after_writing,
+    explained,
+    file_identity,
+    open_to_read,
+    open_to_write,
+)
 from vpr_ros.maps.incoming import Incoming
 from vpr_ros.maps.lock import WriterLock
 from vpr_ros.maps.place import MapInfo, Place, Session
@@ -73,6 +79,7 @@ class PlaceMap:
 
     def __init__(self, path: Path, lock: WriterLock | None, budget: int) -> None:
         self._path = path
+        self._file = file_identity(path)
         self._lock = lock
         self._budget = budget
         self._mutex = threading.RLock()
@@ -110,7 +117,7 @@ class PlaceMap:
         try:
             if path.exists():
                 msg = f'{path} exists already: remove it, or open it to add to it'
-                raise MapError(msg)  # noqa: TRY301
+                raise MapExistsError(msg)  # noqa: TRY301
             meta = schema.Meta(
                 id=str(uuid.uuid4()),
                 created=time.time_ns(),
@@ -152,7 +159,7 @@ class PlaceMap:
         path = Path(path)
         if not path.is_file():
             msg = f'{path}: there is no such file'
-            raise MapError(msg)
+            raise MapMissingError(msg)
         lock = WriterLock(path) if writable else None
         try:
             return cls._open(path, lock, memory_budget, model)
@@ -194,6 +201,11 @@ class PlaceMap:
     def path(self) -> Path:
         """The file."""
         return self._path
+
+    @property
+    def displaced(self) -> bool:
+        """Whether the file was removed or replaced by another since it was opened."""
+        return file_identity(self._path) != self._file
 
     @property
     def writable(self) -> bool:
@@ -313,6 +325,15 @@ class PlaceMap:
         # Clipping changes nothing: rows are valid. It spares a check and a copy.
         return cache.values.take(rows, axis=0, mode='clip')
 
+    def thumbnail(self, place_id: int) -> bytes | None:
+        """Return the small JPEG of a place, None where the map keeps none of it.
+
+        Raises:
+            MapError: It is damaged.
+        """
+        with self._mutex, explained(self._path):
+            return thumbnails.read(self._connection, place_id)
+
     def preload(self) -> None:
         """Read all descriptors into memory, where they fit the budget, to spare it later."""
         snapshot = self._snapshot
@@ -417,8 +438,12 @@ class PlaceMap:
             new = self._with_cameras(now, {place.camera for place in places})
             cameras = {name: key for key, name in new.cameras.items()}
             batch, packed = prepare(new, cameras, places)
-            self._commit(self._with_places(new, batch, packed), batch, packed)
-            return [int(key) for key in batch.ids]
+            new = self._with_places(new, batch, packed)
+            ids = [int(key) for key in batch.ids]
+            kept = [(i, p.thumbnail) for i, p in zip(ids, places, strict=True) if p.thumbnail]
+            thumbnails.store(self._connection, kept)
+            self._commit(new, batch, packed)
+            return ids
 
     def merge(
         self,
@@ -459,6 +484,8 @@ class PlaceMap:
                 floats = theirs.meta.packing.unpack(source.packed_descriptors(theirs, rows))
                 batch, packed = incoming.batch(new, rows, floats)
                 new = self._with_places(new, batch, packed)
+                if isinstance(source, PlaceMap):
+                    self._copy_thumbnails(source, theirs.columns.ids[rows], batch.ids)
                 added.append(batch)
                 progress(sum(map(len, added)), len(incoming.rows))
             self._commit(new, cols.concatenate(added))
@@ -506,6 +533,12 @@ class PlaceMap:
         with self._writing() as now:
             self._delete_rows(now, now.columns.rows_of(ids))
 
+    def clear(self) -> None:
+        """Delete all sessions and their places; datum and coder stay."""
+        with self._writing() as now:
+            self._connection.execute('DELETE FROM sessions')
+            self._delete_rows(replace(now, names={}), np.arange(len(now)))
+
     def delete_session(self, session: int) -> None:
         """Delete a session and all its places.
 
@@ -546,11 +579,17 @@ class PlaceMap:
             MapError: The model makes the codes itself and nothing else was asked for, there is no
                 place to fit on, or the descriptors were shortened before.
         """
+        # Fitted before the map is held, so that others can add places while it takes its time.
+        with explained(self._path):
+            self._require_writable()
+            basis = self._snapshot
+            sample = np.linspace(0, len(basis) - 1, min(len(basis), 2 * _CHUNK))
+            packed = self.packed_descriptors(basis, np.unique(sample.astype(np.intp)))
+            vectors = basis.meta.packing.unpack(packed)
+            rules = refitted(basis, vectors, bits, seed, dim, storage)
         with self._writing() as now:
-            count = len(now)
-            sample = np.unique(np.linspace(0, count - 1, min(count, 2 * _CHUNK)).astype(np.intp))
-            new = refitted(now, self.descriptors(sample), bits, seed, dim, storage)
-            packing = new.meta.packing
+            new = rules.applied_to(now)
+            count, packing = len(now), new.meta.packing
             codes = np.empty((count, new.meta.code_bits // 8), np.uint8)
             if new.coder is None:
                 codes = now.columns.codes
@@ -636,9 +675,7 @@ class PlaceMap:
     def _writing(self) -> Iterator[Snapshot]:
         """Hold the write transaction; the body ends it with `_commit`, or it is undone."""
         with self._mutex, explained(self._path):
-            if self._lock is None:
-                msg = 'is open read-only (or closed)'
-                raise MapError(msg)
+            self._require_writable()
             try:
                 self._connection.execute('BEGIN IMMEDIATE')
                 if schema.read_version(self._connection) != self.version:
@@ -657,6 +694,15 @@ class PlaceMap:
                 # A full disk makes SQLite roll back by itself.
                 if self._connection.in_transaction:
                     self._connection.execute('ROLLBACK')
+
+    def _require_writable(self) -> None:
+        if self._lock is None:
+            msg = 'is open read-only (or closed)'
+            raise MapError(msg)
+        # What is written to a file that has lost its name is lost with it.
+        if self.displaced:
+            msg = 'the file was removed or replaced since it was opened: bring it back, or reopen'
+            raise MapInUseError(msg)
 
     def _with_session(self, now: Snapshot, session: tuple[str, int, str]) -> Snapshot:
         """Insert a session: name, start, UUID."""
@@ -698,6 +744,12 @@ class PlaceMap:
                 digest=meta.digest + batch.digest,
             ),
         )
+
+    def _copy_thumbnails(
+        self, source: PlaceMap, theirs: NDArray[np.int64], ours: NDArray[np.int64]
+    ) -> None:
+        pairs = zip(ours.tolist(), map(source.thumbnail, theirs.tolist()), strict=True)
+        thumbnails.store(self._connection, [(key, jpeg) for key, jpeg in pairs if jpeg])
 
     def _store_projections(self, new: Snapshot) -> None:
         """Store coder and reducer in place of any others."""
@@ -773,6 +825,7 @@ class PlaceMap:
         ids = [(key,) for key in now.columns.ids[rows].tolist()]
         self._connection.executemany('DELETE FROM places WHERE id = ?', ids)
         self._connection.executemany('DELETE FROM descriptors WHERE place = ?', ids)
+        thumbnails.delete(self._connection, ids)
         keep = np.ones(len(now), np.bool_)
         keep[rows] = False
         kept = now.columns.take(np.flatnonzero(keep))

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapError
@@ -18,6 +18,34 @@ if TYPE_CHECKING:
     from vpr_ros.maps.snapshot import Snapshot
 
 
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """What was fitted, on what, and how it changes what the map says of itself."""
+
+    basis: Snapshot
+    fitted: Snapshot
+
+    def applied_to(self, now: Snapshot) -> Snapshot:
+        """Return the map with these rules; its places are still those of the old ones.
+
+        Raises:
+            MapError: The map was given other rules since the fit.
+        """
+        before, after = self.basis.meta, self.fitted.meta
+        if (now.meta.coder, now.meta.packing) != (before.coder, before.packing):
+            msg = 'the map was recoded by somebody else meanwhile'
+            raise MapError(msg)
+        meta = replace(
+            now.meta,
+            code_bits=after.code_bits,
+            coder=after.coder,
+            storage=after.storage,
+            reducer=after.reducer,
+            reduced_dim=after.reduced_dim,
+        )
+        return replace(now, meta=meta, coder=self.fitted.coder, reducer=self.fitted.reducer)
+
+
 def refitted(
     now: Snapshot,
     sample: NDArray[np.float32],
@@ -25,8 +53,8 @@ def refitted(
     seed: int,
     dim: int | None,
     storage: str | None,
-) -> Snapshot:
-    """Return a map's rules made anew; its places are still those of the old ones.
+) -> Rules:
+    """Return a map's rules made anew.
 
     Args:
         now: The map.
@@ -60,9 +88,10 @@ def refitted(
             sample = reducer.reduce(sample)
             meta = replace(meta, reducer=reducer.id, reduced_dim=dim)
         if meta.model.code_bits:
-            return replace(new, meta=meta)
+            return Rules(now, replace(new, meta=meta))
         rounded = meta.packing.unpack(meta.packing.pack(sample))
         coder = ItqCoder.fit(rounded, min(bits, meta.packing.dim // 8 * 8), seed)
     except ValueError as error:
         raise MapError(str(error)) from error
-    return replace(new, meta=replace(meta, code_bits=coder.bits, coder=coder.id), coder=coder)
+    meta = replace(meta, code_bits=coder.bits, coder=coder.id)
+    return Rules(now, replace(new, meta=meta, coder=coder))

@@ -17,7 +17,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vpr_ros.errors import MapError
+from vpr_ros.errors import MapDamagedError, MapInUseError, MapNewerError
 from vpr_ros.maps.descriptors import FLOAT16, STORAGES, Packing
 from vpr_ros.maps.geo import Datum
 from vpr_ros.types import ModelInfo
@@ -50,6 +50,10 @@ _CODER = (
     'WITHOUT ROWID'
 )
 TABLES = (_META, _SESSIONS, _CAMERAS, _PLACES, _DESCRIPTORS, _CODER)
+THUMBNAILS = (
+    'CREATE TABLE thumbnails (place INTEGER PRIMARY KEY, data BLOB NOT NULL, crc INTEGER NOT NULL)'
+)
+"""Only in maps with pictures; made with the first of them."""
 
 
 @dataclass(frozen=True)
@@ -104,21 +108,21 @@ def check_identity(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute('PRAGMA user_version').fetchone()
     if application != APPLICATION_ID:
         msg = 'is not a place map (another kind of SQLite file, or an empty one)'
-        raise MapError(msg)
+        raise MapDamagedError(msg)
     if version > FORMAT:
         msg = (
             f'was written in format {version} by a newer version of vpr_ros; this one reads up '
             f'to format {FORMAT}: upgrade vpr_ros'
         )
-        raise MapError(msg)
+        raise MapNewerError(msg)
     if version < 1:
         msg = f'is damaged: it claims format {version}, which never existed'
-        raise MapError(msg)
+        raise MapDamagedError(msg)
     # A map holds these tables and nothing else: no triggers or views that a stranger added.
     found = {sql for (sql,) in connection.execute('SELECT sql FROM sqlite_master') if sql}
-    if found != set(TABLES):
+    if found - {THUMBNAILS} != set(TABLES):
         msg = 'is damaged or was altered: its tables are not those of a place map'
-        raise MapError(msg)
+        raise MapDamagedError(msg)
 
 
 def write_meta(connection: sqlite3.Connection, meta: Meta) -> None:
@@ -138,13 +142,13 @@ def read_meta(connection: sqlite3.Connection) -> Meta:
     crc = items.pop('crc', '')
     if crc != str(crc_of(*sorted(items.items()))):
         msg = 'is damaged: the checksum of table meta does not match'
-        raise MapError(msg)
+        raise MapDamagedError(msg)
     values: dict[str, Any] = {key: json.loads(value) for key, value in items.items()}
     values['model'] = ModelInfo(**values['model'])
     values['datum'] = values['datum'] and Datum(**values['datum'])
     if values['storage'] not in STORAGES:
         msg = f'its descriptors are stored as {values["storage"]!r}, which is not known here'
-        raise MapError(msg)
+        raise MapNewerError(msg)
     return Meta(**values)
 
 
@@ -214,7 +218,7 @@ def put_in_place(draft: Path, path: Path) -> None:
     for log in (path.with_name(path.name + end) for end in ('-wal', '-journal')):
         if log.exists():
             msg = f'{log} belongs to a map that is gone: remove it, or bring that map back'
-            raise MapError(msg)
+            raise MapInUseError(msg)
     draft.rename(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

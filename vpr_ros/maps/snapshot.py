@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
-from vpr_ros.errors import MapError
+from vpr_ros.errors import MapDamagedError, MapError, MapModelError
 from vpr_ros.geometry import Pose
 from vpr_ros.maps import schema
 from vpr_ros.maps.coder import ItqCoder, PcaReducer
@@ -196,7 +196,7 @@ def require_same_model(stored: ModelInfo, given: ModelInfo) -> None:
     ]
     if differences:
         msg = f'was made with another model ({"; ".join(differences)}): use that, or map again'
-        raise MapError(msg)
+        raise MapModelError(msg)
 
 
 def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> Snapshot:
@@ -216,7 +216,7 @@ def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> 
         columns = growing.append(known.columns if known else added.take(slice(0)), added)
         if len(columns) != meta.places or columns.digest != meta.digest:
             msg = f'is damaged: of {meta.places} places {len(columns)} can be read'
-            raise MapError(msg)
+            raise MapDamagedError(msg)
         snapshot = Snapshot(
             meta=meta,
             names=_read_sessions(db),
@@ -229,14 +229,14 @@ def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> 
         )
     except (json.JSONDecodeError, KeyError, TypeError, ValueError, OverflowError) as error:
         msg = f'is damaged: what it says of itself makes no sense ({error})'
-        raise MapError(msg) from error
+        raise MapDamagedError(msg) from error
     finally:
         db.execute('ROLLBACK')
     unknown = set(np.unique(columns.cameras).tolist()) - set(snapshot.cameras)
     unknown |= set(np.unique(columns.sessions).tolist()) - set(snapshot.names)
     if unknown:
         msg = f'is damaged: the sessions or cameras {sorted(unknown)} of its places are missing'
-        raise MapError(msg)
+        raise MapDamagedError(msg)
     return snapshot
 
 
@@ -268,7 +268,7 @@ def _read_sessions(db: sqlite3.Connection) -> dict[int, tuple[str, int, str]]:
     for *row, crc in db.execute('SELECT id, name, started, uid, crc FROM sessions'):
         if schema.crc_of(*row) != crc:
             msg = f'is damaged: the checksum of session {row[0]} does not match'
-            raise MapError(msg)
+            raise MapDamagedError(msg)
         names[row[0]] = (row[1], row[2], row[3])
     return names
 
@@ -278,7 +278,7 @@ def _read_cameras(db: sqlite3.Connection) -> dict[int, str]:
     for *row, crc in db.execute('SELECT id, name, crc FROM cameras'):
         if schema.crc_of(*row) != crc:
             msg = f'is damaged: the checksum of camera {row[0]} does not match'
-            raise MapError(msg)
+            raise MapDamagedError(msg)
         cameras[row[0]] = row[1]
     return cameras
 
@@ -314,4 +314,4 @@ def _read_projection(
 
 def _refuse_coder() -> NoReturn:
     msg = 'is damaged: the checksum of its coder does not match'
-    raise MapError(msg)
+    raise MapDamagedError(msg)

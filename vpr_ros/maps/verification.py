@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapError
-from vpr_ros.maps import descriptors
+from vpr_ros.maps import descriptors, thumbnails
 from vpr_ros.maps.connection import SQLITE_ERRORS, open_to_read
 from vpr_ros.maps.snapshot import load
 
@@ -46,6 +46,7 @@ def problems_of(connection: sqlite3.Connection) -> list[str]:
         problems += [str(line) for line in found if line != 'ok']
         snapshot = load(connection, 0)
         problems += _descriptor_problems(connection, snapshot)
+        problems += thumbnails.problems(connection)
     except (MapError, *SQLITE_ERRORS) as error:
         problems.append(str(error))
     return problems

@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where maps may lie that somebody asks for over the network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from vpr_ros.errors import MapAccessError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUFFIX = '.vprmap'
+"""What names of maps end in; the logs and locks beside a map can so never be asked for."""
+
+
+class MapFolder:
+    """The only folder, with all below it, in which maps are read and written by request.
+
+    Args:
+        path: The folder; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.expanduser().absolute()
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def path_of(self, url: str) -> Path:
+        """Return the file that a request means, with all symbolic links followed.
+
+        Args:
+            url: ``file:///absolute/path``, an absolute path, or a path below the folder.
+
+        Raises:
+            MapAccessError: It is no such thing, leads out of the folder, whether by ``..`` or by
+                a link, or is not the name of a map.
+        """
+        try:
+            path = (self._path / _path_in(url)).resolve()
+            inside = path.is_relative_to(self._path.resolve())
+            is_map = path.suffix == SUFFIX and not path.is_dir()
+        except (OSError, RuntimeError, ValueError) as error:
+            msg = f'{url!r} cannot be a file: {error}'
+            raise MapAccessError(msg) from error
+        if not inside:
+            msg = (
+                f'{url!r} is not below {self._path}, outside of which this node touches no map '
+                '(parameter map_folder)'
+            )
+            raise MapAccessError(msg)
+        if not is_map:
+            msg = f'{url!r} is not the name of a map, which ends in {SUFFIX}'
+            raise MapAccessError(msg)
+        return path
+
+
+def _path_in(url: str) -> str:
+    """Return the path, absolute or not, that a URL or a plain path names."""
+    if not url.startswith('file:'):
+        if '://' in url:
+            msg = 'only file:// and plain paths are understood'
+            raise ValueError(msg)
+        return url
+    parts = urlsplit(url)
+    if parts.netloc not in ('', 'localhost') or not parts.path.startswith('/'):
+        msg = 'a file URL is file:///absolute/path'
+        raise ValueError(msg)
+    return unquote(parts.path, errors='strict')
