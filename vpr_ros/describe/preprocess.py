@@ -52,10 +52,25 @@ def preprocess(
         ImageError: An image is empty, not uint8 or not (H, W, 3).
     """
     device = torch.device(device)
-    resized = torch.cat([_resize(_pixels(image), size, device) for image in images])
+    resized = resize(images, size, device)
     mean = torch.tensor(_MEAN, device=device).mul_(255)[:, None, None]
     std = torch.tensor(_STD, device=device).mul_(255)[:, None, None]
     return resized.float().sub_(mean).div_(std)
+
+
+def resize(
+    images: Sequence[NDArray[np.uint8]], size: int, device: torch.device | str = 'cpu'
+) -> Tensor:
+    """Do the first half of `preprocess`: (B, 3, size, size) uint8, and the same errors."""
+    device = torch.device(device)
+    return torch.cat([_resize(_pixels(image), size, device) for image in images])
+
+
+def normalised(images: Tensor) -> Tensor:
+    """Do the second half of `preprocess` for images (B, 3, S, S) between 0 and 1."""
+    mean = torch.tensor(_MEAN, device=images.device)[:, None, None]
+    std = torch.tensor(_STD, device=images.device)[:, None, None]
+    return (images - mean) / std
 
 
 def _pixels(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

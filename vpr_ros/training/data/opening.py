@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sources of training images by their descriptions in a recipe."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vpr_ros.simulation import Camera
+from vpr_ros.training.data.photos import Photographs
+from vpr_ros.training.data.source import TrainingDataError
+from vpr_ros.training.data.town import TownPlaces, Visits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vpr_ros.training.data.source import PlaceSource
+
+
+def open_source(
+    config: Mapping[str, Any],
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> PlaceSource:
+    """Open a source of training images.
+
+    Args:
+        config: `kind` says what it is, the rest is what that kind takes: see the functions here.
+        progress: Told how much is prepared, of how much, where that takes long.
+
+    Raises:
+        TrainingDataError: The kind or a key is unknown, a key is missing or has a value of the
+            wrong type, or the folder is not there.
+        FolderError: A folder is not as it has to be.
+    """
+    rest = dict(config)
+    kind = rest.pop('kind', None)
+    opener = KINDS.get(str(kind))
+    if opener is None:
+        msg = f'unknown kind of training images {kind!r}; known: {", ".join(KINDS)}'
+        raise TrainingDataError(msg)
+    takes = inspect.signature(opener).parameters
+    known = [name for name in takes if name != 'progress']
+    unknown = [key for key in rest if key not in known]
+    missing = [name for name in known if takes[name].default is inspect.Parameter.empty]
+    missing = [name for name in missing if name not in rest]
+    if unknown or missing:
+        what = f'does not know {", ".join(unknown)}' if unknown else f'lacks {", ".join(missing)}'
+        msg = f'the source of kind {kind!r} {what}; it takes {", ".join(known)}'
+        raise TrainingDataError(msg)
+    if 'progress' in takes:
+        rest['progress'] = progress
+    try:
+        return opener(**rest)
+    except (TypeError, ValueError) as error:
+        msg = f'the source of kind {kind!r} cannot be opened with {dict(config)}: {error}'
+        raise TrainingDataError(msg) from error
+
+
+def photos(folder: str, crops: int = 0, smallest: float = 0.35) -> PlaceSource:
+    """Open a folder of unlabelled photographs; see `Photographs`."""
+    return Photographs(_folder(folder), crops, smallest)
+
+
+def town(
+    seeds: list[int],
+    *,
+    apart: float = 20.0,
+    cache: str | None = None,
+    visits: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None],
+) -> PlaceSource:
+    """Open synthetic towns; see `TownPlaces`, and `Visits` for the keys of visits."""
+    chosen = dict(visits or {})
+    if 'conditions' in chosen:
+        chosen['conditions'] = tuple(chosen['conditions'])
+    if 'camera' in chosen:
+        chosen['camera'] = Camera(**chosen['camera'])
+    folder = None if cache is None else Path(cache).expanduser()
+    return TownPlaces(seeds, Visits(**chosen), apart, folder, progress)
+
+
+def _folder(path: str) -> Path:
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        msg = f'there is no folder {folder}: say where the training images are'
+        raise TrainingDataError(msg)
+    return folder
+
+
+KINDS: dict[str, Callable[..., PlaceSource]] = {'photos': photos, 'town': town}
