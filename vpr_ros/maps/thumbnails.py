@@ -43,7 +43,9 @@ def read(connection: sqlite3.Connection, place: int) -> bytes | None:
     row = connection.execute(query, (place,)).fetchone()
     if row is None:
         return None
-    return _checked(place, *row)
+    if not _intact(place, *row):
+        raise MapError(_damage(place))
+    return bytes(row[0])
 
 
 def delete(connection: sqlite3.Connection, places: Sequence[tuple[int]]) -> None:
@@ -56,12 +58,8 @@ def problems(connection: sqlite3.Connection) -> list[str]:
     """Return what is wrong with the pictures."""
     if not _present(connection):
         return []
-    found = []
-    for place, data, crc in connection.execute('SELECT place, data, crc FROM thumbnails'):
-        try:
-            _checked(place, data, crc)
-        except MapError as error:
-            found.append(str(error))
+    rows = connection.execute('SELECT place, data, crc FROM thumbnails')
+    found = [_damage(place) for place, data, crc in rows if not _intact(place, data, crc)]
     query = 'SELECT count(*) FROM thumbnails WHERE place NOT IN (SELECT id FROM places)'
     (orphans,) = connection.execute(query).fetchone()
     if orphans:
@@ -78,8 +76,9 @@ def _checksum(place: int, jpeg: bytes) -> int:
     return zlib.crc32(jpeg, place & 0xFFFFFFFF)
 
 
-def _checked(place: int, data: object, crc: object) -> bytes:
-    if not isinstance(data, bytes) or _checksum(place, data) != crc:
-        msg = f'is damaged: the checksum of the thumbnail of place {place} does not match'
-        raise MapError(msg)
-    return data
+def _intact(place: int, data: object, crc: object) -> bool:
+    return isinstance(data, bytes) and _checksum(place, data) == crc
+
+
+def _damage(place: int) -> str:
+    return f'is damaged: the checksum of the thumbnail of place {place} does not match'
