@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -44,7 +45,7 @@ _CUDA_BATCH = 32
 
 
 class Describer:
-    """Describes images with one network; keep one and use it from one thread at a time.
+    """Describes images with one network; threads that share one take turns.
 
     On the CPU images pass one by one: batches gain little there, and so a description is exactly
     independent of what else is described with it. On a GPU they pass in batches; descriptors then
@@ -90,6 +91,7 @@ class Describer:
         # ONNX Runtime is here for the CPU; GPUs have torch.
         self.device = choose_device('cpu' if (backend, device) == ('onnx', 'auto') else device)
         self._check(backend, precision)
+        self._turn = threading.Lock()
         self._size = entry.input_size
         self._precision = precision
         self._net: nn.Module | None = None  # for the CPU to go on with
@@ -113,10 +115,11 @@ class Describer:
             ImageError: An image is empty, not uint8 or not (H, W, 3).
         """
         descriptions: list[Description] = []
-        while len(descriptions) < len(images):
-            batch = 1 if self.device.type == 'cpu' else _CUDA_BATCH
-            chunk = images[len(descriptions) : len(descriptions) + batch]
-            descriptions += _descriptions(self._outputs(chunk))
+        with self._turn:
+            while len(descriptions) < len(images):
+                batch = 1 if self.device.type == 'cpu' else _CUDA_BATCH
+                chunk = images[len(descriptions) : len(descriptions) + batch]
+                descriptions += _descriptions(self._outputs(chunk))
         return descriptions
 
     def _outputs(self, images: Sequence[NDArray[np.uint8]]) -> models.ModelOutput:

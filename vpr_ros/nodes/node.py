@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import os
 import signal
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -34,6 +35,7 @@ from vpr_ros.describe import Describer
 from vpr_ros.errors import VprError
 from vpr_ros.frames import image_decoder
 from vpr_ros.nodes.inputs import ImageInput
+from vpr_ros.nodes.jobs import Jobs
 from vpr_ros.nodes.parameters import NODES
 from vpr_ros.nodes.worker import NewestWorker
 
@@ -52,6 +54,8 @@ _RETRY = 5.0
 """Seconds between attempts to start, where something outside must first be mended."""
 REPEAT = 5.0
 """Seconds between repetitions of the same complaint in the log."""
+_PATIENCE = 1.5
+"""Seconds that the work in progress may take when the process is told to end."""
 _COMPLAINTS = 100
 """Different complaints that are remembered."""
 SILENCE = 5.0
@@ -68,6 +72,12 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
 
     Args:
         name: The node's name and its key in the table of parameters.
+
+    Attributes:
+        worker: Works on images; None while the node is not active.
+        jobs: Does what takes time and is no image.
+        using_map: Held by whoever searches or writes the map in use, and by who replaces it.
+        refused: Messages that could not be used.
     """
 
     def __init__(self, name: str, **kwargs: Any) -> None:
@@ -79,6 +89,8 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         self._ticks: list[Any] = []
         self._images: ImageInput | None = None
         self.worker: NewestWorker[Item] | None = None
+        self.jobs = Jobs(self._wake)
+        self.using_map = threading.RLock()
         self.refused = 0
         self._complaints: dict[str, float] = {}
         self._last_image = time.monotonic()
@@ -146,6 +158,10 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
 
     # Lifecycle.
 
+    def _wake(self) -> None:
+        if self.executor is not None:
+            self.executor.wake()
+
     def _refuse_impossible_transitions(self) -> None:
         """Answer requests for a transition that the state does not allow.
 
@@ -167,6 +183,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load network and map."""
+        self.jobs.wait()
         try:
             self.load()
         except VprError as error:
@@ -193,6 +210,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Close the map."""
+        self.jobs.wait()
         self.unload()
         return super().on_cleanup(state)
 
@@ -206,6 +224,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         """Return to unconfigured after an unforeseen error in a transition."""
         self.get_logger().error('a transition failed; the node is unconfigured now')
         self.stop()
+        self.jobs.wait()
         self.unload()
         return super().on_error(state)
 
@@ -348,6 +367,22 @@ class _ToRos(logging.Handler):
             self._logger.info(text)
 
 
+def _leave_at_last(node: VprNode[Any]) -> None:
+    """End the process soon, whatever a slow network, merge or middleware is still doing.
+
+    Nothing is lost: every place is on the disk once it is added, and what is unfinished leaves the
+    map as it was.
+    """
+
+    def leave() -> None:
+        node.get_logger().warning('leaving without waiting for the work in progress')
+        os._exit(0)
+
+    timer = threading.Timer(_PATIENCE, leave)
+    timer.daemon = True
+    timer.start()
+
+
 def run(node_class: Callable[[], VprNode[Any]]) -> int:
     """Run a node until SIGINT or SIGTERM; return the exit status of the process.
 
@@ -381,6 +416,7 @@ def run(node_class: Callable[[], VprNode[Any]]) -> int:
             executor.spin_once(timeout_sec=0.1)
         except Exception as error:  # noqa: BLE001  a node survives any message
             node.fail(error)
+    _leave_at_last(node)
     with contextlib.suppress(rclpy_implementation.RCLError):  # somebody else has shut it down
         node.trigger_shutdown()
     executor.shutdown()

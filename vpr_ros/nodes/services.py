@@ -1,0 +1,156 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Services: every request is answered with a result, whatever it asks for."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from geometry_msgs.msg import PoseWithCovariance
+
+from vpr_ros.errors import (
+    ImageError,
+    MapAccessError,
+    MapDamagedError,
+    MapExistsError,
+    MapFrameError,
+    MapInUseError,
+    MapMissingError,
+    MapModelError,
+    MapNewerError,
+    MapSpaceError,
+    MessageError,
+    VprError,
+)
+from vpr_ros.maps import copy
+from vpr_ros.msg import MapInfo
+from vpr_ros.nodes.conversions import to_covariance, to_map_info, to_pose, to_time
+from vpr_ros.srv import GetPlace, SaveMap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vpr_ros.maps import MapFolder, PlaceMap
+    from vpr_ros.nodes.node import VprNode
+
+_RESULTS: dict[type[VprError], str] = {
+    ImageError: 'BAD_IMAGE',
+    MessageError: 'BAD_IMAGE',
+    MapAccessError: 'NOT_ALLOWED',
+    MapDamagedError: 'DAMAGED',
+    MapExistsError: 'EXISTS',
+    MapFrameError: 'FRAME_MISMATCH',
+    MapInUseError: 'IN_USE',
+    MapMissingError: 'NOT_FOUND',
+    MapModelError: 'MODEL_MISMATCH',
+    MapNewerError: 'NEWER_FORMAT',
+    MapSpaceError: 'NO_SPACE',
+}
+
+
+class RefusedError(VprError):
+    """A request that cannot be met in the node's present state.
+
+    Args:
+        message: What is wrong and what to do.
+        result: The constant of the response, without RESULT_.
+    """
+
+    def __init__(self, message: str, result: str) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def serve(node: VprNode[Any], service: Any, name: str, answer: Callable[[Any, Any], None]) -> None:
+    """Answer requests in the thread of the node's jobs.
+
+    Args:
+        node: Owner of the service.
+        service: Its type.
+        name: As in ``~/name``.
+        answer: Fills the response, or raises; a result or success of its own is kept.
+    """
+
+    async def callback(request: Any, response: Any) -> Any:
+        if hasattr(response, 'success'):
+            response.success = True
+        try:
+            await node.jobs.submit(lambda: answer(request, response))
+        except Exception as error:  # noqa: BLE001  the client must get an answer, always
+            node.get_logger().warning(f'{name}: {error}')
+            if not isinstance(error, VprError):
+                node.fail(error)
+            _refuse(response, error)
+        return response
+
+    node.create_service(service, f'~/{name}', callback)
+
+
+def _refuse(response: Any, error: Exception) -> None:
+    response.message = str(error) or type(error).__name__
+    if hasattr(response, 'success'):
+        response.success = False
+        return
+    known = (name for kind, name in _RESULTS.items() if isinstance(error, kind))
+    name = error.result if isinstance(error, RefusedError) else next(known, 'FAILED')
+    response.result = getattr(type(response), f'RESULT_{name}', type(response).RESULT_FAILED)
+
+
+def required(place_map: PlaceMap | None) -> PlaceMap:
+    """Return a node's map.
+
+    Raises:
+        RefusedError: There is none.
+    """
+    if place_map is None:
+        msg = 'the node has no map: load one (load_map), or see ~/status for why'
+        raise RefusedError(msg, 'NO_MAP')
+    return place_map
+
+
+def map_info(node: VprNode[Any], place_map: PlaceMap | None) -> MapInfo:
+    """Describe a node's map for a response; all empty where there is none."""
+    if place_map is None:
+        return MapInfo()
+    now = node.get_clock().now().to_msg()
+    return to_map_info(place_map, now, read_only=not place_map.writable)
+
+
+def serve_map(
+    node: VprNode[Any], folder: Callable[[], MapFolder], place_map: Callable[[], PlaceMap | None]
+) -> None:
+    """Serve what every node with a map can do with it: save a copy, look a place up.
+
+    Args:
+        node: Owner of the services.
+        folder: Where copies may be written.
+        place_map: Returns the map in use.
+    """
+
+    def save(request: Any, response: Any) -> None:
+        source = required(place_map())
+        response.info = map_info(node, source)
+        copy(source.path, folder().path_of(request.map_url), overwrite=request.overwrite)
+
+    def get_place(request: Any, response: Any) -> None:
+        found = required(place_map())
+        snapshot = found.snapshot
+        if request.place_id not in snapshot.columns.ids:
+            msg = f'the map has no place {request.place_id}'
+            raise RefusedError(msg, 'NOT_FOUND')
+        (place,) = snapshot.places([request.place_id])
+        response.header.stamp = to_time(place.stamp)
+        response.header.frame_id = found.frame_id
+        response.session_id, response.camera = place.session, place.camera
+        pose = PoseWithCovariance(covariance=to_covariance(place.covariance))
+        if place.pose is not None:
+            pose.pose = to_pose(place.pose)
+        response.pose = pose
+        geo = place.geo
+        response.latitude, response.longitude, response.altitude = (
+            (geo.lat, geo.lon, geo.alt) if geo else (math.nan,) * 3
+        )
+
+    serve(node, SaveMap, 'save_map', save)
+    serve(node, GetPlace, 'get_place', get_place)
