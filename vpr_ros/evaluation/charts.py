@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vpr_ros.evaluation.metrics import Floats
+    from vpr_ros.evaluation.metrics import Floats, PrecisionRecall
     from vpr_ros.evaluation.results import Evaluation
     from vpr_ros.evaluation.summary import Summary
 
@@ -30,12 +30,8 @@ def precision_recall_chart(summary: Summary) -> Markup | None:
     if not curve.recall.size or not np.isfinite(curve.recall).all():
         return None
     frame = _Frame((0.0, 1.0), (0.0, 1.0))
-    # Each threshold holds until the next one: a staircase, no promises between its points.
-    steps = [(0.0, float(curve.precision[0]))]
-    for recall, precision in zip(curve.recall, curve.precision, strict=True):
-        steps += [(steps[-1][0], float(precision)), (float(recall), float(precision))]
-    line = ' '.join(f'{frame.x(r):.1f},{frame.y(p):.1f}' for r, p in steps)
-    floor = f'{frame.x(steps[-1][0]):.1f},{frame.y(0):.1f} {frame.x(0):.1f},{frame.y(0):.1f}'
+    line = _staircase(curve, frame)
+    floor = f'{frame.x(curve.recall[-1]):.1f},{frame.y(0):.1f} {frame.x(0):.1f},{frame.y(0):.1f}'
     parts = [
         frame.axes('recall', 'precision', percent=True),
         f'<polygon class="area" points="{line} {floor}"/>',
@@ -50,6 +46,19 @@ def precision_recall_chart(summary: Summary) -> Markup | None:
         below = best is not None and max(abs(ran[0] - best[0]) / 5, abs(ran[1] - best[1])) < 20
         parts.append(_mark(*ran, 'point', 'as it ran', 36 if below else 18))
     return _svg(parts, HEIGHT, 'Precision over recall')
+
+
+def curves_chart(curves: Sequence[PrecisionRecall]) -> Markup | None:
+    """Draw up to three curves over each other, in the order of the legend's colours."""
+    known = [(i, c) for i, c in enumerate(curves) if c.recall.size and np.isfinite(c.recall).all()]
+    if not known:
+        return None
+    frame = _Frame((0.0, 1.0), (0.0, 1.0))
+    lines = [
+        f'<polyline class="curve c{i}" points="{_staircase(curve, frame)}"/>' for i, curve in known
+    ]
+    axes = frame.axes('recall', 'precision', percent=True)
+    return _svg([axes, *lines], HEIGHT, 'Precision over recall')
 
 
 def match_chart(evaluation: Evaluation) -> Markup | None:
@@ -176,6 +185,14 @@ class _Frame:
             f'rotate(-90)" text-anchor="middle">{escape(y_label)}</text>'
         )
         return ''.join(parts)
+
+
+def _staircase(curve: PrecisionRecall, frame: _Frame) -> str:
+    """Return the points of a curve: each threshold holds until the next, no promises between."""
+    steps = [(0.0, float(curve.precision[0]))]
+    for recall, precision in zip(curve.recall, curve.precision, strict=True):
+        steps += [(steps[-1][0], float(precision)), (float(recall), float(precision))]
+    return ' '.join(f'{frame.x(r):.1f},{frame.y(p):.1f}' for r, p in steps)
 
 
 class _View:

@@ -113,7 +113,7 @@ def galleries(
     scores = np.array([q.score for q in queries], np.float64)
     kept = [judged & (accepted == kind.accepted) & (s.right == kind.right) for kind in KINDS]
     chosen = [
-        _spread(np.flatnonzero(mask), scores if kind.doubtful_first else -scores)
+        spread(np.flatnonzero(mask), scores if kind.doubtful_first else -scores)
         for kind, mask in zip(KINDS, kept, strict=True)
     ]
     rows = [row for group in chosen for row in group]
@@ -127,7 +127,7 @@ def galleries(
     ]
 
 
-def _spread(rows: NDArray[np.intp], order: NDArray[np.float64]) -> list[int]:
+def spread(rows: NDArray[np.intp], order: NDArray[np.float64]) -> list[int]:
     """Choose a few of the rows by order, but not neighbours, which would all look the same."""
     ranked = [int(row) for row in rows[np.argsort(order[rows], kind='stable')]]
     chosen: list[int] = []

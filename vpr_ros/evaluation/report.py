@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import jinja2
 
 from vpr_ros.evaluation import charts
 from vpr_ros.evaluation.gallery import galleries
+from vpr_ros.evaluation.page import render
 from vpr_ros.evaluation.summary import TOTAL
 from vpr_ros.evaluation.words import metres, milliseconds, share, verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vpr_ros.evaluation.gallery import Pictures
     from vpr_ros.evaluation.results import Evaluation
     from vpr_ros.evaluation.summary import Summary
@@ -68,14 +68,10 @@ def render_report(
     place_pictures: Pictures | None = None,
 ) -> str:
     """Return the page's HTML; arguments as of `write_report`."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {'share': share, 'metres': metres, 'milliseconds': milliseconds}
-    template = Path(__file__).with_name('report.html.j2').read_text(encoding='utf-8')
     summary = evaluation.summary
     track = charts.track_chart(evaluation)
-    return environment.from_string(template).render(
+    return render(
+        'report.html.j2',
         setup=evaluation.setup,
         places=evaluation.places,
         summary=summary,
