@@ -45,7 +45,12 @@ setup(
         'import': ['Pillow>=9.0'],
         'onnx': ['onnx>=1.15', 'onnxruntime>=1.17'],
         'server': ['qdrant-client>=1.10'],
-        'train': ['matplotlib>=3.6'],
+        'train': [
+            'lightning>=2.6',
+            'matplotlib>=3.6',
+            'pytorch-metric-learning>=2.3',
+            'tensorboard>=2.12',
+        ],
     },
     entry_points={'console_scripts': ['vpr=vpr_ros.cli.main:main']},
     classifiers=[

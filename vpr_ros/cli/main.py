@@ -74,6 +74,9 @@ PARTS = {
         'Write a network as an ONNX file, checked against torch.',
         'onnx',
     ),
+    'train': Part(
+        'vpr_ros.cli.train:app', 'Distil, fine-tune and hash networks by recipes.', 'train'
+    ),
     'bag': Part('vpr_ros.cli.bag:app', 'Play bags as ROS topics, without rosbag2.'),
 }
 

@@ -1,0 +1,214 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One step of training, and what is measured between the steps, as Lightning wants it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import nn
+
+from vpr_ros.describe.preprocess import normalised
+from vpr_ros.training.data import batch_loader
+from vpr_ros.training.freezing import parameter_groups, training_modes
+from vpr_ros.training.losses import Hashing, MultiSimilarity, distillation_loss
+from vpr_ros.training.recipe import MetricLoss
+from vpr_ros.training.schedule import rate_factor, step_seed
+from vpr_ros.training.teacher import RememberedTeacher, resized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lightning.pytorch.utilities.types import OptimizerLRScheduler
+    from torch import Tensor
+
+    from vpr_ros.training.data import Augmentation, PlaceBatch, PlaceSource
+    from vpr_ros.training.recipe import Recipe
+    from vpr_ros.training.teacher import Teacher
+    from vpr_ros.training.traverses import TraverseRecall
+
+VALIDATED = 'validation/r1'
+"""Mean over the pairs of recall@1 by binary-then-float, or by floats where there are no codes."""
+
+_MIB = 2**20
+
+
+class PlaceTraining(LightningModule):
+    """Trains a network by a recipe.
+
+    What happens in step n depends on the weights, the recipe and n alone: batches, augmentation
+    and the network's own random numbers are seeded by n, so that a run that was killed goes on
+    with the same numbers as one that was not.
+
+    Args:
+        recipe: What to do.
+        net: The network, frozen as the recipe says.
+        sources: Images, each with its share of the batches.
+        augment: Changes images.
+        size: Side in pixels of the images for the network.
+        loaded: Side in pixels of the images as loaded.
+        teacher: Where the recipe has one.
+        recall: Measures on held-out traverses, where there are any.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        net: nn.Module,
+        sources: Sequence[tuple[PlaceSource, float]],
+        augment: Augmentation,
+        size: int,
+        loaded: int,
+        teacher: Teacher | None = None,
+        recall: TraverseRecall | None = None,
+    ) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.net = net
+        self.size = size
+        self.loaded = loaded
+        self.projection: nn.Module | None = None
+        self._sources = sources
+        self._augment = augment
+        self._recall = recall
+        self._teacher = teacher
+        self._remembered: RememberedTeacher | None = None
+        loss = recipe.loss
+        metric = loss.metric or MetricLoss()
+        self.metric = MultiSimilarity(metric) if loss.metric else None
+        self.hashing = Hashing(loss.hash, metric) if loss.hash else None
+        if recipe.teacher is not None and teacher is not None:
+            if recipe.teacher.cache:
+                self._remembered = RememberedTeacher(teacher, recipe.teacher.cache * _MIB)
+            self.projection = self._projection(teacher)
+
+    def train(self, mode: bool = True) -> PlaceTraining:  # noqa: FBT001, FBT002  torch's signature
+        """Put what is trained in training mode, and nothing else."""
+        super().train(mode)
+        if mode:
+            training_modes(self.net, freeze_batchnorm=self.recipe.freeze_batchnorm)
+        return self
+
+    def train_dataloader(self) -> Iterable[PlaceBatch]:
+        """Load the batches that are still to be trained on; called after a checkpoint is read.
+
+        Without a length: Lightning would count those already done against it.
+        """
+        data, run = self.recipe.data, self.recipe.run
+        return Unsized(
+            batch_loader(
+                self._sources,
+                places=data.places,
+                views=data.views,
+                size=self.loaded,
+                seed=run.seed + self.global_rank,
+                first=self.global_step,
+                count=run.steps - self.global_step,
+                workers=data.workers,
+            )
+        )
+
+    def val_dataloader(self) -> Sequence[int]:
+        """Return one batch, for `TraverseRecall` has its images itself."""
+        return [0] if self._recall is not None else []
+
+    def training_step(self, batch: PlaceBatch, _number: int) -> Tensor:
+        """Return the loss of a batch."""
+        clean, images = self.views(batch, self.global_step)
+        output = self.net(normalised(resized(images, self.size)))
+        loss, terms = torch.zeros((), device=images.device), {}
+        recipe = self.recipe.loss
+        if recipe.distillation is not None:
+            targets = self._targets(clean, images, batch)
+            student = output.descriptor
+            if self.projection is not None:
+                student = nn.functional.normalize(self.projection(student).float(), dim=1)
+            terms['distillation'] = distillation_loss(recipe.distillation, student, targets)
+            loss = loss + recipe.distillation.weight * terms['distillation']
+        if self.metric is not None and recipe.metric is not None:
+            terms['metric'], pairs = self.metric(output.descriptor, batch.places)
+            terms['mined'] = torch.tensor(float(len(pairs[0]) + len(pairs[2])))
+            loss = loss + recipe.metric.weight * terms['metric']
+        if self.hashing is not None and recipe.hash is not None:
+            terms['hash'], terms['tie'] = self.hashing(output.logits, output.code, batch.places)
+            loss = loss + recipe.hash.weight * (terms['hash'] + recipe.hash.tie * terms['tie'])
+        self.log('loss', loss, prog_bar=True)
+        self.log_dict({f'loss/{name}': value.detach() for name, value in terms.items()})
+        return loss
+
+    def views(self, batch: PlaceBatch, step: int) -> tuple[Tensor, Tensor]:
+        """Return the images of a step (B, 3, S, S), 0 to 1: clean, and as the student sees them.
+
+        Seeds the random numbers of the network, such as those of dropout, too.
+        """
+        seed = step_seed(self.recipe.run.seed, step, self.global_rank)
+        torch.manual_seed(seed)
+        clean = batch.images.float() / 255
+        generator = torch.Generator(clean.device).manual_seed(seed)
+        strength = self._augment.strength * self.recipe.curriculum.strength(step)
+        return clean, self._augment.at(strength)(clean, generator)
+
+    def validation_step(self, _batch: int, _number: int) -> None:
+        """Measure recall on the held-out traverses."""
+        if self._recall is None:
+            return
+        figures = self._recall.measure(self.net, self.device)
+        kinds = [kind for kind in ('binary', 'float') if any(f'/{kind}_r1' in f for f in figures)]
+        chosen = [value for name, value in figures.items() if name.endswith(f'/{kinds[0]}_r1')]
+        named = {f'validation/{name}': value for name, value in figures.items()}
+        self.log_dict(named, batch_size=1)
+        self.log(VALIDATED, sum(chosen) / len(chosen), prog_bar=True, batch_size=1)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser, and the learning rates over the steps."""
+        recipe = self.recipe.optimiser
+        groups = parameter_groups(
+            self.net, recipe.learning_rates, recipe.learning_rate, recipe.weight_decay
+        )
+        if self.projection is not None:
+            groups.append({'params': list(self.projection.parameters()), 'weight_decay': 0.0})
+        method = torch.optim.AdamW if recipe.name == 'adamw' else torch.optim.Adam
+        optimiser = method(groups, lr=recipe.learning_rate)
+        factor = partial(rate_factor, recipe, self.recipe.run.steps)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        return {
+            'optimizer': optimiser,
+            'lr_scheduler': {'scheduler': schedule, 'interval': 'step'},
+        }
+
+    def _targets(self, clean: Tensor, images: Tensor, batch: PlaceBatch) -> Tensor:
+        if self._teacher is None or self.recipe.teacher is None:  # the recipe has been checked
+            msg = 'there is no teacher'
+            raise RuntimeError(msg)
+        if self._remembered is not None:
+            keys = list(zip(batch.places.tolist(), batch.views.tolist(), strict=True))
+            return self._remembered.describe(clean, keys)
+        return self._teacher.describe(images if self.recipe.teacher.sees == 'same' else clean)
+
+    def _projection(self, teacher: Teacher) -> nn.Module | None:
+        """Return what makes the student's descriptor as long as the teacher's, where it is not."""
+        distillation = self.recipe.loss.distillation
+        if distillation is None or distillation.kind == 'relational':
+            return None
+        black = torch.zeros(1, 3, self.size, self.size)
+        with torch.no_grad():
+            length = self.net(normalised(black)).descriptor.shape[1]
+        wanted = teacher.describe(black).shape[1]
+        if length == wanted:
+            return None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.recipe.run.seed)
+            return nn.Linear(length, wanted)
+
+
+class Unsized:
+    """Batches of a loader, which does not say how many they are."""
+
+    def __init__(self, loader: Iterable[PlaceBatch]) -> None:
+        self._loader = loader
+
+    def __iter__(self) -> Any:
+        return iter(self._loader)

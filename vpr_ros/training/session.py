@@ -1,0 +1,272 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A training from its recipe to the weights file, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lightning.pytorch
+import numpy as np
+import torch
+import yaml
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from safetensors.torch import save_file
+
+import vpr_ros
+from vpr_ros import models
+from vpr_ros.describe import configure_threads
+from vpr_ros.training.data import Augmentation, batch_loader, open_source
+from vpr_ros.training.freezing import freeze
+from vpr_ros.training.initial import initial_network
+from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.picture import write_grid
+from vpr_ros.training.place_training import VALIDATED, PlaceTraining
+from vpr_ros.training.teacher import load_statistics, open_teacher, save_statistics
+from vpr_ros.training.traverses import TraverseRecall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lightning.pytorch import Callback
+    from torch import Tensor
+
+    from vpr_ros.training.data import PlaceSource
+    from vpr_ros.training.recipe import Recipe
+
+_log = logging.getLogger(__name__)
+
+_SHOWN = 8
+"""Images in the picture of the first batch."""
+
+
+def train(
+    recipe: Recipe, folder: Path, *, resume: bool = False, callbacks: Sequence[Callback] = ()
+) -> Path:
+    """Train by a recipe and write what came of it.
+
+    Args:
+        recipe: What to do.
+        folder: Gets `recipe.yaml`, `batch.png`, `checkpoints/`, `logs/`, `weights.safetensors`
+            and `run.json`.
+        resume: Go on from the last checkpoint of the folder, if there is one.
+        callbacks: Of Lightning, beside those of the recipe.
+
+    Returns:
+        The weights file.
+
+    Raises:
+        VprError: The recipe asks for what is not there, or the folder is in use.
+    """
+    run = recipe.run
+    checkpoint = _prepare(folder, recipe, resume=resume)
+    configure_threads(run.threads or None)
+    training = assemble(recipe, folder)
+    trainer = lightning.pytorch.Trainer(
+        accelerator=run.accelerator,
+        devices=run.devices,
+        strategy=run.strategy,
+        precision=run.precision,
+        max_steps=run.steps,
+        max_epochs=-1,
+        gradient_clip_val=recipe.optimiser.clip or None,
+        val_check_interval=run.validate_every if recipe.validation else None,
+        limit_val_batches=1 if recipe.validation else 0,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        log_every_n_steps=run.log_every,
+        logger=_loggers(folder),
+        callbacks=[*_callbacks(recipe, folder), *callbacks],
+        use_distributed_sampler=False,
+        sync_batchnorm=run.devices > 1,
+        enable_progress_bar=any(_is_progress_bar(callback) for callback in callbacks),
+        enable_model_summary=False,
+    )
+    trainer.fit(training, ckpt_path=checkpoint, weights_only=True)
+    return _finish(training, trainer, folder)
+
+
+def assemble(recipe: Recipe, folder: Path) -> PlaceTraining:
+    """Open everything that a recipe names.
+
+    Raises:
+        VprError: Something is not there or does not fit.
+    """
+    net = initial_network(recipe.model, recipe.run.seed)
+    freeze(net, recipe.trainable)
+    size = recipe.model.size or models.spec(recipe.model.name).input_size
+    teacher = open_teacher(recipe.teacher) if recipe.teacher is not None else None
+    loaded = recipe.data.size or max(size, teacher.size if teacher else 0)
+    sources = [_open(source) for source in recipe.data.sources]
+    augment = Augmentation.of(recipe.augmentation)
+    if teacher is not None and recipe.teacher is not None and recipe.teacher.standardise:
+        statistics = folder / 'teacher.safetensors'
+        if statistics.exists():
+            load_statistics(teacher, statistics)
+        else:
+            clean = _clean_images(recipe, sources, loaded, recipe.teacher.standardise)
+            teacher.standardise(clean)
+            save_statistics(teacher, statistics)
+    recall = TraverseRecall(recipe.validation, size) if recipe.validation else None
+    training = PlaceTraining(recipe, net, sources, augment, size, loaded, teacher, recall)
+    training.train()
+    if not (folder / 'batch.png').exists():
+        batch = next(_batches(recipe, sources, loaded, 1))
+        clean_views, augmented = training.views(batch, 0)
+        write_grid(folder / 'batch.png', [clean_views[:_SHOWN], augmented[:_SHOWN]])
+    return training
+
+
+def _prepare(folder: Path, recipe: Recipe, *, resume: bool) -> Path | None:
+    """Return the checkpoint to go on from, and note the recipe."""
+    checkpoint = folder / 'checkpoints' / 'last.ckpt'
+    noted = folder / 'recipe.yaml'
+    written = yaml.safe_dump(json.loads(json.dumps(asdict(recipe))), sort_keys=False)
+    if noted.exists() and not resume:
+        msg = f'{folder} holds a training already: pass --resume to go on, or another folder'
+        raise RecipeError(msg)
+    if noted.exists() and checkpoint.exists() and noted.read_text('utf-8') != written:
+        _log.warning('the recipe differs from the one that %s was begun with', folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    noted.write_text(written, 'utf-8')
+    return checkpoint if checkpoint.exists() else None
+
+
+def _open(source: dict[str, Any]) -> tuple[PlaceSource, float]:
+    rest = dict(source)
+    share = rest.pop('share', 1.0)
+    return open_source(rest), float(share)
+
+
+def _batches(
+    recipe: Recipe, sources: Sequence[tuple[PlaceSource, float]], size: int, count: int
+) -> Iterator[Any]:
+    data = recipe.data
+    loader = batch_loader(
+        sources,
+        places=data.places,
+        views=data.views,
+        size=size,
+        seed=recipe.run.seed,
+        first=0,
+        count=count,
+        workers=0,
+    )
+    return iter(loader)
+
+
+def _clean_images(
+    recipe: Recipe, sources: Sequence[tuple[PlaceSource, float]], size: int, number: int
+) -> Iterator[Tensor]:
+    """Yield the images of the first batches, as many as asked for or a few more."""
+    batches = -(-number // (recipe.data.places * recipe.data.views))
+    return (batch.images.float() / 255 for batch in _batches(recipe, sources, size, batches))
+
+
+def _loggers(folder: Path) -> list[CSVLogger | TensorBoardLogger]:
+    table = CSVLogger(folder, 'logs')  # a folder for every start, numbered
+    return [table, TensorBoardLogger(folder, 'logs', version=f'version_{table.version}')]
+
+
+def _callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
+    run = recipe.run
+    checkpoints = folder / 'checkpoints'
+    callbacks: list[Callback] = [
+        LearningRateMonitor('step'),
+        ModelCheckpoint(
+            checkpoints,
+            'last',
+            every_n_train_steps=run.checkpoint_every,
+            save_top_k=1,
+            enable_version_counter=False,
+        ),
+    ]
+    if recipe.validation:
+        best = ModelCheckpoint(
+            checkpoints,
+            'best',
+            monitor=VALIDATED,
+            mode='max',
+            save_top_k=1,
+            save_weights_only=True,
+            enable_version_counter=False,
+        )
+        callbacks.append(best)
+        if run.patience:
+            callbacks.append(EarlyStopping(VALIDATED, mode='max', patience=run.patience))
+    return callbacks
+
+
+def _is_progress_bar(callback: Callback) -> bool:
+    return isinstance(callback, lightning.pytorch.callbacks.ProgressBar)
+
+
+def _finish(training: PlaceTraining, trainer: lightning.pytorch.Trainer, folder: Path) -> Path:
+    """Write the weights and what there is to say of them."""
+    recipe = training.recipe
+    net = training.net.cpu().eval()
+    best = folder / 'checkpoints' / 'best.ckpt'
+    if recipe.run.keep == 'best' and recipe.validation and best.exists():
+        state = torch.load(best, map_location='cpu', weights_only=True)['state_dict']
+        own = {key.removeprefix('net.'): v for key, v in state.items() if key.startswith('net.')}
+        net.load_state_dict(own)
+    if recipe.run.float16:
+        net = net.half()
+    path = folder / 'weights.safetensors'
+    if trainer.is_global_zero:
+        tensors = {key: value.contiguous() for key, value in net.state_dict().items()}
+        save_file(tensors, path, {'model': recipe.model.name, 'recipe': recipe.recipe})
+        models.load_weights(path)  # finite, also in half precision
+        (folder / 'run.json').write_text(json.dumps(_summary(training, trainer), indent=2))
+    return path
+
+
+def _summary(training: PlaceTraining, trainer: lightning.pytorch.Trainer) -> dict[str, Any]:
+    """Return what a model card needs."""
+    figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    best = next(
+        (
+            {'step': _step_of(callback), VALIDATED: float(callback.best_model_score)}
+            for callback in trainer.checkpoint_callbacks
+            if isinstance(callback, ModelCheckpoint) and callback.best_model_score is not None
+        ),
+        None,
+    )
+    libraries = {'torch': torch, 'lightning': lightning.pytorch, 'numpy': np}
+    return {
+        'recipe': asdict(training.recipe),
+        'steps': trainer.global_step,
+        'last': figures,
+        'best': best,
+        'device': str(trainer.strategy.root_device),
+        'vpr_ros': vpr_ros.__version__,
+        'commit': _commit(),
+        'python': platform.python_version(),
+        **{name: str(library.__version__) for name, library in libraries.items()},
+    }
+
+
+def _step_of(callback: ModelCheckpoint) -> int:
+    checkpoint = torch.load(callback.best_model_path, map_location='cpu', weights_only=True)
+    return int(checkpoint['global_step'])
+
+
+def _commit() -> str:
+    """Return the commit of the code, or nothing where it does not lie in a repository."""
+    try:
+        return subprocess.run(
+            ['git', 'describe', '--always', '--dirty', '--abbrev=40'],  # noqa: S607  of the path
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ''

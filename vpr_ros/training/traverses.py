@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Recall of a network in training on pairs of traverses that it is not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.bags import Bag, choose_topics
+from vpr_ros.describe.preprocess import preprocess
+from vpr_ros.errors import BagError
+from vpr_ros.evaluation.metrics import Tolerance, recall_at, within
+from vpr_ros.frames import ImageFile
+from vpr_ros.mapping import replay_frames
+from vpr_ros.mapping.folders import images_in
+from vpr_ros.retrieval.kernels import nearest_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from vpr_ros.training.recipe import TraversePair
+
+_CANDIDATES = 100
+_RANKS = (1, 5, 10)
+
+
+@dataclass(frozen=True, eq=False)
+class Traverse:
+    """Images along a way.
+
+    Attributes:
+        images: RGB (H, W, 3) uint8.
+        poses: (N, 7); x in place of a position for a folder is the number of the image.
+    """
+
+    images: Sequence[NDArray[np.uint8]]
+    poses: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """What a network says of a traverse: descriptors (N, D) and codes (N, bytes) or None."""
+
+    descriptors: NDArray[np.float32]
+    codes: NDArray[np.uint8] | None
+
+
+def open_traverse(path: str) -> Traverse:
+    """Read a folder of images in the order of their names, or a bag with poses.
+
+    Raises:
+        FolderError: The folder holds no images.
+        BagError: It is no bag, or one without images or poses.
+    """
+    folder = Path(path).expanduser()
+    if folder.is_dir() and not (folder / 'metadata.yaml').exists():
+        images = [ImageFile(name).rgb for name in images_in(folder)]
+        poses = np.zeros((len(images), 7))
+        poses[:, 0], poses[:, 6] = np.arange(len(images)), 1
+        return Traverse(images, poses)
+    with Bag(folder) as bag:
+        topics = choose_topics(bag)
+        posed = [
+            (frame.rgb, reading.pose.as_array())
+            for frame, reading in replay_frames(bag, topics.image.name, topics.pose.name)
+            if reading is not None
+        ]
+    if not posed:
+        msg = f'{path} has no image whose pose is known'
+        raise BagError(msg)
+    return Traverse([rgb for rgb, _ in posed], np.array([pose for _, pose in posed]))
+
+
+class TraverseRecall:
+    """Measures networks on pairs of traverses, each of which is described once a time.
+
+    Args:
+        pairs: The traverses; those named twice are read once.
+        size: Side in pixels of the images for the network.
+        batch: Images at a time.
+    """
+
+    def __init__(self, pairs: Sequence[TraversePair], size: int, batch: int = 32) -> None:
+        self.pairs = pairs
+        self._size = size
+        self._batch = batch
+        paths = {path for pair in pairs for path in (pair.map, pair.query)}
+        self._traverses = {path: open_traverse(path) for path in sorted(paths)}
+
+    def measure(self, net: nn.Module, device: torch.device) -> dict[str, float]:
+        """Return recall in percent: ``PAIR/float_r1``, ``PAIR/binary_r1`` where there are codes.
+
+        The binary figures are those of the floats among the 100 nearest by code.
+        """
+        described = {
+            path: self._describe(net, traverse, device)
+            for path, traverse in self._traverses.items()
+        }
+        figures: dict[str, float] = {}
+        for pair in self.pairs:
+            mapped, query = described[pair.map], described[pair.query]
+            right = within(
+                self._traverses[pair.query].poses[:, None],
+                self._traverses[pair.map].poses[None],
+                Tolerance(pair.tolerance),
+            )
+            for kind, ranked in rankings(mapped, query).items():
+                hits = np.take_along_axis(right, ranked, axis=1)
+                for rank, recall in recall_at(hits, _RANKS).items():
+                    figures[f'{pair.name}/{kind}_r{rank}'] = 100 * recall
+        return figures
+
+    def _describe(self, net: nn.Module, traverse: Traverse, device: torch.device) -> Described:
+        descriptors, codes = [], []
+        for i in range(0, len(traverse.images), self._batch):
+            images = preprocess(traverse.images[i : i + self._batch], self._size, device)
+            output = net(images)
+            descriptors.append(output.descriptor.float().cpu().numpy())
+            if output.code is not None:
+                codes.append(np.packbits(output.code.cpu().numpy() > 0, axis=1))
+        return Described(np.concatenate(descriptors), np.concatenate(codes) if codes else None)
+
+
+def rankings(mapped: Described, query: Described) -> dict[str, NDArray[np.intp]]:
+    """Return rows of the map for each query (Q, K), best first, by floats and by codes first."""
+    similarity = query.descriptors @ mapped.descriptors.T
+    ranked = {'float': np.argsort(-similarity, axis=1, kind='stable')[:, : max(_RANKS)]}
+    if mapped.codes is not None and query.codes is not None:
+        rows = []
+        for code, scores in zip(query.codes, similarity, strict=True):
+            candidates, _ = nearest_codes(code, mapped.codes, _CANDIDATES)
+            order = np.argsort(-scores[candidates], kind='stable')
+            rows.append(candidates[order[: max(_RANKS)]])
+        ranked['binary'] = np.stack(rows)
+    return ranked
