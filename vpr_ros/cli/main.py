@@ -78,6 +78,7 @@ PARTS = {
         'vpr_ros.cli.train:app', 'Distil, fine-tune and hash networks by recipes.', 'train'
     ),
     'bag': Part('vpr_ros.cli.bag:app', 'Play bags as ROS topics, without rosbag2.'),
+    'dataset': Part('vpr_ros.cli.dataset:app', 'Prepare data sets for training.'),
 }
 
 

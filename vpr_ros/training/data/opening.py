@@ -8,14 +8,20 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vpr_ros.mapping import folders
 from vpr_ros.simulation import Camera
+from vpr_ros.training.data.bag_images import BagFrames, bag_sightings
+from vpr_ros.training.data.cells import Cells
+from vpr_ros.training.data.gsv_cities import gsv_cities
 from vpr_ros.training.data.photos import Photographs
+from vpr_ros.training.data.posed import posed_places
 from vpr_ros.training.data.source import TrainingDataError
 from vpr_ros.training.data.town import TownPlaces, Visits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from vpr_ros.mapping.folders import Sighting
     from vpr_ros.training.data.source import PlaceSource
 
 
@@ -81,6 +87,79 @@ def town(
     return TownPlaces(seeds, Visits(**chosen), apart, folder, progress)
 
 
+def gsv(folder: str, cities: list[str] | None = None, min_images: int = 4) -> PlaceSource:
+    """Open a data set in the layout of GSV-Cities; see `gsv_cities`."""
+    return gsv_cities(_folder(folder), cities, min_images)
+
+
+def poses(
+    folder: str,
+    form: str,
+    *,
+    poses: str | None = None,
+    times: str | None = None,
+    cells: Mapping[str, Any] | None = None,
+    min_images: int = 4,
+) -> PlaceSource:
+    """Open a folder of images with poses; see `posed_places`, and `Cells` for the keys of cells.
+
+    Args:
+        folder: Images.
+        form: tum, kitti or csv, which need the file of poses; or utm or exif.
+        poses: File of poses.
+        times: KITTI's times.
+        cells: How the ground and the compass are divided.
+        min_images: Places with fewer are left out.
+    """
+    images = _folder(folder)
+    with_file: dict[str, Callable[[Path, Path], list[Sighting]]] = {
+        'tum': folders.tum_folder,
+        'csv': folders.csv_folder,
+        'kitti': lambda f, p: folders.kitti_folder(f, p, None if times is None else Path(times)),
+    }
+    alone: dict[str, Callable[[Path], list[Sighting]]] = {
+        'utm': folders.utm_folder,
+        'exif': folders.photo_folder,
+    }
+    if form in alone:
+        sightings = alone[form](images)
+    elif form in with_file and poses is not None:
+        sightings = with_file[form](images, Path(poses).expanduser())
+    else:
+        msg = (
+            f'the form {form} needs a file of poses'
+            if form in with_file
+            else f'unknown form {form!r} of poses; known: {", ".join([*with_file, *alone])}'
+        )
+        raise TrainingDataError(msg)
+    return posed_places(sightings, Cells(**(cells or {})), min_images)
+
+
+def bags(
+    bags: list[str],
+    cache: str,
+    *,
+    frames: Mapping[str, Any] | None = None,
+    cells: Mapping[str, Any] | None = None,
+    min_images: int = 4,
+    progress: Callable[[int, int], None],
+) -> PlaceSource:
+    """Open bags whose poses are in one map frame; see `bag_sightings` and `posed_places`.
+
+    Args:
+        bags: rosbag2 folders, .mcap, .db3 or ROS 1 .bag files.
+        cache: Folder that gets their frames as image files.
+        frames: Which are wanted; see `BagFrames` for the keys.
+        cells: How the ground and the compass are divided; see `Cells` for the keys.
+        min_images: Places with fewer are left out.
+        progress: Told how many bags are read, of how many.
+    """
+    paths = [Path(bag).expanduser() for bag in bags]
+    wanted = BagFrames(**(frames or {}))
+    sightings = bag_sightings(paths, Path(cache).expanduser(), wanted, progress)
+    return posed_places(sightings, Cells(**(cells or {})), min_images)
+
+
 def _folder(path: str) -> Path:
     folder = Path(path).expanduser()
     if not folder.is_dir():
@@ -89,4 +168,10 @@ def _folder(path: str) -> Path:
     return folder
 
 
-KINDS: dict[str, Callable[..., PlaceSource]] = {'photos': photos, 'town': town}
+KINDS: dict[str, Callable[..., PlaceSource]] = {
+    'photos': photos,
+    'town': town,
+    'gsv-cities': gsv,
+    'poses': poses,
+    'bags': bags,
+}

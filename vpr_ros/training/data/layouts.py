@@ -1,0 +1,200 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The data sets that are unified: where their images say where and when they were taken."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from vpr_ros.frames import SUFFIXES
+from vpr_ros.mapping.folders import UtmName
+from vpr_ros.training.data.cells import Cells
+from vpr_ros.training.data.source import TrainingDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_log = logging.getLogger(__name__)
+
+_MSLS_HELD_BACK = ('cph', 'sf')
+"""The cities of the validation split."""
+_GSV_CITIES = ('Bangkok', 'Boston', 'London', 'Melbourne', 'Phoenix')
+"""Cities of GSV-Cities of which MSLS has images too: those keep their small letters."""
+
+
+class View(NamedTuple):
+    """An image of a data set.
+
+    Attributes:
+        path: Of the file.
+        east: UTM, metres.
+        north: UTM, metres.
+        heading: Degrees clockwise from north.
+        lat: Degrees.
+        lon: Degrees.
+        key: Of the panorama or the image, may be empty.
+        year: 0 where unknown.
+        month: 0 where unknown.
+    """
+
+    path: Path
+    east: float
+    north: float
+    heading: float
+    lat: float
+    lon: float
+    key: str
+    year: int
+    month: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A data set and how SelaVPR++ divides it into places (Lu et al. 2025).
+
+    Attributes:
+        cells: Of its places.
+        groups: How many groups of places are used; None for all.
+        parts: Names and views, in order of their paths, of what is divided separately.
+    """
+
+    cells: Cells
+    groups: int | None
+    parts: Callable[[Path], list[tuple[str, Iterator[View]]]]
+
+
+def _sf_xl(folder: Path) -> list[tuple[str, Iterator[View]]]:
+    return [('SFXL', _named_views(folder, _street_view))]
+
+
+def _pitts30k(folder: Path) -> list[tuple[str, Iterator[View]]]:
+    return [('Pitts30k', _named_views(folder, _pittsburgh))]
+
+
+def _msls(folder: Path) -> list[tuple[str, Iterator[View]]]:
+    root = folder / 'train_val' if (folder / 'train_val').is_dir() else folder
+    cities = sorted(
+        path
+        for path in root.iterdir()
+        if (path / 'database' / 'raw.csv').is_file() and path.name not in _MSLS_HELD_BACK
+    )
+    if not cities:
+        msg = f'{folder} has no train_val/<city>/database/raw.csv: it is not laid out as MSLS is'
+        raise TrainingDataError(msg)
+    return [(_msls_name(city.name), _msls_views(city)) for city in cities]
+
+
+LAYOUTS = {
+    'sf-xl': Layout(Cells(size=10, angle=60, across=5, headings=2), 1, _sf_xl),
+    'pitts30k': Layout(Cells(size=15, angle=60, across=3, headings=2), None, _pitts30k),
+    'msls': Layout(Cells(size=15, angle=60, across=3, headings=2), None, _msls),
+}
+
+
+def _named_views(folder: Path, read: Callable[[Path, list[str]], View]) -> Iterator[View]:
+    """Yield what the names of all images within a folder say, in order of their paths."""
+    unreadable: list[str] = []
+    for here, folders, files in os.walk(folder):
+        folders.sort()
+        for file in sorted(files):
+            path = Path(here, file)
+            if path.suffix.lower() not in SUFFIXES:
+                continue
+            try:
+                yield read(path, [*file.split('@'), *[''] * 15])
+            except ValueError as error:
+                unreadable.append(f'{path}: {error}')
+    if unreadable:
+        _log.warning('%d images left out, such as %s', len(unreadable), unreadable[0])
+
+
+def _street_view(path: Path, fields: list[str]) -> View:
+    name = UtmName.parse(path.name)
+    if name.heading is None:
+        msg = 'the name gives no heading'
+        raise ValueError(msg)
+    return _view(path, name, name.heading, fields)
+
+
+def _pittsburgh(path: Path, fields: list[str]) -> View:
+    # 24 views of a panorama: two pitches of 12 headings; which way the first looks is not said.
+    heading = int(fields[8]) % 12 * 30.0
+    return _view(path, UtmName.parse(path.name), heading, fields)
+
+
+def _view(path: Path, name: UtmName, heading: float, fields: list[str]) -> View:
+    year, month = _date(fields[13])
+    lat, lon = float(fields[5]), float(fields[6])
+    return View(path, name.east, name.north, heading, lat, lon, fields[7], year, month)
+
+
+def _date(text: str) -> tuple[int, int]:
+    """Return year and month of a date that begins with them, with or without a dash."""
+    digits = text.replace('-', '')[:6]
+    if len(digits) < 6 or not digits.isdecimal():
+        return 0, 0
+    return int(digits[:4]), int(digits[4:])
+
+
+def _msls_name(city: str) -> str:
+    return city if city.capitalize() in _GSV_CITIES else city.capitalize()
+
+
+def _msls_views(city: Path) -> Iterator[View]:
+    absent = 0
+    for side in ('database', 'query'):
+        folder = city / side
+        if not (folder / 'raw.csv').is_file():
+            continue
+        there = {path.stem: path for path in (folder / 'images').glob('*.*')}
+        places = _rows(folder / 'postprocessed.csv', ('key', 'easting', 'northing'))
+        facts = ('key', 'lon', 'lat', 'ca', 'captured_at', 'pano')
+        raw = _rows(folder / 'raw.csv', facts)
+        for key in sorted(raw):
+            row, place = raw[key], places.get(key)
+            if row['pano'].lower() == 'true':
+                continue
+            if place is None or key not in there:
+                absent += 1
+                continue
+            try:
+                view = View(
+                    there[key],
+                    float(place['easting']),
+                    float(place['northing']),
+                    float(row['ca']),
+                    float(row['lat']),
+                    float(row['lon']),
+                    key,
+                    *_date(row['captured_at']),
+                )
+            except ValueError as error:
+                msg = f'{folder / "raw.csv"}: image {key}: {error}'
+                raise TrainingDataError(msg) from error
+            yield view
+    if absent:
+        _log.warning('%s: %d images of its tables are not there, and left out', city, absent)
+
+
+def _rows(table: Path, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Return the lines of a table by their keys.
+
+    Raises:
+        TrainingDataError: It cannot be read, or lacks a column.
+    """
+    try:
+        with table.open(encoding='utf-8', newline='') as file:
+            reader = csv.DictReader(file)
+            lacking = [name for name in columns if name not in (reader.fieldnames or [])]
+            if lacking:
+                msg = f'{table} lacks the columns {", ".join(lacking)}'
+                raise TrainingDataError(msg)
+            return {row['key']: row for row in reader}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        msg = f'{table} cannot be read: {error}'
+        raise TrainingDataError(msg) from error
