@@ -5,16 +5,22 @@ import threading
 from vpr_ros.nodes.worker import NewestWorker
 
 
-def test_newest_item_wins_while_the_worker_is_busy():
+def gated_worker(**arguments):
+    """A worker that does its work when told; returns what was done, in rounds."""
     busy, go = threading.Event(), threading.Event()
-    done = []
+    rounds = []
 
-    def work(item):
+    def work(items):
         busy.set()
         assert go.wait(10)
-        done.append(item)
+        rounds.append(items)
+        return len(items)
 
-    worker = NewestWorker(work, done.append)
+    return NewestWorker(work, rounds.append, **arguments), busy, go, rounds
+
+
+def test_newest_item_wins_while_the_worker_is_busy():
+    worker, busy, go, rounds = gated_worker()
     worker.submit(0)
     assert busy.wait(10)
     for item in (1, 2, 3):
@@ -23,17 +29,44 @@ def test_newest_item_wins_while_the_worker_is_busy():
     while worker.processed < 2:
         pass
     worker.stop()
-    assert done == [0, 3]
+    assert rounds == [[0], [3]]
     assert (worker.received, worker.dropped, worker.processed) == (4, 2, 2)
+
+
+def test_the_newest_item_of_each_source_is_in_the_next_round():
+    worker, busy, go, rounds = gated_worker(sources=2)
+    worker.submit('f0', 'front')
+    assert busy.wait(10)  # the rear camera is silent: it is not waited for long
+    for item in ('f1', 'f2'):
+        worker.submit(item, 'front')
+    worker.submit('r1', 'rear')
+    go.set()
+    while worker.processed < 3:
+        pass
+    worker.stop()
+    assert rounds == [['f0'], ['f2', 'r1']]
+    assert (worker.received, worker.dropped, worker.processed) == (4, 1, 3)
+
+
+def test_images_of_one_trigger_are_worked_on_together():
+    worker, _, go, rounds = gated_worker(sources=3)
+    for camera in ('left', 'front', 'right'):
+        worker.submit(camera, camera)
+    go.set()
+    while worker.processed < 3:
+        pass
+    worker.stop()
+    assert rounds == [['left', 'front', 'right']]
 
 
 def test_an_error_is_reported_and_the_worker_goes_on():
     failed, done = [], threading.Event()
 
-    def work(item):
-        if item is None:
+    def work(items):
+        if items == [None]:
             raise ValueError('bad item')
         done.set()
+        return 1
 
     worker = NewestWorker(work, failed.append)
     worker.submit(None)
@@ -43,21 +76,14 @@ def test_an_error_is_reported_and_the_worker_goes_on():
     assert done.wait(10)
     worker.stop()
     assert str(failed[0]) == 'bad item'
+    assert worker.processed == 1
 
 
 def test_stop_finishes_the_item_in_progress_and_forgets_the_next():
-    busy, go = threading.Event(), threading.Event()
-    done = []
-
-    def work(item):
-        busy.set()
-        assert go.wait(10)
-        done.append(item)
-
-    worker = NewestWorker(work, done.append)
+    worker, busy, go, rounds = gated_worker()
     worker.submit(1)
     assert busy.wait(10)
     worker.submit(2)
     threading.Timer(0.05, go.set).start()
     worker.stop()
-    assert done == [1]
+    assert rounds == [[1]]

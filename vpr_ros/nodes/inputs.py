@@ -10,13 +10,16 @@ from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
 from rclpy.qos import QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CompressedImage, Image, NavSatFix
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, NavSatFix
 
 from vpr_ros.errors import VprError
 from vpr_ros.frames import Frame
+from vpr_ros.frames.frozen import FreezeWatch
+from vpr_ros.frames.rectify import Rectifier
+from vpr_ros.nodes.health import InputHealth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rclpy.node import Node
     from rclpy.subscription import Subscription
@@ -39,35 +42,64 @@ _POSE_INPUTS = {
 }
 
 
-def _sensor_qos(depth: int) -> QoSProfile:
-    return QoSProfile(
+_FROZEN = 30
+"""Equal images in a row after which a camera counts as frozen."""
+
+
+def _subscribe(
+    node: Node,
+    message_type: type,
+    topic: str,
+    callback: Callable[[Any], None],
+    *,
+    depth: int,
+    raw: bool = False,
+) -> Subscription:
+    """Subscribe with the quality of service of sensor data, which parameters may override."""
+    qos = QoSProfile(
         reliability=QoSReliabilityPolicy.BEST_EFFORT,
         history=QoSHistoryPolicy.KEEP_LAST,
         depth=depth,
     )
+    return node.create_subscription(
+        message_type,
+        topic,
+        callback,
+        qos,
+        raw=raw,
+        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+    )
 
 
 class ImageInput:
-    """Delivers camera images undecoded, from the raw or the compressed topic.
+    """Delivers the images of one camera undecoded, from the raw or the compressed topic.
 
     Args:
         node: Owner of the subscriptions.
+        camera: Its name, which is also its topics' namespace; empty for the only one.
         transport: ``raw``, ``compressed``, or ``auto`` for whichever delivers first.
         received: Called with each frame.
-        refused: Called with the error where the bytes hold no image message.
+        refused: Called with the error where a message cannot be used.
+        rectify: Take the distortion out, by the camera's camera_info.
     """
 
     def __init__(
         self,
         node: Node,
+        camera: str,
         transport: str,
         received: Callable[[Frame], None],
         refused: Callable[[VprError], None],
+        *,
+        rectify: bool = False,
     ) -> None:
         self._node = node
+        self._camera = camera
         self._received = received
         self._refused = refused
-        topic = node.resolve_topic_name('image')
+        self._freeze = FreezeWatch()
+        namespace = f'{camera}/' if camera else ''
+        topic = node.resolve_topic_name(f'{namespace}image')
         topics = {
             'sensor_msgs/msg/Image': topic,
             'sensor_msgs/msg/CompressedImage': topic + '/compressed',
@@ -79,10 +111,22 @@ class ImageInput:
         self._subscriptions: dict[str, Subscription] = {
             typename: self._subscribe(typename, name) for typename, name in topics.items()
         }
+        self.health = ImageHealth(
+            node,
+            f'image of {camera}' if camera else 'image',
+            lambda: list(self._subscriptions.values()),
+            self._freeze,
+        )
+        self._calibration = CalibrationInput(node, camera, refused) if rectify else None
+
+    @property
+    def inputs(self) -> list[InputHealth]:
+        """How all that this listens to is doing."""
+        return [self.health] + ([self._calibration.health] if self._calibration else [])
 
     @property
     def topics(self) -> list[str]:
-        """Full names of the topics listened to."""
+        """Full names of the image topics listened to."""
         return [subscription.topic_name for subscription in self._subscriptions.values()]
 
     def destroy(self) -> None:
@@ -90,12 +134,17 @@ class ImageInput:
         for subscription in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
+        if self._calibration is not None:
+            self._calibration.destroy()
 
     def _subscribe(self, typename: str, topic: str) -> Subscription:
         def callback(raw: bytes) -> None:
             self._listen_only_to(typename)
+            self.health.hear()
+            self._freeze.see(raw)
+            straighten = self._calibration.rectifier if self._calibration else None
             try:
-                frame = Frame(raw, typename)
+                frame = Frame(raw, typename, self._camera, straighten)
             except VprError as error:
                 self._refused(error)
             else:
@@ -103,19 +152,59 @@ class ImageInput:
 
         # Raw bytes: a frame that is dropped is never deserialised. A short queue is enough, since
         # the callback only hands the bytes on, and old frames are worthless.
-        return self._node.create_subscription(
-            _IMAGE_TYPES[typename],
-            topic,
-            callback,
-            _sensor_qos(depth=2),
-            raw=True,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
+        return _subscribe(self._node, _IMAGE_TYPES[typename], topic, callback, depth=2, raw=True)
 
     def _listen_only_to(self, typename: str) -> None:
         """Leave the other transport, which would carry the same pictures again."""
         for other in [name for name in self._subscriptions if name != typename]:
             self._node.destroy_subscription(self._subscriptions.pop(other))
+
+
+class ImageHealth(InputHealth):
+    """Also notices a camera that sends the same image again and again."""
+
+    def __init__(
+        self,
+        node: Node,
+        what: str,
+        subscriptions: Callable[[], Sequence[Subscription]],
+        freeze: FreezeWatch,
+    ) -> None:
+        super().__init__(node, what, subscriptions)
+        self._freeze = freeze
+
+    def fault(self) -> str:
+        """Say what is wrong with the camera; empty where nothing is."""
+        fault = super().fault()
+        if fault or self._freeze.repeats < _FROZEN:
+            return fault
+        return (
+            f'{self.what} is frozen: more than {_FROZEN} in a row are equal in every byte, which '
+            'noise makes impossible in a live camera; restart its driver'
+        )
+
+
+class CalibrationInput:
+    """Keeps the rectifier of a camera up to date with its camera_info."""
+
+    def __init__(self, node: Node, camera: str, refused: Callable[[VprError], None]) -> None:
+        def callback(info: CameraInfo) -> None:
+            self.health.hear()
+            try:
+                self.rectifier.learn(info)
+            except VprError as error:
+                refused(error)
+
+        self._node = node
+        topic = f'{camera}/camera_info' if camera else 'camera_info'
+        self._subscription = _subscribe(node, CameraInfo, topic, callback, depth=2)
+        self.rectifier = Rectifier(self._subscription.topic_name)
+        what = f'camera_info of {camera}' if camera else 'camera_info'
+        self.health = InputHealth(node, what, lambda: [self._subscription])
+
+    def destroy(self) -> None:
+        """End the subscription."""
+        self._node.destroy_subscription(self._subscription)
 
 
 class PoseInput:
@@ -141,6 +230,7 @@ class PoseInput:
         self.source = source(typename)
 
         def callback(message: Any) -> None:
+            self.health.hear()
             try:
                 reading = self.source.read(message)
             except VprError as error:
@@ -149,13 +239,8 @@ class PoseInput:
                 received(reading)
 
         self._node = node
-        self._subscription = node.create_subscription(
-            message_type,
-            topic,
-            callback,
-            _sensor_qos(depth=100),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
+        self._subscription = _subscribe(node, message_type, topic, callback, depth=100)
+        self.health = InputHealth(node, 'pose', lambda: [self._subscription])
 
     @property
     def topic(self) -> str:

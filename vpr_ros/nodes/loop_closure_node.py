@@ -7,7 +7,9 @@ from __future__ import annotations
 import math
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vpr_ros.decision import Keyframe, Localizer, LoopConfig, LoopDetector
 from vpr_ros.mapping import MapBuilder
@@ -17,6 +19,10 @@ from vpr_ros.nodes.conversions import to_covariance, to_time
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
 from vpr_ros.nodes.node import decision_config, run
 from vpr_ros.retrieval import Retriever
+
+if TYPE_CHECKING:
+    from vpr_ros.frames import Frame
+    from vpr_ros.mapping import PoseReading
 
 
 class LoopClosureNode(MappingNode):
@@ -60,15 +66,21 @@ class LoopClosureNode(MappingNode):
             self._folder.cleanup()
         self._map = self._detector = self._folder = None
 
-    def work(self, item: PosedFrame) -> None:
-        """Add the frame as a place if one is due, and announce the loop it closes."""
-        frame, reading = item
+    def work(self, items: list[PosedFrame]) -> int:
+        """Add the frames as places where some are due, and announce the loops they close."""
+        return sum(self.attempt(self._offer, *item) for item in items)
+
+    def _offer(self, frame: Frame, reading: PoseReading | None) -> None:
+        started = time.perf_counter()
         if self._detector is None:
             return
         keyframe = self._detector.offer(frame, reading)
-        if keyframe is not None and keyframe.earlier is not None:
+        if keyframe is None:
+            return
+        if keyframe.earlier is not None:
             self._found += 1
             self._closures.publish(self._to_message(keyframe))
+        self.times.add({**keyframe.localization.timings, 'all': time.perf_counter() - started})
 
     def report(self) -> dict[str, str]:
         """Return what was found beside what all mapping nodes report."""

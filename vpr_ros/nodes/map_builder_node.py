@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from vpr_ros.mapping import MapBuilder
@@ -45,7 +46,6 @@ class MapBuilderNode(MappingNode):
             describer,
             self.keyframe_config(),
             session=self.value('session_name'),
-            camera=self.value('camera'),
         )
         self._announced = -1
 
@@ -62,13 +62,29 @@ class MapBuilderNode(MappingNode):
             self.get_logger().info('map closed')
         self._map = self._builder = None
 
-    def work(self, item: PosedFrame) -> None:
-        """Add the frame as a place if a keyframe is due."""
-        frame, reading = item
-        if self._builder is None or self._map is None:
-            return
-        self._builder.set_datum(self.datum_in_use)
-        self._builder.offer(frame, reading)
+    def work(self, items: list[PosedFrame]) -> int:
+        """Add as places the frames that are due, described in one batch."""
+        builder = self._builder
+        if builder is None or self._map is None:
+            return 0
+        builder.set_datum(self.datum_in_use)
+        due = {id(frame): reading for frame, reading in items if builder.due(frame, reading)}
+        started = time.perf_counter()
+        frames = self.readable([frame for frame, _ in items if id(frame) in due])
+        decoded = time.perf_counter()
+        descriptions = self.describer().describe([frame.rgb for frame in frames])
+        described = time.perf_counter()
+        for frame, description in zip(frames, descriptions, strict=True):
+            builder.add(frame, due[id(frame)], description)
+        if frames:
+            self.times.add(
+                {
+                    'decode': decoded - started,
+                    'describe': described - decoded,
+                    'write': time.perf_counter() - described,
+                }
+            )
+        return len(items) - len(due) + len(frames)
 
     def tick(self) -> None:
         """Announce the map's growth once a second."""

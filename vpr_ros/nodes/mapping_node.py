@@ -20,18 +20,18 @@ from vpr_ros.mapping import (
 )
 from vpr_ros.nodes.inputs import PoseInput
 from vpr_ros.nodes.node import REPEAT, VprNode
-from vpr_ros.nodes.rate import StampGate
 
 if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleState
 
     from vpr_ros.maps import Datum
+    from vpr_ros.nodes.health import InputHealth
 
 PosedFrame = tuple[Frame, 'PoseReading | None']
 """A frame and where the robot was then; None only where the node maps without poses."""
 
 _WAITING_FRAMES = 16
-"""Frames that may wait for the pose source; more than it ever lags behind in practice."""
+"""Frames of one camera that may wait for poses; more than these ever lag behind in practice."""
 
 
 class MappingNode(VprNode[PosedFrame]):
@@ -42,7 +42,6 @@ class MappingNode(VprNode[PosedFrame]):
         self._pairs: FramesWithPoses | None = None
         self._pose_input: PoseInput | None = None
         self._poseless = 0
-        self._rate = StampGate()
 
     def datum(self) -> Datum | None:
         """Return the origin of the ENU frame for GNSS fixes, or None to take the first fix."""
@@ -64,7 +63,6 @@ class MappingNode(VprNode[PosedFrame]):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to listen to poses, then to images."""
         kind = self.value('pose_source')
-        self._rate = StampGate()
         self._poseless = 0
         if kind != 'none':
             try:
@@ -73,7 +71,8 @@ class MappingNode(VprNode[PosedFrame]):
                 self.get_logger().error(f'pose_mount: {error}')
                 return TransitionCallbackReturn.FAILURE
             limits = FixLimits(self.value('fix_min_status'), self.value('fix_max_sigma'))
-            self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES)
+            cameras = len(self.value('cameras').split()) or 1
+            self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES * cameras)
             self._pose_input = PoseInput(
                 self,
                 kind,
@@ -93,13 +92,15 @@ class MappingNode(VprNode[PosedFrame]):
 
     def on_frame(self, frame: Frame) -> None:
         """Queue the frame until its pose is known, or submit it where no poses are used."""
-        if not self._rate.passes(frame.stamp, self.value('max_rate')):
-            return
         if self._pairs is None:
             self._submit(frame, None)
         else:
             self._pairs.add_frame(frame)
             self._submit_ready(self._pairs)
+
+    def inputs(self) -> list[InputHealth]:
+        """Return how cameras and pose source are doing."""
+        return super().inputs() + ([self._pose_input.health] if self._pose_input else [])
 
     def tick(self) -> None:
         """Say so where images wait for poses that do not come."""
@@ -135,4 +136,4 @@ class MappingNode(VprNode[PosedFrame]):
 
     def _submit(self, frame: Frame, reading: PoseReading | None) -> None:
         if self.worker is not None:
-            self.worker.submit((frame, reading))
+            self.worker.submit((frame, reading), frame.camera)

@@ -23,6 +23,7 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -34,9 +35,12 @@ from vpr_ros.decision import DecisionConfig
 from vpr_ros.describe import Describer
 from vpr_ros.errors import VprError
 from vpr_ros.frames import image_decoder
+from vpr_ros.mapping.rig import parse_cameras
 from vpr_ros.nodes.inputs import ImageInput
 from vpr_ros.nodes.jobs import Jobs
 from vpr_ros.nodes.parameters import NODES
+from vpr_ros.nodes.rate import StampGate
+from vpr_ros.nodes.timing import RecentRate, StageTimes
 from vpr_ros.nodes.worker import NewestWorker
 
 if TYPE_CHECKING:
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from rclpy.parameter import Parameter as RosParameter
 
     from vpr_ros.frames import Frame
+    from vpr_ros.nodes.health import InputHealth
 
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 """Quality of service of what a late subscriber must still get."""
@@ -58,8 +63,6 @@ _PATIENCE = 1.5
 """Seconds that the work in progress may take when the process is told to end."""
 _COMPLAINTS = 100
 """Different complaints that are remembered."""
-SILENCE = 5.0
-"""Seconds without an image after which the node says so."""
 
 Item = TypeVar('Item')
 
@@ -87,13 +90,15 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         self._refuse_impossible_transitions()
         self._describers: dict[tuple[Any, ...], Describer] = {}
         self._ticks: list[Any] = []
-        self._images: ImageInput | None = None
+        self._images: list[ImageInput] = []
         self.worker: NewestWorker[Item] | None = None
         self.jobs = Jobs(self._wake)
         self.using_map = threading.RLock()
         self.refused = 0
         self._complaints: dict[str, float] = {}
-        self._last_image = time.monotonic()
+        self.rate = StampGate()
+        self.times = StageTimes()
+        self._processed_rate = RecentRate()
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
 
     # What subclasses provide.
@@ -110,8 +115,11 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         """Take a frame off the wire."""
         raise NotImplementedError
 
-    def work(self, item: Item) -> None:
-        """Do the work on an item that was submitted to the worker."""
+    def work(self, items: list[Item]) -> int:
+        """Do the work on items that were submitted; return how many of them could be used.
+
+        There is one of each camera at most.
+        """
         raise NotImplementedError
 
     def report(self) -> dict[str, str]:
@@ -194,13 +202,27 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to listen."""
+        try:
+            cameras = parse_cameras(self.value('cameras'))
+        except VprError as error:
+            self.get_logger().error(f'cannot start: {error}')
+            return TransitionCallbackReturn.FAILURE
         self.refused = 0
-        self._last_image = time.monotonic()
-        self.worker = NewestWorker(self.work, self.fail)
+        self.rate = StampGate()
+        self.times = StageTimes()
+        self._processed_rate = RecentRate()
+        self.worker = NewestWorker(self.work, self.fail, len(cameras))
         self.get_logger().info(image_decoder().reason)
-        self._images = ImageInput(self, self.value('image_transport'), self._on_image, self.fail)
-        self._ticks = [self.create_timer(1.0, self._tick)]
-        self.get_logger().info(f'listening to {" and ".join(self._images.topics)}')
+        transport, rectify = self.value('image_transport'), self.value('rectify')
+        self._images = [
+            ImageInput(self, camera, transport, self._on_image, self.fail, rectify=rectify)
+            for camera in cameras
+        ]
+        # By a clock that always runs: without /clock, simulated time stands still.
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._ticks = [self.create_timer(1.0, self._tick, clock=clock)]
+        topics = [topic for images in self._images for topic in images.topics]
+        self.get_logger().info(f'listening to {" and ".join(topics)}')
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -244,9 +266,9 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         for timer in self._ticks:
             self.destroy_timer(timer)
         self._ticks = []
-        if self._images is not None:
-            self._images.destroy()
-            self._images = None
+        for images in self._images:
+            images.destroy()
+        self._images = []
         if self.worker is not None:
             self.worker.stop()
             self.worker = None
@@ -297,48 +319,70 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
             trace = ''.join(traceback.format_exception(error))
             self.get_logger().error(f'unforeseen error, please report it: {trace}')
 
+    def readable(self, frames: Sequence[Frame]) -> list[Frame]:
+        """Return the frames that can be decoded, and report the others."""
+        return [frame for frame in frames if self.attempt(getattr, frame, 'rgb')]
+
+    def attempt(self, do: Callable[..., object], *arguments: object) -> bool:
+        """Do something with one of several frames; where it fails, report it and return False."""
+        try:
+            do(*arguments)
+        except Exception as error:  # noqa: BLE001  the other cameras' frames may be good
+            self.fail(error)
+            return False
+        return True
+
     def _on_image(self, frame: Frame) -> None:
-        self._last_image = time.monotonic()
-        self.on_frame(frame)
+        if self.rate.passes(frame, self.value('max_rate')):
+            self.on_frame(frame)
+
+    @property
+    def received(self) -> int:
+        """Images that have come since the node was activated."""
+        return sum(images.health.messages for images in self._images)
 
     @property
     def silent(self) -> float:
-        """Seconds since the last image, or since the node was activated."""
-        return time.monotonic() - self._last_image
+        """Seconds since the last image of any camera, or since the node was activated."""
+        return min((images.health.silent for images in self._images), default=0.0)
+
+    def inputs(self) -> list[InputHealth]:
+        """Return how everything that the node listens to is doing."""
+        return [health for images in self._images for health in images.inputs]
 
     def tick(self) -> None:
         """Do what is due every second."""
 
     def _tick(self) -> None:
-        if self.silent > SILENCE and self._images is not None:
-            seen = ', '.join(
-                f'{topic} ({self.count_publishers(topic)} publishers)'
-                for topic in self._images.topics
-            )
-            self.get_logger().warning(
-                f'no image for {self.silent:.0f} s on {seen}', throttle_duration_sec=REPEAT
-            )
+        for health in self.inputs():
+            if news := health.news():
+                self.get_logger().warning(news)
         self.tick()
         if self.worker is not None:
             self._publish_diagnostics(self.worker)
 
     def _publish_diagnostics(self, worker: NewestWorker[Item]) -> None:
+        inputs = self.inputs()
+        faults = [fault for health in inputs if (fault := health.fault())]
         values = {
-            'images received': str(worker.received),
+            'images received': str(self.received),
             'images processed': str(worker.processed),
+            'images processed [Hz]': f'{self._processed_rate.read(worker.processed):.1f}',
             'images dropped for newer ones': str(worker.dropped),
+            'images dropped by max_rate': str(self.rate.held),
             'messages refused': str(self.refused),
             'model': self.value('model'),
+            'device': ', '.join(str(one.device) for one in self._describers.values()),
             **self.report(),
+            **self.times.report(),
         }
-        quiet = self.silent > SILENCE
         status = DiagnosticStatus(
-            level=DiagnosticStatus.WARN if quiet else DiagnosticStatus.OK,
+            level=DiagnosticStatus.WARN if faults else DiagnosticStatus.OK,
             name=f'{self.get_fully_qualified_name()}: place recognition',
-            message=f'no image for {self.silent:.0f} s' if quiet else 'running',
+            message='; '.join(faults) or 'running',
             values=[KeyValue(key=key, value=value) for key, value in values.items()],
         )
-        message = DiagnosticArray(status=[status])
+        message = DiagnosticArray(status=[status, *(health.status() for health in inputs)])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 

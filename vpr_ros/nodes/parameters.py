@@ -110,15 +110,26 @@ MODEL = (
 )
 IMAGES = (
     Parameter(
+        'cameras',
+        '',
+        'Names of the cameras, separated by spaces: their images come on NAME/image, and each'
+        ' place and answer bears the name; empty for one camera without a name, on image.',
+    ),
+    Parameter(
         'image_transport',
         'auto',
         'raw subscribes to image, compressed to image/compressed, auto to whichever speaks first.',
         choices=('auto', 'raw', 'compressed'),
     ),
     Parameter(
+        'rectify',
+        default=False,
+        description='Take the distortion of the lens out of images, by camera_info beside image.',
+    ),
+    Parameter(
         'max_rate',
         0.0,
-        'Images looked at per second of their stamps; 0 for all.',
+        'Images of a camera looked at per second of their stamps; 0 for all.',
         'Hz',
         minimum=0.0,
         dynamic=True,
@@ -177,7 +188,6 @@ MAP = (
 MAPPING = (
     Parameter('map_frame', 'map', "Frame in which the places' poses are given, for a new map."),
     Parameter('session_name', '', 'Name of this traverse in the map.'),
-    Parameter('camera', '', 'Name of the camera in the map, where there are several.'),
 )
 SEARCH = (
     Parameter(

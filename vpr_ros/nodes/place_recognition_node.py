@@ -26,9 +26,8 @@ from vpr_ros.nodes.conversions import (
     to_pose,
     to_time,
 )
-from vpr_ros.nodes.node import LATCHED, SILENCE, VprNode, decision_config, run
-from vpr_ros.nodes.rate import StampGate
-from vpr_ros.nodes.timing import StageTimes
+from vpr_ros.nodes.health import SILENCE
+from vpr_ros.nodes.node import LATCHED, VprNode, decision_config, run
 from vpr_ros.retrieval import Retriever
 
 if TYPE_CHECKING:
@@ -49,8 +48,6 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._map_fault = ''
         self._last: Localization | None = None
         self._last_accepted = 0
-        self._rate = StampGate()
-        self._times = StageTimes()
         lifecycle = self.create_lifecycle_publisher
         self._candidates = lifecycle(PlaceCandidateArray, '~/candidates', 10)
         self._poses = lifecycle(PoseArray, '~/candidate_poses', 10)
@@ -66,8 +63,6 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._explainer = None
         self._last = None
         self._last_accepted = 0
-        self._rate = StampGate()
-        self._times = StageTimes()
         self._announced = -1
         self._next_map_check = 0.0
         self._check_map()
@@ -80,15 +75,17 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._map_fault = ''
 
     def on_frame(self, frame: Frame) -> None:
-        """Hand the frame to the worker; it replaces one that still waits."""
-        if self.worker is not None and self._rate.passes(frame.stamp, self.value('max_rate')):
-            self.worker.submit((frame, time.perf_counter()))
+        """Hand the frame to the worker; it replaces one of the camera that still waits."""
+        if self.worker is not None:
+            self.worker.submit((frame, time.perf_counter()), frame.camera)
 
-    def work(self, item: tuple[Frame, float]) -> None:
-        """Localise one frame and publish the answer."""
-        frame, received = item
+    def work(self, items: list[tuple[Frame, float]]) -> int:
+        """Localise one frame of each camera and publish the answers."""
         started = time.perf_counter()
         self._check_map()
+        checked = time.perf_counter()
+        frames = self.readable([frame for frame, _ in items])
+        decoded = time.perf_counter()
         localizer = Localizer(
             self._describer,
             self._retriever,
@@ -96,21 +93,26 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             k=self.value('max_candidates'),
             candidates=self.value('candidates'),
         )
-        result = localizer.localize(frame)
-        localized = time.perf_counter()
-        self._publish(result, received)
-        published = time.perf_counter()
-        times = {
-            'wait': started - received,
-            **result.timings,
-            'publish': published - localized,
-            'all': published - received,
-        }
-        # What the node costs beside the network and the search that it exists for.
-        times['overhead'] = times['all'] - times['describe'] - times['retrieve']
-        self._times.add(times)
-        if self._debug_image.get_subscription_count():
-            self._publish_debug_image(frame, result)
+        results = localizer.localize_all(frames)
+        received = {id(frame): moment for frame, moment in items}
+        for frame, result in zip(frames, results, strict=True):
+            localized = time.perf_counter()
+            self._publish(frame, result, received[id(frame)])
+            published = time.perf_counter()
+            times = {
+                'wait': started - received[id(frame)],
+                'check map': checked - started,
+                **result.timings,
+                'decode': decoded - checked,
+                'publish': published - localized,
+                'all': published - received[id(frame)],
+            }
+            # What the node costs beside the network and the search that it exists for.
+            times['overhead'] = times['all'] - times['describe'] - times['retrieve']
+            self.times.add(times)
+            if self._debug_image.get_subscription_count():
+                self._publish_debug_image(frame, result)
+        return len(frames)
 
     def tick(self) -> None:
         """Publish the state once a second, and what map is in use when that has changed."""
@@ -121,10 +123,10 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             self._map_info.publish(to_map_info(self._map, now, read_only=True))
 
     def report(self) -> dict[str, str]:
-        """Return the state of the map and where the time went."""
-        values = {'map': self._map_fault or (f'{len(self._map)} places' if self._map else '')}
-        values.update(self._times.report())
-        return values
+        """Return the state of the map."""
+        if self._map is None:
+            return {'map': self._map_fault or 'none'}
+        return {'map': f'{self.map_path()}: {len(self._map)} places'}
 
     def _check_map(self) -> None:
         """Open the map if it is not open yet; see the places added since."""
@@ -146,8 +148,10 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._retriever = Retriever(self._map)
         self.get_logger().info(f'map {self.map_path()}: {len(self._map)} places')
 
-    def _publish(self, result: Localization, received: float) -> None:
+    def _publish(self, frame: Frame, result: Localization, received: float) -> None:
         message = to_candidate_array(result, self._describer.model_info, self._map)
+        message.camera = frame.camera
+        message.camera_frame_id = frame.frame_id
         if self._map_fault:
             message.reason = self._map_fault
         message.latency = to_duration(time.perf_counter() - received)
@@ -192,7 +196,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = self._map.frame_id if self._map else ''
         if worker is not None:
-            message.frames_received = worker.received
+            message.frames_received = self.received
             message.frames_processed = worker.processed
             message.frames_dropped = worker.dropped
         if last is None or self.silent > SILENCE:

@@ -4,19 +4,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vpr_ros.frames import Picture
+
 
 class StampGate:
-    """Passes frames at no more than a rate."""
+    """Passes the frames of each camera at no more than a rate.
+
+    Attributes:
+        held: Frames that did not pass.
+    """
 
     def __init__(self) -> None:
-        self._last: int | None = None
+        self._last: dict[str, int] = {}
+        self.held = 0
 
-    def passes(self, stamp: int, rate: float) -> bool:
-        """Return whether a frame with this stamp (nanoseconds) is due at this rate (Hz, 0: all).
+    def passes(self, frame: Picture, rate: float) -> bool:
+        """Return whether a frame is due at this rate (Hz, 0: all).
 
         A stamp in the past means a restarted clock and passes.
         """
-        if rate and self._last is not None and 0 <= stamp - self._last < 1e9 / rate:
+        last = self._last.get(frame.camera)
+        if rate and last is not None and 0 <= frame.stamp - last < 1e9 / rate:
+            self.held += 1
             return False
-        self._last = stamp
+        self._last[frame.camera] = frame.stamp
         return True
