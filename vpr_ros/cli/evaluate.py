@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpr_ros.cli import evaluate_compare, evaluate_dataset
 from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run time
     Candidates,
     Device,
@@ -133,6 +134,11 @@ def bag(
     show(evaluation, console)
     if report is not None:
         console.print(f'report: {report}', markup=False, highlight=False)
+
+
+app.command()(evaluate_dataset.dataset)
+app.command()(evaluate_dataset.lint)
+app.command()(evaluate_compare.compare)
 
 
 def show(evaluation: Evaluation, console: Console) -> None:

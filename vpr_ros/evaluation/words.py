@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vpr_ros.evaluation.compare import Comparison
     from vpr_ros.evaluation.summary import Summary
 
 UNKNOWN = '\N{EN DASH}'
@@ -64,3 +65,17 @@ def verdict(s: Summary) -> str:
     if not wrong:
         return text + ', and was right every time.'
     return text + f', and {wrong} of those answers {"was" if wrong == 1 else "were"} wrong.'
+
+
+def change_verdict(c: Comparison) -> str:
+    """Say what changed from one run to another, and whether chance could have done it."""
+    gained, lost, total = len(c.gained), len(c.lost), len(c.first.queries)
+    if not gained and not lost:
+        return f'Both are right and wrong at the first guess for the very same {total} queries.'
+    text = (
+        f'Of {total} queries B finds {gained} at the first guess that A does not, and loses '
+        f'{lost} that A finds: {100 * (gained - lost) / total:+.1f} points. '
+    )
+    if c.p_value < 0.05:
+        return text + f'Chance alone would hardly do that (p = {c.p_value:.2g}).'
+    return text + f'Chance alone may well do that (p = {c.p_value:.2g}): take them as equal.'

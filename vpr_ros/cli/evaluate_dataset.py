@@ -1,0 +1,344 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr evaluate dataset`` and ``lint``: published data sets, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpr_ros.cli.localizing import Candidates, Device, Weights  # noqa: TC001  typer reads them
+from vpr_ros.errors import VprError
+from vpr_ros.evaluation.dataset_layout import Layout
+from vpr_ros.types import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rich.console import Console
+
+    from vpr_ros.evaluation.dataset import Progress
+    from vpr_ros.evaluation.dataset_layout import Dataset
+    from vpr_ros.evaluation.dataset_results import DatasetEvaluation
+    from vpr_ros.evaluation.description_store import AnyDescriber
+    from vpr_ros.evaluation.lint import Finding
+    from vpr_ros.evaluation.metrics import Tolerance
+
+_EXIT_PROBLEMS = 1
+
+_Folder = Annotated[
+    Path, typer.Argument(metavar='FOLDER', help='The data set; images/test is looked for in it.')
+]
+_LayoutOption = Annotated[
+    Layout,
+    typer.Option(
+        '--layout',
+        help='utm: names are @utm_east@utm_north@...; frames: equal index means equal place; tum, '
+        'kitti, csv: a file of poses beside each folder.',
+    ),
+]
+_Split = Annotated[str, typer.Option(help='Folder in FOLDER/images.')]
+_Database = Annotated[str, typer.Option('--database', help='Name of the folder searched.')]
+_Queries = Annotated[str, typer.Option('--queries', help='Name of the folder of queries.')]
+_Threshold = Annotated[
+    float | None,
+    typer.Option(
+        '--threshold',
+        '--tolerance',
+        min=0,
+        help='Right within so many metres, or frames; inclusive. 25 m, if not given.',
+    ),
+]
+
+
+def dataset(
+    folder: _Folder,
+    *,
+    layout: _LayoutOption = Layout.UTM,
+    split: _Split = 'test',
+    database: _Database = 'database',
+    queries: _Queries = 'queries',
+    database_poses: Annotated[
+        Path | None, typer.Option(help='Poses, for tum, kitti, csv.')
+    ] = None,
+    queries_poses: Annotated[Path | None, typer.Option(help='Likewise.')] = None,
+    threshold: _Threshold = None,
+    angle: Annotated[
+        float | None, typer.Option(min=0, help='... and within this angle, degrees.')
+    ] = None,
+    queries_list: Annotated[
+        Path | None,
+        typer.Option(help='Keys of the queries to use, such as the official ones of MSLS-val.'),
+    ] = None,
+    model: Annotated[str, typer.Option(help='Network that describes the images.')] = DEFAULT_MODEL,
+    weights: Weights = None,
+    device: Device = 'auto',
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help='Images described together by a cross-image encoder.'),
+    ] = None,
+    candidates: Candidates = 100,
+    bits: Annotated[int, typer.Option(min=8, help='Of fitted codes; a multiple of 8.')] = 512,
+    cache: Annotated[
+        Path | None, typer.Option(help='Where descriptions are kept, to go on after a break.')
+    ] = None,
+    json_path: Annotated[
+        Path | None, typer.Option('--json', help='Write everything as JSON; - for stdout.')
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help='Write a page to look at.')] = None,
+) -> None:
+    """Search a data set as published evaluations do: recall of floats, codes, and both."""
+    from rich.console import Console
+
+    from vpr_ros.evaluation import lint as linter
+    from vpr_ros.evaluation.dataset import cache_folder, evaluate_dataset
+
+    if report is not None:  # what it needs should be missed now, not after an hour of work
+        from vpr_ros.evaluation.dataset_report import write_report
+    to_stdout = json_path == Path('-')
+    for path in (report, None if to_stdout else json_path):
+        if path is not None and not path.absolute().parent.is_dir():
+            msg = f'{path} cannot be written: there is no folder {path.absolute().parent}'
+            raise VprError(msg)
+    if bits % 8:
+        msg = f'--bits {bits} is no multiple of 8'
+        raise typer.BadParameter(msg)
+    console = Console(stderr=to_stdout)
+    tolerance = _tolerance(layout, threshold, angle)
+    poses = (database_poses, queries_poses)
+    what = _read(folder, layout, split, (database, queries), poses, tolerance, queries_list)
+    findings = linter.lint(
+        linter.Subject(folder, layout, what.database.paths, what.queries.paths, tolerance)
+    )
+    show_findings(findings, console)
+    describer = _describer(model, device, weights, batch_size)
+    kept = cache_folder() if cache is None else cache
+    with _stages(what.name) as progress:
+        evaluation = evaluate_dataset(
+            what,
+            describer,
+            kept,
+            batch=batch_size or 0,
+            candidates=candidates,
+            bits=bits,
+            queries_list='' if queries_list is None else queries_list.name,
+            findings=findings,
+            created=datetime.now().astimezone().isoformat(' ', 'minutes'),
+            progress=progress,
+        )
+    if json_path is not None and not to_stdout:
+        evaluation.save(json_path)
+    if report is not None:
+        write_report(report, evaluation, what)
+    if to_stdout:
+        typer.echo(evaluation.dumps())
+    show(evaluation, console, kept)
+    if report is not None:
+        console.print(f'report: {report}', markup=False, highlight=False)
+
+
+def lint(
+    folder: _Folder,
+    *,
+    layout: _LayoutOption = Layout.UTM,
+    split: _Split = 'test',
+    database: _Database = 'database',
+    queries: _Queries = 'queries',
+    threshold: _Threshold = None,
+    as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
+) -> None:
+    """Look for known traps in a data set; exit with 1 where figures would be wrong."""
+    from rich.console import Console
+
+    from vpr_ros.evaluation import lint as linter
+    from vpr_ros.evaluation.dataset_layout import folder_pair, images_by_path
+
+    tolerance = _tolerance(layout, threshold, None)
+    pair = folder_pair(folder, split, database, queries)
+    mapped, asked = (images_by_path(path) for path in pair)
+    findings = linter.lint(linter.Subject(folder, layout, mapped, asked, tolerance))
+    if as_json:
+        answer = {'folder': str(folder), 'findings': [asdict(finding) for finding in findings]}
+        typer.echo(json.dumps(answer, indent=2))
+    else:
+        show_findings(findings, Console())
+        if not findings:
+            typer.echo(f'{folder}: nothing known to go wrong was found')
+    if any(finding.level == linter.ERROR for finding in findings):
+        raise typer.Exit(_EXIT_PROBLEMS)
+
+
+def show_findings(findings: Sequence[Finding], console: Console) -> None:
+    """Print what the linter found."""
+    styles = {'error': 'bold red', 'warning': 'bold yellow', 'note': 'cyan'}
+    for finding in findings:
+        count = f'{finding.count} ' if finding.count else ''
+        console.print(f'{finding.level}: ', style=styles[finding.level], end='')
+        console.print(f'{count}{finding.what}  ({finding.code})', markup=False, highlight=False)
+        if finding.example:
+            console.print(f'    such as {finding.example}', markup=False, highlight=False)
+        console.print(f'    {finding.advice}', markup=False, highlight=False, style='dim')
+
+
+def show(evaluation: DatasetEvaluation, console: Console, cache: Path) -> None:
+    """Print the figures."""
+    from rich.table import Table
+
+    from vpr_ros.evaluation.dataset_search import BINARY
+    from vpr_ros.evaluation.words import UNKNOWN, share
+
+    setup = evaluation.setup
+    if not setup.model.trained:
+        console.print(
+            f'The weights of {setup.model.name} were never trained: the figures show that the '
+            'pipeline works, not how well a trained network recognises places.',
+            style='bold yellow',
+        )
+    title = f'{setup.dataset}: {setup.model.name}, within {setup.tolerance_words}, %'
+    table = Table(title=title)
+    table.add_column('search', no_wrap=True)
+    counts = list(next(iter(evaluation.methods.values())).recall)
+    for title in (*(f'R@{n}' for n in counts), 'AP', 'ms'):
+        table.add_column(title, justify='right', no_wrap=True)
+    for name, method in evaluation.methods.items():
+        auc = method.curve(evaluation.positives).auc
+        shares = (*(method.recall[n] for n in counts), auc)
+        figures = (UNKNOWN if math.isnan(value) else f'{100 * value:.1f}' for value in shares)
+        table.add_row(name, *figures, f'{1e3 * method.seconds:.2f}')
+    console.print(table)
+    for line in _lines(evaluation, cache):
+        console.print(line, markup=False, highlight=False)
+    binary = evaluation.methods[BINARY]
+    if (passed := binary.recall.get(100)) is not None:
+        console.print(
+            f'The first 100 by Hamming distance hold a right image for {share(passed)} of the '
+            'queries: re-ranking them cannot do better.',
+            highlight=False,
+        )
+    if setup.batch:
+        console.print(
+            f'Every descriptor depends on the {setup.batch} images of its batch, neighbours in '
+            'the order of their paths, queries among queries. A robot has no such batch: these '
+            'figures are for comparison with published ones only.',
+            style='bold yellow',
+        )
+
+
+def _lines(evaluation: DatasetEvaluation, cache: Path) -> Iterator[str]:
+    from vpr_ros.evaluation.words import milliseconds
+
+    setup = evaluation.setup
+    total, images = len(evaluation.queries), len(evaluation.database)
+    chosen = f' ({setup.queries_list})' if setup.queries_list else ''
+    without = total - evaluation.positives
+    none = f', of which {without} have no right image there' if without else ''
+    yield f'{total} queries{chosen} in {images} images{none}. All queries count.'
+    unreadable = setup.unreadable_database + setup.unreadable_queries
+    if unreadable:
+        yield (
+            f'{unreadable} images cannot be read: {setup.unreadable_queries} queries count as '
+            f'missed, {setup.unreadable_database} of the database cannot be found.'
+        )
+    coder = 'its hash head' if setup.coder == 'hash head' else 'ITQ fitted on the database'
+    yield 'AP: average precision of the first answers. ms: search time a query.'
+    yield (
+        f'Descriptors: {setup.model.descriptor_dim} floats, {setup.code_bits} bits by {coder}; '
+        f'{milliseconds(setup.describe_seconds)} an image. Kept in {cache}: '
+        f'{setup.stored_bytes / 2**20:.1f} MiB.'
+    )
+
+
+def _tolerance(layout: Layout, threshold: float | None, angle: float | None) -> Tolerance:
+    from vpr_ros.evaluation import Tolerance
+    from vpr_ros.evaluation.dataset_layout import PUBLISHED_DISTANCE
+
+    if threshold is None:
+        if layout is Layout.FRAMES:
+            msg = 'with --layout frames say what is right: --tolerance 2, for example'
+            raise typer.BadParameter(msg)
+        threshold = PUBLISHED_DISTANCE
+    return Tolerance(threshold, None if angle is None else math.radians(angle))
+
+
+def _read(
+    folder: Path,
+    layout: Layout,
+    split: str,
+    names: tuple[str, str],
+    poses: tuple[Path | None, Path | None],
+    tolerance: Tolerance,
+    queries_list: Path | None,
+) -> Dataset:
+    from vpr_ros.evaluation import dataset_layout
+
+    pair = dataset_layout.folder_pair(folder, split, *names)
+    if layout is Layout.UTM or layout is Layout.FRAMES:
+        utm = layout is Layout.UTM
+        read = dataset_layout.utm_images if utm else dataset_layout.frame_images
+        database, queries = (read(path) for path in pair)
+    else:
+        mapped, asked = poses
+        if mapped is None or asked is None:
+            msg = f'--layout {layout.value} needs --database-poses and --queries-poses'
+            raise typer.BadParameter(msg)
+        database, queries = dataset_layout.posed_pair(layout, pair, (mapped, asked))
+    if queries_list is not None:
+        keys = queries_list.read_text(encoding='utf-8').split()
+        queries, unused = dataset_layout.listed(queries, keys)
+        if unused:
+            typer.secho(
+                f'{len(unused)} of the {len(keys)} keys in {queries_list} fit no query, such as '
+                f'{unused[0]}',
+                fg=typer.colors.YELLOW,
+                err=True,
+            )
+    name = folder.resolve().name
+    if names != ('database', 'queries'):
+        name += f', {names[1]} in {names[0]}'
+    return dataset_layout.Dataset(name, layout, database, queries, tolerance)
+
+
+def _describer(
+    model: str, device: str, weights: Path | None, batch_size: int | None
+) -> AnyDescriber:
+    from vpr_ros import models
+    from vpr_ros.describe import Describer
+    from vpr_ros.evaluation.batch_describer import BatchDescriber
+
+    if not models.spec(model).batch_dependent:
+        if batch_size is not None:
+            msg = f'the descriptors of {model} do not depend on the batch: leave --batch-size out'
+            raise typer.BadParameter(msg)
+        return Describer(model, device=device, weights=weights)
+    if batch_size is None:
+        msg = (
+            f'the descriptors of {model} depend on the batch: give --batch-size. Published '
+            'figures of D2-VPR are of 8 for Pitts30k, Pitts250k and AmsterTime, 3 for SPED, 128 '
+            'for MSLS and Nordland; 1 is what a robot has'
+        )
+        raise typer.BadParameter(msg)
+    return BatchDescriber(model, device, weights)
+
+
+@contextmanager
+def _stages(title: str) -> Iterator[Progress]:
+    """Show one bar after another, on standard error."""
+    from vpr_ros.cli.progress import progress_bar
+
+    with ExitStack() as stack:
+        bars: dict[str, Callable[[int, int], None]] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in bars:
+                stack.close()  # takes the bar of the stage before away
+                bars[what] = stack.enter_context(progress_bar(f'{what}, {title}'))
+            bars[what](done, total)
+
+        yield tell

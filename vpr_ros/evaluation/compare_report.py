@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Two evaluations side by side as a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpr_ros.evaluation import charts
+from vpr_ros.evaluation.page import render
+from vpr_ros.evaluation.words import change_verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vpr_ros.evaluation.compare import Comparison
+
+_MOST = 200
+"""Changed queries listed of each kind."""
+
+
+def write_comparison(path: Path, comparison: Comparison) -> None:
+    """Write the page."""
+    path.write_text(render_comparison(comparison), encoding='utf-8')
+
+
+def render_comparison(comparison: Comparison) -> str:
+    """Return the page's HTML."""
+    first, second = comparison.first, comparison.second
+    counts = [n for n in first.recall if n in second.recall]
+    return render(
+        'compare.html.j2',
+        first=first,
+        second=second,
+        counts=counts,
+        verdict=change_verdict(comparison),
+        curve=charts.curves_chart([first.curve, second.curve]),
+        full=[run.curve.at_precision(1.0)[0] for run in (first, second)],
+        changes=[
+            ('Gained', comparison.gained, 'wrong before, right now'),
+            ('Lost', comparison.lost, 'right before, wrong now'),
+        ],
+        most=_MOST,
+    )

@@ -1,0 +1,231 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Data sets of place recognition on disk: which images are searched, and by which.
+
+Whatever the layout, every image gets a pose, so that one rule says what is right: within a
+tolerance, bounds included. Where images are numbered frames, x is the number.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.evaluation.metrics import Tolerance, within
+from vpr_ros.geometry import Pose
+from vpr_ros.mapping.folders import (
+    FolderError,
+    UtmName,
+    csv_folder,
+    images_in,
+    kitti_folder,
+    tum_folder,
+)
+from vpr_ros.maps import Datum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from vpr_ros.evaluation.metrics import Bools, Floats
+    from vpr_ros.mapping.folders import Sighting
+
+_log = logging.getLogger(__name__)
+
+PUBLISHED_DISTANCE = 25.0
+"""Metres within which published evaluations count a match as right."""
+_ROUNDING = 1e-6
+"""Metres by which the difference of two decimal numbers may come out too great."""
+
+
+class Layout(str, Enum):
+    """How a data set tells where its images were taken."""
+
+    UTM = 'utm'
+    FRAMES = 'frames'
+    TUM = 'tum'
+    KITTI = 'kitti'
+    CSV = 'csv'
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images and where they were taken.
+
+    Attributes:
+        folder: Holds all of them.
+        paths: N image files, in the order of their paths as published evaluations have it.
+        poses: (N, 7) metres and quaternions; a row of NaN where nobody knows.
+    """
+
+    folder: Path
+    paths: tuple[Path, ...]
+    poses: Floats
+
+    @property
+    def names(self) -> list[str]:
+        """Paths within the folder."""
+        return [path.relative_to(self.folder).as_posix() for path in self.paths]
+
+    def chosen(self, rows: Sequence[int]) -> ImageSet:
+        """Return some of the images."""
+        return ImageSet(self.folder, tuple(self.paths[row] for row in rows), self.poses[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """What is searched, by what, and what counts as right."""
+
+    name: str
+    layout: Layout
+    database: ImageSet
+    queries: ImageSet
+    tolerance: Tolerance
+
+
+def folder_pair(root: Path, split: str, database: str, queries: str) -> tuple[Path, Path]:
+    """Return the folders of the database and the queries.
+
+    Args:
+        root: Of the data set, or a folder further down.
+        split: Name of the folder in `images` of the usual layout.
+        database: Name of the folder, in `root` or in `images/<split>` there.
+        queries: Likewise.
+
+    Raises:
+        FolderError: They are not there; says where they were looked for.
+    """
+    parents = (root / 'images' / split, root / split, root)
+    for parent in parents:
+        if (parent / database).is_dir() and (parent / queries).is_dir():
+            return parent / database, parent / queries
+    places = ', '.join(str(parent) for parent in parents)
+    msg = (
+        f'there are no two folders {database} and {queries} in any of {places}: name them with '
+        '--database and --queries, or another split with --split'
+    )
+    raise FolderError(msg)
+
+
+def images_by_path(folder: Path) -> list[Path]:
+    """Return all images of a folder in the order of their paths as text, as published."""
+    return sorted(images_in(folder), key=lambda path: path.as_posix())
+
+
+def utm_images(folder: Path) -> ImageSet:
+    """Read images whose names say where they were taken; only E and N are needed, metres.
+
+    Zones are not looked at: published evaluations do not, and mock coordinates have none.
+
+    Raises:
+        FolderError: There are none, or names say nothing; gives the first and how many.
+    """
+    paths, poses, bad = images_by_path(folder), [], []
+    for path in paths:
+        try:
+            name = UtmName.parse(path.name)  # never the whole path: folders may have an @ too
+        except ValueError as error:
+            bad.append(str(error))
+            continue
+        yaw = 0.0 if name.heading is None else math.pi / 2 - math.radians(name.heading)
+        poses.append(Pose.planar(name.east, name.north, yaw).as_array())
+    if bad:
+        msg = f'{folder}: of {len(paths)} images {len(bad)} do not say where they are: {bad[0]}'
+        raise FolderError(msg)
+    return ImageSet(folder, tuple(paths), np.array(poses))
+
+
+def frame_images(folder: Path) -> ImageSet:
+    """Number the images of a folder: x is the rank of the path, from 0."""
+    paths = images_by_path(folder)
+    poses = np.zeros((len(paths), 7))
+    poses[:, 0], poses[:, 6] = np.arange(len(paths)), 1.0
+    return ImageSet(folder, tuple(paths), poses)
+
+
+def posed_pair(
+    layout: Layout, folders: tuple[Path, Path], files: tuple[Path, Path]
+) -> tuple[ImageSet, ImageSet]:
+    """Read two folders with a file of poses each; of positions on Earth one frame is made.
+
+    Queries without a pose are left out, for nobody could judge them; the log says how many.
+
+    Raises:
+        FolderError: A folder or file is not as the layout has it.
+        TrajectoryError: A file of poses cannot be read.
+    """
+    read = {Layout.TUM: tum_folder, Layout.KITTI: kitti_folder, Layout.CSV: csv_folder}[layout]
+    sightings = [read(folder, file) for folder, file in zip(folders, files, strict=True)]
+    first = next((s.geo for group in sightings for s in group if s.geo is not None), None)
+    datum = None if first is None else Datum.at(first)
+    database, queries = (
+        _posed(folder, group, datum) for folder, group in zip(folders, sightings, strict=True)
+    )
+    known = np.flatnonzero(np.isfinite(queries.poses).all(axis=1)).tolist()
+    if left := len(queries.paths) - len(known):
+        _log.warning('%d queries left out: nothing says where they were taken', left)
+    return database, queries.chosen(known)
+
+
+def _posed(folder: Path, sightings: Sequence[Sighting], datum: Datum | None) -> ImageSet:
+    readings = [sighting.reading(datum) for sighting in sightings]
+    poses = [np.full(7, np.nan) if r is None else r.pose.as_array() for r in readings]
+    paths = tuple(sighting.path for sighting in sightings)
+    return ImageSet(folder, paths, np.array(poses, np.float64).reshape(-1, 7))
+
+
+def listed(queries: ImageSet, keys: Iterable[str]) -> tuple[ImageSet, list[str]]:
+    """Keep the queries of a list, for example the official ones of MSLS.
+
+    Args:
+        queries: All there are.
+        keys: Each the name of an image, with or without its suffix, or a field of its @-name.
+
+    Returns:
+        The queries on the list, in their own order, and the keys that fit none.
+
+    Raises:
+        FolderError: No query is on the list.
+    """
+    wanted = set(keys)
+    rows, found = [], set()
+    for row, path in enumerate(queries.paths):
+        if hits := wanted & {path.name, path.stem, *path.name.split('@')}:
+            rows.append(row)
+            found |= hits
+    if not rows:
+        example = next(iter(wanted), '')
+        msg = f'none of the {len(queries.paths)} queries is on the list (a key is {example!r})'
+        raise FolderError(msg)
+    return queries.chosen(rows), sorted(wanted - found)
+
+
+def near(a: Floats, b: Floats, tolerance: Tolerance) -> Bools:
+    """Tell which poses (..., 7), (..., 7) are one place; bounds included, rounding forgiven."""
+    return within(a, b, replace(tolerance, distance=tolerance.distance + _ROUNDING))
+
+
+def have_positives(dataset: Dataset) -> Bools:
+    """Tell which queries (Q,) have at least one right image in the database."""
+    poses = dataset.database.poses
+    poses = poses[np.isfinite(poses).all(axis=1)]
+    if not len(poses):
+        return np.zeros(len(dataset.queries.paths), np.bool_)
+    # Sorted along the longer side, all that is near a query lies in one slice.
+    axis = int(np.argmax(np.ptp(poses[:, :2], axis=0)))
+    poses = poses[np.argsort(poses[:, axis])]
+    at, reach = dataset.queries.poses, dataset.tolerance.distance + _ROUNDING
+    starts = np.searchsorted(poses[:, axis], at[:, axis] - reach, 'left')
+    stops = np.searchsorted(poses[:, axis], at[:, axis] + reach, 'right')
+    return np.array(
+        [
+            bool(near(query[None], poses[start:stop], dataset.tolerance).any())
+            for query, start, stop in zip(at, starts, stops, strict=True)
+        ],
+        np.bool_,
+    )

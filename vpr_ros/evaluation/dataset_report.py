@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The evaluation of a data set as a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.errors import ImageError
+from vpr_ros.evaluation import charts
+from vpr_ros.evaluation.dataset_search import BOTH
+from vpr_ros.evaluation.gallery import Card, Gallery, Kind, data_uri, spread
+from vpr_ros.evaluation.page import render
+from vpr_ros.evaluation.words import UNKNOWN
+from vpr_ros.frames import ImageFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vpr_ros.evaluation.dataset_layout import Dataset
+    from vpr_ros.evaluation.dataset_results import DatasetEvaluation
+
+_KINDS = (
+    Kind(
+        'Wrong, and most similar',
+        'What a threshold would let through first.',
+        'None: every first answer was right.',
+        accepted=True,
+        right=False,
+    ),
+    Kind(
+        'Right, and most similar',
+        'The easy ones.',
+        'None: no first answer was right.',
+        accepted=True,
+        right=True,
+    ),
+    Kind(
+        'Right, and least similar',
+        'Recognised all the same: where a threshold would lose right answers.',
+        'None: no first answer was right.',
+        accepted=False,
+        right=True,
+        doubtful_first=True,
+    ),
+)
+
+
+def write_report(path: Path, evaluation: DatasetEvaluation, dataset: Dataset) -> None:
+    """Write the page; pictures are read from the data set."""
+    path.write_text(render_report(evaluation, dataset), encoding='utf-8')
+
+
+def render_report(evaluation: DatasetEvaluation, dataset: Dataset) -> str:
+    """Return the page's HTML."""
+    curves = [method.curve(evaluation.positives) for method in evaluation.methods.values()]
+    return render(
+        'dataset.html.j2',
+        setup=evaluation.setup,
+        images=len(evaluation.database),
+        queries=len(evaluation.queries),
+        positives=evaluation.positives,
+        methods=evaluation.methods,
+        counts=list(evaluation.methods[BOTH].recall),
+        aucs=[UNKNOWN if np.isnan(curve.auc) else f'{curve.auc:.3f}' for curve in curves],
+        curve=charts.curves_chart(curves),
+        findings=evaluation.findings,
+        galleries=[_gallery(kind, evaluation, dataset) for kind in _KINDS],
+        pictured=True,
+        places_pictured=True,
+    )
+
+
+def _gallery(kind: Kind, evaluation: DatasetEvaluation, dataset: Dataset) -> Gallery:
+    method = evaluation.methods[BOTH]
+    rows = np.flatnonzero((method.match >= 0) & ((method.rank == 1) == kind.right))
+    order = method.score if kind.doubtful_first else -method.score
+    cards = [_card(row, evaluation, dataset) for row in spread(rows, order)]
+    return Gallery(kind, len(rows), cards)
+
+
+def _card(row: int, evaluation: DatasetEvaluation, dataset: Dataset) -> Card:
+    method = evaluation.methods[BOTH]
+    match, rank = int(method.match[row]), int(method.rank[row])
+    at = dataset.queries.poses[row][:3]
+    away = np.linalg.norm(dataset.database.poses[:, :3] - at, axis=1)
+    truth = None
+    facts = [
+        f'similarity {method.score[row]:.3f}',
+        f'{away[match]:.4g} {"frames" if evaluation.setup.layout == "frames" else "m"} off',
+    ]
+    if rank != 1:
+        facts.append(
+            f'right image at rank {rank}'
+            if rank
+            else f'none right among the first {method.depth}'
+            if evaluation.has_positive[row]
+            else 'the database has no right image'
+        )
+        if evaluation.has_positive[row]:
+            truth = _picture(dataset.database.paths[int(np.nanargmin(away))])
+    return Card(
+        query=_picture(dataset.queries.paths[row]),
+        match=_picture(dataset.database.paths[match]),
+        truth=truth,
+        title=f'{_short(evaluation.queries[row])} → {_short(evaluation.database[match])}',
+        facts=' · '.join(facts),
+        reason='',
+    )
+
+
+def _short(name: str) -> str:
+    """Return a name as far as a person wants to read it."""
+    return name if len(name) <= 40 else f'{name[:24]}…{name[-12:]}'
+
+
+def _picture(path: Path) -> str | None:
+    try:
+        return data_uri(ImageFile(path).rgb)
+    except ImageError:
+        return None
