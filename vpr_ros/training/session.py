@@ -8,6 +8,7 @@ import json
 import logging
 import platform
 import subprocess
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from safetensors.torch import save_file
 import vpr_ros
 from vpr_ros import models
 from vpr_ros.describe import configure_threads
+from vpr_ros.training.checkpoints import WholeCheckpoints
 from vpr_ros.training.data import Augmentation, batch_loader, open_source
 from vpr_ros.training.freezing import freeze
 from vpr_ros.training.initial import initial_network
@@ -88,8 +90,13 @@ def train(
         sync_batchnorm=run.devices > 1,
         enable_progress_bar=any(_is_progress_bar(callback) for callback in callbacks),
         enable_model_summary=False,
+        plugins=[WholeCheckpoints()],
     )
-    trainer.fit(training, ckpt_path=checkpoint, weights_only=True)
+    with warnings.catch_warnings():
+        # That frozen parts are in evaluation mode and that a folder is gone on with is meant.
+        for words in ('Found .* eval mode', 'Checkpoint directory', '.*LeafSpec'):
+            warnings.filterwarnings('ignore', words)
+        trainer.fit(training, ckpt_path=checkpoint, weights_only=True)
     return _finish(training, trainer, folder)
 
 

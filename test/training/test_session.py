@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from vpr_ros import models
+from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.session import train
+
+
+@pytest.mark.parametrize('kind', ['distill', 'finetune', 'hash'])
+def test_a_few_steps_change_the_weights_and_leave_what_a_model_card_needs(
+    kind, make_recipe, photographs, tmp_path
+):
+    pair = f'validation=[{{name: same, map: {photographs}, query: {photographs}, tolerance: 0}}]'
+    recipe = make_recipe(kind, pair, 'run.validate_every=2', 'run.float16=false')
+    path = train(recipe, tmp_path / 'run')
+    weights = models.load_weights(path)
+    start = models.create('d2vpr-nano', **_options(recipe)).state_dict()
+    assert set(weights) == set(start)
+    assert any(not torch.equal(weights[key], start[key].float()) for key in start)
+    run = json.loads((tmp_path / 'run' / 'run.json').read_text())
+    assert run['steps'] == 3
+    assert run['recipe']['recipe'] == kind
+    # A traverse is found in itself.
+    assert run['best']['validation/r1'] == 100.0
+    assert (tmp_path / 'run' / 'batch.png').stat().st_size > 1000
+
+
+def test_a_killed_training_goes_on_to_the_very_weights_of_one_that_was_not(
+    write_recipe, make_recipe, tmp_path
+):
+    settings = (
+        'run.steps=9',
+        'run.checkpoint_every=2',
+        'run.float16=false',
+        'data.workers=1',
+        'loss.distillation={kind: mse}',
+        'teacher={kind: model, name: hog, sees: clean, cache: 1, standardise: 8}',
+    )
+    path = write_recipe('finetune', *settings)
+    killed = tmp_path / 'killed'
+    command = [sys.executable, '-m', 'vpr_ros.cli.main', 'train', 'finetune']
+    with subprocess.Popen(
+        [*command, str(path), '--output', str(killed)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            if line.startswith('step 5/'):
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+    assert not (killed / 'weights.safetensors').exists()
+    recipe = make_recipe('finetune', *settings)
+    assert torch.load(killed / 'checkpoints' / 'last.ckpt', weights_only=True)['global_step'] in (
+        4,
+        6,
+    )  # the line came between two steps
+    resumed = models.load_weights(train(recipe, killed, resume=True))
+    whole = models.load_weights(train(recipe, tmp_path / 'whole'))
+    first = next(csv.DictReader((killed / 'logs/version_1/metrics.csv').open()))
+    assert int(first['step']) >= 4
+    assert all(torch.equal(resumed[key], whole[key]) for key in whole)
+
+
+def test_a_folder_with_a_training_is_not_overwritten(make_recipe, tmp_path):
+    recipe = make_recipe('hash', 'run.steps=1')
+    train(recipe, tmp_path / 'run')
+    with pytest.raises(RecipeError, match='--resume'):
+        train(recipe, tmp_path / 'run')
+
+
+def _options(recipe):
+    from vpr_ros.training.initial import _options
+
+    return _options(recipe.model.options)
