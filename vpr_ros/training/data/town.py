@@ -92,8 +92,9 @@ class _Drive:
         rng = np.random.default_rng([self.seed, self.traverse, index])
         lateral, along, yaw = rng.uniform(-1, 1, 3) * (visits.lateral, visits.along, visits.yaw)
         town = _town(self.seed, visits.camera)
-        distance = index * visits.spacing + along
-        pose = town.route(lateral).pose(distance) @ Pose.planar(0, 0, yaw)
+        # Not the route of another lane: distances along that are others.
+        on_route = town.route().pose(index * visits.spacing + along)
+        pose = on_route @ Pose.planar(0, lateral, yaw)
         # Who is in the streets belongs to the traverse.
         return town.view(pose, self.conditions, self.traverse, index * visits.spacing / _SPEED)
 
