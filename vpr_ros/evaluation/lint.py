@@ -114,7 +114,9 @@ class Subject:
     @cached_property
     def mock(self) -> bool:
         """Whether the coordinates are no places on Earth but a row of numbers."""
-        return len(self.coordinates) > 1 and bool((np.ptp(self.coordinates, axis=0) == 0).any())
+        zones = any(name.zone is not None for name in self.names.values())
+        one_line = bool((np.ptp(self.coordinates, axis=0) == 0).any()) if self.names else False
+        return len(self.names) > 1 and one_line and not zones
 
     def positions(self, paths: Sequence[Path]) -> ImageSet:
         """Return the images whose names say where they are."""

@@ -1,0 +1,172 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr evaluate dataset``, ``lint`` and ``compare`` from the command line to files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dataset_sample import CompanyDescriber, GreyDescriber, picture, street, write
+from test_commands import run
+
+from vpr_ros import models
+from vpr_ros.evaluation.batch_describer import BatchDescriber
+
+GARDENS = (
+    Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared/data'))
+    / 'gardens_point'
+)
+
+
+@pytest.fixture
+def town(tmp_path):
+    return street(tmp_path / 'town')
+
+
+@pytest.fixture
+def grey(monkeypatch):
+    monkeypatch.setattr('vpr_ros.describe.Describer', lambda *_, **__: GreyDescriber())
+
+
+def test_figures_files_and_page(town, grey, tmp_path, capsys):
+    found, page = tmp_path / 'f.json', tmp_path / 'f.html'
+    code = run(
+        *('evaluate', 'dataset', town, '--cache', tmp_path / 'c', '--json', found),
+        *('--report', page),
+    )
+    assert code == 0
+    shown = capsys.readouterr().out
+    assert 'binary-then-float' in shown
+    assert '12 queries in 12 images' in shown
+    data = json.loads(found.read_text())
+    assert data['setup']['tolerance'] == {'distance': 25.0, 'angle': None}
+    assert page.read_text(encoding='utf-8').startswith('<!doctype html>')
+
+
+def test_json_to_standard_output_is_nothing_but_json(town, grey, tmp_path, capsys):
+    words = ('evaluate', 'dataset', town, '--cache', tmp_path / 'c', '--json', '-')
+    assert run(*words, '--threshold', 5) == 0
+    assert json.loads(capsys.readouterr().out)['setup']['tolerance']['distance'] == 5.0
+
+
+def test_a_list_chooses_the_queries_and_says_which_keys_fit_none(town, grey, tmp_path, capsys):
+    keys = tmp_path / 'keys.txt'
+    keys.write_text('q0 q3\nq77')
+    words = ('--queries-list', keys, '--cache', tmp_path / 'c')
+    assert run('evaluate', 'dataset', town, *words) == 0
+    out, err = capsys.readouterr()
+    assert '2 queries (keys.txt) in 12 images' in out
+    assert '1 of the 3 keys' in err
+    assert 'q77' in err
+
+
+def test_models_that_depend_on_the_batch_want_to_be_told_it(town, tmp_path, capsys, monkeypatch):
+    words = ('evaluate', 'dataset', town, '--cache', tmp_path / 'c')
+    assert run(*words, '--model', 'cricavpr') == 2
+    assert '--batch-size' in capsys.readouterr().err
+    assert run(*words, '--batch-size', 4) == 2
+    assert 'do not depend on the batch' in ' '.join(capsys.readouterr().err.split())
+    monkeypatch.setattr(
+        'vpr_ros.evaluation.batch_describer.BatchDescriber', lambda *_: CompanyDescriber()
+    )
+    assert run(*words, '--model', 'cricavpr', '--batch-size', 4) == 0
+    assert 'depends on the 4 images of its batch' in ' '.join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ('words', 'answer'),
+    [
+        (('--layout', 'frames'), '--tolerance 2'),
+        (('--layout', 'csv'), '--database-poses'),
+        (('--bits', '12'), 'multiple of 8'),
+        (('--split', 'val', '--database', 'map'), 'no two folders map and queries'),
+        (('--json', '/no/such/folder/x.json'), 'no folder'),
+        (('--report', '/no/such/folder/x.html'), 'no folder'),
+    ],
+)
+def test_mistakes_are_told_before_the_work(town, tmp_path, capsys, words, answer):
+    assert run('evaluate', 'dataset', town, '--cache', tmp_path / 'c', *words) == 2
+    assert answer in ' '.join(capsys.readouterr().err.split())
+    assert not (tmp_path / 'c').exists()
+
+
+def test_lint_answers_by_its_exit_code_and_in_json(town, capsys):
+    assert run('evaluate', 'lint', town) == 0
+    assert 'nothing known to go wrong' in capsys.readouterr().out
+    write(town / 'images/test/queries', {'IMG_1.jpg': picture(0)})
+    assert run('evaluate', 'lint', town, '--json') == 1
+    (finding, *_) = json.loads(capsys.readouterr().out)['findings']
+    assert finding['code'] == 'name-without-coordinates'
+    assert run('evaluate', 'lint', town) == 1
+    assert 'such as IMG_1.jpg' in capsys.readouterr().out
+
+
+def test_compare_two_ways_of_searching(town, grey, tmp_path, capsys):
+    found, page = tmp_path / 'f.json', tmp_path / 'c.html'
+    run('evaluate', 'dataset', town, '--cache', tmp_path / 'c', '--json', found)
+    capsys.readouterr()
+    words = ('evaluate', 'compare', found, found, '--first-method', 'binary')
+    assert run(*words, '--report', page) == 0
+    assert 'recall at 100 % precision' in capsys.readouterr().out
+    assert 'side by side' in page.read_text(encoding='utf-8')
+    assert run(*words, '--json') == 0
+    assert json.loads(capsys.readouterr().out)['queries'] == 12
+    assert run('evaluate', 'compare', found, found, '--first-method', 'guess') == 2
+    assert "no method 'guess'" in capsys.readouterr().err
+
+
+def test_traverses_of_a_folder_by_index(tmp_path, grey, capsys):
+    for side, noise in (('day', 0), ('night', 30)):
+        write(tmp_path / side, {f'Image{i:03}.jpg': picture(i, noise) for i in range(10)})
+    words = ('--database', 'day', '--queries', 'night', '--cache', tmp_path / 'c')
+    assert (
+        run('evaluate', 'dataset', tmp_path, '--layout', 'frames', '--tolerance', 0, *words) == 0
+    )
+    assert 'within 0 frames' in ' '.join(capsys.readouterr().out.split())
+
+
+@pytest.mark.skipif(not GARDENS.is_dir(), reason=f'no Gardens Point in {GARDENS.parent}')
+@pytest.mark.parametrize('layout', ['frames', 'utm'])
+def test_gardens_point_gives_the_figures_of_the_bags(tmp_path, layout):
+    """As `vpr evaluate bag` has it for the default settings: 81.0 / 90.5 / 96.5 %."""
+    found = tmp_path / 'f.json'
+    words = ['evaluate', 'dataset', GARDENS, '--layout', 'frames', '--tolerance', 2]
+    words += ['--database', 'day_right', '--queries', 'night_right']
+    if layout == 'utm':
+        for side, traverse in (('database', 'day_right'), ('queries', 'night_right')):
+            folder = tmp_path / 'images/test' / side
+            folder.mkdir(parents=True)
+            for i, path in enumerate(sorted((GARDENS / traverse).glob('*.jpg'))):
+                (folder / f'@0@{10 * i:07.1f}@@@@@{i}@@@@@@@@.jpg').symlink_to(path)
+        words = ['evaluate', 'dataset', tmp_path]
+    assert run(*words, '--model', 'hog', '--cache', tmp_path / 'c', '--json', found) == 0
+    recall = json.loads(found.read_text())['summary']['binary-then-float']['recall']
+    assert [recall[n] for n in ('1', '5', '10')] == pytest.approx([0.81, 0.905, 0.965])
+
+
+def test_batch_describer_sees_the_batch_and_nothing_else(monkeypatch):
+    """The encoder mixes exactly the images given: order apart, company matters."""
+    small = models.ModelSpec(
+        'd2vpr-tiny',
+        models.registry._d2vpr,
+        56,
+        options={
+            'vit': models.vit.ViTConfig(width=48, depth=12, heads=3, patch=14, native_grid=4),
+            'cross_image': True,
+        },
+        batch_dependent=True,
+        untrained=True,
+    )
+    monkeypatch.setitem(models.registry._BY_NAME, 'd2vpr-tiny', small)
+    describer = BatchDescriber('d2vpr-tiny', 'cpu')
+    images = [picture(i) for i in range(3)]
+    three = [d.descriptor for d in describer.describe(images)]
+    turned = [d.descriptor for d in describer.describe(images[::-1])][::-1]
+    np.testing.assert_allclose(three, turned, atol=1e-5)
+    alone = describer.describe(images[:1])[0].descriptor
+    assert np.abs(alone - three[0]).max() > 1e-4
+    assert describer.describe([]) == []
