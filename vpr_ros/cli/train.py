@@ -21,6 +21,7 @@ RecipeFile = Annotated[
     Path, typer.Argument(metavar='RECIPE', help='YAML file, see config/train/.')
 ]
 Output = Annotated[Path, typer.Option('--output', '-o', help='Folder of this training.')]
+PcaFile = Annotated[Path, typer.Option('--output', '-o', help='File to write (.safetensors).')]
 Settings = Annotated[
     list[str] | None,
     typer.Option('--set', metavar='KEY.SUB=VALUE', help='Replace a value; repeatable.'),
@@ -75,6 +76,49 @@ def hash_(
     _train('hash', recipe, output, settings, weights, resume=resume)
 
 
+@app.command()
+def pca(recipe: RecipeFile, output: PcaFile, *, settings: Settings = None) -> None:
+    """Fit the principal components of a network's descriptors."""
+    from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.training.pca import PcaRecipe, fit_pca
+    from vpr_ros.training.recipe import read_recipe
+
+    chosen = read_recipe(PcaRecipe, recipe, settings or ())
+    with progress_bar('describing images') as progress:
+        reducer = fit_pca(chosen, output, progress)
+    length, dim = reducer.projection.shape
+    typer.echo(f'{output}: {length} to {dim} values, {output.stat().st_size / 1e6:.1f} MB')
+
+
+@app.command()
+def memory(
+    batch: Annotated[int, typer.Option(min=4, help='Images in a batch.')] = 4,
+    size: Annotated[int, typer.Option(min=14, help='Side of the images in pixels.')] = 224,
+    as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
+) -> None:
+    """Count what a step of training keeps in memory: side adapters beside other ways."""
+    import json
+    from dataclasses import asdict
+
+    from vpr_ros.training.memory import WAYS, measure
+
+    kept = {way.name: measure(way, batch, size) for way in WAYS}
+    if as_json:
+        typer.echo(json.dumps({name: asdict(value) for name, value in kept.items()}))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f'One step of {batch} images of {size} x {size}, float32, MB')
+    names = ('what is trained', 'weights', 'trained', 'gradients and Adam', 'activations', 'total')
+    for i, name in enumerate(names):
+        table.add_column(name, justify='right' if i else 'left')
+    for name, value in kept.items():
+        sizes = *asdict(value).values(), value.total
+        table.add_row(name, *(f'{size / 1e6:.0f}' for size in sizes))
+    Console().print(table)
+
+
 def _train(
     kind: Kind,
     path: Path,
@@ -95,7 +139,13 @@ def _train(
     from vpr_ros.training.session import train
 
     logging.getLogger('lightning.pytorch').setLevel(logging.ERROR)
-    written = train(recipe, output, resume=resume, callbacks=[_progress(recipe.run.log_every)])
+    written = train(
+        recipe,
+        output,
+        resume=resume,
+        callbacks=[_progress(recipe.run.log_every)],
+        progress=lambda done, total: typer.echo(f'preparing images {done}/{total}', err=True),
+    )
     typer.echo(f'{written}: {written.stat().st_size / 1e6:.1f} MB; figures in {output}/run.json')
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpr_ros import models
@@ -55,7 +56,7 @@ def _lay_over(net: nn.Module, recipe: ModelRecipe) -> None:
     own = part.state_dict()
     state = {
         key: value
-        for key, value in models.load_weights(recipe.weights).items()
+        for key, value in models.load_weights(Path(recipe.weights).expanduser()).items()
         if not any(starts_with(key, prefix) for prefix in recipe.ignore)
     }
     foreign = [

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import yaml
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Kind = Literal['distill', 'finetune', 'hash']
+T = TypeVar('T')
 
 
 @dataclass(frozen=True)
@@ -232,9 +233,9 @@ class TraversePair:
 
     Attributes:
         name: Of the figures.
-        map: Folder of images in order, or a bag with poses.
+        map: Folder of images in order or with positions in their names, or a bag with poses.
         query: The same.
-        tolerance: Right within so many images of a folder, or metres of a bag.
+        tolerance: Right within so many images in order, or metres.
     """
 
     name: str
@@ -290,7 +291,7 @@ class Recipe:
 
 
 def load_recipe(path: Path, settings: Sequence[str] = (), kind: Kind | None = None) -> Recipe:
-    """Read a recipe.
+    """Read a recipe of a training.
 
     Args:
         path: YAML file.
@@ -300,15 +301,20 @@ def load_recipe(path: Path, settings: Sequence[str] = (), kind: Kind | None = No
     Raises:
         RecipeError: The file is not such a recipe; the message names the key.
     """
-    try:
-        data = yaml.safe_load(path.read_text('utf-8'))
-        for setting in settings:
-            override(data, setting)
-        recipe = parse(Recipe, data)
-    except (VprError, yaml.YAMLError, UnicodeDecodeError) as error:
-        msg = f'{path}: {error}'
-        raise RecipeError(msg) from error
+    recipe = read_recipe(Recipe, path, settings)
     if kind is not None and recipe.recipe != kind:
         msg = f'{path} is for `vpr train {recipe.recipe}`, not `vpr train {kind}`'
         raise RecipeError(msg)
     return recipe
+
+
+def read_recipe(kind: type[T], path: Path, settings: Sequence[str] = ()) -> T:
+    """Read a dataclass from a YAML file, see `load_recipe`."""
+    try:
+        data = yaml.safe_load(path.read_text('utf-8'))
+        for setting in settings:
+            override(data, setting)
+        return parse(kind, data)
+    except (VprError, yaml.YAMLError, UnicodeDecodeError) as error:
+        msg = f'{path}: {error}'
+        raise RecipeError(msg) from error

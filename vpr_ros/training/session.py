@@ -11,7 +11,7 @@ import subprocess
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import lightning.pytorch
 import numpy as np
@@ -35,7 +35,7 @@ from vpr_ros.training.teacher import load_statistics, open_teacher, save_statist
 from vpr_ros.training.traverses import TraverseRecall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lightning.pytorch import Callback
     from torch import Tensor
@@ -45,12 +45,23 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+Progress: TypeAlias = 'Callable[[int, int], None]'
+
 _SHOWN = 8
 """Images in the picture of the first batch."""
 
 
+def _silent(_done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
 def train(
-    recipe: Recipe, folder: Path, *, resume: bool = False, callbacks: Sequence[Callback] = ()
+    recipe: Recipe,
+    folder: Path,
+    *,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+    progress: Progress = _silent,
 ) -> Path:
     """Train by a recipe and write what came of it.
 
@@ -60,6 +71,7 @@ def train(
             and `run.json`.
         resume: Go on from the last checkpoint of the folder, if there is one.
         callbacks: Of Lightning, beside those of the recipe.
+        progress: Told how much of a source of images is prepared, and of how much.
 
     Returns:
         The weights file.
@@ -70,7 +82,7 @@ def train(
     run = recipe.run
     checkpoint = _prepare(folder, recipe, resume=resume)
     configure_threads(run.threads or None)
-    training = assemble(recipe, folder)
+    training = assemble(recipe, folder, progress)
     trainer = lightning.pytorch.Trainer(
         accelerator=run.accelerator,
         devices=run.devices,
@@ -100,8 +112,8 @@ def train(
     return _finish(training, trainer, folder)
 
 
-def assemble(recipe: Recipe, folder: Path) -> PlaceTraining:
-    """Open everything that a recipe names.
+def assemble(recipe: Recipe, folder: Path, progress: Progress = _silent) -> PlaceTraining:
+    """Open everything that a recipe names, and draw its first batch.
 
     Raises:
         VprError: Something is not there or does not fit.
@@ -111,7 +123,7 @@ def assemble(recipe: Recipe, folder: Path) -> PlaceTraining:
     size = recipe.model.size or models.spec(recipe.model.name).input_size
     teacher = open_teacher(recipe.teacher) if recipe.teacher is not None else None
     loaded = recipe.data.size or max(size, teacher.size if teacher else 0)
-    sources = [_open(source) for source in recipe.data.sources]
+    sources = [_open(source, progress) for source in recipe.data.sources]
     augment = Augmentation.of(recipe.augmentation)
     if teacher is not None and recipe.teacher is not None and recipe.teacher.standardise:
         statistics = folder / 'teacher.safetensors'
@@ -146,10 +158,10 @@ def _prepare(folder: Path, recipe: Recipe, *, resume: bool) -> Path | None:
     return checkpoint if checkpoint.exists() else None
 
 
-def _open(source: dict[str, Any]) -> tuple[PlaceSource, float]:
+def _open(source: dict[str, Any], progress: Progress) -> tuple[PlaceSource, float]:
     rest = dict(source)
     share = rest.pop('share', 1.0)
-    return open_source(rest), float(share)
+    return open_source(rest, progress), float(share)
 
 
 def _batches(

@@ -13,10 +13,10 @@ import numpy as np
 from vpr_ros.bags import Bag, choose_topics
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.errors import BagError
+from vpr_ros.evaluation.dataset_layout import frame_images, images_by_path, utm_images
 from vpr_ros.evaluation.metrics import Tolerance, recall_at, within
 from vpr_ros.frames import ImageFile
 from vpr_ros.mapping import replay_frames
-from vpr_ros.mapping.folders import images_in
 from vpr_ros.retrieval.kernels import nearest_codes
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ class Traverse:
     """Images along a way.
 
     Attributes:
-        images: RGB (H, W, 3) uint8.
-        poses: (N, 7); x in place of a position for a folder is the number of the image.
+        images: RGB (H, W, 3) uint8, or files of them, which are read each time.
+        poses: (N, 7); for a folder of numbered frames x is the number.
     """
 
-    images: Sequence[NDArray[np.uint8]]
+    images: Sequence[NDArray[np.uint8] | Path]
     poses: NDArray[np.float64]
 
 
@@ -54,18 +54,17 @@ class Described:
 
 
 def open_traverse(path: str) -> Traverse:
-    """Read a folder of images in the order of their names, or a bag with poses.
+    """Read a folder of images, numbered or with positions in their names, or a bag with poses.
 
     Raises:
-        FolderError: The folder holds no images.
+        FolderError: The folder holds no images, or only some names say where they were taken.
         BagError: It is no bag, or one without images or poses.
     """
     folder = Path(path).expanduser()
     if folder.is_dir() and not (folder / 'metadata.yaml').exists():
-        images = [ImageFile(name).rgb for name in images_in(folder)]
-        poses = np.zeros((len(images), 7))
-        poses[:, 0], poses[:, 6] = np.arange(len(images)), 1
-        return Traverse(images, poses)
+        named = images_by_path(folder)[0].name.startswith('@')
+        found = utm_images(folder) if named else frame_images(folder)
+        return Traverse(found.paths, found.poses)
     with Bag(folder) as bag:
         topics = choose_topics(bag)
         posed = [
@@ -121,12 +120,16 @@ class TraverseRecall:
     def _describe(self, net: nn.Module, traverse: Traverse, device: torch.device) -> Described:
         descriptors, codes = [], []
         for i in range(0, len(traverse.images), self._batch):
-            images = preprocess(traverse.images[i : i + self._batch], self._size, device)
-            output = net(images)
+            images = [_pixels(image) for image in traverse.images[i : i + self._batch]]
+            output = net(preprocess(images, self._size, device))
             descriptors.append(output.descriptor.float().cpu().numpy())
             if output.code is not None:
                 codes.append(np.packbits(output.code.cpu().numpy() > 0, axis=1))
         return Described(np.concatenate(descriptors), np.concatenate(codes) if codes else None)
+
+
+def _pixels(image: NDArray[np.uint8] | Path) -> NDArray[np.uint8]:
+    return ImageFile(image).rgb if isinstance(image, Path) else image
 
 
 def rankings(mapped: Described, query: Described) -> dict[str, NDArray[np.intp]]:

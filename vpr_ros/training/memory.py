@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a step of training keeps in memory, by what is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vpr_ros import models
+from vpr_ros.training.freezing import freeze, training_modes
+from vpr_ros.training.losses import MultiSimilarity
+from vpr_ros.training.recipe import MetricLoss
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_ADAM_STATES = 2  # mean and variance of every gradient
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to train.
+
+    Attributes:
+        name: In words.
+        model: Of the registry.
+        trainable: Dotted prefixes of what is trained; empty for everything.
+        options: Of the model.
+    """
+
+    name: str
+    model: str
+    trainable: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Bytes that a step keeps.
+
+    Attributes:
+        weights: All of them.
+        trained: Those that are trained.
+        gradients: And the state of Adam.
+        activations: What the forward pass leaves for the backward pass.
+    """
+
+    weights: int
+    trained: int
+    gradients: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        """Everything."""
+        return self.weights + self.gradients + self.activations
+
+
+def _last_blocks(first: int) -> tuple[str, ...]:
+    return tuple(f'backbone.blocks.{i}' for i in range(first, 12))
+
+
+_ADAPTERS = tuple(f'backbone.blocks.{i}.adapter' for i in range(12))
+_ALONE = {'cross_image': False}
+
+WAYS = (
+    Way(
+        'side adapters',
+        'selavprpp-base',
+        ('backbone.adapters', 'aggregation', 'linear1', 'linear2'),
+        {'branches': 'float'},
+    ),
+    Way('adapters in the blocks', 'cricavpr', _ADAPTERS, _ALONE),
+    Way('last 4 of 12 blocks', 'cricavpr', (*_last_blocks(8), 'backbone.norm'), _ALONE),
+    Way('everything', 'cricavpr', (), _ALONE),
+)
+"""On DINOv2 ViT-B/14: as SelaVPR++ trains, and what it is compared with."""
+
+
+def measure(way: Way, batch: int, size: int) -> Kept:
+    """Run one step's forward and backward pass in float32 and count.
+
+    Args:
+        way: What to train.
+        batch: Images, two of each place.
+        size: Side of the images in pixels.
+    """
+    net = models.create(way.model, **way.options)
+    freeze(net, way.trainable)
+    training_modes(net)
+    images = torch.zeros(batch, 3, size, size)
+    places = torch.arange(batch) // 2
+    with SavedTensors(net) as saved:
+        loss, _ = MultiSimilarity(MetricLoss())(net(images).descriptor, places)
+    loss.backward()
+    trained = sum(_bytes(p) for p in net.parameters() if p.requires_grad)
+    gradients = sum(_bytes(p.grad) for p in net.parameters() if p.grad is not None)
+    return Kept(
+        weights=sum(_bytes(p) for p in net.parameters()),
+        trained=trained,
+        gradients=gradients + _ADAM_STATES * trained,
+        activations=saved.bytes,
+    )
+
+
+class SavedTensors:
+    """Counts what is saved for the backward pass; what is saved twice or a weight counts not.
+
+    Args:
+        net: Whose weights do not count.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        self._weights = {p.untyped_storage().data_ptr() for p in net.parameters()}
+        self._sizes: dict[int, int] = {}
+        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._pack, _unpack)
+
+    @property
+    def bytes(self) -> int:
+        """How much was saved."""
+        return sum(self._sizes.values())
+
+    def __enter__(self) -> SavedTensors:
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(self, *arguments: object) -> None:
+        self._hooks.__exit__(*arguments)
+
+    def _pack(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in self._weights:
+            self._sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+
+def _unpack(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
