@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.errors import MapError
+from vpr_ros.frames.thumbnail import encode_thumbnail
 from vpr_ros.mapping.keyframes import KeyframeConfig, KeyframeGate
 from vpr_ros.maps import NewPlace
 
@@ -30,6 +31,7 @@ class MapBuilder:
         keyframes: Spacing of the places.
         session: Name of the traverse; it begins in the map with its first place.
         camera: Name of the camera, for pictures that name none.
+        thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
 
     Attributes:
         session: Identity of the traverse in the map, None before its first place.
@@ -43,15 +45,25 @@ class MapBuilder:
         *,
         session: str = '',
         camera: str = '',
+        thumbnails: int = 0,
     ) -> None:
         self._map = place_map
         self._describer = describer
-        keyframes = keyframes or KeyframeConfig()
+        self._keyframes = keyframes or KeyframeConfig()
         # Cameras look at different things: each is mapped as if it were alone.
-        self._gates: defaultdict[str, KeyframeGate] = defaultdict(lambda: KeyframeGate(keyframes))
+        self._gates: defaultdict[str, KeyframeGate] = defaultdict(
+            lambda: KeyframeGate(self._keyframes)
+        )
         self._camera = camera
         self._session_name = session
+        self._thumbnails = thumbnails
         self.session: int | None = None
+
+    def set_keyframes(self, config: KeyframeConfig) -> None:
+        """Change the spacing of the places to come."""
+        self._keyframes = config
+        for gate in self._gates.values():
+            gate.config = config
 
     @property
     def travelled(self) -> float:
@@ -107,6 +119,7 @@ class MapBuilder:
             geo=reading.geo if reading else None,
             camera=frame.camera or self._camera,
             distance=self.travelled,
+            thumbnail=encode_thumbnail(frame.rgb, self._thumbnails) if self._thumbnails else None,
         )
         (place_id,) = self._map.add([place])
         self._gates[frame.camera].take(frame.stamp, place.pose)
