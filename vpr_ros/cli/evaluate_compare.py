@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     from numpy.typing import NDArray
     from rich.console import Console
@@ -61,7 +58,7 @@ def show(comparison: Comparison, console: Console) -> None:
     """Print both and what changed."""
     from rich.table import Table
 
-    from vpr_ros.evaluation.words import change_verdict
+    from vpr_ros.evaluation.words import change_verdict, points, share
 
     a, b = comparison.first, comparison.second
     for letter, run in (('A', a), ('B', b)):
@@ -70,23 +67,12 @@ def show(comparison: Comparison, console: Console) -> None:
     table.add_column('')
     for title in ('A', 'B', 'points'):
         table.add_column(title, justify='right')
-    for n in a.recall:
-        if n in b.recall:
-            _row(table.add_row, f'recall@{n}', a.recall[n], b.recall[n])
-    _row(table.add_row, 'average precision', a.curve.auc, b.curve.auc)
-    full = (run.curve.at_precision(1.0)[0] for run in (a, b))
-    _row(table.add_row, 'recall at 100 % precision', *full)
+    for name, first, second in comparison.figures():
+        table.add_row(name, share(first), share(second), points(first, second))
     console.print(table)
     console.print(change_verdict(comparison), highlight=False)
     _changed(console, 'gained', comparison.gained, a, b)
     _changed(console, 'lost', comparison.lost, a, b)
-
-
-def _row(add: Callable[..., None], title: str, first: float, second: float) -> None:
-    from vpr_ros.evaluation.words import UNKNOWN, share
-
-    points = 100 * (second - first)
-    add(title, share(first), share(second), UNKNOWN if math.isnan(points) else f'{points:+.1f}')
 
 
 def _changed(console: Console, word: str, rows: NDArray[np.intp], a: Run, b: Run) -> None:

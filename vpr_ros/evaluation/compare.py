@@ -33,8 +33,6 @@ class Run:
 
     Attributes:
         title: What it is of, in words.
-        model: Name of the model.
-        searched: Name of what was searched.
         tolerance: What counted as right.
         queries: Q names, of the queries that can be judged.
         identity: Of the queries with their true poses: names alone are often the same numbers.
@@ -46,8 +44,6 @@ class Run:
     """
 
     title: str
-    model: str
-    searched: str
     tolerance: Tolerance
     queries: list[str]
     identity: str
@@ -95,6 +91,15 @@ class Comparison:
     lost: NDArray[np.intp]
     p_value: float
 
+    def figures(self) -> list[tuple[str, float, float]]:
+        """Return name, first and second of each share that both have; NaN where unknown."""
+        a, b = self.first, self.second
+        rows = [(f'recall@{n}', a.recall[n], b.recall[n]) for n in a.recall if n in b.recall]
+        rows.append(('average precision', a.curve.auc, b.curve.auc))
+        full = [run.curve.at_precision(1.0)[0] for run in (a, b)]
+        rows.append(('recall at 100 % precision', full[0], full[1]))
+        return rows
+
     def to_json(self) -> dict[str, Any]:
         """Return the figures and the names of what changed."""
         return {
@@ -115,8 +120,6 @@ def _figures(run: Run) -> dict[str, Any]:
     }
     return {
         'title': run.title,
-        'model': run.model,
-        'searched': run.searched,
         'recall': {str(n): value for n, value in run.recall.items()},
         **{name: value if np.isfinite(value) else None for name, value in values.items()},
     }
@@ -156,8 +159,6 @@ def _of_dataset(evaluation: DatasetEvaluation, name: str) -> Run:
     setup, method = evaluation.setup, evaluation.methods[name]
     return Run(
         title=f'{setup.dataset}, {setup.model.name}, {name}',
-        model=setup.model.name,
-        searched=setup.dataset,
         tolerance=setup.tolerance,
         queries=evaluation.queries,
         identity=setup.queries_id,
@@ -179,8 +180,6 @@ def _of_bag(evaluation: Evaluation) -> Run:
             digest.update(query.truth.as_array().astype('<f8').tobytes())
     return Run(
         title=f'{setup.query} in {setup.map}, {setup.model.name}, {setup.mode}',
-        model=setup.model.name,
-        searched=setup.map,
         tolerance=setup.tolerance,
         queries=[f'{q.stamp} ns' for q in queries],
         identity=digest.hexdigest(),

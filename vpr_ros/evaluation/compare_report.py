@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.evaluation import charts
 from vpr_ros.evaluation.page import render
-from vpr_ros.evaluation.words import change_verdict
+from vpr_ros.evaluation.words import change_verdict, points
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,15 +27,14 @@ def write_comparison(path: Path, comparison: Comparison) -> None:
 def render_comparison(comparison: Comparison) -> str:
     """Return the page's HTML."""
     first, second = comparison.first, comparison.second
-    counts = [n for n in first.recall if n in second.recall]
     return render(
         'compare.html.j2',
         first=first,
         second=second,
-        counts=counts,
+        figures=comparison.figures(),
+        points=points,
         verdict=change_verdict(comparison),
         curve=charts.curves_chart([first.curve, second.curve]),
-        full=[run.curve.at_precision(1.0)[0] for run in (first, second)],
         changes=[
             ('Gained', comparison.gained, 'wrong before, right now'),
             ('Lost', comparison.lost, 'right before, wrong now'),

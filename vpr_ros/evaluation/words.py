@@ -24,6 +24,12 @@ def share(value: float) -> str:
     return f'{percent:.1f}'.removesuffix('.0') + ' %'
 
 
+def points(first: float, second: float) -> str:
+    """Write the difference of two shares for a person, in percentage points."""
+    difference = 100 * (second - first)
+    return UNKNOWN if math.isnan(difference) else f'{difference:+.1f}'
+
+
 def metres(value: float) -> str:
     """Write a distance for a person."""
     if not math.isfinite(value):
@@ -78,4 +84,7 @@ def change_verdict(c: Comparison) -> str:
     )
     if c.p_value < 0.05:
         return text + f'Chance alone would hardly do that (p = {c.p_value:.2g}).'
-    return text + f'Chance alone may well do that (p = {c.p_value:.2g}): take them as equal.'
+    return (
+        text + f'Chance alone may well do that (p = {c.p_value:.2g}): these queries cannot tell '
+        'them apart.'
+    )
