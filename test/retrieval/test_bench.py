@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from vpr_ros.retrieval.bench import bench_retrieval
 
 
@@ -14,10 +16,15 @@ def test_every_figure_is_measured(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_float_indices_that_would_not_fit_are_left_out(tmp_path):
-    rows = bench_retrieval(
-        sizes=(50, 100), dim=64, queries=2, float_index_bytes=0, folder=tmp_path
+@pytest.mark.parametrize(
+    ('bytes_an_element', 'map_in_memory', 'indices_too'),
+    [(1, False, False), (2, True, False), (10, True, True)],
+)
+def test_only_what_fits_the_memory_is_kept_there(
+    tmp_path, bytes_an_element, map_in_memory, indices_too
+):
+    (row,) = bench_retrieval(
+        sizes=(50,), dim=1024, queries=2, memory=bytes_an_element * 50 * 1024, folder=tmp_path
     )
-    assert [math.isnan(row.flat_ip_ms) and math.isnan(row.flat_l2_ms) for row in rows] == [
-        True
-    ] * 2
+    assert (row.memory_mib > 2 * 50 * 1024 / 2**20) == map_in_memory
+    assert math.isfinite(row.flat_ip_ms) == math.isfinite(row.flat_l2_ms) == indices_too

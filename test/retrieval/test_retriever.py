@@ -136,9 +136,10 @@ def test_packed_descriptors_are_multiplied_as_they_unpack(seed, dim, count, stor
     vectors = rng.standard_normal((count, dim)).astype(np.float32)
     query = rng.standard_normal(dim).astype(np.float32)
     rows = packing.pack(vectors) if count else np.empty((0, packing.row_bytes), np.uint8)
-    unpacked = packing.unpack(rows).astype(np.float64)
+    asked = rng.permutation(count)[: rng.integers(0, count + 1)]
+    unpacked = packing.unpack(rows).astype(np.float64)[asked]
     scale = np.abs(unpacked) @ np.abs(query) + 1e-9
-    products = kernels.inner_products(query, rows, packing)
+    products = kernels.inner_products(query, rows, asked, packing)
     assert (np.abs(products - unpacked @ query) <= 1e-5 * scale).all()
 
 
@@ -309,7 +310,7 @@ for row in range(50):
     (a @ a).sum().item()
 block = a.numpy()
 packing = Packing('float16', 300)
-out = kernels.inner_products(block[3], packing.pack(block), packing)
+out = kernels.inner_products(block[3], packing.pack(block), np.arange(300), packing)
 assert np.allclose(out, block @ block[3], rtol=1e-3)
 assert threads == (faiss.omp_get_max_threads(), torch.get_num_threads())
 """

@@ -10,18 +10,21 @@ directions, then rotate so that the signs lose least (Gong et al., Iterative Qua
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SETTLED = 1e-4
 """Share of bits that may still change when the rotation counts as found."""
+_SHARED = 64
+"""Descriptors whose encoding is worth several threads."""
 _SAMPLE = 8192
 """Descriptors that a fit looks at, spread evenly over the map."""
 
@@ -59,7 +62,9 @@ class ItqCoder:
         place it became have the same code.
         """
         rounded = descriptors.astype(np.float16).astype(np.float32)
-        return np.packbits(rounded @ self.projection >= self._offset, axis=1)
+        with _one_thread() if len(rounded) < _SHARED else nullcontext():
+            projected = rounded @ self.projection
+        return np.packbits(projected >= self._offset, axis=1)
 
     @staticmethod
     def fit(
@@ -113,7 +118,8 @@ class PcaReducer:
         """Return (N, d) of unit norm for descriptors (N, D)."""
         # Row by row, for a matrix product rounds a row differently in different company, and
         # the same image must be the same descriptor.
-        reduced = np.stack([(row - self.mean) @ self.projection for row in descriptors])
+        with _one_thread():
+            reduced = np.stack([(row - self.mean) @ self.projection for row in descriptors])
         norms = np.linalg.norm(reduced, axis=1, keepdims=True)
         return np.asarray(reduced / np.maximum(norms, np.finfo(np.float32).tiny))
 
@@ -149,10 +155,16 @@ def _digest(mean: NDArray[np.float32], projection: NDArray[np.float32]) -> str:
 def _one_thread() -> Any:
     """Keep BLAS from waiting for its own threads, context manager.
 
-    Here it decomposes many small matrices; with two threads that took 4 to 8 times as long on a
-    processor with other work to do.
+    On a processor with other work to do, two threads took 4 to 8 times as long to decompose many
+    small matrices, and 40 times as long to encode one descriptor.
     """
-    return threadpool_limits(limits=1, user_api='blas')
+    return _blas().limit(limits=1)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Return what sets the threads of numpy's BLAS; to find that takes longer than to encode."""
+    return ThreadpoolController().select(user_api='blas')
 
 
 def _best_rotation(

@@ -67,12 +67,14 @@ class Packing:
         if self.storage == FLOAT16:
             return widen(np.ascontiguousarray(rows).view('<f2'))
         levels = rows[:, : self.dim].astype(np.float32) - np.float32(128)
-        levels *= self.steps(rows)[:, None]
+        levels *= self.steps(rows, slice(None))[:, None]
         return levels
 
-    def steps(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (n,) what one level of each int8 descriptor is worth."""
-        return np.ascontiguousarray(rows[:, self.dim :]).view('<f4')[:, 0]
+    def steps(
+        self, packed: NDArray[np.uint8], rows: NDArray[np.intp] | slice
+    ) -> NDArray[np.float32]:
+        """Return (n,) what one level of each int8 descriptor is worth, of some rows."""
+        return np.ascontiguousarray(packed[rows, self.dim :]).view('<f4')[:, 0]
 
 
 def checksum(place: int, data: bytes) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from math import isnan
+from math import isfinite, isnan
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -138,7 +138,8 @@ class Snapshot:
                 f'of {model.name}, whose descriptors have length {model.descriptor_dim}'
             )
             raise MapError(msg)
-        if not np.isfinite(vector).all():
+        # The product alone tells almost always, and sooner.
+        if not isfinite(vector @ vector) and not np.isfinite(vector).all():
             msg = 'the descriptor of the query has values that are not finite'
             raise MapError(msg)
         vector = self.reduced(vector[None])[0]

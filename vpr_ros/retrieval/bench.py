@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 
 from vpr_ros.geometry import Pose
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import ItqCoder, NewPlace, PlaceMap
 from vpr_ros.retrieval.kernels import one_thread
 from vpr_ros.retrieval.retriever import Retriever
 from vpr_ros.types import Description, ModelInfo
@@ -43,8 +43,10 @@ class BenchRow:
         places: Number of places.
         dim: Length of the descriptors.
         query_ms: One query, 100 candidates by Hamming distance, 10 hits, descriptors in memory
-            where they fit `float_index_bytes`.
+            where they fit.
+        query_min_ms: The fastest of those queries.
         query_from_disk_ms: The same with descriptors read from the file for each query.
+        encode_ms: The code of one query by ITQ, which only models without a hash head need.
         flat_ip_ms: `faiss.IndexFlatIP` on the same floats; NaN where it was left out.
         flat_l2_ms: `faiss.IndexFlatL2` on the same floats; NaN where it was left out.
         open_s: Opening the map, all places checked.
@@ -57,7 +59,9 @@ class BenchRow:
     places: int
     dim: int
     query_ms: float
+    query_min_ms: float
     query_from_disk_ms: float
+    encode_ms: float
     flat_ip_ms: float
     flat_l2_ms: float
     open_s: float
@@ -71,7 +75,7 @@ def bench_retrieval(
     sizes: tuple[int, ...] = (10_000, 100_000),
     dim: int = 4096,
     queries: int = 100,
-    float_index_bytes: int = 2 << 30,
+    memory: int = 4 << 30,
     folder: Path | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Iterator[BenchRow]:
@@ -81,8 +85,9 @@ def bench_retrieval(
         sizes: Numbers of places.
         dim: Length of the descriptors.
         queries: How many to take the median of.
-        float_index_bytes: Bytes of float32 descriptors beyond which they are not kept in memory,
-            and the two float indices are left out.
+        memory: Bytes that descriptors may take. Where the map's own (two an element) need more,
+            they are read for each query; where the two float indices (four an element each) do
+            beside them, these are left out.
         folder: Where the maps are written meanwhile; on the disk that robots would use.
         progress: Told how many places were written, and of how many.
 
@@ -92,7 +97,7 @@ def bench_retrieval(
     for size in sizes:
         with tempfile.TemporaryDirectory(dir=folder, prefix='vpr-bench-') as scratch:
             path = Path(scratch) / 'bench.vprmap'
-            yield _measure(path, size, dim, queries, float_index_bytes, progress)
+            yield _measure(path, size, dim, queries, memory, progress)
 
 
 def _measure(
@@ -100,41 +105,46 @@ def _measure(
     size: int,
     dim: int,
     queries: int,
-    float_index_bytes: int,
+    memory: int,
     progress: Callable[[int, int], None],
 ) -> BenchRow:
     model = ModelInfo('bench', 'none', dim, _BITS, 'none', trained=False)
     appends_per_s, single_appends_per_s = _append(path, model, size, progress)
     started = time.perf_counter()
-    fits = 4 * size * dim <= float_index_bytes
-    in_memory = PlaceMap.open(path, model=model, memory_budget=2 * size * dim if fits else 0)
+    in_memory = PlaceMap.open(path, model=model, memory_budget=memory)
     open_s = time.perf_counter() - started
     rng = np.random.default_rng(1)
     rows = rng.integers(0, size, queries)
+    coder = ItqCoder(np.zeros(dim, np.float32), rng.standard_normal((dim, _BITS), np.float32))
     with in_memory, PlaceMap.open(path, model=model, memory_budget=0) as from_disk:
         asked = [
             _noisy(vector, rng) for row in rows for vector in from_disk.descriptors([int(row)])
         ]
         in_memory.preload()
-        searches: list[_Search] = [Retriever(in_memory).search, Retriever(from_disk).search]
-        if fits:
-            vectors = in_memory.descriptors(np.arange(size))
-            searches += [_flat(index, vectors) for index in (faiss.IndexFlatIP, faiss.IndexFlatL2)]
-            del vectors
-        medians = _medians_ms(searches, asked) + [float('nan')] * (4 - len(searches))
+        searches: list[_Search] = [
+            Retriever(in_memory).search,
+            Retriever(from_disk).search,
+            lambda query: coder.encode(query.descriptor[None]),
+        ]
+        if 10 * size * dim <= memory:
+            searches += [_flat(kind, in_memory) for kind in (faiss.IndexFlatIP, faiss.IndexFlatL2)]
+        times = _times_ms(searches, asked)
+        medians = [float(np.median(each)) for each in times] + [float('nan')] * 2
         snapshot = in_memory.snapshot
-        memory = sum(array.nbytes for array in vars(snapshot.columns).values())
-        if fits:
-            memory += size * snapshot.meta.packing.row_bytes
+        kept = sum(array.nbytes for array in vars(snapshot.columns).values())
+        if snapshot.cache is not None:
+            kept += size * snapshot.meta.packing.row_bytes
     return BenchRow(
         places=size,
         dim=dim,
         query_ms=medians[0],
+        query_min_ms=min(times[0]),
         query_from_disk_ms=medians[1],
-        flat_ip_ms=medians[2],
-        flat_l2_ms=medians[3],
+        encode_ms=medians[2],
+        flat_ip_ms=medians[3],
+        flat_l2_ms=medians[4],
         open_s=open_s,
-        memory_mib=memory / 2**20,
+        memory_mib=kept / 2**20,
         appends_per_s=appends_per_s,
         single_appends_per_s=single_appends_per_s,
         bytes_per_place=path.stat().st_size / size,
@@ -195,7 +205,7 @@ def _noisy(vector: NDArray[np.float32], rng: np.random.Generator) -> Description
     return _describe(query / np.linalg.norm(query))
 
 
-def _medians_ms(searches: list[_Search], queries: list[Description]) -> list[float]:
+def _times_ms(searches: list[_Search], queries: list[Description]) -> list[list[float]]:
     """Time each search, by turns, so that what else the machine does slows all alike."""
     times: list[list[float]] = [[] for _ in searches]
     for start in range(0, len(queries), _TURN):
@@ -203,13 +213,14 @@ def _medians_ms(searches: list[_Search], queries: list[Description]) -> list[flo
             for query in queries[start : start + _TURN]:
                 started = time.perf_counter()
                 search(query)
-                spent.append(time.perf_counter() - started)
-    return [float(np.median(spent)) * 1e3 for spent in times]
+                spent.append((time.perf_counter() - started) * 1e3)
+    return times
 
 
-def _flat(kind: Callable[[int], faiss.Index], vectors: NDArray[np.float32]) -> _Search:
-    index = kind(vectors.shape[1])
-    index.add(vectors)
+def _flat(kind: Callable[[int], faiss.Index], place_map: PlaceMap) -> _Search:
+    index = kind(place_map.model.descriptor_dim)
+    for start in range(0, len(place_map), _BATCH):
+        index.add(place_map.descriptors(np.arange(start, min(start + _BATCH, len(place_map)))))
 
     def search(query: Description) -> object:
         with one_thread():

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import faiss
 import numpy as np
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.maps.descriptors import Packing
+
+AT_ONCE = 1024
+"""Descriptors that can be multiplied in one call, a multiple of 4."""
 
 
 @contextmanager
@@ -54,10 +57,20 @@ def nearest_codes(
     number = min(number, len(codes))
     if number == 0:
         return np.empty(0, np.intp), np.empty(0, np.int32)
+    rows, distances = np.empty(number, np.int64), np.empty(number, np.int32)
     with one_thread():
         # The counting variant keeps the first it meets of each distance, and it meets in order.
-        distances, rows = faiss.knn_hamming(query[None], codes, number, variant='mc')
-    return rows[0], distances[0]
+        faiss.hammings_knn_mc(  # type: ignore[attr-defined,unused-ignore]
+            faiss.swig_ptr(query),
+            faiss.swig_ptr(codes),
+            1,
+            len(codes),
+            number,
+            codes.shape[1],
+            faiss.swig_ptr(distances),
+            faiss.swig_ptr(rows),
+        )
+    return rows, distances
 
 
 def nearest_selected_codes(
@@ -92,68 +105,87 @@ def nearest_selected_codes(
 
 
 def inner_products(
-    query: NDArray[np.float32], rows: NDArray[np.uint8], packing: Packing
+    query: NDArray[np.float32],
+    packed: NDArray[np.uint8],
+    rows: NDArray[np.intp],
+    packing: Packing,
 ) -> NDArray[np.float32]:
-    """Return the inner products (n,) of a query (D,) with packed descriptors (n, bytes).
+    """Return the inner products (n,) of a query (D,) with rows (n,) of packed descriptors.
 
     Each is computed by itself: its value does not depend on which others are asked for, as it
-    would with a matrix product. What is packed is widened to float32 on the way, exactly.
+    would with a matrix product. What is packed is widened to float32 on the way, exactly, and
+    read where it lies, for copying it first takes as long as multiplying it.
+
+    Args:
+        query: (D,) float32, contiguous.
+        packed: (N, bytes) uint8, contiguous.
+        rows: At most `AT_ONCE` numbers (n,) less than N.
+        packing: Of the packed descriptors.
     """
-    count = len(rows)
-    # Neither a list nor a query can be empty for faiss.
-    if count == 0:
-        return np.empty(0, np.float32)
-    scanner = _scanners.of(packing)
-    scanner.set_query(faiss.swig_ptr(query))
-    scanner.set_list(0, 0.0)
-    # A heap with room for all; it returns them in an order of its own.
-    numbers = np.arange(count)
-    products = np.full(count, -np.inf, np.float32)
-    order = np.empty(count, np.int64)
-    scanner.scan_codes(
-        count,
-        faiss.swig_ptr(rows),
-        faiss.swig_ptr(numbers),
-        faiss.swig_ptr(products),
-        faiss.swig_ptr(order),
-        count,
-    )
-    ordered = np.empty(count, np.float32)
-    ordered[order] = products
-    return ordered if packing.storage == FLOAT16 else ordered * packing.steps(rows)
+    products = _multipliers.of(packing).products(query, packed, rows)
+    return products if packing.storage == FLOAT16 else products * packing.steps(packed, rows)
 
 
-class _Scanners(threading.local):
-    """What computes inner products with packed descriptors; it holds a query, so one a thread.
+class _Multiplier:
+    """Multiplies a query with packed descriptors anywhere in memory, four at a time."""
+
+    def __init__(self, packing: Packing) -> None:
+        # Nothing is ever added to the index: it only knows how to read what is packed.
+        self._index = _index(packing)
+        self._computer = (
+            self._index.get_FlatCodesDistanceComputer()  # type: ignore[attr-defined,unused-ignore]
+        )
+        self._computer.code_size = packing.row_bytes
+        # faiss before 1.8 multiplies one at a time.
+        self._four = getattr(self._computer, 'distances_batch_4', None)
+        self._products = np.empty(AT_ONCE, np.float32)
+        outputs = [faiss.swig_ptr(self._products[i : i + 1]) for i in range(AT_ONCE)]
+        self._outputs = [outputs[i : i + 4] for i in range(0, AT_ONCE, 4)]
+
+    def products(
+        self, query: NDArray[np.float32], packed: NDArray[np.uint8], rows: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        """Return the products (n,)."""
+        numbers = rows.tolist()
+        if not numbers:
+            return np.empty(0, np.float32)
+        self._computer.set_query(faiss.swig_ptr(query))
+        self._computer.codes = faiss.swig_ptr(packed)
+        multiply = self._four
+        if multiply is None:
+            return np.array([self._computer(number) for number in numbers], np.float32)
+        numbers += numbers[-1:] * (-len(numbers) % 4)
+        each = iter(numbers)
+        # This loop is half of a query: it calls and does nothing else.
+        for (a, b, c, d), i, j, k, m in zip(self._outputs, each, each, each, each):  # noqa: B905
+            multiply(i, j, k, m, a, b, c, d)
+        return self._products[: len(rows)].copy()
+
+
+class _Multipliers(threading.local):
+    """A multiplier holds a query, so there is one for each thread.
 
     Kept, for the Python interface of faiss never frees one.
     """
 
     def __init__(self) -> None:
-        self._made: dict[Packing, tuple[faiss.ScalarQuantizer, Any]] = {}
+        self._made: dict[Packing, _Multiplier] = {}
 
-    def of(self, packing: Packing) -> Any:
-        """Return a `faiss.InvertedListScanner`."""
+    def of(self, packing: Packing) -> _Multiplier:
+        """Return one that reads what is packed so."""
         if packing not in self._made:
-            quantizer = _quantizer(packing)
-            scanner = quantizer.select_InvertedListScanner(  # type: ignore[attr-defined,unused-ignore]
-                faiss.METRIC_INNER_PRODUCT,
-                None,
-                False,  # noqa: FBT003
-                None,
-            )
-            scanner.code_size = packing.row_bytes
-            self._made[packing] = quantizer, scanner
-        return self._made[packing][1]
+            self._made[packing] = _Multiplier(packing)
+        return self._made[packing]
 
 
-_scanners = _Scanners()
+_multipliers = _Multipliers()
 
 
-def _quantizer(packing: Packing) -> faiss.ScalarQuantizer:
+def _index(packing: Packing) -> faiss.IndexScalarQuantizer:
+    kinds, product = faiss.ScalarQuantizer, faiss.METRIC_INNER_PRODUCT
     if packing.storage == FLOAT16:
-        return faiss.ScalarQuantizer(packing.dim, faiss.ScalarQuantizer.QT_fp16)
-    quantizer = faiss.ScalarQuantizer(packing.dim, faiss.ScalarQuantizer.QT_8bit_uniform)
+        return faiss.IndexScalarQuantizer(packing.dim, kinds.QT_fp16, product)
+    index = faiss.IndexScalarQuantizer(packing.dim, kinds.QT_8bit_uniform, product)
     # faiss places level i at (i + 0.5) / 255 of a range: at i - 128 with this one.
-    faiss.copy_array_to_vector(np.array([-128.5, 255], np.float32), quantizer.trained)
-    return quantizer
+    faiss.copy_array_to_vector(np.array([-128.5, 255], np.float32), index.sq.trained)
+    return index

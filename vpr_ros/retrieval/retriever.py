@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from vpr_ros.retrieval.window import Window
     from vpr_ros.types import Description
 
-_CHUNK = 1024
 _SORTED_WHOLE = 1000
 
 
@@ -115,7 +114,7 @@ class Retriever:
                 rows, distances = kernels.nearest_codes(code, codes, candidates)
             else:
                 rows, distances = kernels.nearest_selected_codes(code, codes, candidates, selected)
-            order = np.argsort(rows)
+            order = rows.argsort()
             rows, distances = rows[order], distances[order]
         similarities = self._similarities(snapshot, query, rows)
         best = _best(similarities, k)
@@ -133,10 +132,10 @@ class Retriever:
         self, snapshot: Snapshot, query: NDArray[np.float32], rows: NDArray[np.intp]
     ) -> NDArray[np.float32]:
         packing, similarities = snapshot.meta.packing, np.empty(len(rows), np.float32)
-        for start in range(0, len(rows), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            packed = self._map.packed_descriptors(snapshot, rows[part])
-            similarities[part] = kernels.inner_products(query, packed, packing)
+        for start in range(0, len(rows), kernels.AT_ONCE):
+            part = slice(start, start + kernels.AT_ONCE)
+            packed, there = self._map.stored_descriptors(snapshot, rows[part])
+            similarities[part] = kernels.inner_products(query, packed, there, packing)
         return similarities
 
 
@@ -144,6 +143,6 @@ def _best(similarities: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     """Return the indices of the k highest, highest first, of equal ones the lower index first."""
     losses = -similarities
     if len(losses) <= max(k, _SORTED_WHOLE):
-        return np.argsort(losses, kind='stable')[:k]
+        return losses.argsort(kind='stable')[:k]
     among = np.flatnonzero(losses <= np.partition(losses, k - 1)[k - 1])
-    return among[np.argsort(losses[among], kind='stable')[:k]]
+    return among[losses[among].argsort(kind='stable')[:k]]
