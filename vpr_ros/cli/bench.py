@@ -32,9 +32,7 @@ def retrieval(
     ],
     dim: Annotated[int, typer.Option(min=1, help='Length of the descriptors.')] = 4096,
     queries: Annotated[int, typer.Option(min=1, help='Queries to take the median of.')] = 200,
-    memory: Annotated[
-        float, typer.Option(help='GiB of float32 beyond which descriptors stay on the disk.')
-    ] = 4.0,
+    memory: Annotated[float, typer.Option(help='GiB that descriptors may take in memory.')] = 4.0,
     folder: _Folder = None,
     as_json: Json = False,
 ) -> None:
