@@ -177,14 +177,18 @@ def lint(
 
 def show_findings(findings: Sequence[Finding], console: Console) -> None:
     """Print what the linter found."""
+    from rich.padding import Padding
+    from rich.text import Text
+
     styles = {'error': 'bold red', 'warning': 'bold yellow', 'note': 'cyan'}
     for finding in findings:
-        count = f'{finding.count} ' if finding.count else ''
-        console.print(f'{finding.level}: ', style=styles[finding.level], end='')
-        console.print(f'{count}{finding.what}  ({finding.code})', markup=False, highlight=False)
-        if finding.example:
-            console.print(f'    such as {finding.example}', markup=False, highlight=False)
-        console.print(f'    {finding.advice}', markup=False, highlight=False, style='dim')
+        title = Text(f'{finding.level}: ', style=styles[finding.level])
+        title.append(finding.what + (f' ({finding.count})' if finding.count else ''), 'default')
+        title.append(f'  {finding.code}', 'dim')
+        console.print(title)
+        more = [f'such as {finding.example}'] if finding.example else []
+        for line in (*more, finding.advice):
+            console.print(Padding(Text(line), (0, 0, 0, 4)))
 
 
 def show(evaluation: DatasetEvaluation, console: Console, cache: Path) -> None:

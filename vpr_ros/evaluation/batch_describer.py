@@ -58,7 +58,9 @@ class BatchDescriber:
         """
         if not images:
             return []
-        with torch.inference_mode():
+        # float32 is to mean float32; cuDNN's default would round the convolutions' inputs.
+        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+        with torch.inference_mode(), exact:
             output = self._net(preprocess(images, self._size, self._device))
         descriptors = output.descriptor.float().cpu().numpy()
         if output.code is None:

@@ -335,7 +335,7 @@ def _msls(what: Subject) -> Iterator[Finding]:
     yield Finding(
         ERROR,
         'msls-queries',
-        f'{count} queries, {words}: published figures of MSLS-val are of the official 740, and '
+        f'the queries are {words}; published figures of MSLS-val are of the official 740, and '
         'differ by several points',
         count,
         what.queries[0].name,
