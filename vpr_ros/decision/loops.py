@@ -55,6 +55,9 @@ class LoopDetector:
         builder: Adds places to it.
         localizer: Searches it.
         config: What counts as older.
+
+    Attributes:
+        localizer: As given; may be replaced, when thresholds change.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class LoopDetector:
     ) -> None:
         self._map = place_map
         self._builder = builder
-        self._localizer = localizer
+        self.localizer = localizer
         self._config = config or LoopConfig()
 
     def offer(self, frame: Frame, reading: PoseReading | None) -> Keyframe | None:
@@ -78,7 +81,7 @@ class LoopDetector:
         """
         if not self._builder.due(frame, reading):
             return None
-        found = self._localizer.localize(frame, self._window(frame.stamp))
+        found = self.localizer.localize(frame, self._window(frame.stamp))
         place_id = self._builder.add(frame, reading, found.description)
         accepted = found.decision.status == Status.ACCEPTED
         return Keyframe(place_id, found.hits[0].place if accepted else None, found)

@@ -27,12 +27,13 @@ class FramesWithPoses:
         capacity: Frames that may wait; the oldest gives way. None for no limit (offline).
 
     Attributes:
+        capacity: As given.
         dropped: Frames that gave way, or were outdated by a clock that jumped back.
     """
 
     def __init__(self, poses: PoseBuffer | None = None, capacity: int | None = None) -> None:
         self._poses = poses or PoseBuffer()
-        self._capacity = capacity
+        self.capacity = capacity
         self._waiting: deque[Frame] = deque()
         self.dropped = 0
 
@@ -43,7 +44,7 @@ class FramesWithPoses:
 
     def add_frame(self, frame: Frame) -> None:
         """Queue a frame until its pose is known."""
-        if self._capacity is not None and len(self._waiting) >= self._capacity:
+        if self.capacity is not None and len(self._waiting) >= self.capacity:
             self._waiting.popleft()
             self.dropped += 1
         self._waiting.append(frame)

@@ -30,11 +30,12 @@ class KeyframeGate:
     """Compares each frame with the last keyframe.
 
     Attributes:
+        config: When the next one is due; may be replaced at any time.
         travelled: Metres along the frames offered so far.
     """
 
     def __init__(self, config: KeyframeConfig) -> None:
-        self._config = config
+        self.config = config
         self._keyframe: tuple[int, Pose | None] | None = None
         self._previous: Pose | None = None
         self.travelled = 0.0
@@ -53,7 +54,7 @@ class KeyframeGate:
     def _is_far(
         self, stamp: int, pose: Pose | None, last_stamp: int, last_pose: Pose | None
     ) -> bool:
-        config = self._config
+        config = self.config
         # A clock that jumped back says nothing about time passed: start over.
         if config.interval and not 0 <= stamp - last_stamp < config.interval * 1e9:
             return True

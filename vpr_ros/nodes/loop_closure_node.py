@@ -33,21 +33,24 @@ class LoopClosureNode(MappingNode):
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._map: PlaceMap | None = None
         self._detector: LoopDetector | None = None
+        self._builder: MapBuilder | None = None
         self._found = 0
         self._closures = self.create_lifecycle_publisher(LoopClosure, '~/loop_closure', 10)
 
     def load(self) -> None:
         """Load the network and begin a map that lives as long as the node is configured."""
-        describer = self.describer()
+        self._describer = self.describer()
+        model = self._describer.model_info
         self._folder = tempfile.TemporaryDirectory(prefix='vpr_loop_closure_')
-        self._map = PlaceMap.create(
-            Path(self._folder.name) / 'traverse.vprmap', model=describer.model_info
+        self._map = PlaceMap.create(Path(self._folder.name) / 'traverse.vprmap', model=model)
+        self._retriever = Retriever(self._map)
+        self._builder = MapBuilder(
+            self._map, self._describer, self.keyframe_config(), session='traverse'
         )
-        n = self.value('candidates')
         self._detector = LoopDetector(
             self._map,
-            MapBuilder(self._map, describer, self.keyframe_config(), session='traverse'),
-            Localizer(describer, Retriever(self._map), decision_config(self), k=1, candidates=n),
+            self._builder,
+            self._localizer(),
             LoopConfig(
                 time=self.value('exclude_time'),
                 distance=0.0
@@ -58,13 +61,22 @@ class LoopClosureNode(MappingNode):
         )
         self._found = 0
 
+    def _localizer(self) -> Localizer:
+        return Localizer(
+            self._describer,
+            self._retriever,
+            decision_config(self),
+            k=1,
+            candidates=self.value('candidates'),
+        )
+
     def unload(self) -> None:
         """Forget the traverse."""
         if self._map is not None:
             self._map.close()
         if self._folder is not None:
             self._folder.cleanup()
-        self._map = self._detector = self._folder = None
+        self._map = self._detector = self._builder = self._folder = None
 
     def work(self, items: list[PosedFrame]) -> int:
         """Add the frames as places where some are due, and announce the loops they close."""
@@ -72,8 +84,10 @@ class LoopClosureNode(MappingNode):
 
     def _offer(self, frame: Frame, reading: PoseReading | None) -> None:
         started = time.perf_counter()
-        if self._detector is None:
+        if self._detector is None or self._builder is None:
             return
+        self._builder.set_keyframes(self.keyframe_config())
+        self._detector.localizer = self._localizer()
         keyframe = self._detector.offer(frame, reading)
         if keyframe is None:
             return

@@ -6,17 +6,27 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from std_srvs.srv import SetBool, Trigger
 
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import PlaceMap
 from vpr_ros.msg import MapInfo
-from vpr_ros.nodes.conversions import to_map_info
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
 from vpr_ros.nodes.node import LATCHED, run
+from vpr_ros.nodes.services import RefusedError, map_info, required, serve, serve_map
+from vpr_ros.srv import DeleteSession, LoadMap, MergeMap
 
 if TYPE_CHECKING:
+    from vpr_ros.frames import Frame
     from vpr_ros.maps import Datum
+
+_CODED_FROM = 512
+"""Places of which codes are fitted, where the model makes none, and again at twice as many.
+
+Smaller maps need none: they are searched by their descriptors, exactly.
+"""
 
 
 class MapBuilderNode(MappingNode):
@@ -26,53 +36,56 @@ class MapBuilderNode(MappingNode):
         super().__init__('map_builder_node')
         self._map: PlaceMap | None = None
         self._builder: MapBuilder | None = None
-        self._announced = -1
+        self._announced: tuple[str, int] | None = None
+        self._mapping = True
+        self._coded = 0
         self._map_info = self.create_lifecycle_publisher(MapInfo, '~/map_info', LATCHED)
+        serve(self, SetBool, 'set_mapping', self._finish_frame, first=self._set_mapping)
+        serve(self, Trigger, 'clear_map', self._clear)
+        serve(self, DeleteSession, 'delete_session', self._delete_session)
+        serve(self, MergeMap, 'merge_map', self._merge)
+        serve(self, LoadMap, 'load_map', self._load_map)
+        serve_map(self, self.map_folder, lambda: self._map)
 
     def load(self) -> None:
         """Load the network and open the map for writing, or create it."""
-        describer = self.describer()
-        path = self.map_path()
+        self._describer = self.describer()
+        self._mapping = True
+        path, model = self.map_path(), self._describer.model_info
         if path.exists():
-            self._map = PlaceMap.open(path, writable=True, model=describer.model_info)
-            self.get_logger().info(f'adding to {path}: {len(self._map)} places')
+            self._use(PlaceMap.open(path, writable=True, model=model))
         else:
-            self._map = PlaceMap.create(
-                path, model=describer.model_info, frame_id=self.value('map_frame')
-            )
-            self.get_logger().info(f'new map {path}')
-        self._builder = MapBuilder(
-            self._map,
-            describer,
-            self.keyframe_config(),
-            session=self.value('session_name'),
-        )
-        self._announced = -1
+            self._use(PlaceMap.create(path, model=model, frame_id=self.value('map_frame')))
 
     def datum(self) -> Datum | None:
         """Return the map's datum, so that a new session's fixes agree with the old ones'."""
         return self._map.datum if self._map is not None else None
 
     def unload(self) -> None:
-        """Code the places where the model makes no codes, and close the map."""
-        if self._map is not None:
-            if self._builder is not None:
-                self._builder.finish()
-            self._map.close()
-            self.get_logger().info('map closed')
-        self._map = self._builder = None
+        """Close the map."""
+        self._use(None)
+
+    def on_frame(self, frame: Frame) -> None:
+        """Take the frame, unless mapping is paused."""
+        if self._mapping:
+            super().on_frame(frame)
 
     def work(self, items: list[PosedFrame]) -> int:
         """Add as places the frames that are due, described in one batch."""
+        with self.using_map:
+            return self._add(items)
+
+    def _add(self, items: list[PosedFrame]) -> int:
         builder = self._builder
-        if builder is None or self._map is None:
+        if builder is None or not self._mapping:
             return 0
+        builder.set_keyframes(self.keyframe_config())
         builder.set_datum(self.datum_in_use)
         due = {id(frame): reading for frame, reading in items if builder.due(frame, reading)}
         started = time.perf_counter()
         frames = self.readable([frame for frame, _ in items if id(frame) in due])
         decoded = time.perf_counter()
-        descriptions = self.describer().describe([frame.rgb for frame in frames])
+        descriptions = self._describer.describe([frame.rgb for frame in frames])
         described = time.perf_counter()
         for frame, description in zip(frames, descriptions, strict=True):
             builder.add(frame, due[id(frame)], description)
@@ -87,17 +100,110 @@ class MapBuilderNode(MappingNode):
         return len(items) - len(due) + len(frames)
 
     def tick(self) -> None:
-        """Announce the map's growth once a second."""
+        """Announce the map's growth once a second, and see to its codes."""
         super().tick()
-        if self._map is not None and self._map.version != self._announced:
-            self._announced = self._map.version
-            now = self.get_clock().now().to_msg()
-            self._map_info.publish(to_map_info(self._map, now, read_only=False))
+        place_map = self._map
+        if place_map is None:
+            return
+        if (place_map.id, place_map.version) != self._announced:
+            self._announced = place_map.id, place_map.version
+            self._map_info.publish(map_info(self, place_map))
+        fits = not place_map.model.code_bits
+        if fits and len(place_map) >= max(_CODED_FROM, 2 * self._coded) and self.jobs.idle:
+            self._coded = len(place_map)
+            self.jobs.submit(lambda: self.attempt(place_map.recode))
 
     def report(self) -> dict[str, str]:
         """Return the size of the map beside what all mapping nodes report."""
+        state = 'on' if self._mapping else 'paused'
         places = str(len(self._map)) if self._map is not None else ''
-        return {**super().report(), 'places': places}
+        return {**super().report(), 'mapping': state, 'places': places}
+
+    def _use(self, place_map: PlaceMap | None) -> None:
+        """Add to this map from now on, in a new session."""
+        with self.using_map:
+            old, self._map, self._builder = self._map, place_map, None
+            self._announced = None
+            if place_map is not None:
+                self._builder = MapBuilder(
+                    place_map,
+                    self._describer,
+                    self.keyframe_config(),
+                    session=self.value('session_name'),
+                )
+                self._coded = len(place_map) if place_map.info().coder else 0
+                self.get_logger().info(f'adding to {place_map.path}: {len(place_map)} places')
+        if old is not None:
+            old.close()
+            self.get_logger().info(f'closed {old.path}')
+
+    # Services.
+
+    def _set_mapping(self, request: Any) -> None:
+        if request.data and not self._mapping:
+            # What was said of the robot's pose before the pause may be of another map.
+            self.forget_poses()
+        self._mapping = request.data
+
+    def _finish_frame(self, request: Any, response: Any) -> None:
+        with self.using_map:  # Who is told that mapping is paused may rely on it.
+            response.message = 'mapping' if request.data else 'paused'
+
+    def _clear(self, _request: Any, response: Any) -> None:
+        place_map = required(self._map)
+        with self.using_map:
+            count = len(place_map)
+            place_map.clear()
+            self._begin_session()
+        response.message = f'{count} places deleted'
+
+    def _delete_session(self, request: Any, response: Any) -> None:
+        place_map = required(self._map)
+        with self.using_map:
+            session = request.session_id
+            if session not in place_map.snapshot.names:
+                msg = f'the map has no session {session}'
+                raise RefusedError(msg, 'NOT_FOUND')
+            if self._builder is not None and session == self._builder.session:
+                if self._mapping and self.worker is not None:
+                    msg = f'session {session} is being recorded: pause first (set_mapping)'
+                    raise RefusedError(msg, 'IN_USE')
+                self._begin_session()
+            count = len(place_map)
+            place_map.delete_session(session)
+            response.places_deleted = count - len(place_map)
+
+    def _merge(self, request: Any, response: Any) -> None:
+        place_map = required(self._map)
+        response.info = map_info(self, place_map)
+        path = self.map_folder().path_of(request.map_url)
+        if path.exists() and path.samefile(place_map.path):
+            msg = f'{path} is the map that is being added to'
+            raise RefusedError(msg, 'EXISTS')
+        with PlaceMap.open(path, memory_budget=0) as other:
+            before = len(place_map)
+            sessions = place_map.merge(other)
+        response.places_added = len(place_map) - before
+        response.session_ids = sorted(sessions.values())
+        response.info = map_info(self, place_map)
+
+    def _load_map(self, request: Any, response: Any) -> None:
+        response.info = map_info(self, self._map)
+        path = self.map_folder().path_of(request.map_url)
+        if not self.configured:
+            msg = 'the node is not configured: configure it first (lifecycle)'
+            raise RefusedError(msg, 'NOT_CONFIGURED')
+        if self._mapping and self.worker is not None:
+            msg = 'the node is mapping: pause first (set_mapping)'
+            raise RefusedError(msg, 'IN_USE')
+        if self._map is None or self._map.displaced or self._map.path.resolve() != path:
+            self._use(PlaceMap.open(path, writable=True, model=self._describer.model_info))
+            self.set_map_path(path)
+        response.info = map_info(self, self._map)
+
+    def _begin_session(self) -> None:
+        if self._builder is not None:
+            self._builder.session = None
 
 
 def main() -> int:

@@ -71,8 +71,7 @@ class MappingNode(VprNode[PosedFrame]):
                 self.get_logger().error(f'pose_mount: {error}')
                 return TransitionCallbackReturn.FAILURE
             limits = FixLimits(self.value('fix_min_status'), self.value('fix_max_sigma'))
-            cameras = len(self.value('cameras').split()) or 1
-            self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES * cameras)
+            self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES * len(self.cameras))
             self._pose_input = PoseInput(
                 self,
                 kind,
@@ -89,6 +88,12 @@ class MappingNode(VprNode[PosedFrame]):
             self._pose_input.destroy()
         self._pose_input = self._pairs = None
         super().stop()
+
+    def forget_poses(self) -> None:
+        """Begin anew with frames and poses, in the frame of the map in use now."""
+        if self._pairs is not None and self._pose_input is not None:
+            self._pairs = FramesWithPoses(capacity=self._pairs.capacity)
+            self._pose_input.source.datum = self.datum()
 
     def on_frame(self, frame: Frame) -> None:
         """Queue the frame until its pose is known, or submit it where no poses are used."""

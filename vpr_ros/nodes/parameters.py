@@ -9,7 +9,7 @@ from here. This module does not import rclpy, so documentation can be made witho
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vpr_ros.types import DEFAULT_MODEL
@@ -33,6 +33,7 @@ class Parameter:
         maximum: Greatest value allowed.
         choices: All values allowed, for text.
         dynamic: True if a change takes effect at once, False if at the next configure.
+        fixed: True if it can only be given at the start.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Parameter:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     dynamic: bool = False
+    fixed: bool = False
 
     @property
     def type(self) -> str:
@@ -75,6 +77,8 @@ class Parameter:
             above = self.maximum is not None and value > self.maximum
             if below or above or not math.isfinite(value):
                 return f'{self.name} is {value} but must be {self.range or "finite"}'
+        if isinstance(value, str) and not value.isprintable():
+            return f'{self.name} is {value!r} but must be printable text'
         if self.choices and value not in self.choices:
             return f'{self.name} is "{value}" but must be one of {self.range}'
         return None
@@ -166,7 +170,12 @@ POSES = (
 )
 KEYFRAMES = (
     Parameter(
-        'keyframe_distance', 0.5, 'A place every so many metres; 0 for never.', 'm', minimum=0.0
+        'keyframe_distance',
+        0.5,
+        'A place every so many metres; 0 for never.',
+        'm',
+        minimum=0.0,
+        dynamic=True,
     ),
     Parameter(
         'keyframe_angle',
@@ -175,16 +184,32 @@ KEYFRAMES = (
         'rad',
         minimum=0.0,
         maximum=math.pi,
+        dynamic=True,
     ),
     Parameter(
-        'keyframe_interval', 0.0, 'A place every so many seconds; 0 for never.', 's', minimum=0.0
+        'keyframe_interval',
+        0.0,
+        'A place every so many seconds; 0 for never.',
+        's',
+        minimum=0.0,
+        dynamic=True,
     ),
 )
 MAP = (
     Parameter(
-        'map_path', '', 'File of the place map; empty for vpr/map.vprmap in ROS_HOME (~/.ros).'
+        'map_path',
+        '',
+        'File of the place map; empty for vpr/map.vprmap in ROS_HOME (~/.ros).',
+    ),
+    Parameter(
+        'map_folder',
+        '',
+        'Outside of this folder no service, and no change of map_path, reads or writes a map;'
+        ' empty for the folder of map_path.',
+        fixed=True,
     ),
 )
+FOLLOWED_MAP = tuple(replace(p, dynamic=not p.fixed) for p in MAP)
 MAPPING = (
     Parameter('map_frame', 'map', "Frame in which the places' poses are given, for a new map."),
     Parameter('session_name', '', 'Name of this traverse in the map.'),
@@ -196,10 +221,18 @@ SEARCH = (
         'Places nearest by Hamming distance that are compared by float descriptors.',
         minimum=1,
         maximum=10000,
+        dynamic=True,
     ),
 )
 PUBLISHED = (
-    Parameter('max_candidates', 10, 'Candidates published per image.', minimum=1, maximum=1000),
+    Parameter(
+        'max_candidates',
+        10,
+        'Candidates published per image.',
+        minimum=1,
+        maximum=1000,
+        dynamic=True,
+    ),
 )
 DECISION = (
     Parameter(
@@ -260,7 +293,13 @@ LOOPS = (
 )
 
 NODES: dict[str, tuple[Parameter, ...]] = {
-    'place_recognition_node': START + MODEL + MAP + IMAGES + SEARCH + PUBLISHED + DECISION,
+    'place_recognition_node': START
+    + MODEL
+    + FOLLOWED_MAP
+    + IMAGES
+    + SEARCH
+    + PUBLISHED
+    + DECISION,
     'map_builder_node': START + MODEL + MAP + MAPPING + IMAGES + POSES + KEYFRAMES,
     'loop_closure_node': START + MODEL + IMAGES + POSES + KEYFRAMES + LOOPS + SEARCH + DECISION,
 }
@@ -276,7 +315,8 @@ def as_yaml(node: str) -> str:
         '  ros__parameters:',
     ]
     for p in NODES[node]:
-        notes = [p.unit, p.range, 'dynamic' if p.dynamic else '']
+        when = 'dynamic' if p.dynamic else 'fixed' if p.fixed else ''
+        notes = [p.unit, p.range, when]
         note = '; '.join(note for note in notes if note)
         lines.append(f'    # {p.description}' + (f' ({note})' if note else ''))
         lines.append(f'    {p.name}: {_yaml(p.default)}')
@@ -288,7 +328,7 @@ def as_markdown(parameters: Iterable[Parameter]) -> str:
     lines = ['| parameter | type | default | range | meaning |', '|---|---|---|---|---|']
     for p in parameters:
         default = f'{_yaml(p.default)} {p.unit}'.strip()
-        dynamic = ' *(at once)*' if p.dynamic else ''
+        dynamic = ' *(at once)*' if p.dynamic else ' *(at the start only)*' if p.fixed else ''
         lines.append(
             f'| `{p.name}` | {p.type} | {default} | {p.range} | {p.description}{dynamic} |'
         )

@@ -62,7 +62,13 @@ class RefusedError(VprError):
         self.result = result
 
 
-def serve(node: VprNode[Any], service: Any, name: str, answer: Callable[[Any, Any], None]) -> None:
+def serve(
+    node: VprNode[Any],
+    service: Any,
+    name: str,
+    answer: Callable[[Any, Any], None],
+    first: Callable[[Any], None] = lambda _request: None,
+) -> None:
     """Answer requests in the thread of the node's jobs.
 
     Args:
@@ -70,12 +76,14 @@ def serve(node: VprNode[Any], service: Any, name: str, answer: Callable[[Any, An
         service: Its type.
         name: As in ``~/name``.
         answer: Fills the response, or raises; a result or success of its own is kept.
+        first: What is to be done with the request at once, between two messages.
     """
 
     async def callback(request: Any, response: Any) -> Any:
         if hasattr(response, 'success'):
             response.success = True
         try:
+            first(request)
             await node.jobs.submit(lambda: answer(request, response))
         except Exception as error:  # noqa: BLE001  the client must get an answer, always
             node.get_logger().warning(f'{name}: {error}')
