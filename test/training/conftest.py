@@ -25,7 +25,7 @@ TINY = {
             'heads': 2,
             'patch': 16,
             'native_grid': 2,
-            'stem': 'conv',
+            'stem': 'patch',
         },
         'taps': [1, 2, 3, 4],
         'region_dim': 8,

@@ -52,11 +52,13 @@ def test_a_killed_training_goes_on_to_the_very_weights_of_one_that_was_not(
     with subprocess.Popen(
         [*command, str(path), '--output', str(killed)], stderr=subprocess.PIPE, text=True
     ) as process:
+        said = []
         for line in process.stderr:
+            said.append(line)
             if line.startswith('step 5/'):
                 process.send_signal(signal.SIGKILL)
                 break
-    assert process.returncode == -signal.SIGKILL
+    assert process.returncode == -signal.SIGKILL, ''.join(said)
     assert not (killed / 'weights.safetensors').exists()
     recipe = make_recipe('finetune', *settings)
     assert torch.load(killed / 'checkpoints' / 'last.ckpt', weights_only=True)['global_step'] in (

@@ -149,7 +149,8 @@ class PlaceTraining(LightningModule):
         clean = batch.images.float() / 255
         generator = torch.Generator(clean.device).manual_seed(seed)
         strength = self._augment.strength * self.recipe.curriculum.strength(step)
-        return clean, self._augment.at(strength)(clean, generator)
+        with torch.autocast(clean.device.type, enabled=False):
+            return clean, self._augment.at(strength)(clean, generator)
 
     def validation_step(self, _batch: int, _number: int) -> None:
         """Measure recall on the held-out traverses."""

@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vpr_ros import models
+from vpr_ros.models.vit import ViTConfig
+from vpr_ros.training.freezing import freeze, parameter_groups, starts_with, training_modes
+from vpr_ros.training.initial import initial_network
+from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.session import train
+
+VIT = ViTConfig(width=32, depth=2, heads=2, patch=14, native_grid=2)
+
+
+@pytest.fixture
+def sides():
+    """A tiny SelaVPR++ with both branches."""
+    return models.create('selavprpp-base', vit=VIT, descriptor_dim=16, code_bits=16)
+
+
+def test_a_prefix_ends_where_a_name_ends():
+    assert starts_with('backbone.adapters.0.bias', 'backbone.adapters')
+    assert starts_with('linear1', 'linear1')
+    assert not starts_with('backbone.adapters_hashing.0.bias', 'backbone.adapters')
+
+
+def test_only_what_is_named_is_trained(sides):
+    freeze(sides, ['backbone.adapters_hashing', 'linear4'])
+    trained = {name.split('.0.')[0] for name, p in sides.named_parameters() if p.requires_grad}
+    assert {name for name in trained if 'linear' in name} == {'linear4.weight', 'linear4.bias'}
+    assert not any(name.startswith('backbone.adapters.') for name in trained)
+
+
+def test_a_prefix_that_names_nothing_is_refused(sides):
+    with pytest.raises(RecipeError, match=r'backbone\.block\b'):
+        freeze(sides, ['backbone.block'])
+    with pytest.raises(RecipeError, match='nothing_here'):
+        parameter_groups(sides, {'nothing_here': 1e-3}, 1e-4, 0.0)
+
+
+def test_frozen_parts_keep_their_statistics_and_trained_ones_do_not(sides):
+    freeze(sides, ['backbone.adapters_hashing', 'aggregation_hashing', 'linear3', 'linear4'])
+    training_modes(sides)
+    before = {name: value.clone() for name, value in sides.state_dict().items()}
+    sides(torch.randn(4, 3, 28, 28, generator=torch.Generator().manual_seed(1)))
+    moved = {
+        name.split('.')[1]
+        for name, value in sides.state_dict().items()
+        if 'running' in name and not torch.equal(value, before[name])
+    }
+    assert moved == {'adapters_hashing'}
+
+
+def test_statistics_of_trained_parts_can_be_frozen_too(sides):
+    freeze(sides, [])
+    training_modes(sides, freeze_batchnorm=True)
+    before = {name: value.clone() for name, value in sides.named_buffers()}
+    sides(torch.randn(4, 3, 28, 28))
+    assert all(torch.equal(value, before[name]) for name, value in sides.named_buffers())
+    assert sides.linear1.training
+
+
+def test_modules_without_parameters_go_with_what_they_are_part_of():
+    net = models.create('d2vpr-nano')
+    freeze(net, ['topdown_fusion.medium_to_global'])
+    training_modes(net)
+    dropout = {name: m.training for name, m in net.named_modules() if name.endswith('.3')}
+    assert dropout['topdown_fusion.medium_to_global.3']
+    assert not dropout['topdown_fusion.small_to_medium.3']
+
+
+def test_no_gradient_passes_through_the_frozen_backbone_of_side_adapters(sides):
+    freeze(sides, ['backbone.adapters', 'aggregation', 'linear1', 'linear2'])
+    training_modes(sides)
+    seen = []
+    for block in sides.backbone.blocks:
+        block.register_forward_hook(lambda _m, _i, output: seen.append(output.requires_grad))
+    output = sides(torch.zeros(2, 3, 28, 28))
+    assert seen == [False, False]
+    assert output.descriptor.requires_grad
+    assert not output.logits.requires_grad
+
+
+def test_parameters_are_grouped_by_rate_and_only_matrices_are_shrunk(sides):
+    freeze(sides, [])
+    rates = {'backbone': 1e-5, 'backbone.adapters': 1e-3}
+    groups = parameter_groups(sides, rates, 1e-4, 0.05)
+    by_rate = {}
+    for group in groups:
+        assert all((p.ndim > 1) == (group['weight_decay'] == 0.05) for p in group['params'])
+        by_rate.setdefault(group['lr'], []).extend(group['params'])
+
+    def rate_of(parameter):
+        (found,) = [r for r, ps in by_rate.items() if any(p is parameter for p in ps)]
+        return found
+
+    assert rate_of(sides.backbone.adapters[0].D_fc1.weight) == 1e-3
+    assert rate_of(sides.backbone.adapters_hashing[0].D_fc1.weight) == 1e-5
+    assert rate_of(sides.linear1.bias) == 1e-4
+    assert sum(len(g['params']) for g in groups) == len(list(sides.parameters()))
+
+
+def test_training_a_hash_head_leaves_every_other_value_as_it_was(make_recipe, tmp_path):
+    recipe = make_recipe('hash', 'trainable=[hash_head]', 'run.float16=false')
+    weights = models.load_weights(train(recipe, tmp_path / 'run'))
+    start = initial_network(recipe.model, 0).state_dict()
+    changed = {key for key in start if not torch.equal(weights[key], start[key])}
+    assert changed == {'hash_head.linear.weight', 'hash_head.linear.bias'}
+
+
+def test_a_second_side_branch_starts_as_a_copy_of_the_first(make_recipe):
+    tiny = (
+        'model={name: selavprpp-base, size: 28, options: {vit: {width: 32, depth: 2, heads: 2,'
+        ' native_grid: 2}, descriptor_dim: 16, code_bits: 16},'
+        ' copy: {backbone.adapters_hashing: backbone.adapters}}'
+    )
+    net = initial_network(make_recipe('hash', tiny).model, 4)
+    first = net.backbone.adapters.state_dict()
+    second = net.backbone.adapters_hashing.state_dict()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert (
+        net.backbone.adapters[0].D_fc1.weight is not net.backbone.adapters_hashing[0].D_fc1.weight
+    )

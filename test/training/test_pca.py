@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from vpr_ros.describe import Describer
+from vpr_ros.frames import ImageFile
+from vpr_ros.maps.coder import PcaReducer
+from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.pca import PcaRecipe, draw, fit_pca
+
+
+def test_components_are_fitted_on_descriptors_and_come_with_their_model(photographs, tmp_path):
+    recipe = PcaRecipe('pca', 'hog', {'kind': 'photos', 'folder': str(photographs)}, dim=4)
+    told = []
+    path = tmp_path / 'pca.safetensors'
+    fit_pca(recipe, path, lambda *done: told.append(done))
+    with safe_open(path, 'numpy') as file:
+        metadata = file.metadata()
+        reducer = PcaReducer(file.get_tensor('mean'), file.get_tensor('projection'))
+    assert (metadata['model'], metadata['id']) == ('hog', reducer.id)
+    assert told[-1] == (12, 12)
+    images = [ImageFile(p).rgb for p in sorted(photographs.iterdir())]
+    rows = np.stack([d.descriptor for d in Describer('hog', threads=1).describe(images)])
+    _, values, _ = np.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    kept = np.linalg.norm((rows - reducer.mean) @ reducer.projection, axis=0)
+    assert kept == pytest.approx(values[:4], rel=1e-3)
+
+
+def test_too_few_images_are_refused(photographs, tmp_path):
+    recipe = PcaRecipe('pca', 'hog', {'kind': 'photos', 'folder': str(photographs)}, dim=13)
+    with pytest.raises(RecipeError, match='the source has 12'):
+        fit_pca(recipe, tmp_path / 'pca.safetensors', lambda *_: None)
+
+
+def test_views_are_drawn_once_each():
+    class Source:
+        areas = ((0, 1), (7,))
+
+        def views(self, place):
+            return 3 if place == 7 else 1
+
+    assert sorted(draw(Source(), 99, 0)) == [(0, 0), (1, 0), (7, 0), (7, 1), (7, 2)]
+    assert len(draw(Source(), 2, 0)) == 2

@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vpr_ros import models
+from vpr_ros.errors import BagError
+from vpr_ros.training.recipe import TraversePair
+from vpr_ros.training.traverses import Described, TraverseRecall, open_traverse, rankings
+
+DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
+
+
+def _recall(pair):
+    return TraverseRecall([pair], 128).measure(models.create('hog'), torch.device('cpu'))
+
+
+def test_a_tolerance_counts_images_of_a_folder(photographs, tmp_path):
+    """Shifted by two, every image is two away from itself, but for two that are missing."""
+    shifted = tmp_path / 'shifted'
+    shifted.mkdir()
+    for path in sorted(photographs.iterdir())[2:]:
+        shutil.copy(path, shifted)
+    assert _recall(TraversePair('p', str(photographs), str(shifted), 2))['p/float_r1'] == 100
+    assert _recall(TraversePair('p', str(photographs), str(shifted), 1))['p/float_r1'] == 0
+
+
+def test_names_with_positions_count_in_metres(photographs, tmp_path):
+    for side, offset in (('map', 0.0), ('query', 20.0)):
+        (tmp_path / side).mkdir()
+        for i, path in enumerate(sorted(photographs.iterdir())):
+            shutil.copy(path, tmp_path / side / f'@{500000 + 100 * i + offset}@4000000.0@x@.png')
+    sides = str(tmp_path / 'map'), str(tmp_path / 'query')
+    assert _recall(TraversePair('p', *sides, 25))['p/float_r1'] == 100
+    assert _recall(TraversePair('p', *sides, 15))['p/float_r1'] == 0
+
+
+def test_bags_count_in_metres():
+    bag = DATA / 'bags' / 'campus_route_toshiki'
+    if not bag.is_dir():
+        pytest.skip(f'{bag} is not there')
+    traverse = open_traverse(str(bag))
+    assert len(traverse.images) == len(traverse.poses) == 72
+    figures = _recall(TraversePair('p', str(bag), str(bag), 0))
+    assert figures['p/float_r1'] == 100
+
+
+def test_something_else_is_refused(tmp_path):
+    with pytest.raises(BagError):
+        open_traverse(str(tmp_path / 'nothing'))
+
+
+def test_codes_choose_candidates_and_floats_rank_them():
+    """Of 101 images, the one that is best by floats is last by code."""
+    rng = np.random.default_rng(1)
+    descriptors = rng.normal(size=(101, 8)).astype(np.float32)
+    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    codes = rng.integers(0, 256, (101, 4), np.uint8)
+    query = Described(descriptors[:1], ~codes[:1])
+    ranked = rankings(Described(descriptors, codes), query)
+    assert ranked['float'][0, 0] == 0
+    assert 0 not in ranked['binary'][0]
+    by_floats = np.argsort(-(descriptors @ query.descriptors[0]))
+    assert ranked['binary'][0].tolist() == [row for row in by_floats if row != 0][:10]
+    assert set(rankings(Described(descriptors, None), query)) == {'float'}
