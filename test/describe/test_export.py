@@ -30,7 +30,7 @@ SMALL_VIT = ViTConfig(width=96, depth=3, heads=3, native_grid=5)
 NETWORKS = {
     'd2vpr': {'vit': SMALL_VIT, 'taps': (1, 2, 3)},
     'd2vpr-encoder': {'vit': SMALL_VIT, 'taps': (1, 3), 'cross_image': False, 'compat': 'paper'},
-    'd2vpr-nano': {'vit': dataclasses.replace(SMALL_VIT, patch=16, stem='conv'), 'taps': (3,)},
+    'd2vpr-nano': {'vit': dataclasses.replace(SMALL_VIT, patch=16, stem='mobile'), 'taps': (3,)},
     'cricavpr': {'vit': SMALL_VIT, 'cross_image': False},
     'selavprpp-base': {'vit': SMALL_VIT, 'descriptor_dim': 64, 'code_bits': 64},
 }
@@ -167,7 +167,7 @@ def test_int8_is_smaller_and_close(exported, monkeypatch):
     int8 = Describer('small', backend='onnx', precision='int8')
 
     (kept,) = models.weights_folder().glob('*-int8.onnx')
-    assert kept.stat().st_size < exported.stat().st_size / 2
+    assert kept.stat().st_size < 0.7 * exported.stat().st_size  # convolutions stay as they are
     pairs = zip(
         int8.describe(images), Describer('small', device='cpu').describe(images), strict=True
     )

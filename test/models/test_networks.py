@@ -136,14 +136,14 @@ def test_seeded_weights_are_the_same_everywhere(nano):
     other = models.create('d2vpr-nano', seed=1)
 
     assert models.fingerprint(nano) == models.fingerprint(models.create('d2vpr-nano'))
-    assert models.fingerprint(nano).startswith('e8a5be8a7f76')
+    assert models.fingerprint(nano).startswith('30178a3c8cd7')
     assert models.fingerprint(other) != models.fingerprint(nano)
 
 
 def test_descriptor_of_the_seeded_network_is_the_same_everywhere(nano):
     output = nano(images(5, 1, 224))
 
-    expected = [0.013614, 0.009197, -0.009452, -0.018492]
+    expected = [0.000045, -0.036421, 0.020689, -0.014414]
     assert np.allclose(output.descriptor[0, :4], expected, atol=1e-5)
 
 

@@ -13,8 +13,9 @@ from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval
 
 from vpr_ros.models.adapters import ConvUnit, MultiConvAdapter
+from vpr_ros.models.mobile import MobileStem
 from vpr_ros.models.pooling import OffsetGenerator
-from vpr_ros.models.vit import ADAPTER_SCALE, Block, ConvStem, PatchEmbed, tokens_to_map
+from vpr_ros.models.vit import ADAPTER_SCALE, Block, PatchEmbed, tokens_to_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -245,16 +246,25 @@ class RunPatchEmbed(nn.Module):
         return self.linear(patches).float().permute(0, 3, 1, 2)  # type: ignore[no-any-return]
 
 
-def _run_stem(stem: nn.Module, dtype: torch.dtype) -> nn.Module:
-    layers = list(cast('ConvStem', stem))
+def _run_stem(stem: MobileStem, dtype: torch.dtype) -> nn.Module:
+    del dtype  # the stem decides what the rest can see
+    layers = nn.Sequential(stem.trunk.entry, stem.trunk.blocks, stem.projection)
+    return _without_normalisation(layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _without_normalisation(module: nn.Module) -> nn.Module:
+    """Fold every batch normalisation into the convolution before it in its sequence."""
+    for name, child in module.named_children():
+        module.add_module(name, _without_normalisation(child))
+    if not isinstance(module, nn.Sequential):
+        return module
     folded: list[nn.Module] = []
-    for layer in layers:
+    for layer in module:
         if isinstance(layer, nn.BatchNorm2d):
             folded[-1] = fuse_conv_bn_eval(cast('nn.Conv2d', folded[-1]), layer)
         else:
             folded.append(layer)
-    del dtype  # the stem decides what the rest can see, and costs little
-    return nn.Sequential(*folded).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return nn.Sequential(*folded)
 
 
 class RunLinear(nn.Module):
@@ -274,6 +284,6 @@ _REPLACEMENTS: dict[type[nn.Module], Callable[..., nn.Module]] = {
     MultiConvAdapter: RunAdapter,
     OffsetGenerator: RunGenerator,
     PatchEmbed: RunPatchEmbed,
-    ConvStem: _run_stem,
+    MobileStem: _run_stem,
     nn.Linear: RunLinear,
 }

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
 
 
 def preprocessing_id(size: int) -> str:
     """Return the canonical text of what `preprocess` does; stored with every map."""
     return (
         f'rgb8 resize={size}x{size} bilinear antialias=yes rounding=uint8 keep_aspect=no '
-        f'mean={",".join(map(str, _MEAN))} std={",".join(map(str, _STD))}'
+        f'mean={",".join(map(str, MEAN))} std={",".join(map(str, STD))}'
     )
 
 
@@ -53,8 +53,8 @@ def preprocess(
     """
     device = torch.device(device)
     resized = resize(images, size, device)
-    mean = torch.tensor(_MEAN, device=device).mul_(255)[:, None, None]
-    std = torch.tensor(_STD, device=device).mul_(255)[:, None, None]
+    mean = torch.tensor(MEAN, device=device).mul_(255)[:, None, None]
+    std = torch.tensor(STD, device=device).mul_(255)[:, None, None]
     return resized.float().sub_(mean).div_(std)
 
 
@@ -68,8 +68,8 @@ def resize(
 
 def normalised(images: Tensor) -> Tensor:
     """Do the second half of `preprocess` for images (B, 3, S, S) between 0 and 1."""
-    mean = torch.tensor(_MEAN, device=images.device)[:, None, None]
-    std = torch.tensor(_STD, device=images.device)[:, None, None]
+    mean = torch.tensor(MEAN, device=images.device)[:, None, None]
+    std = torch.tensor(STD, device=images.device)[:, None, None]
     return (images - mean) / std
 
 

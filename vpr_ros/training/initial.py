@@ -12,6 +12,7 @@ from vpr_ros import models
 from vpr_ros.errors import ModelError
 from vpr_ros.models.vit import ViTConfig
 from vpr_ros.training.freezing import starts_with
+from vpr_ros.training.imagenet import start_stem
 from vpr_ros.training.parse import RecipeError, parse
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def initial_network(recipe: ModelRecipe, seed: int) -> nn.Module:
         msg = f'{recipe.name} is a formula: there is nothing to train'
         raise RecipeError(msg)
     net = models.create(recipe.name, seed=seed, **_options(recipe.options))
+    if recipe.imagenet:
+        start_stem(net)
     if recipe.weights:
         _lay_over(net, recipe)
     for target, source in recipe.copy.items():

@@ -28,6 +28,7 @@ class ModelRecipe:
         name: In the registry.
         size: Side of its square input in pixels while training; 0 for that of the registry.
         options: Fields of its configuration that differ from the registry's.
+        imagenet: Start its stem from EfficientNet-Lite0 trained on ImageNet.
         weights: File to start from; empty for seeded random ones.
         weights_into: Part of the network that the file is for, such as ``backbone``; empty for
             the whole.
@@ -38,6 +39,7 @@ class ModelRecipe:
     name: str
     size: int = 0
     options: dict[str, Any] = field(default_factory=dict)
+    imagenet: bool = False
     weights: str = ''
     weights_into: str = ''
     ignore: tuple[str, ...] = ()
@@ -69,18 +71,18 @@ class TeacherRecipe:
 
     Attributes:
         kind: ``model`` for one of the registry, ``tflite`` for an embedding file,
-            ``efficientnet-lite`` for features of that network trained on ImageNet.
-        name: Of the registry, or ``efficientnet-lite0`` to ``-lite2``.
-        weights: File of them; empty for those found by name.
+            ``imagenet`` for features of EfficientNet-Lite0 trained on ImageNet.
+        name: Of a model in the registry.
+        weights: File of them; empty for those of the model or of the pip package.
         sees: ``same`` augmented images as the student, as published, or ``clean`` ones.
         cache: Keep what the teacher says of each clean image, in memory, up to so many MiB.
-        taps: Blocks (0-based) of EfficientNet-Lite whose outputs are pooled.
+        taps: Blocks (0-based) of EfficientNet-Lite0 whose outputs are pooled.
         grid: Side of the grid they are pooled to.
         standardise: Images from which mean and spread of each feature are estimated; 0 for raw
             features.
     """
 
-    kind: Literal['model', 'tflite', 'efficientnet-lite']
+    kind: Literal['model', 'tflite', 'imagenet']
     name: str = ''
     weights: str = ''
     sees: Literal['same', 'clean'] = 'same'

@@ -1,0 +1,142 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The trunk of EfficientNet-Lite0 (arXiv:1905.11946, Lite variant) as a stem of a transformer.
+
+Its convolutions come with ImageNet weights under the Apache licence, so that a small transformer
+behind them starts from features instead of from pixels.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+_BN_EPS = 1e-3
+_EXPANSION = 6
+
+
+class Stage(NamedTuple):
+    """Consecutive blocks of one width; the first changes the resolution."""
+
+    blocks: int
+    kernel: int
+    stride: int
+    width: int
+
+
+_ENTRY_WIDTH = 32
+_FIRST_WIDTH = 16
+_STAGES = (
+    Stage(2, 3, 2, 24),
+    Stage(2, 5, 2, 40),
+    Stage(3, 3, 2, 80),
+    Stage(3, 5, 1, 112),
+    Stage(4, 5, 2, 192),
+    Stage(1, 3, 1, 320),
+)
+"""Those after the first block, as published for Lite0."""
+
+
+def _unit(
+    inputs: int, outputs: int, kernel: int = 1, stride: int = 1, dilation: int = 1, groups: int = 1
+) -> list[nn.Module]:
+    """Return padding, convolution and batch normalisation; maps halve as in TensorFlow.
+
+    Its "same" padding of an even map at stride 2 puts the odd row and column behind.
+    """
+    total = dilation * (kernel - 1) + 1 - stride
+    before = total // 2
+    pad = (before, total - before) * 2
+    lopsided = pad[0] != pad[1]
+    convolution = nn.Conv2d(
+        inputs,
+        outputs,
+        kernel,
+        stride,
+        padding=0 if lopsided else before,
+        dilation=dilation,
+        groups=groups,
+        bias=False,
+    )
+    layers = [convolution, nn.BatchNorm2d(outputs, eps=_BN_EPS)]
+    return [nn.ZeroPad2d(pad), *layers] if lopsided else layers
+
+
+class InvertedBottleneck(nn.Module):
+    """Widen, convolve each channel by itself, narrow; with a skip where shapes agree."""
+
+    def __init__(
+        self, inputs: int, stage: Stage, *, stride: int = 1, dilation: int = 1, expansion: int
+    ) -> None:
+        super().__init__()
+        hidden = expansion * inputs
+        widen = [*_unit(inputs, hidden), nn.ReLU6()] if expansion > 1 else []
+        depthwise = _unit(hidden, hidden, stage.kernel, stride, dilation, groups=hidden)
+        narrow = _unit(hidden, stage.width)
+        self.layers = nn.Sequential(*widen, *depthwise, nn.ReLU6(), *narrow)
+        self.skip = stride == 1 and inputs == stage.width
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, C', H / stride, W / stride)."""
+        change = self.layers(features)
+        return features + change if self.skip else change  # type: ignore[no-any-return]
+
+
+class MobileTrunk(nn.Module):
+    """The first blocks of EfficientNet-Lite0.
+
+    Args:
+        blocks: How many, 1 to 16.
+        output_stride: Where the published strides would pass it, convolutions are dilated
+            instead, which keeps the weights meaningful at the finer resolution.
+    """
+
+    def __init__(self, blocks: int = 16, output_stride: int = 32) -> None:
+        super().__init__()
+        self.entry = nn.Sequential(*_unit(3, _ENTRY_WIDTH, 3, stride=2), nn.ReLU6())
+        first = Stage(1, 3, 1, _FIRST_WIDTH)
+        layers = [InvertedBottleneck(_ENTRY_WIDTH, first, expansion=1)]
+        width, reached, dilation = _FIRST_WIDTH, 2, 1
+        for stage in _STAGES:
+            for index in range(stage.blocks):
+                stride, before = (stage.stride if index == 0 else 1), dilation
+                if reached * stride > output_stride:
+                    dilation, stride = dilation * stride, 1
+                reached *= stride
+                layers.append(
+                    InvertedBottleneck(
+                        width,
+                        stage,
+                        stride=stride,
+                        # The first block of a stage reads the resolution before it.
+                        dilation=before if index == 0 else dilation,
+                        expansion=_EXPANSION,
+                    )
+                )
+                width = stage.width
+        self.blocks = nn.Sequential(*layers[:blocks])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, S, S) to the features (B, C, S', S') of the last block."""
+        return self.blocks(self.entry(images))  # type: ignore[no-any-return]
+
+
+class MobileStem(nn.Module):
+    """The first twelve blocks at stride 16, then a 1×1 convolution to the transformer's width.
+
+    The twelfth keeps the grid of the eleven before it: its features tell places apart best, but
+    its own stride of 2 would leave a quarter of the tokens.
+    """
+
+    BLOCKS = 12
+    STRIDE = 16
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.trunk = MobileTrunk(self.BLOCKS, self.STRIDE)
+        self.projection = nn.Conv2d(_STAGES[4].width, width, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, S, S) to (B, width, S / 16, S / 16)."""
+        return self.projection(self.trunk(images))  # type: ignore[no-any-return]
