@@ -55,6 +55,13 @@ def test_same_state_of_the_generator_makes_the_same_changes():
     assert not torch.equal(augment(pictures(), generator(3)), augment(pictures(), generator(4)))
 
 
+def test_images_may_be_on_another_device_than_the_random_numbers():
+    # This device computes nothing, and minds as much as any other what it is mixed with.
+    images = pictures().to('meta')
+    augment = Augmentation(night=1, haze=1, blur=1, jpeg=1, grey=1, cover=1)
+    assert augment(images, generator()).device.type == 'meta'
+
+
 def test_every_image_is_changed_in_its_own_way():
     images = pictures(1).expand(5, -1, -1, -1)
     out = Augmentation()(images, generator())

@@ -104,7 +104,8 @@ class Augmentation:
 
         Args:
             images: (B, 3, S, S) float32 in [0, 1]; left as they are.
-            generator: The same state makes the same changes. It may be on another device.
+            generator: The same state makes the same changes, whichever device the images are on.
+                One on the CPU needs no waiting for a GPU.
 
         Returns:
             (B, 3, S, S) float32 in [0, 1], on the device of the images.
@@ -112,6 +113,10 @@ class Augmentation:
         s = self.strength
         if s == 0 or not len(images):
             return images.clone()
+        if generator.device.type != 'cpu':
+            # The numbers are drawn on the CPU, where they are the same for every device.
+            seed = torch.randint(2**62, (1,), generator=generator, device=generator.device)
+            generator = torch.Generator().manual_seed(int(seed))
         images = viewpoint.look_from_elsewhere(
             images,
             generator,

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def uniform(generator: Generator, low: float, high: float, *shape: int) -> Tensor:
     """Return numbers between low and high."""
-    return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
+    return torch.rand(shape, generator=generator) * (high - low) + low
 
 
 def some(generator: Generator, count: int, share: float) -> Tensor:
     """Return the indices of the chosen of `count` images, each with this probability."""
-    chances = torch.rand(count, generator=generator, device=generator.device)
+    chances = torch.rand(count, generator=generator)
     return (chances < share).nonzero()[:, 0]
 
 

@@ -103,7 +103,7 @@ def fall_night(images: Tensor, generator: Generator, *, depth: float) -> Tensor:
     light, glow = _lamps(generator, images)
     night = light.mul_(images).mul_(images).mul_(ground)
     # The camera answers the dark with gain.
-    brightness = uniform(generator, 0.02, 0.06, count).to(images)
+    brightness = uniform(generator, 0.02, 0.1, count).to(images)
     gain = (brightness / night.mean((1, 2, 3)).clamp_min(1e-4)).clamp_max(_HIGHEST_GAIN)
     night = night.mul_(per_image(gain)).add_(glow).clamp_(0, 1).sqrt_()
     # With gain comes the noise of few photons.

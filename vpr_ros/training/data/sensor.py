@@ -47,9 +47,7 @@ def grain(images: Tensor, generator: Generator, *, sigma: float) -> Tensor:
     another cut of it.
     """
     height, width = images.shape[2:]
-    sheet = torch.randn(
-        (3, height + _SPARE, width + _SPARE), generator=generator, device=generator.device
-    ).to(images)
+    sheet = torch.randn((3, height + _SPARE, width + _SPARE), generator=generator).to(images)
     out = images.clone()
     cuts = uniform(generator, 0, _SPARE + 1, len(images), 2).long().tolist()
     strengths = uniform(generator, 0, sigma, len(images)).tolist()
@@ -123,7 +121,7 @@ def cover(images: Tensor, generator: Generator, *, area: float) -> Tensor:
     for i in range(count):
         w, h = wide[i], high[i]
         left, top = int(places[i][0] * (width - w + 1)), int(places[i][1] * (height - h + 1))
-        texture = torch.randn(3, h, w, generator=generator, device=generator.device)
+        texture = torch.randn(3, h, w, generator=generator)
         block = colours[i] + rough[i] * texture.to(images)
         out[i, :, top : top + h, left : left + w] = block.clamp_(0, 1)
     return out

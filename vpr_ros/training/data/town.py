@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.describe.runtime import available_cpus
 from vpr_ros.geometry import Pose
 from vpr_ros.simulation import Camera, Conditions, Town
 from vpr_ros.training.data.areas import spread
@@ -215,7 +216,7 @@ def _render(
     progress(len(jobs) - len(missing), len(jobs))
     if not missing:
         return
-    processes = min(len(missing), len(os.sched_getaffinity(0)))
+    processes = min(len(missing), available_cpus())
     _log.info('rendering %d of %d drives to %s', len(missing), len(jobs), cache)
     if processes == 1:
         for i, (drive, count) in enumerate(missing):
