@@ -2,11 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deciding whether the best candidate is right."""
 
+from vpr_ros.decision.calibration import Calibration, CalibrationError, calibration_for
 from vpr_ros.decision.decider import Decision, DecisionConfig, Status, decide
+from vpr_ros.decision.filters import FILTERS, MotionConfig, PlaceFilter, make_filter
 from vpr_ros.decision.localizer import Localization, Localizer
 from vpr_ros.decision.loops import Keyframe, LoopConfig, LoopDetector
+from vpr_ros.decision.pinhole import Pinhole
+from vpr_ros.decision.verification import Verification, VerificationConfig, Verifier
 
 __all__ = [
+    'FILTERS',
+    'Calibration',
+    'CalibrationError',
     'Decision',
     'DecisionConfig',
     'Keyframe',
@@ -14,6 +21,14 @@ __all__ = [
     'Localizer',
     'LoopConfig',
     'LoopDetector',
+    'MotionConfig',
+    'Pinhole',
+    'PlaceFilter',
     'Status',
+    'Verification',
+    'VerificationConfig',
+    'Verifier',
+    'calibration_for',
     'decide',
+    'make_filter',
 ]

@@ -4,20 +4,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.decision.evidence import Candidates, gather
+from vpr_ros.decision.fusion import fuse
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from vpr_ros.decision.calibration import Calibration
+    from vpr_ros.decision.evidence import Evidence
     from vpr_ros.geometry import Pose
-    from vpr_ros.maps import Place
     from vpr_ros.retrieval import Hit
+
+FRAME = 'frame'
+"""The kind of decision that looks at one frame alone."""
 
 
 class Status(IntEnum):
@@ -38,18 +46,36 @@ class DecisionConfig:
 
     Attributes:
         min_similarity: Cosine similarity below which the place counts as never mapped.
+        min_probability: Probability below which nothing is accepted; 0 takes the threshold that
+            the calibration gives. Without a calibration it has no effect.
         max_distance_ratio: Descriptor distance of the best candidate over that of the best
-            candidate somewhere else; above it the places look alike. 1 accepts everything.
+            candidate somewhere else; above it the places look alike. 1 accepts everything. With a
+            calibration it has no effect.
         place_radius: Candidates within this distance of the best one are the same place, metres.
+            With a calibration the radius it was made for is taken.
         position_sigma: Smallest standard deviation ever claimed, metres.
         angle_sigma: Smallest standard deviation ever claimed, radians.
     """
 
     min_similarity: float = 0.0
+    min_probability: float = 0.0
     max_distance_ratio: float = 0.85
     place_radius: float = 5.0
     position_sigma: float = 0.5
     angle_sigma: float = 0.1
+
+
+@dataclass(frozen=True)
+class Support:
+    """What the frames so far say of this frame's candidates.
+
+    Attributes:
+        stage: Of the calibration to judge by, which names the filter.
+        places: (H,) probability that the robot is at the place of each candidate.
+    """
+
+    stage: str
+    places: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -61,62 +87,119 @@ class Decision:
         reason: The same for a person, with the figures compared.
         pose: The base frame in the map frame; None unless accepted.
         covariance: (6, 6) of x, y, z and rotations about the fixed axes; None with the pose.
+        evidence: What was known of the first candidate; None without candidates.
+        probabilities: By place id, that each candidate is right; empty without a calibration.
     """
 
     status: Status
     reason: str
     pose: Pose | None = None
     covariance: NDArray[np.float64] | None = None
+    evidence: Evidence | None = None
+    probabilities: Mapping[int, float] = field(default_factory=dict)
 
 
-def decide(hits: Sequence[Hit], config: DecisionConfig) -> Decision:
-    """Judge ranked candidates, best first.
+def decide(
+    hits: Sequence[Hit],
+    config: DecisionConfig,
+    calibration: Calibration | None = None,
+    support: Support | None = None,
+) -> Decision:
+    """Judge ranked candidates, of which the first is the one in question.
 
-    The ratio of distances to the best match and to the best match elsewhere is Lowe's test
-    (IJCV 2004, section 7.1) for places: it needs no absolute scale of similarity. Where no
-    candidate lies elsewhere, an unrelated picture stands in, whose similarity is about 0.
+    Args:
+        hits: Candidates, best first.
+        config: When a candidate is believed.
+        calibration: Of the model that described the image; without one the distance ratio
+            decides and nothing is known of probabilities.
+        support: What a filter says of the same candidates.
     """
     if not hits:
         return Decision(Status.NO_MAP, 'the map has no place to compare with')
-    best = hits[0]
-    if best.similarity < config.min_similarity:
-        text = f'best similarity {best.similarity:.3f} is below {config.min_similarity:.3f}'
-        return Decision(Status.BELOW_THRESHOLD, text)
-    same = [hit for hit in hits if _near(hit.place, best.place, config.place_radius)]
-    here = {hit.place.id for hit in same}
-    other = next((hit for hit in hits if hit.place.id not in here), None)
-    ratio = _distance_ratio(best.similarity, other.similarity if other else 0.0)
-    rival = f'place {other.place.id} elsewhere' if other else 'an unrelated picture'
-    text = f'similarity {best.similarity:.3f}, distance ratio {ratio:.3f} to {rival}'
-    if ratio > config.max_distance_ratio:
-        text += f' is above {config.max_distance_ratio:.3f}'
-        return Decision(Status.AMBIGUOUS if other else Status.BELOW_THRESHOLD, text)
-    if best.place.pose is None:
-        return Decision(Status.ACCEPTED, text + '; the place has no pose')
-    return Decision(Status.ACCEPTED, text, best.place.pose, _covariance(same, config))
+    candidates = Candidates.of(hits)
+    radius = calibration.radius if calibration else config.place_radius
+    chance = float(support.places[0]) if support else math.nan
+    evidence = gather(candidates, 0, radius, chance)
+    probabilities = {}
+    if calibration is None:
+        status, text = _by_ratio(evidence, config)
+    else:
+        probabilities = _probabilities(candidates, evidence, calibration, support)
+        status, text = _by_probability(
+            candidates,
+            evidence,
+            config,
+            calibration,
+            support,
+            probabilities[int(candidates.ids[0])],
+        )
+    if evidence.similarity < config.min_similarity:
+        status = Status.BELOW_THRESHOLD
+        text = f'best similarity {evidence.similarity:.3f} is below {config.min_similarity:.3f}'
+    pose = covariance = None
+    if status == Status.ACCEPTED:
+        if hits[0].place.pose is None:
+            text += '; the place has no pose'
+        else:
+            pose, covariance = fuse(candidates, radius, config, calibration)
+    return Decision(status, text, pose, covariance, evidence, probabilities)
 
 
-def _near(place: Place, other: Place, radius: float) -> bool:
-    if place.id == other.id:
-        return True
-    if place.pose is None or other.pose is None:
-        return False
-    return place.pose.distance_to(other.pose) <= radius
+def _by_ratio(evidence: Evidence, config: DecisionConfig) -> tuple[Status, str]:
+    ratio, most = evidence.distance_ratio, config.max_distance_ratio
+    alone = evidence.rival is None
+    rival = 'an unrelated picture' if alone else f'place {evidence.rival} elsewhere'
+    text = f'similarity {evidence.similarity:.3f}, distance ratio {ratio:.3f} to {rival}'
+    if ratio <= most:
+        return Status.ACCEPTED, text
+    text += f' is above {most:.3f}'
+    return Status.BELOW_THRESHOLD if alone else Status.AMBIGUOUS, text
 
 
-def _distance_ratio(best: float, other: float) -> float:
-    """Ratio of the Euclidean distances of unit descriptors with these cosine similarities."""
-    far = max(1.0 - other, 0.0)
-    return float(np.sqrt(max(1.0 - best, 0.0) / far)) if far > 0 else 1.0
+def _by_probability(
+    candidates: Candidates,
+    evidence: Evidence,
+    config: DecisionConfig,
+    calibration: Calibration,
+    support: Support | None,
+    probability: float,
+) -> tuple[Status, str]:
+    alone = calibration.stages[FRAME]
+    logistic = calibration.stages[support.stage] if support else alone
+    least = config.min_probability or logistic.threshold
+    text = f'probability {probability:.3f}, similarity {evidence.similarity:.3f}'
+    if evidence.rival is not None:
+        text += f', {evidence.rival_similarity:.3f} to place {evidence.rival} elsewhere'
+    if support:
+        text += f', {evidence.support:.3f} by the frames so far'
+    if probability >= least:
+        return Status.ACCEPTED, text
+    text += f'; at least {least:.3f} is asked for'
+    needed = config.min_probability or alone.threshold
+    first = int(np.argmax(candidates.similarities))
+    by_itself = gather(candidates, first, calibration.radius)
+    if support and alone.probability(by_itself) >= needed:
+        text += f'; place {candidates.ids[first]} fits this frame but not those before'
+        return Status.TEMPORALLY_INCONSISTENT, text
+    # What would be believed but for a look-alike elsewhere is ambiguous.
+    if alone.probability(by_itself.without_rival()) >= needed:
+        return Status.AMBIGUOUS, text
+    return Status.BELOW_THRESHOLD, text
 
 
-def _covariance(same: Sequence[Hit], config: DecisionConfig) -> NDArray[np.float64]:
-    """Spread of the agreeing candidates about the best, never below the configured floor."""
-    poses = [hit.place.pose for hit in same if hit.place.pose is not None]
-    best = poses[0]
-    offsets = np.array([pose.position - best.position for pose in poses])
-    angles = np.array([best.angle_to(pose) for pose in poses])
-    covariance = np.zeros((6, 6))
-    covariance[:3, :3] = offsets.T @ offsets / len(poses) + config.position_sigma**2 * np.eye(3)
-    covariance[3:, 3:] = (np.mean(angles**2) + config.angle_sigma**2) * np.eye(3)
-    return covariance
+def _probabilities(
+    candidates: Candidates,
+    evidence: Evidence,
+    calibration: Calibration,
+    support: Support | None,
+) -> dict[int, float]:
+    """Return P(right) of each candidate, none above the first's or what the first's leaves."""
+    logistic = calibration.stages[support.stage if support else FRAME]
+    first, here = logistic.probability(evidence), candidates.at(0, calibration.radius)
+    most = np.where(here, first, min(first, 1 - first))
+    probabilities = {}
+    for i, place in enumerate(candidates.ids.tolist()):
+        chance = float(support.places[i]) if support else math.nan
+        own = logistic.probability(gather(candidates, i, calibration.radius, chance))
+        probabilities[place] = min(own, float(most[i]))
+    return probabilities

@@ -5,16 +5,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from vpr_ros.decision.decider import Decision, DecisionConfig, decide
+from vpr_ros.decision.decider import Decision, DecisionConfig, Support, decide
+from vpr_ros.decision.evidence import Candidates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vpr_ros.decision.calibration import Calibration
+    from vpr_ros.decision.filters import PlaceFilter
+    from vpr_ros.decision.resection import Resection
+    from vpr_ros.decision.verification import Verification, Verifier
     from vpr_ros.describe import Describer
     from vpr_ros.frames import Picture
+    from vpr_ros.geometry import Pose
     from vpr_ros.retrieval import Hit, Retriever, Window
     from vpr_ros.types import Description
 
@@ -28,7 +34,9 @@ class Localization:
         description: What was searched for.
         hits: Candidates, best first.
         decision: The verdict on the best one.
-        timings: Seconds by stage: decode, describe, retrieve, decide.
+        timings: Seconds by stage: decode, describe, retrieve, decide, verify where it is done.
+        verifications: How the pictures of the first hits go with the frame's, where looked at.
+        transform: The base in the base frame of the first hit, where it was measured.
     """
 
     stamp: int
@@ -36,6 +44,8 @@ class Localization:
     hits: list[Hit]
     decision: Decision
     timings: dict[str, float] = field(compare=False)
+    verifications: tuple[Verification, ...] = ()
+    transform: Resection | None = None
 
 
 class Localizer:
@@ -48,6 +58,9 @@ class Localizer:
         k: Candidates returned.
         candidates: Hamming candidates that are re-ranked by float descriptors; the verdict takes
             all of them into account.
+        verifier: Looks at the pictures of the first candidates; None believes descriptors.
+        calibration: Of the describer's model; None knows no probabilities.
+        frames: What the frames before say; needs a calibration. None judges each by itself.
     """
 
     def __init__(
@@ -58,24 +71,40 @@ class Localizer:
         *,
         k: int = 10,
         candidates: int = 100,
+        verifier: Verifier | None = None,
+        calibration: Calibration | None = None,
+        frames: PlaceFilter | None = None,
     ) -> None:
         self._describer = describer
         self._retriever = retriever
         self._config = config or DecisionConfig()
         self._k = k
         self._candidates = candidates
+        self._verifier = verifier
+        self._calibration = calibration
+        self._frames = frames
 
-    def localize(self, frame: Picture, window: Window | None = None) -> Localization:
+    def localize(
+        self, frame: Picture, window: Window | None = None, odometry: Pose | None = None
+    ) -> Localization:
         """Return candidates and verdict for a frame.
+
+        Args:
+            frame: The picture.
+            window: Which places may be answered with.
+            odometry: The base in a frame that drifts but does not jump, for the filter.
 
         Raises:
             ImageError: The frame cannot be decoded.
         """
-        (result,) = self.localize_all([frame], window)
+        (result,) = self.localize_all([frame], window, [odometry])
         return result
 
     def localize_all(
-        self, frames: Sequence[Picture], window: Window | None = None
+        self,
+        frames: Sequence[Picture],
+        window: Window | None = None,
+        odometry: Sequence[Pose | None] | None = None,
     ) -> list[Localization]:
         """Return candidates and verdict for each of some frames, described in one batch.
 
@@ -89,8 +118,10 @@ class Localizer:
         # Each had to wait for all.
         timings = {'decode': decoded - start, 'describe': time.perf_counter() - decoded}
         return [
-            self._judge(frame, description, window, timings)
-            for frame, description in zip(frames, descriptions, strict=True)
+            self._judge(frame, description, window, timings, pose)
+            for frame, description, pose in zip(
+                frames, descriptions, odometry or [None] * len(frames), strict=True
+            )
         ]
 
     def _judge(
@@ -99,17 +130,53 @@ class Localizer:
         description: Description,
         window: Window | None,
         timings: dict[str, float],
+        odometry: Pose | None,
     ) -> Localization:
         start = time.perf_counter()
         hits = self._search(description, window)
         found = time.perf_counter()
-        decision = decide(hits, self._config)
+        hits, support = self._supported(frame.stamp, hits, odometry)
+        decision = decide(hits, self._config, self._calibration, support)
         timings = {
             **timings,
             'retrieve': found - start,
             'decide': time.perf_counter() - found,
         }
-        return Localization(frame.stamp, description, hits[: self._k], decision, timings)
+        result = Localization(frame.stamp, description, hits[: self._k], decision, timings)
+        if self._verifier is None:
+            return result
+        return self._verified(self._verifier, frame, hits, result)
+
+    def _verified(
+        self, verifier: Verifier, frame: Picture, hits: list[Hit], result: Localization
+    ) -> Localization:
+        start = time.perf_counter()
+        checked = verifier.check(frame.rgb, hits, result.decision, self._config)
+        return replace(
+            result,
+            hits=checked.hits[: self._k],
+            decision=replace(
+                checked.decision,
+                evidence=result.decision.evidence,
+                probabilities=result.decision.probabilities,
+            ),
+            timings={**result.timings, 'verify': time.perf_counter() - start},
+            verifications=checked.verifications,
+            transform=checked.transform,
+        )
+
+    def _supported(
+        self, stamp: int, hits: list[Hit], odometry: Pose | None
+    ) -> tuple[list[Hit], Support | None]:
+        """Return the hits, that first which all frames so far speak for, and what they say."""
+        if self._frames is None or self._calibration is None or not hits:
+            return hits, None
+        places = self._frames.update(
+            stamp, Candidates.of(hits), self._calibration.radius, odometry
+        )
+        best = int(places.argmax())
+        order = [best, *(i for i in range(len(hits)) if i != best)]
+        return [hits[i] for i in order], Support(self._frames.stage, places[order])
 
     def _search(self, description: Description, window: Window | None) -> list[Hit]:
         if self._retriever is None:

@@ -1,0 +1,324 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Beliefs about where in the map the robot is, carried from frame to frame."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.decision.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from vpr_ros.decision.calibration import PlaceLikelihood
+    from vpr_ros.decision.evidence import Candidates
+    from vpr_ros.decision.layout import Places, Rows
+    from vpr_ros.geometry import Pose
+
+    Floats = NDArray[np.float64]
+
+FILTERS = ('bayes', 'sequence')
+"""Names of the filters there are."""
+BLIND = '_without_odometry'
+"""Ending of the name of a stage of the calibration."""
+
+_OFF_MAP = 0.1
+"""Probability of being off the map where nothing is known."""
+_STILL = (0.05, 0.03)
+"""Metres and radians of motion below which a frame shows what the one before it showed."""
+_NEGLIGIBLE = 1e-7
+"""Share of the belief that is not worth moving."""
+
+
+@dataclass(frozen=True)
+class MotionConfig:
+    """How the robot may have moved between two frames.
+
+    Attributes:
+        max_speed: Metres a second, where there is no odometry.
+        odometry_error: Standard deviation of a displacement, as a share of it.
+        angle_error: Standard deviation between the heading that is expected at a place and that
+            which it was mapped with, radians.
+        window: Frames that a sequence is long.
+    """
+
+    max_speed: float = 10.0
+    odometry_error: float = 0.1
+    angle_error: float = 0.5
+    window: int = 20
+
+
+class PlaceFilter(ABC):
+    """A distribution over the places of a map and the state of being off it.
+
+    Args:
+        places: Returns the map's columns as they are now; a map may grow.
+        likelihood: What a frame says about each place.
+        motion: How the robot may move.
+    """
+
+    kind = ''
+
+    def __init__(
+        self,
+        places: Callable[[], Places],
+        likelihood: PlaceLikelihood,
+        motion: MotionConfig | None = None,
+    ) -> None:
+        self._places = places
+        self._likelihood = likelihood
+        self._motion = motion or MotionConfig()
+        self._known: Places | None = None
+        self._layout: Layout | None = None
+        self._stamp: int | None = None
+        self._odometry: Pose | None = None
+
+    @property
+    def stage(self) -> str:
+        """Stage of the calibration that belongs to what the filter has to go by at present."""
+        return self.kind if self._guided else self.kind + BLIND
+
+    def reset(self) -> None:
+        """Forget all frames so far."""
+        self._guided = True
+        self._stamp = self._odometry = None
+        self._forget()
+
+    def update(
+        self, stamp: int, candidates: Candidates, radius: float, odometry: Pose | None = None
+    ) -> Floats:
+        """Take a frame into account.
+
+        Args:
+            stamp: Of the frame, nanoseconds; one that goes back forgets what was before.
+            candidates: What the frame looks like.
+            radius: Metres within which places are one.
+            odometry: The base in a frame that drifts but does not jump, where it is known.
+
+        Returns:
+            (H,) the probability that the robot is within the radius of each candidate.
+        """
+        layout = self._refresh()
+        rows = layout.rows_of(candidates.ids)
+        known = np.flatnonzero(rows >= 0)
+        if not len(known):
+            return np.zeros(len(candidates))
+        if self._stamp is not None and stamp < self._stamp:
+            self.reset()
+        seconds = 0.0 if self._stamp is None else (stamp - self._stamp) * 1e-9
+        step = None
+        if odometry is not None and self._odometry is not None:
+            step = self._odometry.inverse() @ odometry
+        self._stamp, self._odometry = stamp, odometry
+        if seconds > 0:
+            self._guided = step is not None
+            self._move(layout, seconds, step)
+        ratios = self._likelihood.share * self._likelihood.log_ratios(candidates.similarities)
+        # What was not found is no likelier than the least likely that was.
+        everywhere = np.full(len(layout), ratios.min())
+        everywhere[rows[known]] = ratios[known]
+        belief = self._see(layout, everywhere, repeated=seconds > 0 and _still(step))
+        support = np.zeros(len(candidates))
+        who, near = layout.pairs(layout.positions[rows[known]], max(radius, 1e-6))
+        np.add.at(support, known[who], belief[near])
+        return np.minimum(support, 1.0)
+
+    def _refresh(self) -> Layout:
+        """Return the layout of the map as it is now; what is believed of another one is lost."""
+        places = self._places()
+        if self._layout is None or places is not self._known:
+            before, self._layout = self._layout, Layout(places)
+            if before is None or len(before) != len(self._layout):
+                self.reset()
+            self._known = places
+        return self._layout
+
+    @abstractmethod
+    def _forget(self) -> None:
+        """Forget what is believed."""
+
+    @abstractmethod
+    def _move(self, layout: Layout, seconds: float, step: Pose | None) -> None:
+        """Account for the motion since the frame before."""
+
+    @abstractmethod
+    def _see(self, layout: Layout, log_ratios: Floats, *, repeated: bool) -> Floats:
+        """Account for a frame; return the probability of each place (N,).
+
+        Args:
+            layout: Of the places.
+            log_ratios: (N,) of the likelihoods of being at a place and of not being there.
+            repeated: Whether the robot stands still, so that the frame is no news.
+        """
+
+
+class BayesFilter(PlaceFilter):
+    """Discrete Bayes filter: predict by the motion, weigh by what is seen, and normalise.
+
+    As in FAB-MAP (Cummins and Newman, IJRR 2008) one state stands for all places that are not in
+    the map. At each step the robot is somewhere else altogether with a small probability, so that
+    one that was carried away is found again.
+    """
+
+    kind = 'bayes'
+
+    _RESTART = 1e-3
+    _LEAVE = 0.02
+
+    def _forget(self) -> None:
+        self._belief = np.zeros(0)
+
+    def _move(self, layout: Layout, seconds: float, step: Pose | None) -> None:
+        belief, off = self._belief, 1 - self._belief.sum()
+        rows = np.flatnonzero(belief > _NEGLIGIBLE / len(belief))
+        who, to, weights = (
+            self._reachable(layout, rows, seconds)
+            if step is None
+            else self._displaced(layout, rows, step)
+        )
+        totals = np.bincount(who, weights, minlength=len(rows))
+        arrive = totals > 1e-3  # the others would leave the map
+        shares = np.zeros(len(rows))
+        shares[arrive] = belief[rows][arrive] / totals[arrive]
+        moved = np.bincount(to, shares[who] * weights, minlength=len(belief))
+        moved = (1 - self._LEAVE) * moved + self._LEAVE * off / len(belief)
+        prior = (1 - _OFF_MAP) / len(belief)
+        self._belief = (1 - self._RESTART) * moved + self._RESTART * prior
+
+    def _displaced(self, layout: Layout, rows: Rows, step: Pose) -> tuple[Rows, Rows, Floats]:
+        """Return (index in rows, row, weight) by odometry: a Gaussian about where it leads.
+
+        A place stands for its surroundings, hence the width of a part of their spacing.
+        """
+        motion, yaws = self._motion, layout.yaws[rows]
+        forward, left, up = step.position
+        cos, sin = np.cos(yaws), np.sin(yaws)
+        ahead = layout.positions[rows] + np.column_stack(
+            [cos * forward - sin * left, sin * forward + cos * left, np.full(len(rows), up)]
+        )
+        distance = float(np.linalg.norm(step.position))
+        sigma = max(0.4 * layout.spacing, 0.05) + motion.odometry_error * distance
+        who, to = layout.pairs(ahead, 3 * sigma)
+        squares = np.sum((ahead[who] - layout.positions[to]) ** 2, axis=1) / sigma**2
+        turns = _wrapped(yaws[who] + step.yaw - layout.yaws[to]) / motion.angle_error
+        return who, to, np.exp(-0.5 * (squares + turns**2))
+
+    def _reachable(self, layout: Layout, rows: Rows, seconds: float) -> tuple[Rows, Rows, Floats]:
+        """Return (index in rows, row, weight) by speed alone: all in reach are alike."""
+        reach = self._motion.max_speed * seconds + layout.spacing
+        who, to = layout.pairs(layout.positions[rows], reach)
+        return who, to, np.ones(len(to))
+
+    def _see(self, layout: Layout, log_ratios: Floats, *, repeated: bool) -> Floats:
+        if not len(self._belief):
+            self._belief = np.full(len(layout), (1 - _OFF_MAP) / len(layout))
+        elif repeated:
+            return self._belief
+        off = max(1 - self._belief.sum(), 1e-12)
+        weighed = self._belief * np.exp(log_ratios)
+        self._belief = weighed / (weighed.sum() + off)
+        return self._belief
+
+
+class SequenceMatcher(PlaceFilter):
+    """Matches the last frames to stretches of the way, at several speeds.
+
+    As in SeqSLAM (Milford and Wyeth, ICRA 2012) what the frames say is summed along straight
+    lines through the matrix of frames and places. The coordinate of frames and places is the way
+    travelled where there is odometry, else time.
+    """
+
+    kind = 'sequence'
+
+    _SPEEDS_BY_ODOMETRY = (0.9, 1.0, 1.1)
+    _SPEEDS_BY_TIME = (0.5, 0.65, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
+
+    def _forget(self) -> None:
+        self._frames: deque[tuple[float, float, Floats]] = deque(maxlen=self._motion.window)
+        self._travelled = self._clock = 0.0
+        self._by_odometry = True
+
+    def _move(self, layout: Layout, seconds: float, step: Pose | None) -> None:  # noqa: ARG002
+        self._clock += seconds
+        if step is None:
+            self._by_odometry = False
+        else:
+            self._travelled += float(np.linalg.norm(step.position))
+
+    def _see(self, layout: Layout, log_ratios: Floats, *, repeated: bool) -> Floats:
+        if not (repeated and self._frames):
+            self._frames.append((self._travelled, self._clock, log_ratios))
+        by_way = self._by_odometry and layout.posed.all()
+        speeds = self._SPEEDS_BY_ODOMETRY if by_way else self._SPEEDS_BY_TIME
+        along = layout.metres if by_way else layout.seconds
+        now = self._travelled if by_way else self._clock
+        back = np.array([now - (way if by_way else time) for way, time, _ in self._frames])
+        lines = _Lines(along, np.array([log_ratios for _, _, log_ratios in self._frames]))
+        scores = np.max([lines.sums(back * speed) for speed in speeds], axis=0)
+        weights = np.exp(np.minimum(scores, 500.0)) * (1 - _OFF_MAP) / len(layout)
+        return np.asarray(weights / (weights.sum() + _OFF_MAP))
+
+
+class _Lines:
+    """Sums along lines through a matrix of frames and places.
+
+    Args:
+        along: (N,) coordinates of the places.
+        values: (F, N) of each frame for each place.
+    """
+
+    def __init__(self, along: Floats, values: Floats) -> None:
+        self._order = np.argsort(along, kind='stable')
+        self._along = along[self._order]
+        self._values = values[:, self._order]
+        self._lowest = values.min(axis=1, keepdims=True)
+        steps = np.diff(self._along)
+        # Beyond a place's surroundings there is nothing to look up.
+        self._reach = 2 * float(np.median(steps)) if len(steps) else np.inf
+
+    def sums(self, back: Floats) -> Floats:
+        """Return the sum (N,) along the lines that end at each place.
+
+        Args:
+            back: (F,) how far before the end each frame is.
+        """
+        wanted = self._along - back[:, None]
+        middles = (self._along[1:] + self._along[:-1]) / 2
+        nearest = np.searchsorted(middles, wanted)
+        there = np.abs(self._along[nearest] - wanted) <= self._reach
+        found = np.take_along_axis(self._values, nearest, axis=1)
+        totals = np.empty(len(self._order))
+        totals[self._order] = np.where(there, found, self._lowest).sum(axis=0)
+        return totals
+
+
+def make_filter(
+    kind: str,
+    places: Callable[[], Places],
+    likelihood: PlaceLikelihood,
+    motion: MotionConfig | None = None,
+) -> PlaceFilter:
+    """Return the filter of a name among `FILTERS`."""
+    makers = {maker.kind: maker for maker in (BayesFilter, SequenceMatcher)}
+    made = makers[kind](places, likelihood, motion)
+    made.reset()
+    return made
+
+
+def _still(step: Pose | None) -> bool:
+    if step is None:
+        return False
+    angle = 2 * np.arctan2(np.linalg.norm(step.orientation[:3]), abs(step.orientation[3]))
+    return bool(np.linalg.norm(step.position) < _STILL[0] and angle < _STILL[1])
+
+
+def _wrapped(angles: Floats) -> Floats:
+    return np.asarray((angles + np.pi) % (2 * np.pi) - np.pi)
