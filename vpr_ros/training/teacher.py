@@ -92,7 +92,8 @@ class RememberedTeacher:
     def describe(self, images: Tensor, keys: Sequence[tuple[int, int]]) -> Tensor:
         """Return descriptors (B, D) of images (B, 3, S, S), each known by place and view."""
         found = [self._one(image, key) for image, key in zip(images, keys, strict=True)]
-        return torch.stack(found).to(images.device).float()
+        # Not stacked as they are: on the CPU, mixed precision knows no float16.
+        return torch.stack([descriptor.float() for descriptor in found]).to(images.device)
 
     def _one(self, image: Tensor, key: tuple[int, int]) -> Tensor:
         if key in self._known:
