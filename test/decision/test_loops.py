@@ -84,3 +84,12 @@ def test_each_exclusion_alone_keeps_the_recent_past_out(tmp_path, config):
 def test_each_exclusion_admits_what_lies_beyond_it(tmp_path, config):
     numbers = LAP[:29] + LAP[:3]
     assert closures(tmp_path, numbers, config) == [(29, 0), (30, 1), (31, 2)]
+
+
+def test_loops_are_announced_no_faster_than_asked_for(tmp_path):
+    found = closures(tmp_path, LAP + LAP, LoopConfig(10, 10, 10, interval=8))
+    assert found == [(30, 0), (38, 8), (46, 16), (54, 24)]
+
+
+def test_loops_that_were_not_measured_are_kept_back_where_measures_are_asked_for(tmp_path):
+    assert closures(tmp_path, LAP + LAP, LoopConfig(10, 10, 10, measured=True)) == []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli import evaluate_compare, evaluate_dataset
+from vpr_ros.cli import evaluate_compare, evaluate_dataset, evaluate_loops
 from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run time
     Candidates,
     Device,
@@ -139,6 +139,7 @@ def bag(
 app.command()(evaluate_dataset.dataset)
 app.command()(evaluate_dataset.lint)
 app.command()(evaluate_compare.compare)
+app.command()(evaluate_loops.loops)
 
 
 def show(evaluation: Evaluation, console: Console) -> None:

@@ -12,7 +12,7 @@ from vpr_ros.retrieval import Apart, Window
 
 if TYPE_CHECKING:
     from vpr_ros.decision.localizer import Localization, Localizer
-    from vpr_ros.frames import Frame
+    from vpr_ros.frames import Picture
     from vpr_ros.mapping import MapBuilder, PoseReading
     from vpr_ros.maps import Place, PlaceMap
 
@@ -25,11 +25,16 @@ class LoopConfig:
         time: Least age of the earlier place, seconds.
         distance: Least way between the ends, metres along the path; 0 for traverses without poses.
         keyframes: Least number of places between the ends.
+        interval: Least time between loops that are announced, seconds of stamps; 0 for all.
+        measured: Announce only loops whose ends were measured against each other; needs a
+            localizer that verifies and knows the camera.
     """
 
     time: float = 20.0
     distance: float = 10.0
     keyframes: int = 10
+    interval: float = 0.0
+    measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class Keyframe:
 
     Attributes:
         place_id: The new place.
-        earlier: The place recognised in it, or None.
+        earlier: The place recognised in it; None where there is none, it was not
+            measured though that is asked for, or announcing it would exceed the rate.
         localization: What the search found and how it was judged.
     """
 
@@ -71,8 +77,9 @@ class LoopDetector:
         self._builder = builder
         self.localizer = localizer
         self._config = config or LoopConfig()
+        self._announced: int | None = None
 
-    def offer(self, frame: Frame, reading: PoseReading | None) -> Keyframe | None:
+    def offer(self, frame: Picture, reading: PoseReading | None) -> Keyframe | None:
         """Take a frame; return what became of it if it was due to become a place.
 
         Raises:
@@ -83,8 +90,19 @@ class LoopDetector:
             return None
         found = self.localizer.localize(frame, self._window(frame.stamp))
         place_id = self._builder.add(frame, reading, found.description)
-        accepted = found.decision.status == Status.ACCEPTED
-        return Keyframe(place_id, found.hits[0].place if accepted else None, found)
+        if not self._announces(found):
+            return Keyframe(place_id, None, found)
+        self._announced = frame.stamp
+        return Keyframe(place_id, found.hits[0].place, found)
+
+    def _announces(self, found: Localization) -> bool:
+        if found.decision.status != Status.ACCEPTED:
+            return False
+        if self._config.measured and found.transform is None:
+            return False
+        # A clock that was set back starts anew.
+        since = None if self._announced is None else found.stamp - self._announced
+        return since is None or not 0 <= since < self._config.interval * 1e9
 
     def _window(self, stamp: int) -> Window:
         """Return the window that keeps the recent past out."""

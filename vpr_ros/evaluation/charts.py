@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -12,9 +12,9 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vpr_ros.evaluation.loop_results import LoopRecord
     from vpr_ros.evaluation.metrics import Floats, PrecisionRecall
     from vpr_ros.evaluation.results import Evaluation
-    from vpr_ros.evaluation.summary import Summary
 
 WIDTH, HEIGHT = 520.0, 360.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 14.0, 14.0, 46.0
@@ -24,7 +24,31 @@ _FLAT = 0.08
 """A track narrower than this share of its length is a line, and its queries are lifted off it."""
 
 
-def precision_recall_chart(summary: Summary) -> Markup | None:
+class Traced(Protocol):
+    """Figures of which a curve can be drawn."""
+
+    @property
+    def curve(self) -> PrecisionRecall:
+        """Precision and recall by threshold."""
+
+    @property
+    def recall_at_full_precision(self) -> float:
+        """Where it is free of mistakes."""
+
+    @property
+    def accepted(self) -> int:
+        """How many answers there were."""
+
+    @property
+    def precision_accepted(self) -> float:
+        """Share of them that are right."""
+
+    @property
+    def recall_accepted(self) -> float:
+        """Share of what could be answered that was, and rightly."""
+
+
+def precision_recall_chart(summary: Traced) -> Markup | None:
     """Draw the curve, the point where the system worked, and the best point without a mistake."""
     curve = summary.curve
     if not curve.recall.size or not np.isfinite(curve.recall).all():
@@ -121,6 +145,49 @@ def track_chart(evaluation: Evaluation) -> tuple[Markup, bool] | None:
         marks.append(_verdict(x, y, kind, f'frame {i}: {queries[i].status}'))
     parts += _loudest_last(marks)
     return _svg(parts, view.height, 'The traverse from above'), bool(lift.any())
+
+
+def loops_chart(records: Sequence[LoopRecord]) -> Markup | None:
+    """Draw which earlier keyframe each was matched to, over the one that is the same place."""
+    if len(records) < 2:
+        return None
+    frame = _Frame((0, len(records) - 1), (0, len(records) - 1))
+    truth, marks = [], []
+    for i in _thinned(len(records)):
+        record = records[i]
+        if record.true_match is not None:
+            y = frame.y(record.true_match)
+            truth.append(f'<circle class="truth" cx="{frame.x(i):.1f}" cy="{y:.1f}"/>')
+        if record.announced and record.match is not None:
+            label = f'keyframe {i} to {record.match}: {record.reason}'
+            marks.append(_verdict(frame.x(i), frame.y(record.match), record.kind, label))
+    parts = [frame.axes('keyframe', 'earlier keyframe'), *truth, *_loudest_last(marks)]
+    return _svg(parts, HEIGHT, 'The earlier end of every loop')
+
+
+def loop_track_chart(records: Sequence[LoopRecord]) -> Markup | None:
+    """Draw the way from above and where loops were closed; wrong ones lead to their other end."""
+    known = [record.pose[:2] for record in records if record.pose is not None]
+    if len(known) < 2:
+        return None
+    view = _View(np.array(known))
+    parts = [
+        view.scale_bar(),
+        f'<polyline class="track" points="{view.points(np.array(known))}"/>',
+    ]
+    marks = []
+    for i in _thinned(len(records)):
+        record = records[i]
+        if record.pose is None or not (record.announced or record.revisit):
+            continue
+        x, y = view.at(record.pose[:2])
+        other = None if record.match is None else records[record.match].pose
+        if record.kind == 'wrong' and other is not None:
+            mx, my = view.at(other[:2])
+            parts.append(f'<path class="link wrong" d="M{x:.1f} {y:.1f}L{mx:.1f} {my:.1f}"/>')
+        marks.append(_verdict(x, y, record.kind, f'keyframe {i}: {record.reason}'))
+    parts += _loudest_last(marks)
+    return _svg(parts, view.height, 'The traverse from above')
 
 
 def kind_of(evaluation: Evaluation, i: int) -> str:

@@ -1,0 +1,291 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr evaluate loops``: a traverse recognised in itself."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run time
+    Candidates,
+    Device,
+    MaxDistanceRatio,
+    MinSimilarity,
+    PlaceRadius,
+    Weights,
+)
+from vpr_ros.cli.verifying import (  # noqa: TC001  typer reads them at run time
+    FieldOfView,
+    MinInliers,
+    Verify,
+)
+from vpr_ros.errors import VprError
+from vpr_ros.types import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import Console
+
+    from vpr_ros.decision import Pinhole
+    from vpr_ros.evaluation.gallery import Pictures
+    from vpr_ros.evaluation.loop_results import LoopEvaluation
+    from vpr_ros.frames import Picture
+    from vpr_ros.mapping import PoseReading
+
+    Traverse = tuple[Iterator[tuple[Picture, PoseReading | None]], Pinhole | None, Pictures, int]
+
+THUMBNAIL = 320
+_SECOND = 10**9
+
+
+def loops(
+    source: Annotated[
+        Path, typer.Argument(metavar='BAG', help='A bag with poses, or a folder of images.')
+    ],
+    *,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            help='CSV with columns query and match (numbers of frames from 1): what is right, '
+            'instead of poses; needed for a folder.'
+        ),
+    ] = None,
+    pair_tolerance: Annotated[int, typer.Option(min=0, help='Frames to either side.')] = 2,
+    image_topic: Annotated[str | None, typer.Option(help='Images of the bag.')] = None,
+    pose_topic: Annotated[str | None, typer.Option(help='Poses of the bag.')] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help='Right within this distance, metres.')
+    ] = 5.0,
+    angle: Annotated[
+        float | None, typer.Option(min=0, help='... and within this angle, degrees.')
+    ] = None,
+    keyframe_distance: Annotated[
+        float, typer.Option(min=0, help='A keyframe every so many metres.')
+    ] = 0.5,
+    keyframe_angle: Annotated[
+        float, typer.Option(min=0, help='A keyframe at every turn of so many degrees.')
+    ] = 11.5,
+    exclude_time: Annotated[
+        float, typer.Option(min=0, help='A loop goes back so many seconds.')
+    ] = 20.0,
+    exclude_distance: Annotated[
+        float, typer.Option(min=0, help='A loop is so many metres long.')
+    ] = 10.0,
+    exclude_keyframes: Annotated[
+        int, typer.Option(min=0, help='So many keyframes lie between its ends.')
+    ] = 10,
+    verify: Verify = False,
+    measured: Annotated[
+        bool, typer.Option('--measured', help='Only loops whose relative pose was measured.')
+    ] = False,
+    min_inliers: MinInliers = 15,
+    field_of_view: FieldOfView = None,
+    candidates: Candidates = 100,
+    min_similarity: MinSimilarity = 0.0,
+    max_distance_ratio: MaxDistanceRatio = 0.85,
+    place_radius: PlaceRadius = 5.0,
+    json_path: Annotated[
+        Path | None, typer.Option('--json', help='Write everything as JSON; - for stdout.')
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help='Write a page to look at.')] = None,
+    model: Annotated[str, typer.Option(help='Network that describes the images.')] = DEFAULT_MODEL,
+    weights: Weights = None,
+    device: Device = 'auto',
+) -> None:
+    """Close loops within one traverse and compare with the revisits there really were."""
+    from rich.console import Console
+
+    import vpr_ros
+    from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.decision import (
+        DecisionConfig,
+        Localizer,
+        LoopConfig,
+        LoopDetector,
+        VerificationConfig,
+        Verifier,
+    )
+    from vpr_ros.describe import Describer
+    from vpr_ros.evaluation import Tolerance
+    from vpr_ros.evaluation.loop_results import LoopSetup
+    from vpr_ros.evaluation.loops import PairsTell, PosesTell, Truth, evaluate_loops
+    from vpr_ros.mapping import KeyframeConfig, MapBuilder
+    from vpr_ros.maps import PlaceMap
+    from vpr_ros.retrieval import Retriever
+
+    if report is not None:  # what it needs should be missed now, not after an hour of work
+        from vpr_ros.evaluation.loop_report import write_loop_report
+    truth: Truth
+    if pairs is not None:
+        truth = PairsTell.read(pairs, pair_tolerance)
+        told = f'{pairs.name}, {pair_tolerance} frames to either side'
+        keyframes = KeyframeConfig(0.0, 0.0, 1e-9)
+        config = LoopConfig(0.0, 0.0, exclude_keyframes, measured=measured)
+        goes_back = f'{exclude_keyframes} keyframes'
+    else:
+        truth = PosesTell(Tolerance(tolerance, None if angle is None else math.radians(angle)))
+        told = f'within {tolerance:g} m' + ('' if angle is None else f' and {angle:g}°')
+        keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle))
+        config = LoopConfig(exclude_time, exclude_distance, exclude_keyframes, measured=measured)
+        goes_back = (
+            f'{exclude_time:g} s, {exclude_distance:g} m of way and {exclude_keyframes} keyframes'
+        )
+    decision = DecisionConfig(
+        min_similarity=min_similarity,
+        max_distance_ratio=max_distance_ratio,
+        place_radius=place_radius,
+    )
+    describer = Describer(model, device=device, weights=weights)
+    setup = LoopSetup(
+        source.name,
+        describer.model_info,
+        told,
+        goes_back,
+        verify,
+        datetime.now().astimezone().isoformat(' ', 'minutes'),
+        f'vpr_ros {vpr_ros.__version__}',
+    )
+    with ExitStack() as stack:
+        frames, camera, pictures, count = _traverse(
+            stack, source, image_topic, pose_topic, field_of_view, poses=pairs is None
+        )
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vpr_loops_')))
+        place_map = stack.enter_context(
+            PlaceMap.create(folder / 'traverse.vprmap', describer.model_info)
+        )
+        verifier = (
+            Verifier(place_map, VerificationConfig(min_inliers=min_inliers), camera)
+            if verify
+            else None
+        )
+        detector = LoopDetector(
+            place_map,
+            MapBuilder(place_map, describer, keyframes, thumbnails=THUMBNAIL if verify else 0),
+            Localizer(
+                describer,
+                Retriever(place_map),
+                decision,
+                candidates=candidates,
+                verifier=verifier,
+            ),
+            config,
+        )
+        with progress_bar(f'closing loops of {source.name}') as progress:
+            evaluation = evaluate_loops(
+                frames, detector, config, truth, setup, lambda done: progress(done, count)
+            )
+        if report is not None:
+            write_loop_report(report, evaluation, pictures)
+    to_stdout = json_path == Path('-')
+    text = json.dumps(evaluation.to_json(), allow_nan=False)
+    if to_stdout:
+        typer.echo(text)
+    elif json_path is not None:
+        json_path.write_text(text + '\n', encoding='utf-8')
+    console = Console(stderr=to_stdout)
+    _show(evaluation, console)
+    if report is not None:
+        console.print(f'report: {report}', markup=False, highlight=False)
+
+
+def _traverse(
+    stack: ExitStack,
+    source: Path,
+    image_topic: str | None,
+    pose_topic: str | None,
+    degrees: float | None,
+    *,
+    poses: bool,
+) -> Traverse:
+    """Return frames, intrinsics, a source of pictures by stamp, and how many frames there are."""
+    from vpr_ros.bags import Bag, choose_image, choose_pose
+    from vpr_ros.cli.verifying import camera_of
+    from vpr_ros.evaluation.bag import frame_pictures
+    from vpr_ros.mapping import PoseSource, replay_frames
+
+    if source.is_dir() and not (source / 'metadata.yaml').exists():
+        if poses:
+            msg = f'{source} is no bag; of a folder of images, --pairs must say what is right'
+            raise VprError(msg)
+        return _folder(source, degrees)
+    bag = stack.enter_context(Bag(source))
+    image = choose_image(bag, image_topic)
+    camera = camera_of(bag, image.name, degrees)
+    if poses:
+        pose = choose_pose(bag, pose_topic)
+        frames = replay_frames(bag, image.name, pose.name, PoseSource(pose.type))
+    else:
+        frames = replay_frames(bag, image.name)
+    return iter(frames), camera, frame_pictures(bag, image.name), image.count
+
+
+def _folder(source: Path, degrees: float | None) -> Traverse:
+    """Return the images of a folder, one a second, in the order of the numbers in their names."""
+    from vpr_ros.decision import Pinhole
+    from vpr_ros.frames import SUFFIXES, ImageFile
+
+    files = sorted(
+        (file for file in source.iterdir() if file.suffix.lower() in SUFFIXES),
+        key=lambda file: (int(digits) if (digits := _digits(file.stem)) else 0, file.name),
+    )
+    if not files:
+        msg = f'{source} holds no images'
+        raise VprError(msg)
+    frames = [ImageFile(file, i * _SECOND) for i, file in enumerate(files)]
+    camera = None
+    if degrees is not None:
+        height, width = frames[0].rgb.shape[:2]
+        camera = Pinhole.of_view(degrees, width, height)
+
+    def fetch(stamps: Collection[int]) -> dict[int, NDArray[np.uint8]]:
+        return {stamp: frames[stamp // _SECOND].rgb for stamp in stamps}
+
+    return iter([(frame, None) for frame in frames]), camera, fetch, len(frames)
+
+
+def _digits(text: str) -> str:
+    return ''.join(character for character in text if character.isdecimal())
+
+
+def _show(evaluation: LoopEvaluation, console: Console) -> None:
+    from rich.table import Table
+
+    from vpr_ros.evaluation.loop_words import verdict
+    from vpr_ros.evaluation.words import UNKNOWN, metres, milliseconds, share
+
+    setup, s = evaluation.setup, evaluation.summary
+    table = Table(title=f'loops of {setup.source}', show_header=False)
+    table.add_column(style='bold')
+    table.add_column(justify='right')
+    table.add_row('keyframes', str(s.keyframes))
+    table.add_row('at a place seen before', str(s.revisits))
+    table.add_row('loops announced', str(s.accepted))
+    table.add_row('wrong', str(s.wrong))
+    table.add_row('precision', share(s.precision_accepted))
+    table.add_row('recall', share(s.recall_accepted))
+    table.add_row('recall at 100 % precision', share(s.recall_at_full_precision))
+    auc = UNKNOWN if math.isnan(s.curve.auc) else f'{s.curve.auc:.3f}'
+    table.add_row(f'average precision ({"inliers" if setup.verified else "similarity"})', auc)
+    if s.measured:
+        table.add_section()
+        table.add_row('loops with a measured pose', str(s.measured))
+        for level, error in s.position_error.items():
+            degrees = math.degrees(s.angle_error[level])
+            name = 'worst error' if level == 100 else f'{level:g} % of errors within'
+            table.add_row(name, f'{metres(error)}, {degrees:.1f}°')
+    table.add_section()
+    for stage, (p50, p95) in s.latency.items():
+        table.add_row(stage, f'{milliseconds(p50)}, 95 % {milliseconds(p95)}')
+    console.print(table)
+    console.print(verdict(s), highlight=False)
