@@ -256,6 +256,30 @@ def test_csv_has_every_place_and_exact_numbers(mixed):
         '',
     )
     assert rows[3]['lon'] == ''
+    # What proj says: cs2cs EPSG:4326 EPSG:32632, of 48.5 11.5.
+    utm = rows[2]['utm_zone'], float(rows[2]['utm_east']), float(rows[2]['utm_north'])
+    assert utm == (
+        '32N',
+        pytest.approx(684672.5424, abs=1e-3),
+        pytest.approx(5374893.9706, abs=1e-3),
+    )
+    assert float(rows[0]['utm_north']) < utm[2]
+    assert (rows[3]['utm_zone'], rows[3]['utm_east']) == ('', '')
+
+
+def test_utm_coordinates_of_a_csv_are_of_one_zone_and_none_at_the_pole(path, model, new_place):
+    with PlaceMap.create(path, model) as place_map:
+        session = place_map.begin_session('', 0)
+        points = [None, GeoPoint(-0.001, 11.999), GeoPoint(0.001, 12.001)]
+        place_map.add([new_place(i, session, pose=None, geo=p) for i, p in enumerate(points)])
+        rows = parsed(text(write_csv, place_map))
+        assert [row['utm_zone'] for row in rows] == ['', '32S', '32S']
+        places = np.array([[float(row['utm_east']), float(row['utm_north'])] for row in rows[1:]])
+        assert np.linalg.norm(places[1] - places[0]) == pytest.approx(314.4, abs=0.6)
+        polar = place_map.begin_session('', 0)
+        place_map.add([new_place(9, polar, pose=None, geo=GeoPoint(89, 0))])
+        (row,) = parsed(text(write_csv, place_map, sessions=[polar]))
+        assert (row['lat'], row['utm_zone'], row['utm_east']) == ('89.0', '', '')
 
 
 @settings(max_examples=25, deadline=None)

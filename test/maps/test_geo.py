@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpr_ros.maps.geo import Datum, GeoPoint, from_utm, surface_positions
+from vpr_ros.maps.geo import (
+    Datum,
+    GeoPoint,
+    from_utm,
+    surface_positions,
+    to_utm,
+    utm_zone,
+)
 
 LATITUDES, LONGITUDES = st.floats(-89.9, 89.9), st.floats(-180, 180)
 METRES = st.floats(-20_000, 20_000)
@@ -110,3 +117,40 @@ def test_zone_that_does_not_exist_is_refused(zone):
 def test_utm_beyond_the_earth_is_refused():
     with pytest.raises(ValueError, match='no place on Earth'):
         from_utm(1e9, 1e9, 33)
+
+
+@pytest.mark.parametrize(
+    ('point', 'zone'),
+    [
+        ((48.1, 11.6), (32, False)),
+        ((-33.9, 151.2), (56, True)),
+        ((0, -180), (1, False)),
+        ((10, 180), (60, False)),
+        ((60.4, 5.3), (32, False)),  # Bergen
+        ((60.4, 2.9), (31, False)),
+        ((78.2, 15.6), (33, False)),  # Longyearbyen
+        ((75, 8.9), (31, False)),
+        ((75, 41.9), (37, False)),
+        ((75, 42), (38, False)),
+        ((84.1, 0), None),
+        ((-80.1, 0), None),
+    ],
+)
+def test_zone_is_the_one_that_maps_print(point, zone):
+    assert utm_zone(*point) == zone
+
+
+@settings(max_examples=50, deadline=None)
+@given(lat=st.floats(-80, 84), lon=st.floats(-180, 180))
+def test_utm_coordinates_lead_back(lat, lon):
+    zone, south = utm_zone(lat, lon)
+    ((east, north),) = to_utm([[lat, lon]], zone, south=south)
+    back = from_utm(east, north, zone, south=south)[0]
+    assert np.linalg.norm(Datum(lat, lon).position_of(GeoPoint(*back))) < 1e-4
+    assert 1e5 < east < 9e5
+    assert -1e-6 <= north <= 1e7
+
+
+def test_what_has_no_utm_coordinates_has_none():
+    found = to_utm([[np.nan, np.nan, 1], [0, 101, 0], [48, 11, 0]], 32)
+    assert np.isnan(found).tolist() == [[True, True], [True, True], [False, False]]

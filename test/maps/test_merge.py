@@ -275,3 +275,22 @@ def test_compacting_gives_space_back_and_keeps_the_rest(filled, new_place):
 def test_map_open_for_reading_is_not_compacted(filled):
     with PlaceMap.open(filled) as place_map, pytest.raises(MapError, match='read-only'):
         place_map.compact()
+
+
+def test_mounts_come_along_and_cameras_of_one_name_stay_apart(tmp_path, make):
+    mounts = [Pose.of((0.1, 0, 1)), Pose.of((0.4, 0, 1)), None]
+    parts = [
+        make(name, first=100 * number, mount=mount)
+        for number, (name, mount) in enumerate(zip('abc', mounts, strict=True))
+    ]
+    out = tmp_path / 'all.vprmap'
+    merge(out, [(part, None) for part in parts])
+    merge(tmp_path / 'twice.vprmap', [(out, None)])
+    for path in (out, tmp_path / 'twice.vprmap'):
+        assert verify(path) == []
+        with PlaceMap.open(path) as place_map:
+            for place in place_map.places(place_map.ids):
+                mount = mounts['abc'.index(place.camera)]
+                stored = place.mount
+                assert (stored is None) == (mount is None)
+                assert mount is None or stored.distance_to(mount) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.errors import MapError
 from vpr_ros.geometry import Pose
-from vpr_ros.maps import Datum, GeoPoint, NewPlace, PlaceMap
+from vpr_ros.maps import Camera, Datum, GeoPoint, NewPlace, PlaceMap
 from vpr_ros.types import Description
 
 FINITE = st.floats(-1e9, 1e9)
@@ -378,7 +379,7 @@ def test_info_says_what_is_in_the_map(path, model, new_place):
         info = place_map.info()
     assert (info.places, info.frame_id, info.datum, info.model) == (4, 'campus', datum, model)
     assert info.bounds == ((0, -2, 0), (2, 0, 0))
-    assert info.cameras == ('front', '')
+    assert info.cameras == (Camera('front'), Camera(''))
     assert [(s.id, s.name, s.started, s.places) for s in info.sessions] == [
         (session, 'first', 5, 4)
     ]
@@ -410,3 +411,71 @@ def test_place_costs_what_the_format_promises(tmp_path, model, describe):
                 ]
             )
     assert (tmp_path / 'big.vprmap').stat().st_size / 5000 <= 1.3 * 1024
+
+
+MOUNT = Pose.of((0.3, -0.1, 1.2), (-0.5, 0.5, -0.5, 0.5))
+
+
+def test_camera_moved_on_its_robot_is_another_camera(path, model, new_place):
+    moved = MOUNT @ Pose.planar(0.1, 0, 0)
+    with PlaceMap.create(path, model) as place_map:
+        place_map.begin_session('', 0)
+        for mount in (None, MOUNT, moved, MOUNT):
+            place_map.add([new_place(1, camera='front', mount=mount)])
+        seen = {place.id: place.mount for place in place_map.places(place_map.ids)}
+        assert len(place_map.info().cameras) == 3
+    with PlaceMap.open(path) as place_map:
+        mounts = [place.mount for place in place_map.places(place_map.ids)]
+        assert mounts[0] is None is seen[1]
+        for found, given in zip(mounts[1:], (MOUNT, moved, MOUNT), strict=True):
+            assert (found.as_array() == given.as_array()).all()
+        assert place_map.verify() == []
+
+
+def test_base_is_found_from_both_mounts(path, model, new_place):
+    base, other = Pose.planar(5, 2, 0.7), MOUNT @ Pose.planar(0, 0.2, 1.0)
+    there = Pose.planar(5.5, 1.8, 0.9)
+    between = (base @ MOUNT).inverse() @ there @ other
+    with PlaceMap.create(path, model) as place_map:
+        place_map.begin_session('', 0)
+        place_map.add([new_place(1, pose=base, mount=MOUNT), new_place(2, pose=base)])
+        known, unknown = place_map.places(place_map.ids)
+        found = known.base_seeing_it(between, other)
+        assert found.distance_to(there) < 1e-12
+        assert found.angle_to(there) < 1e-7
+        assert unknown.base_seeing_it(between, other) is None
+
+
+def test_format_is_raised_by_the_first_mount_alone(path, model, new_place):
+    with PlaceMap.create(path, model) as writer:
+        writer.begin_session('', 0)
+        writer.add([new_place(1, camera='front')])
+        assert writer.info().format == _stored_format(path) == 1
+        with PlaceMap.open(path) as reader:
+            writer.set_mount('front', MOUNT)
+            assert reader.refresh()
+            assert (reader.place(1).mount.as_array() == MOUNT.as_array()).all()
+        assert writer.info().format == _stored_format(path) == 2
+        assert writer.verify() == []
+
+
+def test_mount_is_refused_where_it_would_be_a_guess(path, model, new_place):
+    nowhere = Pose(np.full(3, np.nan), np.array([0, 0, 0, 1.0]))
+    with PlaceMap.create(path, model) as place_map:
+        place_map.begin_session('', 0)
+        place_map.add([new_place(1, camera='front', mount=MOUNT)])
+        with pytest.raises(MapError, match=r"no camera 'rear'; it has \['front'\]"):
+            place_map.set_mount('rear', MOUNT)
+        with pytest.raises(MapError, match='finite'):
+            place_map.set_mount('front', nowhere)
+        with pytest.raises(MapError, match='finite'):
+            place_map.add([new_place(2, mount=nowhere)])
+        place_map.add([new_place(2, camera='front', mount=Pose.identity())])
+        with pytest.raises(MapError, match='different places'):
+            place_map.set_mount('front', MOUNT)
+        assert len(place_map) == 2
+
+
+def _stored_format(path):
+    with closing(sqlite3.connect(f'{path.as_uri()}?mode=ro', uri=True)) as connection:
+        return connection.execute('PRAGMA user_version').fetchone()[0]

@@ -9,6 +9,7 @@ from vpr_ros.geometry import Pose
 from vpr_ros.maps import GeoPoint, NewPlace, PlaceMap
 from vpr_ros.types import Description, ModelInfo
 
+MOUNT = Pose.of((0.2, 0, 1), (-0.5, 0.5, -0.5, 0.5))
 DIM, BITS, START = 32, 64, 1_760_000_000_000_000_000
 
 
@@ -51,6 +52,7 @@ def town(tmp_path_factory, model, describe):
                         GeoPoint(48 + i * 1e-5, 11, 500.0) if rng.random() < 0.5 else None,
                         str(rng.choice(['front', 'rear'])),
                         None if rng.random() < 0.1 else float(rng.uniform(0, 100)),
+                        MOUNT if i % 2 else None,
                     )
                     for i in range(40)
                 ]

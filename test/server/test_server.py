@@ -84,13 +84,15 @@ def test_server_answers_as_the_file_does(pushed, describe, number, k, candidates
 def same(there, here, offset):
     """Compare a place of the collection with the one of the map it came from."""
     assert there.id == (here.session << 32) + here.id - 1 - offset
-    plain = dict.fromkeys(('id', 'pose', 'covariance'))
+    plain = dict.fromkeys(('id', 'pose', 'covariance', 'mount'))
     assert replace(there, **plain).__dict__ == replace(here, **plain).__dict__
-    for name in ('pose', 'covariance'):
+    for name in ('pose', 'covariance', 'mount'):
         ours, theirs = getattr(here, name), getattr(there, name)
         assert (ours is None) == (theirs is None)
     if here.pose is not None:
         assert np.array_equal(there.pose.as_array(), here.pose.as_array())
+    if here.mount is not None:
+        assert np.array_equal(there.mount.as_array(), here.mount.as_array())
     if here.covariance is not None:
         assert np.array_equal(there.covariance, here.covariance)
 
@@ -105,6 +107,9 @@ def test_what_is_pulled_is_what_was_pushed(pushed, tmp_path):
         assert np.array_equal(pulled.stamps, place_map.stamps)
         assert np.array_equal(pulled.positions, place_map.positions, equal_nan=True)
         assert np.array_equal(pulled.codes, place_map.codes)
+        assert [_mount(pulled, key) for key in pulled.ids] == [
+            _mount(place_map, key) for key in place_map.ids
+        ]
         assert pulled.info().coder == place_map.info().coder
         everything = np.arange(120)
         assert np.array_equal(pulled.descriptors(everything), place_map.descriptors(everything))
@@ -170,3 +175,8 @@ def test_server_that_does_not_answer_is_named():
     client = qdrant_client.QdrantClient(url='http://127.0.0.1:9', timeout=1)
     with pytest.raises(MapError, match='town'):
         server.RemoteMap(client, 'town')
+
+
+def _mount(place_map, key):
+    place = place_map.place(key)
+    return place.camera, None if place.mount is None else tuple(place.mount.as_array())

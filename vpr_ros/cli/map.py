@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli import map_edit, map_exchange, map_server
+from vpr_ros.cli import map_edit, map_exchange, map_frames, map_server
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from vpr_ros.maps import MapInfo
+    from vpr_ros.maps import Camera, MapInfo
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -134,6 +134,8 @@ app.command()(map_edit.merge)
 app.command()(map_edit.delete)
 app.command()(map_edit.compact)
 app.command()(map_edit.update_poses)
+app.command()(map_frames.datum)
+app.command()(map_frames.mount)
 app.command()(map_exchange.export)
 app.command('import')(map_exchange.import_)
 app.command()(map_server.push)
@@ -163,7 +165,7 @@ def _print(about: MapInfo) -> None:
         else 'none: vpr map recode',
         'places': f'{about.places} in {len(about.sessions)} session'
         + 's' * (len(about.sessions) != 1),
-        'cameras': ', '.join(repr(name) for name in about.cameras) or 'none',
+        'cameras': ', '.join(map(_camera, about.cameras)) or 'none',
         'frame': about.frame_id,
         'datum': _datum(about),
         'extent': _extent(about),
@@ -183,6 +185,13 @@ def _descriptors(about: MapInfo) -> str:
     shortened = about.descriptor_dim != about.model.descriptor_dim
     of = f' of {about.model.descriptor_dim}' if shortened else ''
     return f'{about.descriptor_dim}{of} elements, {about.storage}'
+
+
+def _camera(camera: Camera) -> str:
+    if camera.mount is None:
+        return repr(camera.name)
+    x, y, z = camera.mount[:3]
+    return f'{camera.name!r} at {x:.3f} {y:.3f} {z:.3f} m of the base'
 
 
 def _datum(about: MapInfo) -> str:

@@ -7,12 +7,13 @@ from vpr_ros.maps.copying import copy
 from vpr_ros.maps.folder import MapFolder
 from vpr_ros.maps.geo import Datum, GeoPoint
 from vpr_ros.maps.merge import merge
-from vpr_ros.maps.place import MapInfo, NewPlace, Place, Session
+from vpr_ros.maps.place import Camera, MapInfo, NewPlace, Place, Session
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.maps.verification import verify
 
 __all__ = [
+    'Camera',
     'Datum',
     'GeoPoint',
     'ItqCoder',

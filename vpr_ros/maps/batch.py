@@ -11,6 +11,7 @@ import numpy as np
 from vpr_ros.errors import MapError
 from vpr_ros.maps import descriptors
 from vpr_ros.maps.columns import Columns, pack_covariance
+from vpr_ros.maps.place import Camera
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ _NORM_TOLERANCE = 0.01
 
 
 def prepare(
-    snapshot: Snapshot, cameras: dict[str, int], places: Sequence[NewPlace]
+    snapshot: Snapshot, cameras: dict[Camera, int], places: Sequence[NewPlace]
 ) -> tuple[Columns, NDArray[np.uint8]]:
     """Return the columns and the packed descriptors (n, bytes) of places to be added.
 
@@ -42,7 +43,7 @@ def prepare(
     columns = Columns(
         ids=ids,
         sessions=np.array([place.session for place in places], np.int64),
-        cameras=np.array([cameras[place.camera] for place in places], np.int64),
+        cameras=np.array([cameras[camera_of(place)] for place in places], np.int64),
         stamps=np.array([place.stamp for place in places], np.int64),
         distances=canonical([[_number(place.distance)] for place in places])[:, 0],
         poses=np.array([pose_row(place.pose) for place in places]),
@@ -68,6 +69,17 @@ def pose_row(pose: Pose | None) -> NDArray[np.float64]:
         msg = f'a pose needs a finite position and a unit quaternion, not {row}'
         raise MapError(msg)
     return canonical(row)
+
+
+def camera_of(place: NewPlace) -> Camera:
+    """Return what saw a place.
+
+    Raises:
+        MapError: Its mount is not finite, or the quaternion of that not of unit length.
+    """
+    if place.mount is not None:
+        pose_row(place.mount)
+    return Camera.mounted(place.camera, place.mount)
 
 
 def _vector(snapshot: Snapshot, number: int, place: NewPlace) -> NDArray[np.float32]:

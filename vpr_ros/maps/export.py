@@ -16,6 +16,7 @@ import numpy as np
 
 from vpr_ros.errors import MapError
 from vpr_ros.maps.area import on_earth
+from vpr_ros.maps.geo import to_utm, utm_zone
 from vpr_ros.maps.trajectory import format_stamp, tum_line
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from vpr_ros.maps.place_map import PlaceMap
 
 _PLACE = ('id', 'session', 'session_name', 'camera', 'stamp_ns', 'time', 'distance')
-COLUMNS = (*_PLACE, 'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw', 'lon', 'lat', 'alt')
-"""Of the CSV."""
+_UTM = ('utm_zone', 'utm_east', 'utm_north')
+COLUMNS = (*_PLACE, 'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw', 'lon', 'lat', 'alt', *_UTM)
+"""Of the CSV; UTM coordinates are all of one zone, that of the first place on Earth."""
 Progress = Callable[[int, int], None]
 _TOLD_EVERY = 4096
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -47,8 +49,18 @@ class _Table:
         columns = snapshot.columns.take(self.rows)
         names = {key: name for key, (name, _, _) in snapshot.names.items()}
         positions = on_earth(snapshot)[self.rows]
+        zone, projected = _utm(positions)
         total = len(columns)
-        for done, (place_id, session, camera, stamp, distance, pose, (lat, lon, alt)) in enumerate(
+        for done, (
+            place_id,
+            session,
+            camera,
+            stamp,
+            distance,
+            pose,
+            (lat, lon, alt),
+            (east, north),
+        ) in enumerate(
             zip(
                 columns.ids.tolist(),
                 columns.sessions.tolist(),
@@ -57,6 +69,7 @@ class _Table:
                 columns.distances.tolist(),
                 columns.poses.tolist(),
                 positions.tolist(),
+                projected.tolist(),
                 strict=True,
             ),
             start=1,
@@ -65,7 +78,7 @@ class _Table:
                 place_id,
                 session,
                 names[session],
-                snapshot.cameras[camera],
+                snapshot.cameras[camera].name,
                 stamp,
                 _time(stamp),
                 distance,
@@ -73,6 +86,9 @@ class _Table:
                 round(lon, _DEGREE_DECIMALS),
                 round(lat, _DEGREE_DECIMALS),
                 round(alt, 4) + 0.0,  # No negative zero.
+                None if math.isnan(east) else zone,
+                round(east, 4),
+                round(north, 4),
             ]
             yield dict(zip(COLUMNS, map(_known, values), strict=True))
             if done % _TOLD_EVERY == 0 or done == total:
@@ -190,6 +206,19 @@ def _headings(place_map: PlaceMap) -> list[float]:
     unknown = snapshot.columns.covariances[:, 20] > np.pi**2 * 0.999
     headings: list[float] = np.where(unknown, np.nan, heading).tolist()
     return headings
+
+
+def _utm(positions: NDArray[np.float64]) -> tuple[str | None, NDArray[np.float64]]:
+    """Return a zone and the UTM coordinates (N, 2) of positions (N, 3) in it, NaN where unknown.
+
+    One zone for all, for coordinates of two cannot be subtracted.
+    """
+    known = positions[~np.isnan(positions[:, 0])]
+    zone = utm_zone(*known[0, :2].tolist()) if len(known) else None
+    if zone is None:
+        return None, np.full((len(positions), 2), np.nan)
+    number, south = zone
+    return f'{number}{"S" if south else "N"}', to_utm(positions, number, south=south)
 
 
 def _time(stamp: int) -> str | None:

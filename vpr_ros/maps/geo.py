@@ -176,6 +176,35 @@ def from_utm(
     return np.stack(_within_range(lat, lon), axis=1)
 
 
+def utm_zone(lat: float, lon: float) -> tuple[int, bool] | None:
+    """Return the UTM zone of a point, and whether it is south; None near the poles.
+
+    With the exceptions about Norway and Svalbard (DMA TM 8358.2, 1989, section 3).
+    """
+    if not -80 <= lat <= 84:
+        return None
+    zone = min(int((lon + 180) // 6) + 1, 60)
+    if 56 <= lat < 64 and 3 <= lon < 12:
+        zone = 32
+    if lat >= 72 and 0 <= lon < 42:
+        zone = 31 + 2 * int((lon + 3) // 12)
+    return zone, lat < 0
+
+
+def to_utm(geodetic: ArrayLike, zone: int, *, south: bool = False) -> NDArray[np.float64]:
+    """Turn latitudes and longitudes (N, 2 or more), degrees, into (N, 2) UTM east and north, m.
+
+    NaN stays NaN, and so is what lies too far from the zone; see `from_utm`.
+    """
+    positions = np.array(geodetic, np.float64)
+    projected = np.full((len(positions), 2), np.nan)
+    known = ~np.isnan(positions[:, 0])
+    lat, lon = positions[known, 0], positions[known, 1]
+    projected[known] = np.stack(_utm(zone, south).transform(lon, lat), axis=1)
+    projected[~np.isfinite(projected).all(axis=1)] = np.nan
+    return projected
+
+
 def _within_range(
     lat: NDArray[np.float64], lon: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

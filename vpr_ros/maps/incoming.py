@@ -35,7 +35,7 @@ class Incoming:
 
     Attributes:
         sessions: Identities in the source; the values are those in the target, to be filled in.
-        cameras: Names of the cameras that saw their places.
+        cameras: Those that saw their places.
         rows: Rows (n,) of the source.
 
     Raises:
@@ -89,8 +89,8 @@ class Incoming:
             columns = replace(columns, codes=np.empty((len(rows), 0), np.uint8))
         if self._frame is not None:
             columns = _moved(columns, self._frame)
-        keys = {name: key for key, name in target.cameras.items()}
-        cameras = {key: keys.get(name, 0) for key, name in self._source.cameras.items()}
+        keys = {camera: key for key, camera in target.cameras.items()}
+        cameras = {key: keys.get(camera, 0) for key, camera in self._source.cameras.items()}
         columns = replace(
             columns,
             ids=ids,

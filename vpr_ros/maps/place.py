@@ -18,6 +18,25 @@ if TYPE_CHECKING:
     from vpr_ros.types import Description, ModelInfo
 
 
+@dataclass(frozen=True)
+class Camera:
+    """What saw places; one that was moved on its robot is another.
+
+    Attributes:
+        name: What its owner calls it.
+        mount: Pose (7 numbers) of the optical frame (x right, y down, z forward) in the base
+            frame, None where it is not known.
+    """
+
+    name: str
+    mount: tuple[float, ...] | None = None
+
+    @staticmethod
+    def mounted(name: str, mount: Pose | None) -> Camera:
+        """Return the camera with a name and a pose on its base."""
+        return Camera(name, None if mount is None else tuple(mount.as_array().tolist()))
+
+
 @dataclass(frozen=True, eq=False)
 class NewPlace:
     """A place to be added.
@@ -31,6 +50,7 @@ class NewPlace:
         geo: Measured position on Earth.
         camera: Name of the camera.
         distance: Metres travelled since the session began, or None where unknown.
+        mount: Optical frame of the camera in the robot's base frame, None where not known.
         thumbnail: A small JPEG of the image, where one is to be kept.
     """
 
@@ -42,6 +62,7 @@ class NewPlace:
     geo: GeoPoint | None = None
     camera: str = ''
     distance: float | None = None
+    mount: Pose | None = None
     thumbnail: bytes | None = None
 
 
@@ -58,6 +79,7 @@ class Place:
         geo: Measured position on Earth.
         camera: Name of the camera.
         distance: Metres travelled in the session.
+        mount: Optical frame of the camera in the robot's base frame.
     """
 
     id: int
@@ -68,6 +90,21 @@ class Place:
     geo: GeoPoint | None
     camera: str
     distance: float | None
+    mount: Pose | None = None
+
+    def base_seeing_it(self, between: Pose, mount: Pose) -> Pose | None:
+        """Return where the base of a robot is that sees this place, in the map frame.
+
+        Args:
+            between: The optical frame of its camera in that of the camera that saw the place.
+            mount: The optical frame of its camera in its base frame.
+
+        Returns:
+            None where the pose of the place, or the mount of its camera, is not known.
+        """
+        if self.pose is None or self.mount is None:
+            return None
+        return self.pose @ self.mount @ between @ mount.inverse()
 
 
 @dataclass(frozen=True)
@@ -105,7 +142,7 @@ class MapInfo:
         storage: How they are stored: `float16` or `int8`.
         places: Number of places.
         sessions: Every session in order.
-        cameras: Names of the cameras.
+        cameras: Every camera in order.
         frame_id: The frame of the poses.
         datum: Origin of the map frame on Earth, where it is known.
         bounds: Lowest and highest x, y, z of the places, metres; None where no place has a pose.
@@ -125,7 +162,7 @@ class MapInfo:
     storage: str
     places: int
     sessions: tuple[Session, ...]
-    cameras: tuple[str, ...]
+    cameras: tuple[Camera, ...]
     frame_id: str
     datum: Datum | None
     bounds: tuple[tuple[float, float, float], tuple[float, float, float]] | None

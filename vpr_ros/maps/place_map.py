@@ -19,7 +19,7 @@ from vpr_ros.errors import MapError, MapExistsError, MapInUseError, MapMissingEr
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps import descriptors as floats
 from vpr_ros.maps import schema, thumbnails
-from vpr_ros.maps.batch import pose_row, prepare
+from vpr_ros.maps.batch import camera_of, pose_row, prepare
 from vpr_ros.maps.connection import (
     close_after_writing,
     explained,
@@ -29,7 +29,7 @@ from vpr_ros.maps.connection import (
 )
 from vpr_ros.maps.incoming import Incoming
 from vpr_ros.maps.lock import WriterLock
-from vpr_ros.maps.place import MapInfo, Place, Session
+from vpr_ros.maps.place import Camera, MapInfo, Place, Session
 from vpr_ros.maps.recoding import refitted
 from vpr_ros.maps.snapshot import cache_for, load, require_same_model
 from vpr_ros.maps.verification import problems_of
@@ -368,7 +368,7 @@ class PlaceMap:
         return MapInfo(
             id=meta.id,
             path=self._path,
-            format=schema.FORMAT,
+            format=meta.format,
             version=meta.version,
             model=meta.model,
             coder=meta.coder,
@@ -377,7 +377,7 @@ class PlaceMap:
             storage=meta.storage,
             places=len(snapshot),
             sessions=snapshot.sessions(),
-            cameras=tuple(name for _, name in sorted(snapshot.cameras.items())),
+            cameras=tuple(camera for _, camera in sorted(snapshot.cameras.items())),
             frame_id=meta.frame_id,
             datum=meta.datum,
             bounds=bounds,
@@ -435,6 +435,30 @@ class PlaceMap:
                 raise MapError(msg)
             self._commit(replace(now, meta=replace(now.meta, datum=datum)))
 
+    def set_mount(self, name: str, mount: Pose) -> None:
+        """Say where a camera sits, also instead of what was said before.
+
+        Args:
+            name: Of the camera.
+            mount: Its optical frame in the base frame.
+
+        Raises:
+            MapError: There is no such camera, the pose is not finite, or cameras of that name sat
+                in different places.
+        """
+        pose_row(mount)
+        with self._writing() as now:
+            named = {key: each for key, each in now.cameras.items() if each.name == name}
+            if not named:
+                known = sorted({each.name for each in now.cameras.values()})
+                msg = f'has no camera {name!r}; it has {known}'
+                raise MapError(msg)
+            if len({each.mount for each in named.values()} - {None}) > 1:
+                msg = f'has cameras {name!r} that sat in different places: map again, or leave it'
+                raise MapError(msg)
+            camera = Camera.mounted(name, mount)
+            self._commit(_with_mounts(now, {**now.cameras, **dict.fromkeys(named, camera)}))
+
     def add(self, places: Sequence[NewPlace]) -> list[int]:
         """Add places: on return all are on the disk; if this raises, none is.
 
@@ -447,8 +471,8 @@ class PlaceMap:
         if not places:
             return []
         with self._writing() as now:
-            new = self._with_cameras(now, {place.camera for place in places})
-            cameras = {name: key for key, name in new.cameras.items()}
+            new = self._with_cameras(now, {camera_of(place) for place in places})
+            cameras = {camera: key for key, camera in new.cameras.items()}
             batch, packed = prepare(new, cameras, places)
             new = self._with_places(new, batch, packed)
             ids = [int(key) for key in batch.ids]
@@ -726,16 +750,17 @@ class PlaceMap:
         meta = replace(now.meta, next_session=key + 1)
         return replace(now, meta=meta, names={**now.names, key: session})
 
-    def _with_cameras(self, now: Snapshot, names: set[str]) -> Snapshot:
+    def _with_cameras(self, now: Snapshot, wanted: set[Camera]) -> Snapshot:
         """Insert the cameras that are new."""
         cameras = dict(now.cameras)
-        for name in sorted(names - set(cameras.values())):
-            row = (max(cameras, default=0) + 1, name)
+        new = wanted - set(cameras.values())
+        for camera in sorted(new, key=lambda each: (each.name, each.mount or ())):
+            row = (max(cameras, default=0) + 1, camera.name)
             self._connection.execute(
                 'INSERT INTO cameras VALUES (?, ?, ?)', (*row, schema.crc_of(*row))
             )
-            cameras[row[0]] = name
-        return replace(now, cameras=cameras)
+            cameras[row[0]] = camera
+        return _with_mounts(now, cameras) if new else now
 
     def _with_places(
         self, now: Snapshot, batch: cols.Columns, packed: NDArray[np.uint8]
@@ -857,3 +882,11 @@ class PlaceMap:
         self._commit(
             replace(now, meta=meta, growing=cols.Growing(columns), columns=columns, cache=cache)
         )
+
+
+def _with_mounts(now: Snapshot, cameras: dict[int, Camera]) -> Snapshot:
+    """Return a map with these cameras, whose mounts are part of what it says of itself."""
+    mounts = {
+        str(key): list(camera.mount) for key, camera in cameras.items() if camera.mount is not None
+    }
+    return replace(now, cameras=cameras, meta=replace(now.meta, mounts=mounts))

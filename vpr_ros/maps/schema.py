@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x5650524D
 """'VPRM' in the SQLite header."""
-FORMAT = 1
-"""Raised when older software could no longer read the file rightly."""
+FORMAT = 2
+"""Raised when older software could no longer read the file rightly.
+
+1: all but what follows. 2: `meta` has mounts of cameras; maps without any are still written as 1.
+"""
 
 _META = 'CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID'
 _SESSIONS = (
@@ -77,11 +80,18 @@ class Meta:
     storage: str = FLOAT16
     reducer: str = ''
     reduced_dim: int = 0  # Length of the descriptors where there is a reducer.
+    # Poses on the base (7 numbers), by identity of the camera as a text.
+    mounts: dict[str, list[float]] = dataclasses.field(default_factory=dict)
 
     @property
     def packing(self) -> Packing:
         """How descriptors are stored."""
         return Packing(self.storage, self.reduced_dim or self.model.descriptor_dim)
+
+    @property
+    def format(self) -> int:
+        """The oldest version of the format that can say all this."""
+        return 2 if self.mounts else 1
 
 
 def crc_of(*values: object) -> int:
@@ -92,7 +102,6 @@ def crc_of(*values: object) -> int:
 def create_tables(connection: sqlite3.Connection, meta: Meta) -> None:
     """Make an empty database a map; the caller holds the transaction."""
     connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
-    connection.execute(f'PRAGMA user_version = {FORMAT}')
     for statement in TABLES:
         connection.execute(statement)
     write_meta(connection, meta)
@@ -127,7 +136,14 @@ def check_identity(connection: sqlite3.Connection) -> None:
 
 def write_meta(connection: sqlite3.Connection, meta: Meta) -> None:
     """Replace what the file says of itself."""
-    items = {key: json.dumps(value) for key, value in dataclasses.asdict(meta).items()}
+    (version,) = connection.execute('PRAGMA user_version').fetchone()
+    if version != meta.format:
+        connection.execute(f'PRAGMA user_version = {meta.format}')
+    values = dataclasses.asdict(meta)
+    if not meta.mounts:
+        del values['mounts']  # Not known to format 1.
+        connection.execute("DELETE FROM meta WHERE key = 'mounts'")
+    items = {key: json.dumps(value) for key, value in values.items()}
     items['crc'] = str(crc_of(*sorted(items.items())))
     connection.executemany('INSERT OR REPLACE INTO meta VALUES (?, ?)', items.items())
 

@@ -18,7 +18,7 @@ from vpr_ros.maps.coder import ItqCoder, PcaReducer
 from vpr_ros.maps.columns import SELECT, Columns, Growing, empty, unpack_covariance
 from vpr_ros.maps.descriptors import DescriptorCache
 from vpr_ros.maps.geo import GeoPoint
-from vpr_ros.maps.place import Place, Session
+from vpr_ros.maps.place import Camera, Place, Session
 
 if TYPE_CHECKING:
     import sqlite3
@@ -38,7 +38,7 @@ class Snapshot:
     Attributes:
         meta: What the file says of itself.
         names: Name, start (nanoseconds) and UUID of each session by identity.
-        cameras: Name of each camera by identity.
+        cameras: Each camera by identity.
         coder: Coder fitted on the map, if there is one.
         reducer: What shortens the model's descriptors to those of the map, if anything.
         growing: Owner of the columns.
@@ -48,7 +48,7 @@ class Snapshot:
 
     meta: schema.Meta
     names: dict[int, tuple[str, int, str]]
-    cameras: dict[int, str]
+    cameras: dict[int, Camera]
     coder: ItqCoder | None
     reducer: PcaReducer | None
     growing: Growing
@@ -73,6 +73,10 @@ class Snapshot:
     def places_at(self, rows: NDArray[np.intp]) -> list[Place]:
         """Return the places of rows."""
         columns = self.columns
+        cameras = {
+            key: (camera.name, None if camera.mount is None else Pose.from_array(camera.mount))
+            for key, camera in self.cameras.items()
+        }
         poses, covariances = columns.poses[rows], columns.covariances[rows]
         return [
             Place(
@@ -82,8 +86,9 @@ class Snapshot:
                 Pose(pose[:3], pose[3:]) if posed else None,
                 unpack_covariance(covariance) if covered else None,
                 None if isnan(geo[0]) else GeoPoint(*geo),
-                self.cameras[camera],
+                cameras[camera][0],
                 None if isnan(distance) else distance,
+                cameras[camera][1],
             )
             for (
                 place_id,
@@ -221,7 +226,7 @@ def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> 
         snapshot = Snapshot(
             meta=meta,
             names=_read_sessions(db),
-            cameras=_read_cameras(db),
+            cameras=_read_cameras(db, meta),
             coder=known.coder if known else _read_coder(db, meta),
             reducer=known.reducer if known else _read_reducer(db, meta),
             growing=growing,
@@ -274,13 +279,14 @@ def _read_sessions(db: sqlite3.Connection) -> dict[int, tuple[str, int, str]]:
     return names
 
 
-def _read_cameras(db: sqlite3.Connection) -> dict[int, str]:
+def _read_cameras(db: sqlite3.Connection, meta: schema.Meta) -> dict[int, Camera]:
     cameras = {}
     for *row, crc in db.execute('SELECT id, name, crc FROM cameras'):
         if schema.crc_of(*row) != crc:
             msg = f'is damaged: the checksum of camera {row[0]} does not match'
             raise MapDamagedError(msg)
-        cameras[row[0]] = row[1]
+        mount = meta.mounts.get(str(row[0]))
+        cameras[row[0]] = Camera(row[1], None if mount is None else tuple(mount))
     return cameras
 
 

@@ -71,7 +71,7 @@ class Window:
         if admitted != present:
             mask &= _any_of(columns.sessions, admitted)
         if self.cameras is not None:
-            wanted = {key for key, name in snapshot.cameras.items() if name in self.cameras}
+            wanted = {key for key, each in snapshot.cameras.items() if each.name in self.cameras}
             if wanted != set(snapshot.cameras):
                 mask &= _any_of(columns.cameras, wanted)
         if self.stamps is not None:

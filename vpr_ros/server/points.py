@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qdrant_client import models
 
+from vpr_ros.maps import Camera
 from vpr_ros.maps.columns import Columns
 
 if TYPE_CHECKING:
@@ -62,13 +63,16 @@ def points_of(
     points = []
     for i, vector in enumerate(descriptors):
         second, nanosecond = divmod(int(columns.stamps[i]), _SECOND)
+        camera = snapshot.cameras[int(columns.cameras[i])]
         payload: dict[str, Any] = {
             'session': sessions[int(columns.sessions[i])],
-            'camera': snapshot.cameras[int(columns.cameras[i])],
+            'camera': camera.name,
             # A filter compares as float64, which cannot tell nanoseconds of this century apart.
             'second': second,
             'nanosecond': nanosecond,
         }
+        if camera.mount is not None:
+            payload['mount'] = camera.mount
         if not np.isnan(columns.distances[i]):
             payload['distance'] = float(columns.distances[i])
         if not np.isnan(columns.poses[i, 0]):
@@ -89,19 +93,22 @@ def points_of(
 
 
 def columns_of(
-    points: Sequence[models.Record | models.ScoredPoint], cameras: dict[str, int], code_bytes: int
+    points: Sequence[models.Record | models.ScoredPoint],
+    cameras: dict[Camera, int],
+    code_bytes: int,
 ) -> Columns:
     """Return points as places; new cameras get a number and are added to those known."""
     payloads = [point.payload or {} for point in points]
-    for payload in payloads:
-        cameras.setdefault(payload['camera'], len(cameras) + 1)
+    seen_by = [_camera(payload) for payload in payloads]
+    for camera in seen_by:
+        cameras.setdefault(camera, len(cameras) + 1)
     nan = float('nan')
     codes = [bytes.fromhex(payload.get('code', '')) for payload in payloads]
     geo = [payload.get('geo') or {} for payload in payloads]
     columns = Columns(
         ids=np.array([point.id for point in points], np.int64),
         sessions=_array([payload['session'] for payload in payloads], np.int64),
-        cameras=_array([cameras[payload['camera']] for payload in payloads], np.int64),
+        cameras=_array([cameras[camera] for camera in seen_by], np.int64),
         stamps=_array([p['second'] * _SECOND + p['nanosecond'] for p in payloads], np.int64),
         distances=_array([payload.get('distance', nan) for payload in payloads], np.float64),
         poses=_array([[p.get(k, nan) for k in _POSE] for p in payloads], np.float64, 7),
@@ -119,6 +126,11 @@ def columns_of(
         crcs=np.zeros(len(points), np.int64),
     )
     return columns.with_crcs()
+
+
+def _camera(payload: dict[str, Any]) -> Camera:
+    mount = payload.get('mount')
+    return Camera(payload['camera'], None if mount is None else tuple(mount))
 
 
 def _array(values: list[Any], dtype: type, width: int = 0) -> NDArray[Any]:

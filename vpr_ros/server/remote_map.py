@@ -19,7 +19,7 @@ from qdrant_client import models
 from qdrant_client.http.exceptions import ApiException
 
 from vpr_ros.errors import MapError
-from vpr_ros.maps import PlaceMap, Session, merge
+from vpr_ros.maps import Camera, PlaceMap, Session, merge
 from vpr_ros.maps.columns import concatenate, empty
 from vpr_ros.server.points import DESCRIPTOR, HASH, INDEXED, columns_of, points_of
 
@@ -332,7 +332,7 @@ class _Download:
 
     def __init__(self, remote: RemoteMap, sessions: Sequence[int]) -> None:
         rules = remote.rules
-        cameras: dict[str, int] = {}
+        cameras: dict[Camera, int] = {}
         columns, vectors = [empty(rules.meta.code_bits // 8)], []
         for session in sessions:
             wanted = models.Filter(must=[_of_session(session)])
@@ -343,7 +343,7 @@ class _Download:
         self.snapshot = replace(
             rules,
             columns=concatenate(columns),
-            cameras={key: name for name, key in cameras.items()},
+            cameras={key: camera for camera, key in cameras.items()},
         )
 
     def packed_descriptors(self, _snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.uint8]:

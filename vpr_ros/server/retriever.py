@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from qdrant_client import models
 
+from vpr_ros.maps import Camera
 from vpr_ros.retrieval import Hit, Window
 from vpr_ros.retrieval.nearby import Nearby
 from vpr_ros.server.filters import around_gates, conditions_of, sessions_admitted
@@ -114,10 +115,10 @@ class RemoteRetriever:
         return inside
 
     def _place(self, point: models.ScoredPoint) -> Place:
-        rules, cameras = self._remote.rules, dict[str, int]()
+        rules, cameras = self._remote.rules, dict[Camera, int]()
         columns = columns_of([point], cameras, rules.meta.code_bits // 8)
-        named = {key: name for name, key in cameras.items()}
-        return replace(rules, columns=columns, cameras=named).place_at(0)
+        known = {key: camera for camera, key in cameras.items()}
+        return replace(rules, columns=columns, cameras=known).place_at(0)
 
 
 def _hamming(code: NDArray[np.uint8] | None, point: models.ScoredPoint) -> int:
