@@ -89,6 +89,12 @@ class MappingNode(VprNode[PosedFrame]):
         self._pose_input = self._pairs = None
         super().stop()
 
+    def forget_poses(self) -> None:
+        """Begin anew with frames and poses, in the frame of the map in use now."""
+        if self._pairs is not None and self._pose_input is not None:
+            self._pairs = FramesWithPoses(capacity=self._pairs.capacity)
+            self._pose_input.source.datum = self.datum()
+
     def on_frame(self, frame: Frame) -> None:
         """Queue the frame until its pose is known, or submit it where no poses are used."""
         if self._pairs is None:

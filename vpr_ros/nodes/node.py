@@ -28,14 +28,16 @@ from rclpy.exceptions import InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.parameter import Parameter as RosParameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 
 from vpr_ros.decision import DecisionConfig
 from vpr_ros.describe import Describer
-from vpr_ros.errors import VprError
+from vpr_ros.errors import MapAccessError, VprError
 from vpr_ros.frames import image_decoder
 from vpr_ros.mapping.rig import parse_cameras
+from vpr_ros.maps import MapFolder
 from vpr_ros.nodes.inputs import ImageInput
 from vpr_ros.nodes.jobs import Jobs
 from vpr_ros.nodes.parameters import NODES
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
 
     from lifecycle_msgs.srv import ChangeState
     from rclpy.lifecycle import LifecycleState
-    from rclpy.parameter import Parameter as RosParameter
 
     from vpr_ros.frames import Frame
     from vpr_ros.nodes.health import InputHealth
@@ -80,6 +81,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         worker: Works on images; None while the node is not active.
         jobs: Does what takes time and is no image.
         using_map: Held by whoever searches or writes the map in use, and by who replaces it.
+        configured: Whether what ``load`` allocates is there.
         refused: Messages that could not be used.
         cameras: Names of the cameras; one empty name where there is only one.
         rate: Holds images back that come faster than asked for.
@@ -89,7 +91,10 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
         self._table = {parameter.name: parameter for parameter in NODES[name]}
+        self._map_folder: MapFolder | None = None
         self._declare_parameters()
+        if 'map_folder' in self._table:
+            self._map_folder = MapFolder(Path(self.value('map_folder') or self.map_path().parent))
         self._refuse_impossible_transitions()
         self._describers: dict[tuple[Any, ...], Describer] = {}
         self._ticks: list[Any] = []
@@ -98,6 +103,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         self.worker: NewestWorker[Item] | None = None
         self.jobs = Jobs(self._wake)
         self.using_map = threading.RLock()
+        self.configured = False
         self.refused = 0
         self._complaints: dict[str, float] = {}
         self.rate = StampGate()
@@ -145,6 +151,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
                 additional_constraints=p.range,
                 # An integer where a float is meant is converted, not refused.
                 dynamic_typing=isinstance(p.default, float),
+                read_only=p.fixed,
             )
             low = -1e308 if p.minimum is None else p.minimum
             high = 1e308 if p.maximum is None else p.maximum
@@ -164,9 +171,21 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         for new in parameters:
             known = self._table.get(new.name)
             fault = known.fault(new.value) if known else None
+            if new.name == 'map_path':
+                fault = fault or self._fault_of_map_path(new.value)
             if fault:
                 return SetParametersResult(successful=False, reason=fault)
         return SetParametersResult(successful=True)
+
+    def _fault_of_map_path(self, value: str) -> str | None:
+        """Say what is wrong with a path that is given to the running node."""
+        if self._map_folder is None:
+            return None  # At the start, by who also decides on the folder.
+        try:
+            self._map_folder.path_of(str(self._path_of_map(value).absolute()))
+        except MapAccessError as error:
+            return f'map_path: {error}'
+        return None
 
     # Lifecycle.
 
@@ -203,6 +222,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
             self.get_logger().error(f'cannot start: {error}')
             self.unload()
             return TransitionCallbackReturn.FAILURE
+        self.configured = True
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -233,11 +253,13 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Close the map."""
         self.jobs.wait()
+        self.configured = False
         self.unload()
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop from whatever state and close the map."""
+        self.configured = False
         self.stop()
         self.unload()
         return super().on_shutdown(state)
@@ -247,6 +269,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         self.get_logger().error('a transition failed; the node is unconfigured now')
         self.stop()
         self.jobs.wait()
+        self.configured = False
         self.unload()
         return super().on_error(state)
 
@@ -299,10 +322,25 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
 
     def map_path(self) -> Path:
         """Return the file of the map that the parameters name."""
-        if self.value('map_path'):
-            return Path(self.value('map_path')).expanduser()
+        return self._path_of_map(self.value('map_path'))
+
+    @staticmethod
+    def _path_of_map(value: str) -> Path:
+        if value:
+            return Path(value).expanduser()
         home = Path(os.environ.get('ROS_HOME') or Path.home() / '.ros')
         return home / 'vpr' / 'map.vprmap'
+
+    def map_folder(self) -> MapFolder:
+        """Return where maps may lie that a service or a changed parameter names."""
+        if self._map_folder is None:
+            msg = 'a node without a map has no folder for maps'
+            raise ValueError(msg)
+        return self._map_folder
+
+    def set_map_path(self, path: Path) -> None:
+        """Make the parameter say what map is in use."""
+        self.set_parameters([RosParameter('map_path', value=str(path))])
 
     def fail(self, error: Exception) -> None:
         """Report what could not be used, and go on; the same complaint only now and then."""

@@ -10,32 +10,38 @@ import time
 from typing import TYPE_CHECKING
 
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
 
 from vpr_ros.decision import Localizer, Status
+from vpr_ros.describe.explain import Explainer
+from vpr_ros.describe.picture import Shown, picture
 from vpr_ros.errors import MapError
+from vpr_ros.frames import Frame
 from vpr_ros.maps import PlaceMap
 from vpr_ros.msg import LocalizerState, MapInfo, PlaceCandidateArray
 from vpr_ros.nodes.conversions import (
     to_candidate_array,
     to_covariance,
     to_duration,
-    to_map_info,
     to_pose,
     to_time,
 )
-from vpr_ros.nodes.debug_image import draw
 from vpr_ros.nodes.health import SILENCE
-from vpr_ros.nodes.markers import Markers
 from vpr_ros.nodes.node import LATCHED, VprNode, decision_config, run
+from vpr_ros.nodes.services import RefusedError, map_info, required, serve, serve_map
 from vpr_ros.retrieval import Retriever
+from vpr_ros.srv import LoadMap, QueryPlace
 
 if TYPE_CHECKING:
-    from vpr_ros.decision import Localization
-    from vpr_ros.frames import Frame
+    from pathlib import Path
+    from typing import Any
 
-_MAP_CHECK = 1.0
-"""Seconds between looks for a map that is missing, or for places added to it."""
+    from vpr_ros.decision import Localization
+
+_REFRESH = 1.0
+"""Seconds between looks for places added to the map."""
 
 
 class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
@@ -46,6 +52,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._map: PlaceMap | None = None
         self._retriever: Retriever | None = None
         self._map_fault = ''
+        self._announced: tuple[str, int] | None = None
         self._last: Localization | None = None
         self._last_accepted = 0
         lifecycle = self.create_lifecycle_publisher
@@ -55,22 +62,23 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._status = lifecycle(LocalizerState, '~/status', LATCHED)
         self._map_info = lifecycle(MapInfo, '~/map_info', LATCHED)
         self._debug_image = lifecycle(Image, '~/debug_image', 1)
-        self._markers = Markers(self)
+        self._explainer: Explainer | None = None
+        serve(self, Trigger, 'relocalize', self._relocalize)
+        serve(self, QueryPlace, 'query', self._query)
+        serve(self, LoadMap, 'load_map', self._load_map)
+        serve_map(self, self.map_folder, lambda: self._map)
 
     def load(self) -> None:
         """Load the network; a map that is missing or damaged is waited for."""
         self._describer = self.describer()
-        self._last = None
+        self._explainer = None
         self._last_accepted = 0
-        self._announced = -1
-        self._next_map_check = 0.0
-        self._check_map()
+        self._next_refresh = 0.0
+        self._follow_map()
 
     def unload(self) -> None:
         """Close the map."""
-        if self._map is not None:
-            self._map.close()
-        self._map = self._retriever = None
+        self._use(None)
         self._map_fault = ''
 
     def on_frame(self, frame: Frame) -> None:
@@ -80,18 +88,17 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
 
     def work(self, items: list[tuple[Frame, float]]) -> int:
         """Localise one frame of each camera and publish the answers."""
+        # One map from the search to the answer: another must not give its name to what was found.
+        with self.using_map:
+            return self._answer(items)
+
+    def _answer(self, items: list[tuple[Frame, float]]) -> int:
         started = time.perf_counter()
-        self._check_map()
+        self._refresh_map()
         checked = time.perf_counter()
         frames = self.readable([frame for frame, _ in items])
         decoded = time.perf_counter()
-        localizer = Localizer(
-            self._describer,
-            self._retriever,
-            decision_config(self),
-            k=self.value('max_candidates'),
-            candidates=self.value('candidates'),
-        )
+        localizer = self._localizer(self.value('max_candidates'))
         results = localizer.localize_all(frames)
         received = {id(frame): moment for frame, moment in items}
         for frame, result in zip(frames, results, strict=True):
@@ -116,44 +123,110 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
     def tick(self) -> None:
         """Publish the state once a second, and what map is in use when that has changed."""
         self._publish_status()
-        if self._map is not None:
-            self._markers.show_map(self._map)
-        if self._map is not None and self._map.version != self._announced:
-            self._announced = self._map.version
-            now = self.get_clock().now().to_msg()
-            self._map_info.publish(to_map_info(self._map, now, read_only=True))
+        place_map = self._map
+        if place_map is None or place_map.displaced or place_map.path != self.map_path():
+            if self.jobs.idle:
+                self.jobs.submit(self._follow_map)
+        elif (place_map.id, place_map.version) != self._announced:
+            self._announced = place_map.id, place_map.version
+            self._map_info.publish(map_info(self, place_map))
 
     def report(self) -> dict[str, str]:
         """Return the state of the map."""
         if self._map is None:
             return {'map': self._map_fault or 'none'}
-        return {'map': f'{self.map_path()}: {len(self._map)} places'}
+        fault = f' ({self._map_fault})' if self._map_fault else ''
+        return {'map': f'{self._map.path}: {len(self._map)} places{fault}'}
 
-    def _check_map(self) -> None:
-        """Open the map if it is not open yet; see the places added since."""
+    def _localizer(self, k: int) -> Localizer:
+        return Localizer(
+            self._describer,
+            self._retriever,
+            decision_config(self),
+            k=k,
+            candidates=self.value('candidates'),
+        )
+
+    def _forget(self) -> None:
+        """Forget what earlier frames said of where the robot is."""
+        self._last = None
+
+    # The map.
+
+    def _refresh_map(self) -> None:
+        """See the places added to the map since."""
         now = time.monotonic()
-        if now < self._next_map_check:
-            return
-        self._next_map_check = now + _MAP_CHECK
-        if self._map is not None and self._retriever is not None:
+        if self._retriever is not None and now >= self._next_refresh:
+            self._next_refresh = now + _REFRESH
             self._retriever.refresh()
-            return
+
+    def _follow_map(self) -> None:
+        """Open the map that the parameters name; without it, keep what there is."""
+        path = self.map_path()
         try:
-            self._map = PlaceMap.open(self.map_path(), model=self._describer.model_info)
+            self._open(path)
         except MapError as error:
             if str(error) != self._map_fault:
-                self.get_logger().warning(f'no map yet: {error}')
+                kept = f'; {self._map.path} stays in use' if self._map else ''
+                self.get_logger().warning(f'no map yet: {error}{kept}')
             self._map_fault = str(error)
-            return
+
+    def _open(self, path: Path) -> None:
+        """Open a map and then use it instead of the one in use."""
+        place_map = PlaceMap.open(path, model=self._describer.model_info)
+        self._use(place_map)
         self._map_fault = ''
-        self._retriever = Retriever(self._map)
-        self.get_logger().info(f'map {self.map_path()}: {len(self._map)} places')
+        self.get_logger().info(f'map {path}: {len(place_map)} places')
+
+    def _use(self, place_map: PlaceMap | None) -> None:
+        with self.using_map:
+            old, self._map = self._map, place_map
+            self._retriever = None if place_map is None else Retriever(place_map)
+            self._announced = None
+            self._forget()
+        if old is not None:
+            old.close()
+
+    # Services.
+
+    def _relocalize(self, _request: Any, response: Any) -> None:
+        with self.using_map:
+            self._forget()
+        response.message = 'the next image is judged by itself'
+
+    def _load_map(self, request: Any, response: Any) -> None:
+        response.info = map_info(self, self._map)
+        path = self.map_folder().path_of(request.map_url)
+        if not self.configured:
+            msg = 'the node is not configured: configure it first (lifecycle)'
+            raise RefusedError(msg, 'NOT_CONFIGURED')
+        self._open(path)
+        self.set_map_path(path)
+        response.info = map_info(self, self._map)
+
+    def _query(self, request: Any, response: Any) -> None:
+        if self.worker is None:
+            msg = 'the node is not active: activate it first (lifecycle)'
+            raise RefusedError(msg, 'NOT_ACTIVE')
+        required(self._map)
+        raw = bool(request.image.data)
+        image = request.image if raw else request.compressed_image
+        typename = 'sensor_msgs/msg/Image' if raw else 'sensor_msgs/msg/CompressedImage'
+        frame = Frame(serialize_message(image), typename)
+        started = time.perf_counter()
+        with self.using_map:
+            k = request.max_candidates or self.value('max_candidates')
+            result = self._localizer(k).localize(frame)
+            answer = to_candidate_array(result, self._describer.model_info, self._map)
+        answer.camera_frame_id = image.header.frame_id
+        answer.latency = to_duration(time.perf_counter() - started)
+        response.candidates = answer
 
     def _publish(self, frame: Frame, result: Localization, received: float) -> None:
         message = to_candidate_array(result, self._describer.model_info, self._map)
         message.camera = frame.camera
         message.camera_frame_id = frame.frame_id
-        if self._map_fault:
+        if self._map is None:
             message.reason = self._map_fault
         message.latency = to_duration(time.perf_counter() - received)
         self._candidates.publish(message)
@@ -161,7 +234,6 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         poses.poses = [to_pose(hit.place.pose) for hit in result.hits if hit.place.pose]
         self._poses.publish(poses)
         decision = result.decision
-        self._markers.show_answer(message.header, result.hits, decision)
         if decision.pose is not None and decision.covariance is not None:
             pose = PoseWithCovarianceStamped(header=message.header)
             pose.pose.pose = to_pose(decision.pose)
@@ -175,10 +247,12 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             self._publish_status()
 
     def _publish_debug_image(self, frame: Frame, result: Localization) -> None:
-        match = None
-        if self._map is not None and result.hits:
-            match = self._map.thumbnail(result.hits[0].place.id)
-        pixels = draw(frame.rgb, result, match, frame.camera)
+        """Publish what in the image the network went by; takes longer than describing it."""
+        if self._explainer is None:
+            self._explainer = Explainer(self.value('model'), self.value('weights') or None)
+        explained = Shown('query', frame.rgb, self._explainer.explain(frame.rgb))
+        decision = result.decision
+        pixels = picture([explained], f'{decision.status.name}: {decision.reason}')
         height, width, _ = pixels.shape
         message = Image(
             height=height, width=width, encoding='rgb8', step=width * 3, data=pixels.tobytes()
