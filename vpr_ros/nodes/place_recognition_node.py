@@ -15,8 +15,6 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from vpr_ros.decision import Localizer, Status
-from vpr_ros.describe.explain import Explainer
-from vpr_ros.describe.picture import Shown, picture
 from vpr_ros.errors import MapError
 from vpr_ros.frames import Frame
 from vpr_ros.maps import PlaceMap
@@ -28,7 +26,9 @@ from vpr_ros.nodes.conversions import (
     to_pose,
     to_time,
 )
+from vpr_ros.nodes.debug_image import draw
 from vpr_ros.nodes.health import SILENCE
+from vpr_ros.nodes.markers import Markers
 from vpr_ros.nodes.node import LATCHED, VprNode, decision_config, run
 from vpr_ros.nodes.services import RefusedError, map_info, required, serve, serve_map
 from vpr_ros.retrieval import Retriever
@@ -62,7 +62,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._status = lifecycle(LocalizerState, '~/status', LATCHED)
         self._map_info = lifecycle(MapInfo, '~/map_info', LATCHED)
         self._debug_image = lifecycle(Image, '~/debug_image', 1)
-        self._explainer: Explainer | None = None
+        self._markers = Markers(self)
         serve(self, Trigger, 'relocalize', self._relocalize)
         serve(self, QueryPlace, 'query', self._query)
         serve(self, LoadMap, 'load_map', self._load_map)
@@ -71,7 +71,6 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
     def load(self) -> None:
         """Load the network; a map that is missing or damaged is waited for."""
         self._describer = self.describer()
-        self._explainer = None
         self._last_accepted = 0
         self._next_refresh = 0.0
         self._follow_map()
@@ -124,6 +123,8 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         """Publish the state once a second, and what map is in use when that has changed."""
         self._publish_status()
         place_map = self._map
+        if place_map is not None:
+            self._markers.show_map(place_map)
         if place_map is None or place_map.displaced or place_map.path != self.map_path():
             if self.jobs.idle:
                 self.jobs.submit(self._follow_map)
@@ -234,6 +235,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         poses.poses = [to_pose(hit.place.pose) for hit in result.hits if hit.place.pose]
         self._poses.publish(poses)
         decision = result.decision
+        self._markers.show_answer(message.header, result.hits, decision)
         if decision.pose is not None and decision.covariance is not None:
             pose = PoseWithCovarianceStamped(header=message.header)
             pose.pose.pose = to_pose(decision.pose)
@@ -247,12 +249,10 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             self._publish_status()
 
     def _publish_debug_image(self, frame: Frame, result: Localization) -> None:
-        """Publish what in the image the network went by; takes longer than describing it."""
-        if self._explainer is None:
-            self._explainer = Explainer(self.value('model'), self.value('weights') or None)
-        explained = Shown('query', frame.rgb, self._explainer.explain(frame.rgb))
-        decision = result.decision
-        pixels = picture([explained], f'{decision.status.name}: {decision.reason}')
+        match = None
+        if self._map is not None and result.hits:
+            match = self._map.thumbnail(result.hits[0].place.id)
+        pixels = draw(frame.rgb, result, match, frame.camera)
         height, width, _ = pixels.shape
         message = Image(
             height=height, width=width, encoding='rgb8', step=width * 3, data=pixels.tobytes()
