@@ -5,9 +5,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
+from pathlib import Path
 
 import pytest
+
+# The tests are imported by file, so that helpers beside them must be made findable.
+sys.path.insert(0, str(Path(__file__).parent))
 
 os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 230))
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'

@@ -64,16 +64,25 @@ def retrieval(
 
 @app.command()
 def node(
+    *,
     rate: Annotated[float, typer.Option(help='Images per second sent to the node.')] = 5.0,
     seconds: Annotated[float, typer.Option(help='How long to send.')] = 20.0,
     model: Annotated[str, typer.Option(help='Network that the node runs.')] = DEFAULT_MODEL,
     places: Annotated[int, typer.Option(help='Places in the map that is searched.')] = 1000,
+    overload: Annotated[
+        bool, typer.Option('--overload', help='Send five times as fast as the node can answer.')
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Time each stage of place_recognition_node on 640x480 images over real DDS."""
-    from vpr_ros.nodes.bench import bench_node
+    from vpr_ros.nodes.bench import bench_node, bench_overload
 
-    _show('Stages of place_recognition_node', bench_node(rate, seconds, model, places), as_json)
+    if overload:
+        rows = bench_overload(seconds, model, places)
+        _show('place_recognition_node at five times the sustainable rate', rows, as_json)
+    else:
+        rows = bench_node(rate, seconds, model, places)
+        _show('Stages of place_recognition_node', rows, as_json)
 
 
 @app.command()
@@ -146,11 +155,16 @@ def _show(title: str, rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
         typer.echo(json.dumps(rows))
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=title)
     for name in rows[0]:
-        table.add_column(name, justify='left' if isinstance(rows[0][name], str) else 'right')
+        table.add_column(
+            escape(name), justify='left' if isinstance(rows[0][name], str) else 'right'
+        )
     for row in rows:
-        table.add_row(*(f'{v:.3f}' if isinstance(v, float) else str(v) for v in row.values()))
+        table.add_row(
+            *(f'{v:.3f}' if isinstance(v, float) else escape(str(v)) for v in row.values())
+        )
     Console().print(table)

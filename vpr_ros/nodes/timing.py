@@ -44,7 +44,7 @@ class RecentRate:
     """Events per second over the last seconds, from a counter that is read now and then."""
 
     def __init__(self) -> None:
-        self._readings: deque[tuple[float, int]] = deque()
+        self._readings = deque([(time.monotonic(), 0)])
 
     def read(self, count: int) -> float:
         """Return the rate in Hz, given the counter's present value."""
