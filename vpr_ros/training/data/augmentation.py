@@ -65,7 +65,7 @@ class Augmentation:
     blur_size: float = 0.022
     grain: float = 0.05
     jpeg: float = 0.25
-    jpeg_loss: float = 0.15
+    jpeg_loss: float = 0.1
     grey: float = 0.1
     cover: float = 0.3
     cover_area: float = 0.2
