@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vpr_ros.decision.calibration import PlaceLikelihood
     from vpr_ros.decision.evidence import Candidates
-    from vpr_ros.decision.layout import Places, Rows
+    from vpr_ros.decision.layout import Places, Rows, Way
     from vpr_ros.geometry import Pose
 
     Floats = NDArray[np.float64]
@@ -42,15 +42,15 @@ _NEGLIGIBLE = 1e-7
 class MotionConfig:
     """How the robot may have moved between two frames.
 
+    Where there is no odometry it goes the way that was mapped, up to twice as fast.
+
     Attributes:
-        max_speed: Metres a second, where there is no odometry.
         odometry_error: Standard deviation of a displacement, as a share of it.
         angle_error: Standard deviation between the heading that is expected at a place and that
             which it was mapped with, radians.
         window: Frames that a sequence is long.
     """
 
-    max_speed: float = 10.0
     odometry_error: float = 0.1
     angle_error: float = 0.5
     window: int = 20
@@ -172,6 +172,8 @@ class BayesFilter(PlaceFilter):
 
     _RESTART = 1e-3
     _LEAVE = 0.02
+    _PACES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0])
+    _PACE_SPREAD = 0.5
 
     def _forget(self) -> None:
         self._belief = np.zeros(0)
@@ -180,7 +182,7 @@ class BayesFilter(PlaceFilter):
         belief, off = self._belief, 1 - self._belief.sum()
         rows = np.flatnonzero(belief > _NEGLIGIBLE / len(belief))
         who, to, weights = (
-            self._reachable(layout, rows, seconds)
+            self._onward(layout, rows, seconds)
             if step is None
             else self._displaced(layout, rows, step)
         )
@@ -211,11 +213,13 @@ class BayesFilter(PlaceFilter):
         turns = _wrapped(yaws[who] + step.yaw - layout.yaws[to]) / motion.angle_error
         return who, to, np.exp(-0.5 * (squares + turns**2))
 
-    def _reachable(self, layout: Layout, rows: Rows, seconds: float) -> tuple[Rows, Rows, Floats]:
-        """Return (index in rows, row, weight) by speed alone: all in reach are alike."""
-        reach = self._motion.max_speed * seconds + layout.spacing
-        who, to = layout.pairs(layout.positions[rows], reach)
-        return who, to, np.ones(len(to))
+    def _onward(self, layout: Layout, rows: Rows, seconds: float) -> tuple[Rows, Rows, Floats]:
+        """Return (index in rows, row, weight) by time: onward as it was mapped, or waiting."""
+        way = layout.by_seconds
+        ahead, there = way.at(way.along[rows, None] + seconds * self._PACES)
+        weights = np.where(there, np.exp(-0.5 * ((self._PACES - 1) / self._PACE_SPREAD) ** 2), 0)
+        who = np.repeat(np.arange(len(rows)), len(self._PACES))
+        return who, ahead.ravel(), weights.ravel()
 
     def _see(self, layout: Layout, log_ratios: Floats, *, repeated: bool) -> Floats:
         if not len(self._belief):
@@ -258,46 +262,26 @@ class SequenceMatcher(PlaceFilter):
             self._frames.append((self._travelled, self._clock, log_ratios))
         by_way = self._by_odometry and layout.posed.all()
         speeds = self._SPEEDS_BY_ODOMETRY if by_way else self._SPEEDS_BY_TIME
-        along = layout.metres if by_way else layout.seconds
+        way = layout.by_metres if by_way else layout.by_seconds
         now = self._travelled if by_way else self._clock
-        back = np.array([now - (way if by_way else time) for way, time, _ in self._frames])
-        lines = _Lines(along, np.array([log_ratios for _, _, log_ratios in self._frames]))
-        scores = np.max([lines.sums(back * speed) for speed in speeds], axis=0)
+        back = np.array([now - (metres if by_way else time) for metres, time, _ in self._frames])
+        seen = np.array([log_ratios for _, _, log_ratios in self._frames])
+        scores = np.max([_along_line(way, seen, back * speed) for speed in speeds], axis=0)
         weights = np.exp(np.minimum(scores, 500.0)) * (1 - _OFF_MAP) / len(layout)
         return np.asarray(weights / (weights.sum() + _OFF_MAP))
 
 
-class _Lines:
-    """Sums along lines through a matrix of frames and places.
+def _along_line(way: Way, seen: Floats, back: Floats) -> Floats:
+    """Return the sum (N,) of what frames say along the lines that end at each place.
 
     Args:
-        along: (N,) coordinates of the places.
-        values: (F, N) of each frame for each place.
+        way: The places.
+        seen: (F, N) log ratios of each frame for each place.
+        back: (F,) how far before the end each frame is.
     """
-
-    def __init__(self, along: Floats, values: Floats) -> None:
-        self._order = np.argsort(along, kind='stable')
-        self._along = along[self._order]
-        self._values = values[:, self._order]
-        self._lowest = values.min(axis=1, keepdims=True)
-        steps = np.diff(self._along)
-        # Beyond a place's surroundings there is nothing to look up.
-        self._reach = 2 * float(np.median(steps)) if len(steps) else np.inf
-
-    def sums(self, back: Floats) -> Floats:
-        """Return the sum (N,) along the lines that end at each place.
-
-        Args:
-            back: (F,) how far before the end each frame is.
-        """
-        wanted = self._along - back[:, None]
-        middles = (self._along[1:] + self._along[:-1]) / 2
-        nearest = np.searchsorted(middles, wanted)
-        there = np.abs(self._along[nearest] - wanted) <= self._reach
-        found = np.take_along_axis(self._values, nearest, axis=1)
-        totals = np.empty(len(self._order))
-        totals[self._order] = np.where(there, found, self._lowest).sum(axis=0)
-        return totals
+    rows, there = way.at(way.along - back[:, None])
+    found = np.take_along_axis(seen, rows, axis=1)
+    return np.asarray(np.where(there, found, seen.min(axis=1, keepdims=True)).sum(axis=0))
 
 
 def make_filter(

@@ -73,16 +73,16 @@ class Layout:
         return float(np.median(inner)) if len(inner) else 0.0
 
     @cached_property
-    def metres(self) -> Floats:
-        """Metres along the way (N,); sessions lie far apart."""
+    def by_metres(self) -> Way:
+        """The places along the way they were mapped, in metres."""
         steps = np.linalg.norm(np.diff(self.positions, axis=0), axis=1)
         steps[np.diff(self._sessions) != 0] = 0
-        return np.asarray(np.concatenate([[0.0], np.cumsum(steps)]) + _FAR * self._sessions)
+        return Way(np.concatenate([[0.0], np.cumsum(steps)]) + _FAR * self._sessions)
 
     @cached_property
-    def seconds(self) -> Floats:
-        """Seconds along the way (N,); sessions lie far apart."""
-        return np.asarray(self._seconds - self._seconds.min() + 1e3 * _FAR * self._sessions)
+    def by_seconds(self) -> Way:
+        """The places in the order of time, in seconds."""
+        return Way(self._seconds + 1e3 * _FAR * self._sessions)
 
     def pairs(self, points: Floats, radius: float) -> tuple[Rows, Rows]:
         """Return (indices of points, rows of places) for all that are within a radius.
@@ -97,6 +97,28 @@ class Layout:
         who, rows = self._cells[size].around(points[:, :2])
         near = np.linalg.norm(points[who] - self.positions[rows], axis=1) <= radius
         return who[near], rows[near]
+
+
+class Way:
+    """Places along a coordinate.
+
+    Args:
+        along: (N,) coordinates; sessions lie far apart.
+    """
+
+    def __init__(self, along: Floats) -> None:
+        self.along = along
+        self._order = np.argsort(along, kind='stable')
+        values = along[self._order]
+        steps = np.diff(values)
+        self._middles = values[:-1] + steps / 2
+        # Beyond a place's surroundings there is nothing.
+        self._reach = 2 * float(np.median(steps)) if len(steps) else np.inf
+
+    def at(self, wanted: Floats) -> tuple[Rows, NDArray[np.bool_]]:
+        """Return the rows of the places nearest to coordinates, and whether they are there."""
+        rows = self._order[np.searchsorted(self._middles, wanted)]
+        return rows, np.abs(self.along[rows] - wanted) <= self._reach
 
 
 class _Cells:

@@ -57,8 +57,8 @@ def model_id(model: ModelInfo) -> str:
     return f'{model.name}:{model.weights_id}'
 
 
-def to_candidate(hit: Hit) -> PlaceCandidate:
-    """Convert one ranked place; what is not known is NaN."""
+def to_candidate(hit: Hit, probability: float = math.nan) -> PlaceCandidate:
+    """Convert one ranked place, right with a probability; what is not known is NaN."""
     place = hit.place
     message = PlaceCandidate(
         place_id=place.id,
@@ -67,7 +67,7 @@ def to_candidate(hit: Hit) -> PlaceCandidate:
         camera=place.camera,
         hamming_distance=hit.hamming if hit.hamming >= 0 else _NO_CODES,
         similarity=float(hit.similarity),
-        score=math.nan,
+        score=probability,
         latitude=math.nan,
         longitude=math.nan,
         altitude=math.nan,
@@ -86,12 +86,15 @@ def to_candidate_array(
     result: Localization, model: ModelInfo, place_map: PlaceMap | None
 ) -> PlaceCandidateArray:
     """Convert the verdict on one frame."""
+    probabilities = result.decision.probabilities
     message = PlaceCandidateArray(
         model_id=model_id(model),
         trained=model.trained,
         status=int(result.decision.status),
         reason=result.decision.reason,
-        candidates=[to_candidate(hit) for hit in result.hits],
+        candidates=[
+            to_candidate(hit, probabilities.get(hit.place.id, math.nan)) for hit in result.hits
+        ],
     )
     message.header.stamp = to_time(result.stamp)
     if place_map is not None:

@@ -244,10 +244,20 @@ DECISION = (
         dynamic=True,
     ),
     Parameter(
+        'min_probability',
+        0.0,
+        'Below this calibrated probability nothing is accepted; 0 takes the threshold of the'
+        ' calibration.',
+        minimum=0.0,
+        maximum=1.0,
+        dynamic=True,
+    ),
+    Parameter(
         'max_distance_ratio',
         0.85,
         'Descriptor distance of the best place over that of the best place elsewhere; above'
-        ' it they look alike and nothing is accepted. 1 accepts everything.',
+        ' it they look alike and nothing is accepted. 1 accepts everything. Without a'
+        ' calibration only.',
         minimum=0.0,
         maximum=1.0,
         dynamic=True,
@@ -255,7 +265,7 @@ DECISION = (
     Parameter(
         'place_radius',
         5.0,
-        'Places within this distance count as one.',
+        'Places within this distance count as one; a calibration brings its own.',
         'm',
         minimum=0.0,
         dynamic=True,
@@ -276,6 +286,29 @@ DECISION = (
         minimum=0.0,
         dynamic=True,
     ),
+)
+CALIBRATION = (
+    Parameter(
+        'calibration',
+        '',
+        'File made by vpr calibrate for the network; empty for the one in the package, none to do'
+        ' without probabilities.',
+    ),
+)
+TEMPORAL = (
+    Parameter(
+        'temporal',
+        'none',
+        'What the images before say: none, bayes (a filter over places) or sequence (matching of'
+        ' the last images to stretches of the way); needs a calibration.',
+        choices=('none', 'bayes', 'sequence'),
+    ),
+    Parameter(
+        'use_odometry',
+        default=False,
+        description='The filter follows the motion on odom; else it expects the pace of mapping.',
+    ),
+    Parameter('sequence_length', 20, 'Images that are matched together.', minimum=2, maximum=1000),
 )
 LOOPS = (
     Parameter(
@@ -299,7 +332,9 @@ NODES: dict[str, tuple[Parameter, ...]] = {
     + IMAGES
     + SEARCH
     + PUBLISHED
-    + DECISION,
+    + DECISION
+    + CALIBRATION
+    + TEMPORAL,
     'map_builder_node': START + MODEL + MAP + MAPPING + IMAGES + POSES + KEYFRAMES,
     'loop_closure_node': START + MODEL + IMAGES + POSES + KEYFRAMES + LOOPS + SEARCH + DECISION,
 }

@@ -14,9 +14,10 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
-from vpr_ros.decision import Localizer, Status
-from vpr_ros.errors import MapError
+from vpr_ros.decision import Localizer, MotionConfig, Status, calibration_for, make_filter
+from vpr_ros.errors import MapError, VprError
 from vpr_ros.frames import Frame
+from vpr_ros.mapping import PoseBuffer, PoseSource
 from vpr_ros.maps import PlaceMap
 from vpr_ros.msg import LocalizerState, MapInfo, PlaceCandidateArray
 from vpr_ros.nodes.conversions import (
@@ -28,6 +29,7 @@ from vpr_ros.nodes.conversions import (
 )
 from vpr_ros.nodes.debug_image import draw
 from vpr_ros.nodes.health import SILENCE
+from vpr_ros.nodes.inputs import PoseInput
 from vpr_ros.nodes.markers import Markers
 from vpr_ros.nodes.node import LATCHED, VprNode, decision_config, run
 from vpr_ros.nodes.services import RefusedError, map_info, required, serve, serve_map
@@ -38,10 +40,16 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from vpr_ros.decision import Localization
+    from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+
+    from vpr_ros.decision import Calibration, Localization, PlaceFilter
+    from vpr_ros.geometry import Pose
+    from vpr_ros.mapping import PoseReading
 
 _REFRESH = 1.0
 """Seconds between looks for places added to the map."""
+_ODOMETRY_LAG = 2 * 10**8
+"""Nanoseconds that the newest odometry may be older than an image and still be its own."""
 
 
 class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
@@ -55,6 +63,12 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._announced: tuple[str, int] | None = None
         self._last: Localization | None = None
         self._last_accepted = 0
+        self._confidence = math.nan
+        self._calibration: Calibration | None = None
+        self._frames: PlaceFilter | None = None
+        self._odometry = PoseBuffer()
+        self._newest_odometry: PoseReading | None = None
+        self._odometry_input: PoseInput | None = None
         lifecycle = self.create_lifecycle_publisher
         self._candidates = lifecycle(PlaceCandidateArray, '~/candidates', 10)
         self._poses = lifecycle(PoseArray, '~/candidate_poses', 10)
@@ -71,6 +85,15 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
     def load(self) -> None:
         """Load the network; a map that is missing or damaged is waited for."""
         self._describer = self.describer()
+        self._confidence = math.nan
+        self._calibration = calibration_for(self._describer.model_info, self.value('calibration'))
+        if self._calibration is None and self.value('temporal') != 'none':
+            msg = (
+                'a filter needs to know what similarities mean, and there is no calibration of '
+                f'{self._describer.model_info.name}: make one with `vpr calibrate` and name it in '
+                'the parameter calibration, or set temporal to none'
+            )
+            raise VprError(msg)
         self._last_accepted = 0
         self._next_refresh = 0.0
         self._follow_map()
@@ -79,6 +102,23 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         """Close the map."""
         self._use(None)
         self._map_fault = ''
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start to listen to odometry where it is wanted, then to images."""
+        self._odometry, self._newest_odometry = PoseBuffer(), None
+        if self.value('use_odometry') and self.value('temporal') != 'none':
+            self._odometry_input = PoseInput(
+                self, 'odometry', PoseSource, self._on_odometry, self.fail
+            )
+            self.get_logger().info(f'following the motion on {self._odometry_input.topic}')
+        return super().on_activate(state)
+
+    def stop(self) -> None:
+        """Stop to listen."""
+        if self._odometry_input is not None:
+            self._odometry_input.destroy()
+            self._odometry_input = None
+        super().stop()
 
     def on_frame(self, frame: Frame) -> None:
         """Hand the frame to the worker; it replaces one of the camera that still waits."""
@@ -97,8 +137,9 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         checked = time.perf_counter()
         frames = self.readable([frame for frame, _ in items])
         decoded = time.perf_counter()
-        localizer = self._localizer(self.value('max_candidates'))
-        results = localizer.localize_all(frames)
+        localizer = self._localizer(self.value('max_candidates'), self._frames)
+        motion = [self._odometry_at(frame.stamp) for frame in frames]
+        results = localizer.localize_all(frames, odometry=motion)
         received = {id(frame): moment for frame, moment in items}
         for frame, result in zip(frames, results, strict=True):
             localized = time.perf_counter()
@@ -139,18 +180,33 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         fault = f' ({self._map_fault})' if self._map_fault else ''
         return {'map': f'{self._map.path}: {len(self._map)} places{fault}'}
 
-    def _localizer(self, k: int) -> Localizer:
+    def _localizer(self, k: int, frames: PlaceFilter | None = None) -> Localizer:
         return Localizer(
             self._describer,
             self._retriever,
             decision_config(self),
             k=k,
             candidates=self.value('candidates'),
+            calibration=self._calibration,
+            frames=frames,
         )
+
+    def _on_odometry(self, reading: PoseReading) -> None:
+        self._odometry.add(reading)
+        self._newest_odometry = reading
+
+    def _odometry_at(self, stamp: int) -> Pose | None:
+        """Return where odometry puts the base at a stamp; the newest where it has just lagged."""
+        reading, newest = self._odometry.at(stamp), self._newest_odometry
+        if reading is None and newest is not None and 0 <= stamp - newest.stamp <= _ODOMETRY_LAG:
+            reading = newest
+        return None if reading is None else reading.pose
 
     def _forget(self) -> None:
         """Forget what earlier frames said of where the robot is."""
         self._last = None
+        if self._frames is not None:
+            self._frames.reset()
 
     # The map.
 
@@ -187,6 +243,15 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             self._forget()
         if old is not None:
             old.close()
+
+    def _filter(self, place_map: PlaceMap) -> PlaceFilter | None:
+        kind = self.value('temporal')
+        if kind == 'none' or self._calibration is None:
+            return None
+        motion = MotionConfig(window=self.value('sequence_length'))
+        return make_filter(
+            kind, lambda: place_map.snapshot.columns, self._calibration.places, motion
+        )
 
     # Services.
 
@@ -243,6 +308,8 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             self._pose.publish(pose)
         if decision.status == Status.ACCEPTED:
             self._last_accepted = result.stamp
+            best = result.hits[0].place.id
+            self._confidence = decision.probabilities.get(best, math.nan)
         changed = self._last is None or self._last.decision.status != decision.status
         self._last = result
         if changed:
@@ -263,7 +330,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
     def _publish_status(self) -> None:
         worker, last = self.worker, self._last
         message = LocalizerState(
-            confidence=math.nan,
+            confidence=self._confidence,
             last_accepted=to_time(self._last_accepted),
             frames_refused=self.refused,
         )

@@ -84,6 +84,7 @@ def to_query_result(answer: PlaceCandidateArray, truth: Mapping[int, Pose]) -> Q
     stamp = answer.header.stamp.sec * 10**9 + answer.header.stamp.nanosec
     candidates = answer.candidates
     poses = [_to_array(candidate.pose.pose) for candidate in candidates]
+    scores = np.array([candidate.score for candidate in candidates], np.float64)
     status = Status(answer.status)
     accepted = status == Status.ACCEPTED and candidates
     return QueryResult(
@@ -94,6 +95,7 @@ def to_query_result(answer: PlaceCandidateArray, truth: Mapping[int, Pose]) -> Q
         candidate_poses=np.array(poses, np.float64).reshape(-1, 7),
         similarities=np.array([candidate.similarity for candidate in candidates], np.float64),
         hamming=np.array([candidate.hamming_distance for candidate in candidates], np.int64),
+        probabilities=None if np.isnan(scores).all() else scores,
         pose=Pose.from_array(poses[0]) if accepted else None,
         timings={'in the node': answer.latency.sec + answer.latency.nanosec * 1e-9},
         reason=answer.reason,
