@@ -136,9 +136,12 @@ def _train(
     if weights is not None:
         changes.append(f'model.weights={weights}')
     recipe = load_recipe(path, changes, kind)
+    from lightning.pytorch.utilities import rank_zero_only
+
     from vpr_ros.training.session import train
 
-    logging.getLogger('lightning.pytorch').setLevel(logging.ERROR)
+    for library in ('lightning.pytorch', 'lightning.fabric'):
+        logging.getLogger(library).setLevel(logging.ERROR)
     written = train(
         recipe,
         output,
@@ -146,7 +149,12 @@ def _train(
         callbacks=[_progress(recipe.run.log_every)],
         progress=lambda done, total: typer.echo(f'preparing images {done}/{total}', err=True),
     )
-    typer.echo(f'{written}: {written.stat().st_size / 1e6:.1f} MB; figures in {output}/run.json')
+    rank_zero_only(_tell)(written)
+
+
+def _tell(written: Path) -> None:
+    size = written.stat().st_size / 1e6
+    typer.echo(f'{written}: {size:.1f} MB; figures in {written.with_name("run.json")}')
 
 
 def _progress(every: int) -> Callback:

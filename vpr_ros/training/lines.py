@@ -35,7 +35,8 @@ class ProgressLines(Callback):
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Tell how it goes."""
         step = trainer.global_step
-        if step % self._every and step != trainer.max_steps:
+        waits = step % self._every and step != trainer.max_steps
+        if waits or not trainer.is_global_zero:
             return
         first, then = self._since
         now = time.monotonic()
@@ -46,7 +47,8 @@ class ProgressLines(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Tell what was measured."""
-        self._tell(f'step {trainer.global_step}  {_text(trainer, "validation")}')
+        if trainer.is_global_zero:
+            self._tell(f'step {trainer.global_step}  {_text(trainer, "validation")}')
 
 
 def _text(trainer: Trainer, prefix: str) -> str:

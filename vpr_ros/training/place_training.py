@@ -160,8 +160,10 @@ class PlaceTraining(LightningModule):
         kinds = [kind for kind in ('binary', 'float') if any(f'/{kind}_r1' in f for f in figures)]
         chosen = [value for name, value in figures.items() if name.endswith(f'/{kinds[0]}_r1')]
         named = {f'validation/{name}': value for name, value in figures.items()}
-        self.log_dict(named, batch_size=1)
-        self.log(VALIDATED, sum(chosen) / len(chosen), prog_bar=True, batch_size=1)
+        # All devices measure the same; Lightning would warn that it was not told.
+        self.log_dict(named, batch_size=1, sync_dist=True)
+        mean = sum(chosen) / len(chosen)
+        self.log(VALIDATED, mean, prog_bar=True, batch_size=1, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser, and the learning rates over the steps."""

@@ -19,6 +19,7 @@ import torch
 import yaml
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from safetensors.torch import save_file
 
 import vpr_ros
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vpr_ros.training.data import PlaceSource
-    from vpr_ros.training.recipe import Recipe
+    from vpr_ros.training.recipe import Recipe, RunRecipe
 
 _log = logging.getLogger(__name__)
 
@@ -80,13 +81,14 @@ def train(
         VprError: The recipe asks for what is not there, or the folder is in use.
     """
     run = recipe.run
-    checkpoint = _prepare(folder, recipe, resume=resume)
+    _note(folder, recipe, resume=resume)
+    checkpoint = folder / 'checkpoints' / 'last.ckpt'
     configure_threads(run.threads or None)
     training = assemble(recipe, folder, progress)
     trainer = lightning.pytorch.Trainer(
         accelerator=run.accelerator,
         devices=run.devices,
-        strategy=run.strategy,
+        strategy=_strategy(run),
         precision=run.precision,
         max_steps=run.steps,
         max_epochs=-1,
@@ -99,7 +101,7 @@ def train(
         logger=_loggers(folder),
         callbacks=[*_callbacks(recipe, folder), *callbacks],
         use_distributed_sampler=False,
-        sync_batchnorm=run.devices > 1,
+        sync_batchnorm=run.devices > 1 and run.accelerator != 'cpu' and torch.cuda.is_available(),
         enable_progress_bar=any(_is_progress_bar(callback) for callback in callbacks),
         enable_model_summary=False,
         plugins=[WholeCheckpoints()],
@@ -108,7 +110,8 @@ def train(
         # That frozen parts are in evaluation mode and that a folder is gone on with is meant.
         for words in ('Found .* eval mode', 'Checkpoint directory', '.*LeafSpec'):
             warnings.filterwarnings('ignore', words)
-        trainer.fit(training, ckpt_path=checkpoint, weights_only=True)
+        last = checkpoint if checkpoint.exists() else None
+        trainer.fit(training, ckpt_path=last, weights_only=True)
     return _finish(training, trainer, folder)
 
 
@@ -143,19 +146,23 @@ def assemble(recipe: Recipe, folder: Path, progress: Progress = _silent) -> Plac
     return training
 
 
-def _prepare(folder: Path, recipe: Recipe, *, resume: bool) -> Path | None:
-    """Return the checkpoint to go on from, and note the recipe."""
-    checkpoint = folder / 'checkpoints' / 'last.ckpt'
+@rank_zero_only
+def _note(folder: Path, recipe: Recipe, *, resume: bool) -> None:
+    """Write the recipe into the folder; of several processes the first does it.
+
+    Raises:
+        RecipeError: There is one, and it is not said to go on.
+    """
     noted = folder / 'recipe.yaml'
     written = yaml.safe_dump(json.loads(json.dumps(asdict(recipe))), sort_keys=False)
-    if noted.exists() and not resume:
-        msg = f'{folder} holds a training already: pass --resume to go on, or another folder'
-        raise RecipeError(msg)
-    if noted.exists() and checkpoint.exists() and noted.read_text('utf-8') != written:
-        _log.warning('the recipe differs from the one that %s was begun with', folder)
+    if noted.exists():
+        if not resume:
+            msg = f'{folder} holds a training: pass --resume to go on, or another folder'
+            raise RecipeError(msg)
+        if noted.read_text('utf-8') != written:
+            _log.warning('the recipe differs from the one that %s was begun with', folder)
     folder.mkdir(parents=True, exist_ok=True)
     noted.write_text(written, 'utf-8')
-    return checkpoint if checkpoint.exists() else None
 
 
 def _open(source: dict[str, Any], progress: Progress) -> tuple[PlaceSource, float]:
@@ -187,6 +194,12 @@ def _clean_images(
     """Yield the images of the first batches, as many as asked for or a few more."""
     batches = -(-number // (recipe.data.places * recipe.data.views))
     return (batch.images.float() / 255 for batch in _batches(recipe, sources, size, batches))
+
+
+def _strategy(run: RunRecipe) -> str:
+    # DINOv2's mask token, and heads that a recipe has no loss for, get no gradient.
+    several = run.devices > 1 and run.strategy == 'auto'
+    return 'ddp_find_unused_parameters_true' if several else run.strategy
 
 
 def _loggers(folder: Path) -> list[CSVLogger | TensorBoardLogger]:
