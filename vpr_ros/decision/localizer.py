@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vpr_ros.decision.decider import Decision, DecisionConfig, Support, decide
 from vpr_ros.decision.evidence import Candidates
+from vpr_ros.decision.mounting import seen_through
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from vpr_ros.decision.calibration import Calibration
     from vpr_ros.decision.filters import PlaceFilter
@@ -105,8 +107,17 @@ class Localizer:
         frames: Sequence[Picture],
         window: Window | None = None,
         odometry: Sequence[Pose | None] | None = None,
+        mounts: Mapping[str, Pose] = MappingProxyType({}),
     ) -> list[Localization]:
         """Return candidates and verdict for each of some frames, described in one batch.
+
+        Args:
+            frames: The pictures.
+            window: Which places may be answered with.
+            odometry: As for `localize`, of each frame.
+            mounts: The optical frame of each camera in the base frame, by the camera's name. The
+                poses of candidates are those of this base then, where the map knows the mounts of
+                its cameras, too.
 
         Raises:
             ImageError: One of them cannot be decoded.
@@ -118,7 +129,7 @@ class Localizer:
         # Each had to wait for all.
         timings = {'decode': decoded - start, 'describe': time.perf_counter() - decoded}
         return [
-            self._judge(frame, description, window, timings, pose)
+            self._judge(frame, description, window, timings, pose, mounts.get(frame.camera))
             for frame, description, pose in zip(
                 frames, descriptions, odometry or [None] * len(frames), strict=True
             )
@@ -131,9 +142,12 @@ class Localizer:
         window: Window | None,
         timings: dict[str, float],
         odometry: Pose | None,
+        mount: Pose | None,
     ) -> Localization:
         start = time.perf_counter()
         hits = self._search(description, window)
+        if mount is not None:
+            hits = seen_through(hits, mount)
         found = time.perf_counter()
         hits, support = self._supported(frame.stamp, hits, odometry)
         decision = decide(hits, self._config, self._calibration, support)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,11 @@ from vpr_ros.mapping.keyframes import KeyframeConfig, KeyframeGate
 from vpr_ros.maps import NewPlace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vpr_ros.describe import Describer
     from vpr_ros.frames import Picture
+    from vpr_ros.geometry import Pose
     from vpr_ros.mapping.pose_source import PoseReading
     from vpr_ros.maps import Datum, PlaceMap
     from vpr_ros.types import Description
@@ -32,6 +36,7 @@ class MapBuilder:
         session: Name of the traverse; it begins in the map with its first place.
         camera: Name of the camera, for pictures that name none.
         thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
+        mounts: The optical frame of each camera in the base frame, by the camera's name.
 
     Attributes:
         session: Identity of the traverse in the map, None before its first place.
@@ -46,6 +51,7 @@ class MapBuilder:
         session: str = '',
         camera: str = '',
         thumbnails: int = 0,
+        mounts: Mapping[str, Pose] = MappingProxyType({}),
     ) -> None:
         self._map = place_map
         self._describer = describer
@@ -57,6 +63,7 @@ class MapBuilder:
         self._camera = camera
         self._session_name = session
         self._thumbnails = thumbnails
+        self._mounts = mounts
         self.session: int | None = None
 
     def set_keyframes(self, config: KeyframeConfig) -> None:
@@ -119,6 +126,7 @@ class MapBuilder:
             geo=reading.geo if reading else None,
             camera=frame.camera or self._camera,
             distance=self.travelled,
+            mount=self._mounts.get(frame.camera),
             thumbnail=encode_thumbnail(frame.rgb, self._thumbnails) if self._thumbnails else None,
         )
         (place_id,) = self._map.add([place])

@@ -36,13 +36,14 @@ from vpr_ros.decision import DecisionConfig
 from vpr_ros.describe import Describer
 from vpr_ros.errors import MapAccessError, VprError
 from vpr_ros.frames import image_decoder
-from vpr_ros.mapping.rig import parse_cameras
+from vpr_ros.mapping.rig import parse_cameras, parse_extrinsics
 from vpr_ros.maps import MapFolder
 from vpr_ros.nodes.inputs import ImageInput
 from vpr_ros.nodes.jobs import Jobs
 from vpr_ros.nodes.parameters import NODES
 from vpr_ros.nodes.rate import StampGate
 from vpr_ros.nodes.timing import RecentRate, StageTimes
+from vpr_ros.nodes.transforms import Transforms
 from vpr_ros.nodes.worker import NewestWorker
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleState
 
     from vpr_ros.frames import Frame
+    from vpr_ros.geometry import Pose
     from vpr_ros.nodes.health import InputHealth
 
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
@@ -84,6 +86,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         configured: Whether what ``load`` allocates is there.
         refused: Messages that could not be used.
         cameras: Names of the cameras; one empty name where there is only one.
+        mounts: The optical frame of each camera in the base frame, by name, where it is known.
         rate: Holds images back that come faster than asked for.
         times: Where the time of recent images went.
     """
@@ -100,6 +103,8 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         self._ticks: list[Any] = []
         self._images: list[ImageInput] = []
         self.cameras: tuple[str, ...] = ()
+        self.mounts: dict[str, Pose] = {}
+        self._transforms: Transforms | None = None
         self.worker: NewestWorker[Item] | None = None
         self.jobs = Jobs(self._wake)
         self.using_map = threading.RLock()
@@ -217,6 +222,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         self.jobs.wait()
         try:
             self.cameras = parse_cameras(self.value('cameras'))
+            self.mounts = parse_extrinsics(self.value('camera_extrinsics'), self.cameras)
             self.load()
         except VprError as error:
             self.get_logger().error(f'cannot start: {error}')
@@ -233,6 +239,8 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         self._processed_rate = RecentRate()
         self.worker = NewestWorker(self.work, self.fail, len(self.cameras))
         self.get_logger().info(image_decoder().reason)
+        if not self.mounts:
+            self._transforms = Transforms(self, self.value('base_frame'))
         transport, rectify = self.value('image_transport'), self.value('rectify')
         self._images = [
             ImageInput(self, camera, transport, self._on_image, self.fail, rectify=rectify)
@@ -292,6 +300,9 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         for images in self._images:
             images.destroy()
         self._images = []
+        if self._transforms is not None:
+            self._transforms.close()
+            self._transforms = None
         if self.worker is not None:
             self.worker.stop()
             self.worker = None
@@ -371,8 +382,18 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         return True
 
     def _on_image(self, frame: Frame) -> None:
+        if self._transforms is not None and frame.camera not in self.mounts:
+            self._learn_mount(self._transforms, frame)
         if self.rate.passes(frame, self.value('max_rate')):
             self.on_frame(frame)
+
+    def _learn_mount(self, transforms: Transforms, frame: Frame) -> None:
+        """Ask tf where a camera sits; cameras are fixed, so that once is enough."""
+        if (mount := transforms.mount_of(frame)) is None:
+            return
+        self.mounts[frame.camera] = mount
+        if len(self.mounts) == len(self.cameras):
+            transforms.close()
 
     @property
     def received(self) -> int:

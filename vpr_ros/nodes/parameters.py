@@ -126,6 +126,14 @@ IMAGES = (
         choices=('auto', 'raw', 'compressed'),
     ),
     Parameter(
+        'camera_extrinsics',
+        '',
+        'Where each camera sits on the base, in the order of cameras, separated by semicolons:'
+        ' x y z, or x y z roll pitch yaw (m, rad; without rotation it looks forward); empty to ask'
+        ' tf, where tf2_ros is installed.',
+    ),
+    Parameter('base_frame', 'base_link', "Frame of the robot's base in tf."),
+    Parameter(
         'rectify',
         default=False,
         description='Take the distortion of the lens out of images, by camera_info beside image.',

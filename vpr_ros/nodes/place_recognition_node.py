@@ -139,7 +139,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         decoded = time.perf_counter()
         localizer = self._localizer(self.value('max_candidates'), self._frames)
         motion = [self._odometry_at(frame.stamp) for frame in frames]
-        results = localizer.localize_all(frames, odometry=motion)
+        results = localizer.localize_all(frames, odometry=motion, mounts=self.mounts)
         received = {id(frame): moment for frame, moment in items}
         for frame, result in zip(frames, results, strict=True):
             localized = time.perf_counter()
