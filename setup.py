@@ -41,7 +41,7 @@ setup(
         'typer>=0.12.4',
     ],
     extras_require={
-        'eval': ['Jinja2>=3.0', 'matplotlib>=3.6'],
+        'eval': ['Jinja2>=3.0', 'matplotlib>=3.6', 'scipy>=1.8'],
         'import': ['Pillow>=9.0'],
         'onnx': ['onnx>=1.15', 'onnxruntime>=1.17'],
         'server': ['qdrant-client>=1.10'],

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpr_ros.cli import evaluate_compare, evaluate_dataset, evaluate_loops
-from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run time
+from vpr_ros.cli.localizing import (
+    NO_FILTER,
+    CalibrationFile,
     Candidates,
     Device,
     MapPath,
@@ -21,6 +23,7 @@ from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run tim
     MinSimilarity,
     ModelName,
     PlaceRadius,
+    Temporal,
     Weights,
 )
 from vpr_ros.errors import VprError
@@ -63,6 +66,11 @@ def bag(
     min_similarity: MinSimilarity = 0.0,
     max_distance_ratio: MaxDistanceRatio = 0.85,
     place_radius: PlaceRadius = 5.0,
+    calibration: CalibrationFile = '',
+    temporal: Temporal = NO_FILTER,
+    odometry: Annotated[
+        bool, typer.Option('--odometry', help='Tell the filter the motion, by the true poses.')
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help='Only the first N frames.')] = None,
     json_path: Annotated[
         Path | None, typer.Option('--json', help='Write everything as JSON; - for stdout.')
@@ -100,7 +108,15 @@ def bag(
         source = stack.enter_context(Bag(bag_path))
         topics = choose_topics(source, image_topic, pose_topic)
         opened = localizing(
-            map_path, model, weights, device, config=config, k=k, candidates=candidates
+            map_path,
+            model,
+            weights,
+            device,
+            config=config,
+            k=k,
+            candidates=candidates,
+            calibration=calibration,
+            temporal=temporal,
         )
         place_map, localizer = stack.enter_context(opened)
         with progress_bar(f'localising {source.path.name}') as progress:
@@ -112,6 +128,8 @@ def bag(
                 Tolerance(tolerance, None if angle is None else math.radians(angle)),
                 candidates=k,
                 limit=limit,
+                odometry=odometry,
+                mode=_mode(temporal, odometry=odometry),
                 created=datetime.now().astimezone().isoformat(' ', 'minutes'),
                 progress=progress,
             )
@@ -140,6 +158,13 @@ app.command()(evaluate_dataset.dataset)
 app.command()(evaluate_dataset.lint)
 app.command()(evaluate_compare.compare)
 app.command()(evaluate_loops.loops)
+
+
+def _mode(temporal: str, *, odometry: bool) -> str:
+    """Return how frames are decided on, in words."""
+    if temporal == NO_FILTER:
+        return 'single frame'
+    return f'{temporal} {"with" if odometry else "without"} odometry'
 
 
 def show(evaluation: Evaluation, console: Console) -> None:

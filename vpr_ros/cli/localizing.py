@@ -42,6 +42,19 @@ PlaceRadius = Annotated[
     float, typer.Option('--place-radius', help='Places within this distance are one, metres.')
 ]
 
+CalibrationFile = Annotated[
+    str,
+    typer.Option(
+        '--calibration',
+        help='File made by vpr calibrate, or none; the one in the package, if not given.',
+    ),
+]
+Temporal = Annotated[
+    str,
+    typer.Option('--temporal', help='What the frames before say: none, bayes or sequence.'),
+]
+NO_FILTER = 'none'
+
 
 @contextmanager
 def localizing(
@@ -53,14 +66,17 @@ def localizing(
     config: DecisionConfig,
     k: int,
     candidates: int,
+    calibration: str = '',
+    temporal: str = NO_FILTER,
 ) -> Iterator[tuple[PlaceMap, Localizer]]:
     """Open a map with the network that made it, and close it again.
 
     Raises:
         VprError: The map or the weights cannot be used, or do not belong together.
     """
-    from vpr_ros.decision import Localizer
+    from vpr_ros.decision import FILTERS, Localizer, calibration_for, make_filter
     from vpr_ros.describe import Describer
+    from vpr_ros.errors import VprError
     from vpr_ros.maps import PlaceMap
     from vpr_ros.retrieval import Retriever
 
@@ -68,6 +84,29 @@ def localizing(
         with PlaceMap.open(path) as place_map:
             model = place_map.model.name
     describer = Describer(model, device=device, weights=weights)
+    learnt = calibration_for(describer.model_info, calibration)
+    if temporal not in (NO_FILTER, *FILTERS):
+        msg = f'there is no filter {temporal!r}; there are {NO_FILTER}, {", ".join(FILTERS)}'
+        raise VprError(msg)
+    if temporal != NO_FILTER and learnt is None:
+        msg = (
+            f'the filter {temporal} needs to know what similarities mean, and there is no '
+            f'calibration of {model}: make one with `vpr calibrate` and give it as --calibration'
+        )
+        raise VprError(msg)
     with PlaceMap.open(path, model=describer.model_info) as place_map:
-        retriever = Retriever(place_map)
-        yield place_map, Localizer(describer, retriever, config, k=k, candidates=candidates)
+        frames = None
+        if temporal != NO_FILTER and learnt is not None:
+            frames = make_filter(temporal, lambda: place_map.snapshot.columns, learnt.places)
+        yield (
+            place_map,
+            Localizer(
+                describer,
+                Retriever(place_map),
+                config,
+                k=k,
+                candidates=candidates,
+                calibration=learnt,
+                frames=frames,
+            ),
+        )

@@ -65,6 +65,11 @@ PARTS = {
     'evaluate': Part(
         'vpr_ros.cli.evaluate:app', 'Measure recall, precision and latency of recognition.', 'eval'
     ),
+    'calibrate': Part(
+        'vpr_ros.cli.calibrate:calibrate',
+        'Learn from answers of known truth how probable it is that an answer is right.',
+        'eval',
+    ),
     'weights': Part(
         'vpr_ros.cli.weights:app', 'List, fetch and convert the weights of the networks.'
     ),

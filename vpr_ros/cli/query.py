@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run time
+    CalibrationFile,
     Candidates,
     Device,
     MapPath,
@@ -39,6 +40,7 @@ def query(
     min_similarity: MinSimilarity = 0.0,
     max_distance_ratio: MaxDistanceRatio = 0.85,
     place_radius: PlaceRadius = 5.0,
+    calibration: CalibrationFile = '',
     as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
     model: ModelName = None,
     weights: Weights = None,
@@ -60,7 +62,14 @@ def query(
     failed = False
     answers = []
     with localizing(
-        map_path, model, weights, device, config=config, k=k, candidates=candidates
+        map_path,
+        model,
+        weights,
+        device,
+        config=config,
+        k=k,
+        candidates=candidates,
+        calibration=calibration,
     ) as (place_map, localizer):
         for path in images:
             try:
@@ -98,6 +107,7 @@ def _as_json(path: Path, result: Localization) -> dict[str, Any]:
                 'session_id': hit.place.session,
                 'stamp': hit.place.stamp,
                 'similarity': hit.similarity,
+                'probability': result.decision.probabilities.get(hit.place.id),
                 'hamming': hit.hamming,
                 'pose': _seven(hit.place.pose),
                 'geo': None
@@ -123,7 +133,7 @@ def show(path: Path, result: Localization, place_map: PlaceMap) -> None:
     decision = result.decision
     names = {session.id: session.name for session in place_map.session_list()}
     table = Table(box=None, header_style='bold')
-    for column in ('place', 'session', 'x', 'y', 'z', 'yaw', 'similarity', 'bits'):
+    for column in ('place', 'session', 'x', 'y', 'z', 'yaw', 'similarity', 'bits', 'probability'):
         table.add_column(column, justify='left' if column == 'session' else 'right')
     for hit in result.hits:
         place, pose = hit.place, hit.place.pose
@@ -133,7 +143,9 @@ def show(path: Path, result: Localization, place_map: PlaceMap) -> None:
             where.append(f'{math.degrees(pose.yaw):.0f}°')
         bits = '' if hit.hamming < 0 else str(hit.hamming)
         session = names.get(place.session) or str(place.session)
-        table.add_row(str(place.id), session, *where, f'{hit.similarity:.3f}', bits)
+        known = decision.probabilities.get(place.id)
+        probability = '' if known is None else f'{known:.3f}'
+        table.add_row(str(place.id), session, *where, f'{hit.similarity:.3f}', bits, probability)
     console = Console(highlight=False)
     trained = '' if place_map.model.trained else ' (untrained weights: it means nothing)'
     console.print(f'{path}: {decision.status.name}{trained}', style='bold', markup=False)

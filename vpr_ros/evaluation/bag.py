@@ -46,6 +46,8 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
     *,
     candidates: int,
     limit: int | None = None,
+    odometry: bool = False,
+    mode: str = 'single frame',
     created: str = '',
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -59,6 +61,9 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
         tolerance: What counts as right.
         candidates: Candidates per frame, the largest N of recall@N.
         limit: Stop after this many frames.
+        odometry: Whether the localizer's filter is told the motion between frames, for which the
+            true poses stand in.
+        mode: How it decides, to be kept with the results.
         created: When, ISO 8601, to be kept with the results.
         progress: Told how far it is.
 
@@ -80,7 +85,8 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
     frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
     for done, (frame, reading) in enumerate(islice(frames, limit), start=1):
         try:
-            result = localizer.localize(frame)
+            motion = reading.pose if odometry and reading else None
+            result = localizer.localize(frame, odometry=motion)
         except ImageError as error:
             unreadable += 1
             _log.warning('frame at %d ns left out: %s', frame.stamp, error)
@@ -94,6 +100,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
         model=place_map.model,
         tolerance=tolerance,
         candidates=candidates,
+        mode=mode,
         created=created,
         software=f'vpr_ros {vpr_ros.__version__}',
         unreadable=unreadable,

@@ -43,7 +43,7 @@ LEAST = 30
 LEAST_CANDIDATES = 50
 """Candidates of each query below which standing and rivals are not those of the robot."""
 BAYES = BayesFilter.kind
-_SHARES = (0.05, 0.1, 0.2, 0.4)
+_SHARES = (0.05, 0.1, 0.2)
 """Shares of a frame's likelihood that are tried as news."""
 _SHRINKAGE = 1.0
 """Of standardised weights towards 0, as one observation each."""

@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A picture of how far probabilities can be relied upon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from vpr_ros.evaluation.metrics import precision_recall
+from vpr_ros.evaluation.reliability import reliability
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vpr_ros.evaluation.calibrating import Calibrated
+
+_COLOURS = ('#3b6ea5', '#c0562f', '#e3a587', '#3f8f5f', '#a3cdb3')
+
+
+def draw(result: Calibrated, path: Path) -> None:
+    """Draw reliability, and precision over recall with the thresholds, of every stage."""
+    with mpl.rc_context({'font.size': 9, 'axes.spines.top': False, 'axes.spines.right': False}):
+        figure = Figure(figsize=(10.5, 4.6), layout='constrained')
+        FigureCanvasAgg(figure)
+        left, right = figure.subplots(1, 2)
+        left.plot([0, 1], [0, 1], color='0.75', lw=1, zorder=0)
+        left.set(xlabel='probability that was said', ylabel='share that came true')
+        right.set(xlabel='recall', ylabel='precision')
+        for (stage, found), colour in zip(result.predictions.items(), _COLOURS, strict=False):
+            measured = reliability(found.probabilities, found.right)
+            quality = result.calibration.quality[stage]
+            name = f'{stage.replace("_", " ")}: ECE {measured.ece:.3f}, Brier {measured.brier:.3f}'
+            full = measured.counts > 0
+            sizes = 12 + 120 * measured.counts[full] / max(1, measured.counts.max())
+            left.plot(measured.predicted[full], measured.observed[full], color=colour, lw=1)
+            left.scatter(
+                measured.predicted[full], measured.observed[full], sizes, color=colour, label=name
+            )
+            curve = precision_recall(found.probabilities, found.right, int(found.mapped.sum()))
+            right.step(curve.recall, curve.precision, where='post', color=colour, lw=1.2)
+            if np.isfinite(quality['precision']):
+                right.plot(quality['recall'], quality['precision'], 'o', color=colour, ms=6)
+        right.axhline(result.calibration.precision, color='0.75', lw=1, zorder=0)
+        lowest = min(q['right'] for q in result.calibration.quality.values())
+        right.set_ylim(max(0.0, lowest - 0.05), 1.01)
+        left.legend(frameon=False, fontsize=8, loc='upper left')
+        figure.suptitle(
+            f'{result.calibration.model.name}, each session judged by a fit on the others; '
+            'dots are the thresholds'
+        )
+        figure.savefig(path, dpi=140)
