@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What nodes listen to, as processes: several cameras, calibrations, and inputs that fail."""
 
+import os
+
 import pytest
 
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from node_samples import HEIGHT, MODEL, NAME, WIDTH, Reports, make_map, message, picture
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -240,3 +243,116 @@ def test_names_that_make_no_topics_are_refused(start, listener, names):
     listener.wait_until(lambda: lines_with(node, 'cannot start'), what='for the complaint')
     assert 'camera' in lines_with(node, 'cannot start')[0]
     assert 'Traceback' not in node.output
+
+
+FRONT_AND_REAR = '1 0 1; -1 0 1 0 0 3.141592653589793'
+
+
+def map_in_front(start, listener, path, **parameters):
+    """Map one place with the front camera, the robot at the origin; return the camera's mount."""
+    node = start(
+        'map_builder_node',
+        map_path=path,
+        cameras='front',
+        pose_source='pose',
+        **parameters,
+    )
+    images = listener.publisher(Image, '/front/image')
+    poses = listener.publisher(PoseStamped, '/pose')
+    number = [0]
+
+    def mapped():
+        number[0] += 1
+        image = message(picture(1), number[0], 'front_optical_frame')
+        images.publish(image)
+        pose = PoseStamped(header=image.header)
+        pose.pose.orientation.w = 1.0
+        poses.publish(pose)
+        listener.wait_until(lambda: True)
+        return path.exists() and len(PlaceMap.open(path)) > 0
+
+    listener.wait_until(mapped, what='for a place')
+    assert node.stop() == 0
+    with PlaceMap.open(path) as place_map:
+        return place_map.places(place_map.ids)[0].mount
+
+
+def test_rear_camera_finds_the_robot_turned_round(start, listener, tmp_path):
+    path = tmp_path / 'm.vprmap'
+    mount = map_in_front(start, listener, path, model=MODEL, camera_extrinsics='1 0 1')
+    assert mount.position.tolist() == [1.0, 0.0, 1.0]
+    start(
+        'place_recognition_node',
+        model=MODEL,
+        map_path=path,
+        cameras='front rear',
+        camera_extrinsics=FRONT_AND_REAR,
+    )
+    rear = listener.publisher(Image, '/rear/image')
+    poses = listener.collect(PoseWithCovarianceStamped, f'{NAME}/pose')
+
+    def located():
+        rear.publish(message(picture(1), 1))
+        return poses
+
+    listener.wait_until(located, what='for a pose')
+    pose = poses[-1].pose.pose
+    # The camera, a metre behind the base and looking back, is where the front camera was.
+    assert pose.position.x == pytest.approx(0.0, abs=1e-6)
+    assert abs(pose.orientation.z) == pytest.approx(1.0)
+
+
+TF2_ROS = """
+class TransformException(Exception):
+    pass
+
+class Buffer:
+    asked = 0
+    def lookup_transform(self, target, source, time):
+        from geometry_msgs.msg import TransformStamped
+        self.asked += 1
+        if self.asked < 3 or (target, source) != ('base_link', 'front_optical_frame'):
+            raise TransformException('not yet')
+        found = TransformStamped()
+        found.transform.translation.x = 0.7
+        found.transform.rotation.w = 1.0
+        return found
+
+class TransformListener:
+    def __init__(self, buffer, node):
+        pass
+    def unregister(self):
+        pass
+"""
+
+
+def test_mounts_come_from_tf_where_it_is_installed(start, listener, tmp_path, monkeypatch):
+    # Stands in for tf2_ros, of which there is no wheel.
+    (tmp_path / 'tf2_ros.py').write_text(TF2_ROS)
+    monkeypatch.setenv('PYTHONPATH', f'{tmp_path}:{os.environ.get("PYTHONPATH", "")}')
+    path = tmp_path / 'm.vprmap'
+    node = start(
+        'map_builder_node',
+        map_path=path,
+        cameras='front',
+        pose_source='none',
+        keyframe_interval=1.0,
+    )
+    images = listener.publisher(Image, '/front/image')
+    number = [0]
+
+    def mounted():
+        number[0] += 2
+        images.publish(message(picture(number[0]), number[0], 'front_optical_frame'))
+        listener.wait_until(lambda: True)
+        if not path.exists():
+            return False
+        with PlaceMap.open(path) as place_map:
+            return any(place.mount for place in place_map.places(place_map.ids))
+
+    listener.wait_until(mounted, what='for a place with a mount')
+    assert len(lines_with(node, 'tf says')) == 1
+    assert 'Traceback' not in node.output
+    with PlaceMap.open(path) as place_map:
+        place = place_map.places(place_map.ids)[-1]
+    assert place.mount.position[0] == pytest.approx(0.7)
