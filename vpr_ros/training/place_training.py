@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import OptimizerLRScheduler
     from torch import Tensor
 
+    from vpr_ros.models import ModelOutput
     from vpr_ros.training.data import Augmentation, PlaceBatch, PlaceSource
     from vpr_ros.training.recipe import Recipe
     from vpr_ros.training.teacher import Teacher
@@ -119,22 +120,10 @@ class PlaceTraining(LightningModule):
         """Return the loss of a batch."""
         clean, images = self.views(batch, self.global_step)
         output = self.net(normalised(resized(images, self.size)))
-        loss, terms = torch.zeros((), device=images.device), {}
-        recipe = self.recipe.loss
-        if recipe.distillation is not None:
-            targets = self._targets(clean, images, batch)
-            student = output.descriptor
-            if self.projection is not None:
-                student = nn.functional.normalize(self.projection(student).float(), dim=1)
-            terms['distillation'] = distillation_loss(recipe.distillation, student, targets)
-            loss = loss + recipe.distillation.weight * terms['distillation']
-        if self.metric is not None and recipe.metric is not None:
-            terms['metric'], pairs = self.metric(output.descriptor, batch.places)
-            terms['mined'] = torch.tensor(float(len(pairs[0]) + len(pairs[2])))
-            loss = loss + recipe.metric.weight * terms['metric']
-        if self.hashing is not None and recipe.hash is not None:
-            terms['hash'], terms['tie'] = self.hashing(output.logits, output.code, batch.places)
-            loss = loss + recipe.hash.weight * (terms['hash'] + recipe.hash.tie * terms['tie'])
+        targets = self._targets(clean, images, batch) if self._teacher is not None else None
+        # In bfloat16, cosines would be rounded by more than the losses' margins.
+        with torch.autocast(images.device.type, enabled=False):
+            loss, terms = self._loss(output, batch.places, targets)
         self.log('loss', loss, prog_bar=True)
         self.log_dict({f'loss/{name}': value.detach() for name, value in terms.items()})
         return loss
@@ -181,6 +170,27 @@ class PlaceTraining(LightningModule):
             'optimizer': optimiser,
             'lr_scheduler': {'scheduler': schedule, 'interval': 'step'},
         }
+
+    def _loss(
+        self, output: ModelOutput, places: Tensor, targets: Tensor | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of a batch's descriptors and codes, and its terms unweighted."""
+        recipe = self.recipe.loss
+        loss, terms = torch.zeros((), device=places.device), {}
+        if recipe.distillation is not None and targets is not None:
+            student = output.descriptor
+            if self.projection is not None:
+                student = nn.functional.normalize(self.projection(student), dim=1)
+            terms['distillation'] = distillation_loss(recipe.distillation, student, targets)
+            loss = loss + recipe.distillation.weight * terms['distillation']
+        if self.metric is not None and recipe.metric is not None:
+            terms['metric'], pairs = self.metric(output.descriptor, places)
+            terms['mined'] = torch.tensor(float(len(pairs[0]) + len(pairs[2])))
+            loss = loss + recipe.metric.weight * terms['metric']
+        if self.hashing is not None and recipe.hash is not None:
+            terms['hash'], terms['tie'] = self.hashing(output.logits, output.code, places)
+            loss = loss + recipe.hash.weight * (terms['hash'] + recipe.hash.tie * terms['tie'])
+        return loss, terms
 
     def _targets(self, clean: Tensor, images: Tensor, batch: PlaceBatch) -> Tensor:
         if self._teacher is None or self.recipe.teacher is None:  # the recipe has been checked
