@@ -127,8 +127,11 @@ class Verifier:
         config: When a geometry is believed.
         camera: Intrinsics of the camera that mapped and looks now; None knows neither directions
             nor distances.
-        mount: Its optical frame in the base frame.
+        mount: Its optical frame in the base frame, for places that do not tell.
         detector: Of local features.
+
+    Attributes:
+        camera: As given; may be replaced when it becomes known.
     """
 
     def __init__(
@@ -141,7 +144,7 @@ class Verifier:
     ) -> None:
         self._map = place_map
         self._config = config or VerificationConfig()
-        self._camera = camera
+        self.camera = camera
         self._mount = mount
         self._detector = detector or FeatureDetector()
         self._cache: OrderedDict[int, Features | None] = OrderedDict()
@@ -200,7 +203,7 @@ class Verifier:
             place.points[matches[:, 1]],
             query.points[matches[:, 0]],
             query.size,
-            self._camera,
+            self.camera,
             self._config.threshold,
         )
         enough = np.count_nonzero(view.inliers) >= self._config.min_inliers
@@ -238,14 +241,15 @@ class Verifier:
     ) -> Resection | None:
         """Return where the query's base is in the place's, in metres, where that can be told."""
         anchor = self._features(place.id)
-        if self._camera is None or place.pose is None or anchor is None:
+        camera, mount = self.camera, place.mount or self._mount
+        if camera is None or place.pose is None or anchor is None:
             return None
-        camera = self._camera
         # The threshold is taken for two standard deviations of a feature.
         sigma = self._config.threshold / 2 / camera.focal_pixels(query.size)
         rays = camera.rays(anchor.points, anchor.size)
         sightings = [
-            self._sighting(anchor, place.pose, neighbour) for neighbour in self._neighbours(place)
+            self._sighting(camera, anchor, place.pose @ mount, neighbour)
+            for neighbour in self._neighbours(place)
         ]
         points = triangulate(rays, [s for s in sightings if s is not None], sigma)
         matched = dict(verification.matches[verification.view.inliers][:, ::-1].tolist())
@@ -269,7 +273,7 @@ class Verifier:
             return None
         floors = [self._config.position_floor] * 3 + [self._config.angle_floor] * 3
         covariance = found.covariance + np.diag(np.square(floors))
-        return in_base(replace(found, covariance=covariance), self._mount)
+        return in_base(replace(found, covariance=covariance), mount)
 
     def _neighbours(self, place: Place) -> list[Place]:
         """Return places of the same drive that are far enough away to give depth."""
@@ -287,13 +291,16 @@ class Verifier:
             and low <= place.pose.distance_to(other.pose) <= high
         ]
 
-    def _sighting(self, anchor: Features, pose: Pose, neighbour: Place) -> Sighting | None:
+    def _sighting(
+        self, camera: Pinhole, anchor: Features, pose: Pose, neighbour: Place
+    ) -> Sighting | None:
+        """Return what a neighbour sees of the features of a place, whose camera stood there."""
         features = self._features(neighbour.id)
-        if features is None or neighbour.pose is None or self._camera is None:
+        if features is None or neighbour.pose is None:
             return None
         matches = self._detector.match(features, anchor, self._config.ratio)
-        between = self._mount.inverse() @ pose.inverse() @ neighbour.pose @ self._mount
-        rays = self._camera.rays(features.points[matches[:, 0]], features.size)
+        between = pose.inverse() @ neighbour.pose @ (neighbour.mount or self._mount)
+        rays = camera.rays(features.points[matches[:, 0]], features.size)
         return Sighting(matches[:, 1], rays, between)
 
 

@@ -9,18 +9,32 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from vpr_ros.decision import Keyframe, Localizer, LoopConfig, LoopDetector
+from sensor_msgs.msg import CameraInfo
+
+from vpr_ros.decision import (
+    Keyframe,
+    Localizer,
+    LoopConfig,
+    LoopDetector,
+    Pinhole,
+    VerificationConfig,
+    Verifier,
+)
+from vpr_ros.errors import VprError
+from vpr_ros.frames.rectify import Calibration
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import PlaceMap
 from vpr_ros.msg import LoopClosure
-from vpr_ros.nodes.conversions import to_covariance, to_time
+from vpr_ros.nodes.conversions import to_covariance, to_pose, to_time
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
 from vpr_ros.nodes.node import decision_config, run
 from vpr_ros.retrieval import Retriever
 
 if TYPE_CHECKING:
+    from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+
     from vpr_ros.frames import Frame
     from vpr_ros.mapping import PoseReading
 
@@ -34,6 +48,8 @@ class LoopClosureNode(MappingNode):
         self._map: PlaceMap | None = None
         self._detector: LoopDetector | None = None
         self._builder: MapBuilder | None = None
+        self._verifier: Verifier | None = None
+        self._camera_info: Any = None
         self._found = 0
         self._closures = self.create_lifecycle_publisher(LoopClosure, '~/loop_closure', 10)
 
@@ -44,8 +60,15 @@ class LoopClosureNode(MappingNode):
         self._folder = tempfile.TemporaryDirectory(prefix='vpr_loop_closure_')
         self._map = PlaceMap.create(Path(self._folder.name) / 'traverse.vprmap', model=model)
         self._retriever = Retriever(self._map)
+        verify = self.value('verify')
+        config = VerificationConfig(min_inliers=self.value('min_inliers'))
+        self._verifier = Verifier(self._map, config) if verify else None
         self._builder = MapBuilder(
-            self._map, self._describer, self.keyframe_config(), session='traverse'
+            self._map,
+            self._describer,
+            self.keyframe_config(),
+            session='traverse',
+            thumbnails=config.size if verify else 0,
         )
         self._detector = LoopDetector(
             self._map,
@@ -57,6 +80,8 @@ class LoopClosureNode(MappingNode):
                 if self.value('pose_source') == 'none'
                 else self.value('exclude_distance'),
                 keyframes=self.value('exclude_keyframes'),
+                interval=self.value('loop_interval'),
+                measured=self.value('require_transform'),
             ),
         )
         self._found = 0
@@ -68,7 +93,31 @@ class LoopClosureNode(MappingNode):
             decision_config(self),
             k=1,
             candidates=self.value('candidates'),
+            verifier=self._verifier,
         )
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Listen to the intrinsics as well, which give loops their relative poses."""
+        if self._verifier is not None:
+            topic = f'{self.cameras[0]}/camera_info'.lstrip('/')
+            self._camera_info = self.create_subscription(CameraInfo, topic, self._on_info, 1)
+        return super().on_activate(state)
+
+    def stop(self) -> None:
+        """Stop to listen."""
+        if self._camera_info is not None:
+            self.destroy_subscription(self._camera_info)
+            self._camera_info = None
+        super().stop()
+
+    def _on_info(self, info: CameraInfo) -> None:
+        try:
+            camera = Pinhole.of(Calibration.of(info), rectified=self.value('rectify'))
+        except VprError as error:
+            self.fail(error)
+            return
+        if self._verifier is not None:
+            self._verifier.camera = camera
 
     def unload(self) -> None:
         """Forget the traverse."""
@@ -76,7 +125,7 @@ class LoopClosureNode(MappingNode):
             self._map.close()
         if self._folder is not None:
             self._folder.cleanup()
-        self._map = self._detector = self._builder = self._folder = None
+        self._map = self._detector = self._builder = self._folder = self._verifier = None
 
     def work(self, items: list[PosedFrame]) -> int:
         """Add the frames as places where some are due, and announce the loops they close."""
@@ -105,22 +154,29 @@ class LoopClosureNode(MappingNode):
         if self._map is None or keyframe.earlier is None:
             msg = 'a loop closure needs both ends'
             raise ValueError(msg)
+        found = keyframe.localization
+        earlier, looked, transform = keyframe.earlier, found.verifications, found.transform
         message = LoopClosure(
             map_id=self._map.id,
-            from_id=keyframe.earlier.id,
+            from_id=earlier.id,
             to_id=keyframe.place_id,
-            from_stamp=to_time(keyframe.earlier.stamp),
-            to_stamp=to_time(keyframe.localization.stamp),
-            from_session=keyframe.earlier.session,
-            to_session=keyframe.earlier.session,
-            similarity=keyframe.localization.hits[0].similarity,
-            score=math.nan,
+            from_stamp=to_time(earlier.stamp),
+            to_stamp=to_time(found.stamp),
+            from_session=earlier.session,
+            to_session=earlier.session,
+            similarity=found.hits[0].similarity,
+            score=found.decision.probabilities.get(earlier.id, math.nan),
+            verified=bool(looked and looked[0].verified),
+            num_inliers=min(looked[0].inliers, 65535) if looked else 0,
             trained=self._map.model.trained,
-            has_transform=False,
+            has_transform=transform is not None,
         )
         message.header.stamp = message.to_stamp
         message.header.frame_id = self._map.frame_id
         message.transform.covariance = to_covariance(None)
+        if transform is not None:
+            message.transform.pose = to_pose(transform.pose)
+            message.transform.covariance = to_covariance(transform.covariance)
         return message
 
 

@@ -331,6 +331,27 @@ LOOPS = (
         'At least this many places lie between the ends of a loop.',
         minimum=0,
     ),
+    Parameter(
+        'loop_interval', 0.0, 'At most one loop is announced in so much time.', 's', minimum=0.0
+    ),
+    Parameter(
+        'verify',
+        default=False,
+        description='Compare the pictures of both ends by local features; with camera_info and'
+        ' poses this also measures the relative pose.',
+    ),
+    Parameter(
+        'min_inliers',
+        15,
+        'Features of both pictures that must agree on one geometry, where they are compared.',
+        minimum=8,
+        maximum=1000,
+    ),
+    Parameter(
+        'require_transform',
+        default=False,
+        description='Announce only loops whose relative pose was measured; needs verify.',
+    ),
 )
 
 NODES: dict[str, tuple[Parameter, ...]] = {
