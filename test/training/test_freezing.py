@@ -111,13 +111,26 @@ def test_training_a_hash_head_leaves_every_other_value_as_it_was(make_recipe, tm
     assert changed == {'hash_head.linear.weight', 'hash_head.linear.bias'}
 
 
+SIDES = (
+    'model={name: selavprpp-base, size: 28, options: {vit: {width: 32, depth: 2, heads: 2,'
+    ' native_grid: 2}, descriptor_dim: 16, code_bits: 16},'
+    ' copy: {backbone.adapters_hashing: backbone.adapters}}'
+)
+
+
+def test_training_a_second_side_branch_leaves_the_first_and_its_statistics(make_recipe, tmp_path):
+    trainable = 'trainable=[backbone.adapters_hashing, aggregation_hashing, linear3, linear4]'
+    recipe = make_recipe('hash', SIDES, trainable, 'run.float16=false')
+    weights = models.load_weights(train(recipe, tmp_path / 'run'))
+    start = initial_network(recipe.model, 0).state_dict()
+    changed = {key for key in start if not torch.equal(weights[key], start[key])}
+    assert {'linear3.weight', 'linear4.weight', 'aggregation_hashing.1.p'} <= changed
+    assert all('hashing' in key or key.startswith(('linear3', 'linear4')) for key in changed)
+    assert any('running_var' in key for key in changed)
+
+
 def test_a_second_side_branch_starts_as_a_copy_of_the_first(make_recipe):
-    tiny = (
-        'model={name: selavprpp-base, size: 28, options: {vit: {width: 32, depth: 2, heads: 2,'
-        ' native_grid: 2}, descriptor_dim: 16, code_bits: 16},'
-        ' copy: {backbone.adapters_hashing: backbone.adapters}}'
-    )
-    net = initial_network(make_recipe('hash', tiny).model, 4)
+    net = initial_network(make_recipe('hash', SIDES).model, 4)
     first = net.backbone.adapters.state_dict()
     second = net.backbone.adapters_hashing.state_dict()
     assert all(torch.equal(first[key], second[key]) for key in first)

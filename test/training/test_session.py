@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from vpr_ros import models
+from vpr_ros.errors import VprError
 from vpr_ros.training.parse import RecipeError
 from vpr_ros.training.session import train
 
@@ -69,6 +70,25 @@ def test_a_killed_training_goes_on_to_the_very_weights_of_one_that_was_not(
     whole = models.load_weights(train(recipe, tmp_path / 'whole'))
     first = next(csv.DictReader((killed / 'logs/version_1/metrics.csv').open()))
     assert int(first['step']) >= 4
+    assert all(torch.equal(resumed[key], whole[key]) for key in whole)
+
+
+def test_a_start_that_failed_leaves_nothing_in_the_way(make_recipe, tmp_path):
+    nowhere = make_recipe('distill', 'teacher.standardise=8', 'validation=[{name: a, map: x, '
+                          'query: x, tolerance: 1}]')  # fmt: skip
+    with pytest.raises(VprError, match='x'):
+        train(nowhere, tmp_path / 'run')
+    assert (tmp_path / 'run' / 'teacher.safetensors').exists()
+    train(make_recipe('finetune', 'run.steps=1'), tmp_path / 'run')
+    assert not (tmp_path / 'run' / 'teacher.safetensors').exists()
+
+
+def test_a_finished_training_can_be_made_longer(make_recipe, tmp_path):
+    settings = ('optimiser.decay=constant', 'run.float16=false')
+    train(make_recipe('finetune', *settings, 'run.steps=2'), tmp_path / 'longer')
+    longer = make_recipe('finetune', *settings, 'run.steps=4')
+    resumed = models.load_weights(train(longer, tmp_path / 'longer', resume=True))
+    whole = models.load_weights(train(longer, tmp_path / 'whole'))
     assert all(torch.equal(resumed[key], whole[key]) for key in whole)
 
 

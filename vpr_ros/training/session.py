@@ -48,6 +48,10 @@ _log = logging.getLogger(__name__)
 
 Progress: TypeAlias = 'Callable[[int, int], None]'
 
+_LAST = 'checkpoints/last.ckpt'
+_WEIGHTS = 'weights.safetensors'
+_STATISTICS = 'teacher.safetensors'
+_PICTURE = 'batch.png'
 _SHOWN = 8
 """Images in the picture of the first batch."""
 
@@ -82,7 +86,7 @@ def train(
     """
     run = recipe.run
     _note(folder, recipe, resume=resume)
-    checkpoint = folder / 'checkpoints' / 'last.ckpt'
+    checkpoint = folder / _LAST
     configure_threads(run.threads or None)
     training = assemble(recipe, folder, progress)
     trainer = lightning.pytorch.Trainer(
@@ -112,6 +116,7 @@ def train(
             warnings.filterwarnings('ignore', words)
         last = checkpoint if checkpoint.exists() else None
         trainer.fit(training, ckpt_path=last, weights_only=True)
+    trainer.save_checkpoint(checkpoint)
     return _finish(training, trainer, folder)
 
 
@@ -129,7 +134,7 @@ def assemble(recipe: Recipe, folder: Path, progress: Progress = _silent) -> Plac
     sources = [_open(source, progress) for source in recipe.data.sources]
     augment = Augmentation.of(recipe.augmentation)
     if teacher is not None and recipe.teacher is not None and recipe.teacher.standardise:
-        statistics = folder / 'teacher.safetensors'
+        statistics = folder / _STATISTICS
         if statistics.exists():
             load_statistics(teacher, statistics)
         else:
@@ -139,10 +144,10 @@ def assemble(recipe: Recipe, folder: Path, progress: Progress = _silent) -> Plac
     recall = TraverseRecall(recipe.validation, size) if recipe.validation else None
     training = PlaceTraining(recipe, net, sources, augment, size, loaded, teacher, recall)
     training.train()
-    if not (folder / 'batch.png').exists():
+    if not (folder / _PICTURE).exists():
         batch = next(_batches(recipe, sources, loaded, 1))
         clean_views, augmented = training.views(batch, 0)
-        write_grid(folder / 'batch.png', [clean_views[:_SHOWN], augmented[:_SHOWN]])
+        write_grid(folder / _PICTURE, [clean_views[:_SHOWN], augmented[:_SHOWN]])
     return training
 
 
@@ -151,16 +156,18 @@ def _note(folder: Path, recipe: Recipe, *, resume: bool) -> None:
     """Write the recipe into the folder; of several processes the first does it.
 
     Raises:
-        RecipeError: There is one, and it is not said to go on.
+        RecipeError: The folder holds a training already, and it is not said to go on.
     """
     noted = folder / 'recipe.yaml'
     written = yaml.safe_dump(json.loads(json.dumps(asdict(recipe))), sort_keys=False)
-    if noted.exists():
-        if not resume:
-            msg = f'{folder} holds a training: pass --resume to go on, or another folder'
-            raise RecipeError(msg)
-        if noted.read_text('utf-8') != written:
-            _log.warning('the recipe differs from the one that %s was begun with', folder)
+    if not any((folder / name).exists() for name in (_LAST, _WEIGHTS)):
+        for name in (_STATISTICS, _PICTURE):  # of a start that failed, maybe by another recipe
+            (folder / name).unlink(missing_ok=True)
+    elif not resume:
+        msg = f'{folder} holds a training: pass --resume to go on, or another folder'
+        raise RecipeError(msg)
+    elif noted.read_text('utf-8') != written:
+        _log.warning('the recipe differs from the one that %s was begun with', folder)
     folder.mkdir(parents=True, exist_ok=True)
     noted.write_text(written, 'utf-8')
 
@@ -251,7 +258,7 @@ def _finish(training: PlaceTraining, trainer: lightning.pytorch.Trainer, folder:
         net.load_state_dict(own)
     if recipe.run.float16:
         net = net.half()
-    path = folder / 'weights.safetensors'
+    path = folder / _WEIGHTS
     if trainer.is_global_zero:
         tensors = {key: value.contiguous() for key, value in net.state_dict().items()}
         save_file(tensors, path, {'model': recipe.model.name, 'recipe': recipe.recipe})
