@@ -21,8 +21,11 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from rich.console import Console  # noqa: E402
+
 import vpr_ros.decision.calibration as shipped  # noqa: E402
 from vpr_ros.bags import Bag, choose_topics  # noqa: E402
+from vpr_ros.cli.calibrate import show  # noqa: E402
 from vpr_ros.decision import Localizer  # noqa: E402
 from vpr_ros.describe import Describer  # noqa: E402
 from vpr_ros.evaluation import Evaluation, Setup, Tolerance  # noqa: E402
@@ -37,7 +40,7 @@ from vpr_ros.simulation import Conditions, Town, Traverse, write_bag  # noqa: E4
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vpr_ros.geometry import Pose
+    from vpr_ros.mapping import PoseReading
     from vpr_ros.types import Description
 
 DRIVES = {
@@ -150,7 +153,7 @@ class Library:
 class _Described:
     """A frame that needs no pixels any more."""
 
-    def __init__(self, stamp: int, description: Description, reading: Pose) -> None:
+    def __init__(self, stamp: int, description: Description, reading: PoseReading) -> None:
         self.stamp, self.description, self.reading = stamp, description, reading
         self.camera = ''
         self.rgb = self
@@ -189,10 +192,6 @@ def main() -> int:
     result.calibration.save(folder / f'{arguments.model}.yaml')
     if arguments.figure is not None:
         draw(result, arguments.figure)
-    from rich.console import Console
-
-    from vpr_ros.cli.calibrate import show
-
     show(result, Console())
     return 0
 

@@ -32,8 +32,10 @@ BLIND = '_without_odometry'
 
 _OFF_MAP = 0.1
 """Probability of being off the map where nothing is known."""
-_STILL = (0.05, 0.03)
-"""Metres and radians of motion below which a frame shows what the one before it showed."""
+_NEWS = 0.25
+"""Share of the way from place to place below which a frame is no news."""
+_LEAST_STEP, _LEAST_TURN = 0.05, 0.1
+"""Metres that are always no news, and radians that always are."""
 _NEGLIGIBLE = 1e-7
 """Share of the belief that is not worth moving."""
 
@@ -89,6 +91,7 @@ class PlaceFilter(ABC):
     def reset(self) -> None:
         """Forget all frames so far."""
         self._guided = True
+        self._believed: Floats = np.zeros(0)
         self._stamp = self._odometry = None
         self._forget()
 
@@ -113,32 +116,50 @@ class PlaceFilter(ABC):
             return np.zeros(len(candidates))
         if self._stamp is not None and stamp < self._stamp:
             self.reset()
-        seconds = 0.0 if self._stamp is None else (stamp - self._stamp) * 1e-9
-        step = None
-        if odometry is not None and self._odometry is not None:
-            step = self._odometry.inverse() @ odometry
-        self._stamp, self._odometry = stamp, odometry
-        if seconds > 0:
-            self._guided = step is not None
-            self._move(layout, seconds, step)
-        ratios = self._likelihood.share * self._likelihood.log_ratios(candidates.similarities)
-        # What was not found is no likelier than the least likely that was.
-        everywhere = np.full(len(layout), ratios.min())
-        everywhere[rows[known]] = ratios[known]
-        belief = self._see(layout, everywhere, repeated=seconds > 0 and _still(step))
+        if self._advance(layout, stamp, odometry):
+            log_ratios = self._likelihood.log_ratios(candidates.similarities)
+            log_ratios *= self._likelihood.share
+            # What was not found is no likelier than the least likely that was.
+            everywhere = np.full(len(layout), log_ratios.min())
+            everywhere[rows[known]] = log_ratios[known]
+            self._believed = self._see(layout, everywhere)
+        belief = self._believed
         support = np.zeros(len(candidates))
         who, near = layout.pairs(layout.positions[rows[known]], max(radius, 1e-6))
         np.add.at(support, known[who], belief[near])
         return np.minimum(support, 1.0)
 
+    def _advance(self, layout: Layout, stamp: int, odometry: Pose | None) -> bool:
+        """Account for the motion up to a frame; return whether the frame is news.
+
+        One is not that shows nearly what the one before it showed, however fast they come.
+        """
+        if self._stamp is not None and stamp > self._stamp:
+            seconds = (stamp - self._stamp) * 1e-9
+            step = None
+            if odometry is not None and self._odometry is not None:
+                step = self._odometry.inverse() @ odometry
+            if not _is_news(layout, seconds, step):
+                return False
+            self._guided = step is not None
+            self._move(layout, seconds, step)
+        self._stamp, self._odometry = stamp, odometry
+        return True
+
     def _refresh(self) -> Layout:
-        """Return the layout of the map as it is now; what is believed of another one is lost."""
+        """Return the layout of the map as it is now.
+
+        What is believed stays where places were added or their poses changed, and is lost where
+        places are gone.
+        """
         places = self._places()
         if self._layout is None or places is not self._known:
             before, self._layout = self._layout, Layout(places)
-            if before is None or len(before) != len(self._layout):
-                self.reset()
             self._known = places
+            if before is not None and self._layout.extends(before):
+                self._grow(len(self._layout) - len(before))
+            else:
+                self.reset()
         return self._layout
 
     @abstractmethod
@@ -146,17 +167,20 @@ class PlaceFilter(ABC):
         """Forget what is believed."""
 
     @abstractmethod
+    def _grow(self, count: int) -> None:
+        """Make room for places that were added at the end."""
+
+    @abstractmethod
     def _move(self, layout: Layout, seconds: float, step: Pose | None) -> None:
         """Account for the motion since the frame before."""
 
     @abstractmethod
-    def _see(self, layout: Layout, log_ratios: Floats, *, repeated: bool) -> Floats:
+    def _see(self, layout: Layout, log_ratios: Floats) -> Floats:
         """Account for a frame; return the probability of each place (N,).
 
         Args:
             layout: Of the places.
             log_ratios: (N,) of the likelihoods of being at a place and of not being there.
-            repeated: Whether the robot stands still, so that the frame is no news.
         """
 
 
@@ -177,6 +201,10 @@ class BayesFilter(PlaceFilter):
 
     def _forget(self) -> None:
         self._belief = np.zeros(0)
+
+    def _grow(self, count: int) -> None:
+        if len(self._belief):
+            self._belief = np.concatenate([self._belief, np.zeros(count)])
 
     def _move(self, layout: Layout, seconds: float, step: Pose | None) -> None:
         belief, off = self._belief, 1 - self._belief.sum()
@@ -221,11 +249,9 @@ class BayesFilter(PlaceFilter):
         who = np.repeat(np.arange(len(rows)), len(self._PACES))
         return who, ahead.ravel(), weights.ravel()
 
-    def _see(self, layout: Layout, log_ratios: Floats, *, repeated: bool) -> Floats:
+    def _see(self, layout: Layout, log_ratios: Floats) -> Floats:
         if not len(self._belief):
             self._belief = np.full(len(layout), (1 - _OFF_MAP) / len(layout))
-        elif repeated:
-            return self._belief
         off = max(1 - self._belief.sum(), 1e-12)
         weighed = self._belief * np.exp(log_ratios)
         self._belief = weighed / (weighed.sum() + off)
@@ -250,6 +276,11 @@ class SequenceMatcher(PlaceFilter):
         self._travelled = self._clock = 0.0
         self._by_odometry = True
 
+    def _grow(self, count: int) -> None:
+        for i, (travelled, clock, seen) in enumerate(self._frames):
+            more = np.concatenate([seen, np.full(count, seen.min())])
+            self._frames[i] = (travelled, clock, more)
+
     def _move(self, layout: Layout, seconds: float, step: Pose | None) -> None:  # noqa: ARG002
         self._clock += seconds
         if step is None:
@@ -257,9 +288,8 @@ class SequenceMatcher(PlaceFilter):
         else:
             self._travelled += float(np.linalg.norm(step.position))
 
-    def _see(self, layout: Layout, log_ratios: Floats, *, repeated: bool) -> Floats:
-        if not (repeated and self._frames):
-            self._frames.append((self._travelled, self._clock, log_ratios))
+    def _see(self, layout: Layout, log_ratios: Floats) -> Floats:
+        self._frames.append((self._travelled, self._clock, log_ratios))
         by_way = self._by_odometry and layout.posed.all()
         speeds = self._SPEEDS_BY_ODOMETRY if by_way else self._SPEEDS_BY_TIME
         way = layout.by_metres if by_way else layout.by_seconds
@@ -297,11 +327,13 @@ def make_filter(
     return made
 
 
-def _still(step: Pose | None) -> bool:
+def _is_news(layout: Layout, seconds: float, step: Pose | None) -> bool:
+    """Tell whether the robot has moved by a good part of the way between two places."""
     if step is None:
-        return False
+        return seconds >= _NEWS * layout.pause
     angle = 2 * np.arctan2(np.linalg.norm(step.orientation[:3]), abs(step.orientation[3]))
-    return bool(np.linalg.norm(step.position) < _STILL[0] and angle < _STILL[1])
+    metres = max(_NEWS * layout.spacing, _LEAST_STEP)
+    return bool(np.linalg.norm(step.position) >= metres or angle >= _LEAST_TURN)
 
 
 def _wrapped(angles: Floats) -> Floats:

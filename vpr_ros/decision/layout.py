@@ -65,6 +65,16 @@ class Layout:
         found = self._ids[np.minimum(rows, len(self) - 1)] == ids
         return np.where(found, rows, -1)
 
+    def extends(self, other: Layout) -> bool:
+        """Whether this has all places of another, and perhaps more after them."""
+        return bool(np.array_equal(self._ids[: len(other)], other._ids))
+
+    @cached_property
+    def pause(self) -> float:
+        """Median time from place to place along the way, seconds; 0 for a single place."""
+        inner = np.diff(self._seconds)[np.diff(self._sessions) == 0]
+        return float(np.median(inner)) if len(inner) else 0.0
+
     @cached_property
     def spacing(self) -> float:
         """Median distance of neighbours along the way, metres; 0 for a single place."""
