@@ -104,6 +104,20 @@ def test_same_points_give_the_same_answer():
     assert all((view.inliers == views[0].inliers).all() for view in views)
 
 
+@pytest.mark.parametrize('camera', [CAMERA, None])
+@pytest.mark.parametrize('shape', ['grid', 'line', 'same point'])
+def test_camera_that_did_not_move_agrees_with_itself_or_says_nothing(camera, shape):
+    x, y = np.meshgrid(np.arange(8) * 20.0, np.arange(5) * 20.0)
+    points = np.column_stack([x.ravel(), y.ravel()])
+    if shape == 'line':
+        points[:, 1] = points[:, 0]
+    if shape == 'same point':
+        points[:] = 5
+    view = relate(points, points, SIZE, camera)
+    if shape == 'grid':
+        assert view.inliers.all()
+
+
 def test_few_pairs_explain_nothing():
     points = scene(np.random.default_rng(4), 7)
     view = relate(pixels(points, Pose.identity()), pixels(points, Pose.identity()), SIZE, CAMERA)

@@ -24,6 +24,15 @@ def image(number, seconds):
     return message
 
 
+def large(number, seconds):
+    """Return a picture with corners enough for local features."""
+    blocks = np.random.default_rng(number).integers(0, 256, (15, 20, 3), np.uint8)
+    message = Image(height=240, width=320, step=960, encoding='rgb8')
+    message.data = blocks.repeat(16, 0).repeat(16, 1).tobytes()
+    message.header.stamp = Time(sec=seconds)
+    return message
+
+
 def odometry(seconds):
     message = Odometry()
     message.header.stamp = Time(sec=seconds)
@@ -75,5 +84,51 @@ def test_second_lap_is_announced_with_both_ends(start, listener):
         assert np.isnan(closure.score)
         assert not closure.has_transform
         assert not closure.trained
+    assert node.stop() == 0
+    assert 'Traceback' not in node.output
+
+
+def test_verified_loops_say_how_many_features_agree(start, listener):
+    node = start(
+        'loop_closure_node',
+        model='hog',
+        exclude_time=3.5,
+        exclude_distance=3.5,
+        exclude_keyframes=3,
+        loop_interval=2.0,
+        verify=True,
+    )
+    closures = listener.collect(LoopClosure, '/loop_closure_node/loop_closure')
+    images, poses = listener.publisher(Image, '/image'), listener.publisher(Odometry, '/odom')
+    listener.wait_until(
+        lambda: (
+            images.get_subscription_count()
+            and poses.get_subscription_count()
+            and listener.node.count_publishers('/loop_closure_node/loop_closure')
+            and listener.node.count_subscribers('/camera_info')
+        ),
+        60,
+        'for the node to subscribe',
+    )
+    seconds = [100 * PLACES]
+
+    def drive_until_loops():
+        seconds[0] += 1
+        images.publish(large(seconds[0] % PLACES, seconds[0]))
+        poses.publish(odometry(seconds[0]))
+        for _ in range(6):
+            listener.wait_until(lambda: True)
+        return len(closures) >= 3
+
+    listener.wait_until(drive_until_loops, 90, 'for loops')
+    for closure in closures:
+        assert (closure.to_stamp.sec - closure.from_stamp.sec) % PLACES == 0
+        assert closure.verified
+        assert closure.num_inliers >= 15
+        # No camera_info came: what cannot be measured is not claimed.
+        assert not closure.has_transform
+        assert closure.transform.covariance[0] == -1
+    stamps = [closure.to_stamp.sec for closure in closures]
+    assert min(np.diff(stamps)) >= 2
     assert node.stop() == 0
     assert 'Traceback' not in node.output

@@ -137,16 +137,19 @@ def resect(
     """
     if len(rays) < _LEAST_POINTS:
         return None
-    found, turn, shift, chosen = cv2.solvePnPRansac(
-        points.positions,
-        rays,
-        np.eye(3),
-        None,
-        iterationsCount=_RANSAC_ROUNDS,
-        reprojectionError=3 * sigma,
-        confidence=0.999,
-        flags=cv2.SOLVEPNP_EPNP,
-    )
+    try:
+        found, turn, shift, chosen = cv2.solvePnPRansac(
+            points.positions,
+            rays,
+            np.eye(3),
+            None,
+            iterationsCount=_RANSAC_ROUNDS,
+            reprojectionError=3 * sigma,
+            confidence=0.999,
+            flags=cv2.SOLVEPNP_EPNP,
+        )
+    except cv2.error:  # It has no other way to say that the points determine nothing.
+        return None
     if not found or chosen is None or len(chosen) < _LEAST_POINTS:
         return None
     rows = chosen.ravel()

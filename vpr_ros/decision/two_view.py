@@ -59,21 +59,48 @@ def relate(
     none = TwoView(np.zeros(len(first), np.bool_))
     if len(first) < _LEAST:
         return none
-    if camera is None:
-        _, mask = cv2.findFundamentalMat(first, second, _params(threshold))
-        return none if mask is None else TwoView(mask.ravel().astype(np.bool_))
+    view = None if camera is None else _by_essential(first, second, size, camera, threshold)
+    if view is None:
+        view = _by_points(first, second, threshold)
+    return view or none
+
+
+def _by_essential(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    size: tuple[int, int],
+    camera: Pinhole,
+    threshold: float,
+) -> TwoView | None:
     # In pixels about the principal point: OpenCV's search fares worse on numbers below one.
     focal = camera.focal_pixels(size)
     a, b = focal * camera.rays(first, size), focal * camera.rays(second, size)
     k, d = np.diag([focal, focal, 1.0]), np.zeros(4)
-    essential, mask = cv2.findEssentialMat(a, b, k, k, d, d, _params(threshold))
+    try:
+        essential, mask = cv2.findEssentialMat(a, b, k, k, d, d, _params(threshold))
+    except cv2.error:  # It has no other way to say that no geometry is any good.
+        return None
     if mask is None or essential is None or essential.shape != (3, 3):
-        return none
+        return None
     inliers = mask.ravel().astype(np.bool_)
     if np.count_nonzero(inliers) < _LEAST:
         return TwoView(inliers)
     _, rotation, direction, _ = cv2.recoverPose(essential, a[inliers], b[inliers], k)
     return TwoView(inliers, rotation, direction[:, 0])
+
+
+def _by_points(
+    first: NDArray[np.float64], second: NDArray[np.float64], threshold: float
+) -> TwoView | None:
+    """Use the fundamental matrix; a homography where there is none, as the camera stood still."""
+    for find in (cv2.findFundamentalMat, cv2.findHomography):
+        try:
+            _, mask = find(first, second, _params(threshold))
+        except cv2.error:
+            continue
+        if mask is not None:
+            return TwoView(mask.ravel().astype(np.bool_))
+    return None
 
 
 def _params(threshold: float) -> cv2.UsacParams:
