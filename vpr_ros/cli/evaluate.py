@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,11 @@ from vpr_ros.cli.localizing import (
     PlaceRadius,
     Temporal,
     Weights,
+)
+from vpr_ros.cli.verifying import (  # noqa: TC001  typer reads them at run time
+    FieldOfView,
+    MinInliers,
+    Verify,
 )
 from vpr_ros.errors import VprError
 
@@ -71,6 +77,9 @@ def bag(
     odometry: Annotated[
         bool, typer.Option('--odometry', help='Tell the filter the motion, by the true poses.')
     ] = False,
+    verify: Verify = False,
+    min_inliers: MinInliers = 15,
+    field_of_view: FieldOfView = None,
     limit: Annotated[int | None, typer.Option(min=1, help='Only the first N frames.')] = None,
     json_path: Annotated[
         Path | None, typer.Option('--json', help='Write everything as JSON; - for stdout.')
@@ -86,6 +95,7 @@ def bag(
     from vpr_ros.bags import Bag, choose_image, choose_topics
     from vpr_ros.cli.localizing import localizing
     from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.cli.verifying import camera_of, verifier_of
     from vpr_ros.decision import DecisionConfig
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.bag import evaluate_bag, frame_pictures, place_pictures
@@ -117,6 +127,13 @@ def bag(
             candidates=candidates,
             calibration=calibration,
             temporal=temporal,
+            verifying=(
+                partial(
+                    verifier_of, min_inliers, camera_of(source, topics.image.name, field_of_view)
+                )
+                if verify
+                else None
+            ),
         )
         place_map, localizer = stack.enter_context(opened)
         with progress_bar(f'localising {source.path.name}') as progress:
@@ -129,7 +146,7 @@ def bag(
                 candidates=k,
                 limit=limit,
                 odometry=odometry,
-                mode=_mode(temporal, odometry=odometry),
+                mode=_mode(temporal, odometry=odometry) + (', verified' if verify else ''),
                 created=datetime.now().astimezone().isoformat(' ', 'minutes'),
                 progress=progress,
             )

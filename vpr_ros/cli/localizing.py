@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from vpr_ros.decision import DecisionConfig, Localizer
+    from vpr_ros.decision import DecisionConfig, Localizer, Verifier
     from vpr_ros.maps import PlaceMap
 
 MapPath = Annotated[Path, typer.Argument(metavar='MAP', help='A place map (.vprmap).')]
@@ -68,6 +68,7 @@ def localizing(
     candidates: int,
     calibration: str = '',
     temporal: str = NO_FILTER,
+    verifying: Callable[[PlaceMap], Verifier] | None = None,
 ) -> Iterator[tuple[PlaceMap, Localizer]]:
     """Open a map with the network that made it, and close it again.
 
@@ -108,5 +109,6 @@ def localizing(
                 candidates=candidates,
                 calibration=learnt,
                 frames=frames,
+                verifier=None if verifying is None else verifying(place_map),
             ),
         )

@@ -41,6 +41,13 @@ def build(
     angle: Annotated[float, typer.Option(help='A place at every turn of so many degrees.')] = 11.5,
     interval: Annotated[float, typer.Option(help='A place every so many seconds; 0: never.')] = 0,
     session: Annotated[str | None, typer.Option(help="Name of the traverse; the bag's.")] = None,
+    thumbnails: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help='Keep pictures of so many pixels along the longer side, to verify; 0: none.',
+        ),
+    ] = 0,
     mount: map_edit.Mount = '',
     fix_min_status: Annotated[
         int, typer.Option(min=0, max=2, help='Least status of a fix: 0 any, 1 SBAS, 2 RTK.')
@@ -71,6 +78,7 @@ def build(
                 keyframes,
                 session=session if session is not None else bag.path.name,
                 source=PoseSource(topics.pose.type, place_map.datum, sensor, limits),
+                thumbnails=thumbnails,
                 progress=progress,
             )
     typer.echo(f'{added} places added')

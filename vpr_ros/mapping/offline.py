@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def map_bag(
+def map_bag(  # noqa: PLR0913  each is a choice of its own
     place_map: PlaceMap,
     bag: Bag,
     describer: Describer,
@@ -32,6 +32,7 @@ def map_bag(
     *,
     session: str = '',
     source: PoseSource | None = None,
+    thumbnails: int = 0,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
     """Add the keyframes of a bag to a map and return how many became places.
@@ -46,12 +47,13 @@ def map_bag(
         keyframes: Spacing of the places.
         session: Name of the traverse.
         source: Reads the poses; None takes them as poses of the base, and common fixes.
+        thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
         progress: Told after each frame how many are done, and of how many.
 
     Raises:
         MapError: The map cannot be written; the places added so far stay.
     """
-    builder = MapBuilder(place_map, describer, keyframes, session=session)
+    builder = MapBuilder(place_map, describer, keyframes, session=session, thumbnails=thumbnails)
     source = source or PoseSource(topics.pose.type, place_map.datum)
     added = poseless = 0
     frames = replay_frames(bag, topics.image.name, topics.pose.name, source)

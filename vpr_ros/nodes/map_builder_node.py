@@ -131,6 +131,7 @@ class MapBuilderNode(MappingNode):
                     self.keyframe_config(),
                     session=self.value('session_name'),
                     mounts=self.mounts,
+                    thumbnails=self.value('thumbnails'),
                 )
                 self._coded = len(place_map) if place_map.info().coder else 0
                 self.get_logger().info(f'adding to {place_map.path}: {len(place_map)} places')

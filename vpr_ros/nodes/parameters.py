@@ -221,6 +221,14 @@ FOLLOWED_MAP = tuple(replace(p, dynamic=not p.fixed) for p in MAP)
 MAPPING = (
     Parameter('map_frame', 'map', "Frame in which the places' poses are given, for a new map."),
     Parameter('session_name', '', 'Name of this traverse in the map.'),
+    Parameter(
+        'thumbnails',
+        0,
+        'Longest side of the pictures kept in the map, to verify candidates by; 0 for none.',
+        'pixels',
+        minimum=0,
+        maximum=4096,
+    ),
 )
 SEARCH = (
     Parameter(
