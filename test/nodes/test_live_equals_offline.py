@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
 from vpr_ros.bags import Bag, choose_topics
-from vpr_ros.decision import Localizer
+from vpr_ros.decision import Localizer, MotionConfig, calibration_for, make_filter
 from vpr_ros.describe import Describer
 from vpr_ros.mapping import KeyframeConfig, map_bag, replay_frames
 from vpr_ros.maps import PlaceMap
@@ -48,9 +48,13 @@ def gardens(describer, tmp_path_factory):
     return path
 
 
+@pytest.mark.parametrize('temporal', ['none', 'bayes', 'sequence'])
 def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
-    start, gardens, describer
+    start, gardens, describer, temporal
 ):
+    calibration = calibration_for(describer.model_info)
+    if temporal != 'none' and calibration is None:
+        pytest.skip(f'no calibration of {describer.model_info.name} is shipped')
     model, topic = describer.model_info.name, f'{IMAGE}/compressed'
     with AnswerRecorder(ANSWERS) as recorder:
         node = start(
@@ -58,6 +62,7 @@ def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
             remap={'image': IMAGE},
             model=model,
             map_path=gardens,
+            temporal=temporal,
             **reliable(topic),
         )
         played = play(QUERY_BAG, Playback(rate=1000, subscribers=1, wait_for=ANSWERS, timeout=60))
@@ -67,7 +72,14 @@ def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
 
     with Bag(QUERY_BAG) as bag, PlaceMap.open(gardens) as place_map:
         frames = [f for f, _ in replay_frames(bag, f'{IMAGE}/compressed', '/odom')]
-        localizer = Localizer(describer, Retriever(place_map))
+        before = None
+        if temporal != 'none':
+            before = make_filter(
+                temporal, lambda: place_map.snapshot.columns, calibration.places, MotionConfig()
+            )
+        localizer = Localizer(
+            describer, Retriever(place_map), calibration=calibration, frames=before
+        )
         offline = [localizer.localize(frame) for frame in frames]
     live = recorder.answers
     stamps = [a.header.stamp.sec * 10**9 + a.header.stamp.nanosec for a in live]
@@ -82,6 +94,12 @@ def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
         np.testing.assert_allclose(
             [c.similarity for c in answer.candidates],
             [h.similarity for h in expected.hits],
+            atol=1e-6,
+        )
+        known = expected.decision.probabilities
+        np.testing.assert_allclose(
+            [c.score for c in answer.candidates],
+            [known.get(h.place.id, np.nan) for h in expected.hits],
             atol=1e-6,
         )
 

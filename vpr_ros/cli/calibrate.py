@@ -156,33 +156,23 @@ def show(result: Calibrated, console: Console) -> None:
     from vpr_ros.evaluation.reliability import reliability
 
     calibration = result.calibration
+    frames = sum(entry['frames'] for entry in calibration.data)
     table = Table(
-        title=f'{calibration.model.name}: each session judged by a fit on the others',
+        title=f'{calibration.model.name}: {frames} frames, each session judged by the others',
         header_style='bold',
+        box=None,
     )
-    for column in (
-        'decision by',
-        'frames',
-        'right',
-        'Brier',
-        'ECE',
-        'threshold',
-        'precision',
-        'recall',
-        'recall at 100 %',
-    ):
+    for column in ('decision by', 'right', 'Brier', 'ECE', 'accept', 'precision', 'recall'):
         table.add_column(column, justify='left' if column == 'decision by' else 'right')
     for stage, quality in calibration.quality.items():
         table.add_row(
             stage.replace('_', ' '),
-            str(quality['frames']),
             f'{quality["right"]:.1%}',
             f'{quality["brier"]:.4f}',
             f'{quality["ece"]:.4f}',
-            f'{calibration.stages[stage].threshold:.3f}',
+            f'≥ {calibration.stages[stage].threshold:.3f}',
             f'{quality["precision"]:.2%}',
             f'{quality["recall"]:.1%}',
-            f'{quality["recall_at_full_precision"]:.1%}',
         )
     console.print(table)
     for stage, found in result.predictions.items():
