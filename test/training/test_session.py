@@ -92,6 +92,16 @@ def test_a_finished_training_can_be_made_longer(make_recipe, tmp_path):
     assert all(torch.equal(resumed[key], whole[key]) for key in whole)
 
 
+def test_training_ends_when_validation_no_longer_gets_better(make_recipe, photographs, tmp_path):
+    """A traverse is always found in itself: nothing after the first validation is better."""
+    pair = f'validation=[{{name: same, map: {photographs}, query: {photographs}, tolerance: 0}}]'
+    recipe = make_recipe('hash', pair, 'run.steps=99', 'run.validate_every=2', 'run.patience=2')
+    train(recipe, tmp_path / 'run')
+    run = json.loads((tmp_path / 'run' / 'run.json').read_text())
+    assert run['steps'] == 6
+    assert run['best'] == {'step': 2, 'validation/r1': 100.0}
+
+
 def test_a_folder_with_a_training_is_not_overwritten(make_recipe, tmp_path):
     recipe = make_recipe('hash', 'run.steps=1')
     train(recipe, tmp_path / 'run')
