@@ -9,11 +9,12 @@ import dataclasses
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -470,6 +471,13 @@ class _ToRos(logging.Handler):
             self._logger.info(text)
 
 
+def _leave() -> NoReturn:
+    """End the process without taking its libraries down, which can take seconds."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
 def _leave_at_last(node: VprNode[Any]) -> None:
     """End the process soon, whatever a slow network, merge or middleware is still doing.
 
@@ -479,7 +487,7 @@ def _leave_at_last(node: VprNode[Any]) -> None:
 
     def leave() -> None:
         node.get_logger().warning('leaving without waiting for the work in progress')
-        os._exit(0)
+        _leave()
 
     timer = threading.Timer(_PATIENCE, leave)
     timer.daemon = True
@@ -525,4 +533,4 @@ def run(node_class: Callable[[], VprNode[Any]]) -> int:
     executor.shutdown()
     node.destroy_node()
     rclpy.shutdown()
-    return 0
+    _leave()
