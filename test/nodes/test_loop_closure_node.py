@@ -51,6 +51,7 @@ def test_second_lap_is_announced_with_both_ends(start, listener):
         exclude_distance=3.5,
         exclude_keyframes=3,
         max_distance_ratio=0.2,
+        min_similarity=0.99,
     )
     closures = listener.collect(LoopClosure, '/loop_closure_node/loop_closure')
     images, poses = listener.publisher(Image, '/image'), listener.publisher(Odometry, '/odom')
