@@ -26,7 +26,7 @@ IN_ENVIRONMENT := set +u; source install/setup.bash; set -u; export PATH="$(CURD
 # command, which may be one of the system that knows nothing of .venv.
 PYTEST := python -c 'import sys; del sys.path[0]; import pytest; sys.exit(pytest.main())'
 
-.PHONY: help setup build demo test test-slow lint format bench clean distclean
+.PHONY: help setup build demo test test-slow lint format audit bench clean distclean
 
 help: ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ lint: build ## Run ruff and mypy.
 format: setup ## Format the code and mend what ruff can.
 	@.venv/bin/python -m ruff format .
 	@.venv/bin/python -m ruff check --fix .
+
+audit: setup ## Ask for known weaknesses of the Python packages; needs the internet.
+	@PYTHON=.venv/bin/python scripts/audit.sh
 
 bench: build ## Measure the speed of the parts on this machine.
 	@$(IN_ENVIRONMENT) for part in $(BENCH); do vpr bench $$part; done
