@@ -48,7 +48,8 @@ def bench_node(
 ) -> list[dict[str, str | float]]:
     """Send images to a node and return its stages with median and 95th percentile, ms.
 
-    The stage overhead is everything but the network and the search.
+    The stage overhead is everything but the network and the search; rest is what no other stage
+    names.
     """
     with _running(model, places) as bench:
         bench.send(rate, seconds)

@@ -154,6 +154,8 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
                 'all': published - received[id(frame)],
             }
             # What the node costs beside the network and the search that it exists for.
+            parts = sum(times.values()) - times['all']
+            times['rest'] = times['all'] - parts
             times['overhead'] = times['all'] - times['describe'] - times['retrieve']
             self.times.add(times)
             if self._debug_image.get_subscription_count():
