@@ -41,7 +41,13 @@ setup(
         'typer>=0.12.4',
     ],
     extras_require={
-        'eval': ['Jinja2>=3.0', 'matplotlib>=3.6', 'scipy>=1.8'],
+        'eval': [
+            # 4.2, all there is for Python 3.10, does not go with numpy 2.
+            'gtsam>=4.3; python_version >= "3.11"',
+            'Jinja2>=3.0',
+            'matplotlib>=3.6',
+            'scipy>=1.8',
+        ],
         'import': ['Pillow>=9.0'],
         'onnx': ['onnx>=1.15', 'onnxruntime>=1.17'],
         'server': ['qdrant-client>=1.10'],
