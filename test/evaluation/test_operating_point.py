@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the shipped calibration promises, on traverses that it was not fitted on."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vpr_ros.bags import Bag, choose_topics
+from vpr_ros.decision import Localizer, calibration_for, make_filter
+from vpr_ros.describe import Describer
+from vpr_ros.evaluation import Tolerance
+from vpr_ros.evaluation.bag import evaluate_bag
+from vpr_ros.mapping import KeyframeConfig, map_bag
+from vpr_ros.maps import PlaceMap
+from vpr_ros.retrieval import Retriever
+from vpr_ros.types import DEFAULT_MODEL
+
+DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
+BAGS = DATA / 'bags'
+
+pytestmark = pytest.mark.skipif(not BAGS.exists(), reason=f'no bags in {BAGS}; set VPR_TEST_DATA')
+
+
+@pytest.fixture(scope='module')
+def describer():
+    return Describer(DEFAULT_MODEL)
+
+
+@pytest.fixture(scope='module')
+def calibration(describer):
+    found = calibration_for(describer.model_info)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope='module')
+def gardens(describer, tmp_path_factory):
+    path = tmp_path_factory.mktemp('gardens') / 'left.vprmap'
+    empty = PlaceMap.create(path, model=describer.model_info)
+    with Bag(BAGS / 'gardens_day_left') as bag, empty as place_map:
+        map_bag(place_map, bag, describer, choose_topics(bag), KeyframeConfig())
+    return path
+
+
+@pytest.fixture(scope='module')
+def evaluate(describer, calibration, gardens):
+    """Return the summary of a bag looked up in the map of the left traverse."""
+
+    def run(name, kind=None):
+        with Bag(BAGS / name) as bag, PlaceMap.open(gardens) as place_map:
+            before = None
+            if kind is not None:
+                columns = place_map.snapshot.columns
+                before = make_filter(kind, lambda: columns, calibration.places)
+            localizer = Localizer(
+                describer, Retriever(place_map), k=20, calibration=calibration, frames=before
+            )
+            return evaluate_bag(
+                place_map,
+                bag,
+                localizer,
+                choose_topics(bag),
+                Tolerance(calibration.radius),
+                candidates=20,
+                odometry=kind is not None,
+            )
+
+    return run
+
+
+@pytest.mark.parametrize('kind', [None, 'bayes', 'sequence'])
+def test_of_what_is_accepted_by_day_99_percent_is_right(evaluate, kind):
+    summary = evaluate('gardens_day_right', kind).summary
+    assert summary.score == 'probability'
+    assert summary.accepted >= 10
+    assert summary.precision_accepted >= 0.99
+
+
+@pytest.mark.parametrize('kind', [None, 'bayes', 'sequence'])
+def test_of_another_world_hardly_anything_is_accepted(evaluate, kind):
+    evaluation = evaluate('euroc_v101_micro', kind)
+    accepted = sum(query.accepted for query in evaluation.queries)
+    assert accepted <= 0.01 * len(evaluation.queries)
+
+
+def test_the_frames_before_make_night_recognisable(evaluate):
+    alone = evaluate('gardens_night_right').summary.recall_at_full_precision
+    together = evaluate('gardens_night_right', 'sequence').summary.recall_at_full_precision
+    assert together >= alone + 0.15
