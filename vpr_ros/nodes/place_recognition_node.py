@@ -241,6 +241,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         with self.using_map:
             old, self._map = self._map, place_map
             self._retriever = None if place_map is None else Retriever(place_map)
+            self._frames = None if place_map is None else self._filter(place_map)
             self._announced = None
             self._forget()
         if old is not None:
