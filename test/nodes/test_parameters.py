@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpr_ros.nodes.parameters import NODES, Parameter, as_yaml
@@ -55,6 +55,34 @@ def test_bad_value_is_refused_by_name(value):
 @given(st.floats(0, 10) | st.integers(0, 10))
 def test_value_in_range_is_taken(value):
     assert RATE.fault(value) is None
+
+
+ANYTHING = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.lists(st.floats() | st.text(), max_size=3)
+)
+PARAMETERS = [parameter for parameters in NODES.values() for parameter in parameters]
+
+
+@settings(max_examples=500)
+@given(st.sampled_from(PARAMETERS), ANYTHING)
+def test_any_value_is_in_range_or_refused_by_name(parameter, value):
+    fault = parameter.fault(value)
+    if fault is not None:
+        assert parameter.name in fault
+        return
+    assert isinstance(value, type(parameter.default)) or type(value) is int
+    if parameter.minimum is not None:
+        assert value >= parameter.minimum
+    if parameter.maximum is not None:
+        assert value <= parameter.maximum
+    if parameter.choices:
+        assert value in parameter.choices
 
 
 def test_unknown_choice_is_refused_with_the_choices():

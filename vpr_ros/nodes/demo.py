@@ -146,6 +146,9 @@ def _build_map(
     if not map_path.exists():
         msg = f'the map builder made no map; see {node.log}'
         raise VprError(msg)
+    with PlaceMap.open(map_path, writable=True) as place_map:
+        if not place_map.info().coder:
+            place_map.recode()  # On all of it, as `vpr map build` does.
 
 
 def _recognise(

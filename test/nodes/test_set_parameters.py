@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters of nodes, set to anything that ROS can carry."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
+
+from rclpy.parameter import Parameter
+
+from vpr_ros.nodes.loop_closure_node import LoopClosureNode
+from vpr_ros.nodes.map_builder_node import MapBuilderNode
+from vpr_ros.nodes.parameters import NODES
+from vpr_ros.nodes.place_recognition_node import PlaceRecognitionNode
+
+pytestmark = pytest.mark.ros
+CLASSES = {
+    'place_recognition_node': PlaceRecognitionNode,
+    'map_builder_node': MapBuilderNode,
+    'loop_closure_node': LoopClosureNode,
+}
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+TEXTS = st.text(st.characters(codec='utf-8', exclude_characters='\0'), max_size=20)
+VALUES = (
+    st.booleans()
+    | INTEGERS
+    | st.floats()
+    | TEXTS
+    | st.lists(st.booleans(), min_size=1, max_size=3)
+    | st.lists(INTEGERS, min_size=1, max_size=3)
+    | st.lists(st.floats(), min_size=1, max_size=3)
+    | st.lists(TEXTS, min_size=1, max_size=3)
+)
+
+
+@pytest.fixture(scope='module', params=CLASSES)
+def node(request):
+    node = CLASSES[request.param]()
+    yield node
+    node.destroy_node()
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_value_is_taken_or_refused_with_a_reason(node, data):
+    table = {parameter.name: parameter for parameter in NODES[node.get_name()]}
+    known = table[data.draw(st.sampled_from(sorted(table)))]
+    near = st.sampled_from([known.default, known.minimum or 0, known.maximum or 1, *known.choices])
+    value = data.draw(VALUES | near)
+    before = node.value(known.name)
+    (result,) = node.set_parameters([Parameter(known.name, value=value)])
+    if result.successful:
+        assert known.fault(value) is None
+        assert not known.fixed
+        assert node.value(known.name) == value
+    else:
+        assert result.reason
+        assert node.value(known.name) == before
+
+
+def test_fixed_parameter_is_refused_while_running(node):
+    for known in NODES[node.get_name()]:
+        if known.fixed:
+            (result,) = node.set_parameters([Parameter(known.name, value=known.default)])
+            assert not result.successful
