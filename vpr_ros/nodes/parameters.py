@@ -249,6 +249,14 @@ PUBLISHED = (
         maximum=1000,
         dynamic=True,
     ),
+    Parameter(
+        'initial_pose',
+        'never',
+        'When an accepted pose goes to initialpose, for Nav2 and slam_toolbox: never, once (and'
+        ' once more after relocalize), or always.',
+        choices=('never', 'once', 'always'),
+        dynamic=True,
+    ),
 )
 DECISION = (
     Parameter(

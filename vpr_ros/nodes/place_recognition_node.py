@@ -73,6 +73,9 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._candidates = lifecycle(PlaceCandidateArray, '~/candidates', 10)
         self._poses = lifecycle(PoseArray, '~/candidate_poses', 10)
         self._pose = lifecycle(PoseWithCovarianceStamped, '~/pose', 10)
+        # Where Nav2 and slam_toolbox listen.
+        self._initial_pose = lifecycle(PoseWithCovarianceStamped, 'initialpose', 10)
+        self._started = False
         self._status = lifecycle(LocalizerState, '~/status', LATCHED)
         self._map_info = lifecycle(MapInfo, '~/map_info', LATCHED)
         self._debug_image = lifecycle(Image, '~/debug_image', 1)
@@ -86,6 +89,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         """Load the network; a map that is missing or damaged is waited for."""
         self._describer = self.describer()
         self._confidence = math.nan
+        self._started = False
         self._calibration = calibration_for(self._describer.model_info, self.value('calibration'))
         if self._calibration is None and self.value('temporal') != 'none':
             msg = (
@@ -261,6 +265,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
     def _relocalize(self, _request: Any, response: Any) -> None:
         with self.using_map:
             self._forget()
+            self._started = False
         response.message = 'the next image is judged by itself'
 
     def _load_map(self, request: Any, response: Any) -> None:
@@ -309,6 +314,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             pose.pose.pose = to_pose(decision.pose)
             pose.pose.covariance = to_covariance(decision.covariance)
             self._pose.publish(pose)
+            self._start_localisation(pose)
         if decision.status == Status.ACCEPTED:
             self._last_accepted = result.stamp
             best = result.hits[0].place.id
@@ -317,6 +323,13 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._last = result
         if changed:
             self._publish_status()
+
+    def _start_localisation(self, pose: PoseWithCovarianceStamped) -> None:
+        """Tell a localisation that needs to be told where to begin, once or time and again."""
+        wanted = self.value('initial_pose')
+        if wanted == 'always' or (wanted == 'once' and not self._started):
+            self._initial_pose.publish(pose)
+            self._started = True
 
     def _publish_debug_image(self, frame: Frame, result: Localization) -> None:
         match = None
