@@ -8,6 +8,7 @@ from vpr_ros.decision.filters import FILTERS, MotionConfig, PlaceFilter, make_fi
 from vpr_ros.decision.localizer import Localization, Localizer
 from vpr_ros.decision.loops import Keyframe, LoopConfig, LoopDetector
 from vpr_ros.decision.pinhole import Pinhole
+from vpr_ros.decision.prior import Prior
 from vpr_ros.decision.verification import Verification, VerificationConfig, Verifier
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     'MotionConfig',
     'Pinhole',
     'PlaceFilter',
+    'Prior',
     'Status',
     'Verification',
     'VerificationConfig',

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from vpr_ros.decision.calibration import Calibration
     from vpr_ros.decision.filters import PlaceFilter
+    from vpr_ros.decision.prior import Prior
     from vpr_ros.decision.resection import Resection
     from vpr_ros.decision.verification import Verification, Verifier
     from vpr_ros.describe import Describer
@@ -39,6 +40,7 @@ class Localization:
         timings: Seconds by stage: decode, describe, retrieve, decide, verify where it is done.
         verifications: How the pictures of the first hits go with the frame's, where looked at.
         transform: The base in the base frame of the first hit, where it was measured.
+        contradicted: Whether a place was recognised for certain where the prior says it cannot be.
     """
 
     stamp: int
@@ -48,6 +50,7 @@ class Localization:
     timings: dict[str, float] = field(compare=False)
     verifications: tuple[Verification, ...] = ()
     transform: Resection | None = None
+    contradicted: bool = False
 
 
 class Localizer:
@@ -108,6 +111,7 @@ class Localizer:
         window: Window | None = None,
         odometry: Sequence[Pose | None] | None = None,
         mounts: Mapping[str, Pose] = MappingProxyType({}),
+        prior: Prior | None = None,
     ) -> list[Localization]:
         """Return candidates and verdict for each of some frames, described in one batch.
 
@@ -118,6 +122,7 @@ class Localizer:
             mounts: The optical frame of each camera in the base frame, by the camera's name. The
                 poses of candidates are those of this base then, where the map knows the mounts of
                 its cameras, too.
+            prior: Where the robot must be; candidates elsewhere are passed over.
 
         Raises:
             ImageError: One of them cannot be decoded.
@@ -129,7 +134,7 @@ class Localizer:
         # Each had to wait for all.
         timings = {'decode': decoded - start, 'describe': time.perf_counter() - decoded}
         return [
-            self._judge(frame, description, window, timings, pose, mounts.get(frame.camera))
+            self._judge(frame, description, window, timings, pose, mounts.get(frame.camera), prior)
             for frame, description, pose in zip(
                 frames, descriptions, odometry or [None] * len(frames), strict=True
             )
@@ -143,6 +148,7 @@ class Localizer:
         timings: dict[str, float],
         odometry: Pose | None,
         mount: Pose | None,
+        prior: Prior | None,
     ) -> Localization:
         start = time.perf_counter()
         hits = self._search(description, window)
@@ -151,12 +157,20 @@ class Localizer:
         found = time.perf_counter()
         hits, support = self._supported(frame.stamp, hits, odometry)
         decision = decide(hits, self._config, self._calibration, support)
+        contradicted = prior is not None and prior.contradicts(decision, hits)
+        if prior is not None:
+            inside = [i for i, hit in enumerate(hits) if prior.admits(hit.place)]
+            hits = [hits[i] for i in inside]
+            support = replace(support, places=support.places[inside]) if support else None
+            decision = decide(hits, self._config, self._calibration, support)
         timings = {
             **timings,
             'retrieve': found - start,
             'decide': time.perf_counter() - found,
         }
-        result = Localization(frame.stamp, description, hits[: self._k], decision, timings)
+        result = Localization(
+            frame.stamp, description, hits[: self._k], decision, timings, contradicted=contradicted
+        )
         if self._verifier is None:
             return result
         return self._verified(self._verifier, frame, hits, result)

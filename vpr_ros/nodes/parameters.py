@@ -333,6 +333,14 @@ TEMPORAL = (
         description='The filter follows the motion on odom; else it expects the pace of mapping.',
     ),
     Parameter('sequence_length', 20, 'Images that are matched together.', minimum=2, maximum=1000),
+    Parameter(
+        'fix_gate',
+        0.0,
+        'Places further than this, and three standard deviations, from the fix on fix are passed'
+        ' over; 0 does not listen to fixes. Needs a map with a datum.',
+        'm',
+        minimum=0.0,
+    ),
 )
 LOOPS = (
     Parameter(

@@ -14,7 +14,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
-from vpr_ros.decision import Localizer, MotionConfig, Status, calibration_for, make_filter
+from vpr_ros.decision import Localizer, MotionConfig, Prior, Status, calibration_for, make_filter
 from vpr_ros.errors import MapError, VprError
 from vpr_ros.frames import Frame
 from vpr_ros.mapping import PoseBuffer, PoseSource
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 _REFRESH = 1.0
 """Seconds between looks for places added to the map."""
+_FIX_AGE = 2 * 10**9
+"""Nanoseconds that a fix may be older or newer than an image and still tell where it was."""
 _ODOMETRY_LAG = 2 * 10**8
 """Nanoseconds that the newest odometry may be older than an image and still be its own."""
 
@@ -69,6 +71,9 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._odometry = PoseBuffer()
         self._newest_odometry: PoseReading | None = None
         self._odometry_input: PoseInput | None = None
+        self._fix: PoseReading | None = None
+        self._fix_input: PoseInput | None = None
+        self._contradictions = 0
         lifecycle = self.create_lifecycle_publisher
         self._candidates = lifecycle(PlaceCandidateArray, '~/candidates', 10)
         self._poses = lifecycle(PoseArray, '~/candidate_poses', 10)
@@ -115,6 +120,14 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
                 self, 'odometry', PoseSource, self._on_odometry, self.fail
             )
             self.get_logger().info(f'following the motion on {self._odometry_input.topic}')
+        self._fix, self._contradictions = None, 0
+        datum = self._map.datum if self._map else None
+        if self.value('fix_gate') and datum is None:
+            self.get_logger().warning('fix_gate has no effect: the map has no datum')
+        elif self.value('fix_gate'):
+            self._fix_input = PoseInput(
+                self, 'fix', lambda typename: PoseSource(typename, datum), self._on_fix, self.fail
+            )
         return super().on_activate(state)
 
     def stop(self) -> None:
@@ -122,6 +135,9 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         if self._odometry_input is not None:
             self._odometry_input.destroy()
             self._odometry_input = None
+        if self._fix_input is not None:
+            self._fix_input.destroy()
+            self._fix_input = None
         super().stop()
 
     def on_frame(self, frame: Frame) -> None:
@@ -143,7 +159,8 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         decoded = time.perf_counter()
         localizer = self._localizer(self.value('max_candidates'), self._frames)
         motion = [self._odometry_at(frame.stamp) for frame in frames]
-        results = localizer.localize_all(frames, odometry=motion, mounts=self.mounts)
+        prior = self._prior_at(frames[0].stamp) if frames else None
+        results = localizer.localize_all(frames, odometry=motion, mounts=self.mounts, prior=prior)
         received = {id(frame): moment for frame, moment in items}
         for frame, result in zip(frames, results, strict=True):
             localized = time.perf_counter()
@@ -184,7 +201,11 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         if self._map is None:
             return {'map': self._map_fault or 'none'}
         fault = f' ({self._map_fault})' if self._map_fault else ''
-        return {'map': f'{self._map.path}: {len(self._map)} places{fault}'}
+        fixes = {}
+        if self._fix_input is not None:
+            count = self._contradictions
+            fixes['fix'] = f'contradicted by the last {count} images' if count else 'agrees'
+        return {'map': f'{self._map.path}: {len(self._map)} places{fault}', **fixes}
 
     def _localizer(self, k: int, frames: PlaceFilter | None = None) -> Localizer:
         return Localizer(
@@ -207,6 +228,26 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         if reading is None and newest is not None and 0 <= stamp - newest.stamp <= _ODOMETRY_LAG:
             reading = newest
         return None if reading is None else reading.pose
+
+    def _on_fix(self, reading: PoseReading) -> None:
+        self._fix = reading
+
+    def _prior_at(self, stamp: int) -> Prior | None:
+        """Return where the last fix puts the robot, None where it is too old or there is none."""
+        fix = self._fix
+        if fix is None or abs(stamp - fix.stamp) > _FIX_AGE:
+            return None
+        return Prior.around(fix.pose.position, fix.covariance, self.value('fix_gate'))
+
+    def _note_contradiction(self, result: Localization) -> None:
+        """Say so where images and fixes keep telling of different places."""
+        self._contradictions = self._contradictions + 1 if result.contradicted else 0
+        if result.contradicted:
+            self.get_logger().warning(
+                f'the last {self._contradictions} images show places further than fix_gate from'
+                ' the fix: either is wrong, or the datum of the map',
+                throttle_duration_sec=5.0,
+            )
 
     def _forget(self) -> None:
         """Forget what earlier frames said of where the robot is."""
@@ -308,6 +349,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         poses.poses = [to_pose(hit.place.pose) for hit in result.hits if hit.place.pose]
         self._poses.publish(poses)
         decision = result.decision
+        self._note_contradiction(result)
         self._markers.show_answer(message.header, result.hits, decision)
         if decision.pose is not None and decision.covariance is not None:
             pose = PoseWithCovarianceStamped(header=message.header)
