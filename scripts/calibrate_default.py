@@ -4,9 +4,9 @@
 """Fit the calibration of a network that is shipped in vpr_ros/decision/calibrations.
 
 It learns from synthetic towns 5 to 8 (town 0 is kept for tests, 1 to 3 trained the network), from
-the first half of the second lap of `bags/airsim_track` in its first lap, and from traverses in maps
-of somewhere else. The bags of Gardens Point, EuRoC and the corridor are not touched: they are for
-tests.
+the first half of the second lap of `bags/airsim_track` in its first lap, and from traverses in
+maps of somewhere else. The bags of Gardens Point, EuRoC and the corridor are not touched: they
+are for tests.
 """
 
 from __future__ import annotations
