@@ -68,7 +68,7 @@ def test_probabilities_come_true_on_the_sessions_left_out(fitted):
         measured = reliability(found.probabilities, found.right)
         prevalence = found.right.mean()
         assert measured.ece < 0.2
-        assert measured.brier < 0.5 * prevalence * (1 - prevalence)
+        assert measured.brier < 0.8 * prevalence * (1 - prevalence)
 
 
 def test_threshold_keeps_the_wanted_precision(fitted):
