@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The bridge to localisations that must be told where to begin."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
+
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
+
+from vpr_ros.describe import Describer
+from vpr_ros.geometry import Pose
+from vpr_ros.maps import NewPlace, PlaceMap
+
+pytestmark = pytest.mark.ros
+NAME = '/place_recognition_node'
+
+
+def picture(seed):
+    blocks = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
+    return blocks.repeat(8, 0).repeat(8, 1)
+
+
+def test_first_accepted_pose_starts_a_localisation_and_one_more_after_relocalize(
+    start, listener, tmp_path
+):
+    describer = Describer('hog')
+    path = tmp_path / 'm.vprmap'
+    with PlaceMap.create(path, describer.model_info) as place_map:
+        session = place_map.begin_session('drive', 0)
+        for i in range(4):
+            (description,) = describer.describe([picture(i)])
+            pose = Pose.planar(100.0 * i, 0, 0)
+            place_map.add([NewPlace(description, session, stamp=i, pose=pose)])
+    node = start(
+        'place_recognition_node',
+        model='hog',
+        map_path=path,
+        initial_pose='once',
+        calibration='none',
+    )
+    poses = listener.collect(PoseWithCovarianceStamped, f'{NAME}/pose')
+    initial = listener.collect(PoseWithCovarianceStamped, '/initialpose')
+    images = listener.publisher(Image, '/image')
+    seconds = [0]
+
+    def see(number):
+        """Show a place until its pose comes."""
+        before = len(poses)
+
+        def seen():
+            seconds[0] += 1
+            pixels = picture(number)
+            image = Image(height=48, width=64, step=192, encoding='rgb8', data=pixels.tobytes())
+            image.header.stamp = Time(sec=seconds[0])
+            images.publish(image)
+            for _ in range(4):
+                listener.wait_until(lambda: True)
+            return any(p.pose.pose.position.x == 100.0 * number for p in poses[before:])
+
+        listener.wait_until(seen, 60, f'for the pose of place {number}')
+
+    see(2)
+    listener.wait_until(lambda: initial, 20, 'for the initial pose')
+    see(3)
+    assert [message.pose.pose.position.x for message in initial] == [200.0]
+    assert initial[0].header.frame_id == 'map'
+    assert initial[0].pose.covariance[0] > 0
+    client = listener.node.create_client(Trigger, f'{NAME}/relocalize')
+    listener.wait_until(client.service_is_ready, 30, 'for the service')
+    answer = client.call_async(Trigger.Request())
+    listener.wait_until(answer.done, 30, 'for the answer')
+    see(1)
+    listener.wait_until(lambda: len(initial) == 2, 20, 'for the pose after relocalize')
+    assert node.stop() == 0
+    assert 'Traceback' not in node.output
