@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-DEFAULT_MODEL = 'hog'
+DEFAULT_MODEL = 'd2vpr-nano'
 """The model in the box that recognises most on held-back traverses."""
 
 
