@@ -159,12 +159,15 @@ def _recognise(
     node = NodeProcess(
         'place_recognition_node',
         folder / 'place_recognition_node.log',
-        {'image': _IMAGE},
+        {'image': _IMAGE, 'odom': '/odom'},
         {
             'map_path': str(map_path),
             'max_candidates': 20,
+            'temporal': 'bayes',
+            'use_odometry': True,
             'use_sim_time': True,
             **reliable(f'{_IMAGE}/compressed'),
+            **reliable('/odom'),
         },
     )
     with AnswerRecorder(_ANSWERS) as recorder, node:
@@ -211,7 +214,7 @@ def _judge(
             map='a drive through the same streets by day',
             model=places.model,
             tolerance=Tolerance(_TOLERANCE),
-            mode='single frame, live node',
+            mode='Bayes filter with odometry, live node',
             created=datetime.now().astimezone().isoformat(' ', 'minutes'),
             software=f'vpr_ros {vpr_ros.__version__}',
         )
