@@ -33,16 +33,17 @@ def generate_launch_description():
         output='screen',
     )
 
-    def include(name, condition, **arguments):
+    def include(name, condition):
         file = PathJoinSubstitution([FindPackageShare('vpr_ros'), 'launch', f'{name}.launch.py'])
-        common = {
+        arguments = {
             'map_path': LaunchConfiguration('map_path'),
             'image_topic': image,
+            'odom_topic': LaunchConfiguration('odom_topic'),
             'use_sim_time': 'true',
             'respawn': 'false',
         }
         return IncludeLaunchDescription(
-            file, launch_arguments={**common, **arguments}.items(), condition=condition
+            file, launch_arguments=arguments.items(), condition=condition
         )
 
     build_map = LaunchConfiguration('build_map')
@@ -63,12 +64,10 @@ def generate_launch_description():
             DeclareLaunchArgument(
                 'odom_topic',
                 default_value='/odom',
-                description='Odometry topic of the bag, for build_map.',
+                description='Odometry topic of the bag.',
             ),
             DeclareLaunchArgument('rate', default_value='1.0', description='Speed of the replay.'),
-            include(
-                'map_builder', IfCondition(build_map), odom_topic=LaunchConfiguration('odom_topic')
-            ),
+            include('map_builder', IfCondition(build_map)),
             include('place_recognition', UnlessCondition(build_map)),
             player,
             RegisterEventHandler(OnProcessExit(target_action=player, on_exit=[Shutdown()])),

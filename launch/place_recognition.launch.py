@@ -8,6 +8,13 @@ from vpr_ros.nodes.launching import node_launch
 def generate_launch_description():
     return node_launch(
         'place_recognition_node',
-        topics={'image': 'Camera images (raw, or compressed under <topic>/compressed).'},
-        parameters={'map_path': 'File of the place map.'},
+        topics={
+            'image': 'Camera images (raw, or compressed under <topic>/compressed).',
+            'odom': 'nav_msgs/Odometry, for use_odometry.',
+        },
+        parameters={
+            'map_path': 'File of the place map.',
+            'temporal': 'What the images before say: none, bayes or sequence.',
+            'use_odometry': 'true: the filter follows the motion on odom.',
+        },
     )

@@ -65,7 +65,7 @@ def node_launch(
         def argument(name: str) -> str:
             return str(LaunchConfiguration(name).perform(context))
 
-        given = {name: argument(name) for name in parameters if argument(name)}
+        given = {name: _typed(argument(name)) for name in parameters if argument(name)}
         overrides: dict[str, Any] = {
             **given,
             'use_sim_time': argument('use_sim_time').lower() in ('true', '1'),
@@ -92,3 +92,7 @@ def node_launch(
         ]
 
     return LaunchDescription([*arguments, OpaqueFunction(function=make_node)])
+
+
+def _typed(text: str) -> str | bool:
+    return text == 'true' if text in ('true', 'false') else text
