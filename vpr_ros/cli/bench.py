@@ -123,19 +123,27 @@ def describe(
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows]))
     else:
-        _show('Describing images', [_short(row) for row in rows], as_json)
+        # A column for each way: there are more figures than a terminal is wide.
+        ways_of = {
+            f'{row.model} ({row.weights})\n{row.device} {row.backend} {row.precision}\n'
+            f'batch {row.batch}': _figures(row)
+            for row in rows
+        }
+        lines = [
+            {'': name, **{way: figures[name] for way, figures in ways_of.items()}}
+            for name in _figures(rows[0])
+            if any(figures[name] for figures in ways_of.values())
+        ]
+        _show('Describing images', lines, as_json)
 
 
-def _short(row: BenchRow) -> dict[str, str]:
-    """Return what of a measurement fits on a line."""
+def _figures(row: BenchRow) -> dict[str, str]:
+    """Return what is shown of a measurement, with units."""
 
     def number(value: float | None, form: str) -> str:
         return '' if value is None else format(value, form)
 
     return {
-        'model': f'{row.model} ({row.weights})',
-        'computed by': f'{row.device} {row.backend} {row.precision}',
-        'batch': str(row.batch),
         'median [ms]': f'{row.median_ms:.1f}',
         'p95 [ms]': f'{row.p95_ms:.1f}',
         'images/s': f'{row.images_per_s:.1f}',
@@ -143,9 +151,9 @@ def _short(row: BenchRow) -> dict[str, str]:
         'memory [MB]': number(row.memory_mb, '.0f'),
         'GMAC': f'{row.gmac:.2f}',
         'least cosine': number(row.cosine_min, '.5f'),
-        'bits [%]': number(row.bits_changed, '.2f'),
-        'first [%]': number(row.first_changed, '.1f'),
-        'mixed [%]': number(row.first_changed_mixed, '.1f'),
+        'bits changed [%]': number(row.bits_changed, '.2f'),
+        'first place changed [%]': number(row.first_changed, '.1f'),
+        'the same, map by the first way [%]': number(row.first_changed_mixed, '.1f'),
     }
 
 
