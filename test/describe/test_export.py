@@ -13,6 +13,7 @@ from vpr_ros import models
 from vpr_ros.cli.main import main
 from vpr_ros.cli.photographs import photographs
 from vpr_ros.describe import Describer, DeviceError
+from vpr_ros.describe.describer import load_described
 from vpr_ros.errors import ModelError
 from vpr_ros.models import registry
 from vpr_ros.types import ModelInfo
@@ -202,12 +203,12 @@ def test_what_cannot_be_computed_is_refused_with_an_offer(options, offer):
 
 @pytest.mark.slow
 def test_int8_keeps_the_whole_network():
-    net = models.create('d2vpr-nano')
+    net, info = load_described(models.spec('d2vpr-nano'))
     if not PHOTOGRAPHS.is_dir():
         pytest.skip(f'needs photographs in {PHOTOGRAPHS}')
 
     pictures = photographs(PHOTOGRAPHS, 12)
-    _, agreement = export_onnx(net, INFO, 224, precision='int8', images=pictures)
+    _, agreement = export_onnx(net, info, 224, precision='int8', images=pictures)
     assert agreement.cosine > 0.999
 
 
