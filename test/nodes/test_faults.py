@@ -41,6 +41,7 @@ class Finder:
         self.node = start('place_recognition_node', model=MODEL, map_path=self.path)
         self.number = 0
         self.ask(0)
+        listener.wait_until(lambda: self.info, what='for the map info')
 
     def ask(self, seed):
         """Send a picture until it is answered, and return the answer."""
