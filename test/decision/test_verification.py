@@ -18,7 +18,7 @@ from vpr_ros.decision import (
     Verifier,
 )
 from vpr_ros.decision.features import FeatureDetector
-from vpr_ros.decision.verification import FORWARD, require_thumbnails
+from vpr_ros.decision.verification import FORWARD, verifier_for
 from vpr_ros.errors import ImageError, MapError
 from vpr_ros.frames.thumbnail import decode_thumbnail, encode_thumbnail, shrunk
 from vpr_ros.geometry import Pose
@@ -152,13 +152,13 @@ def test_place_without_a_picture_cannot_be_verified(tmp_path):
         checked = Verifier(blind).check(picture, hits_of(blind), ACCEPTED, DECIDED)
         assert checked.decision.status == Status.UNVERIFIED
         with pytest.raises(MapError, match='--thumbnails'):
-            require_thumbnails(blind)
+            verifier_for(blind)
 
 
 def test_map_with_pictures_and_an_empty_one_are_fit_for_verification(boards, tmp_path):
-    require_thumbnails(boards)
+    verifier_for(boards)
     with PlaceMap.create(tmp_path / 'empty.vprmap', MODEL) as empty:
-        require_thumbnails(empty)
+        verifier_for(empty)
 
 
 def test_no_candidates_stay_no_candidates(boards):

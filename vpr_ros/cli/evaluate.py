@@ -95,8 +95,8 @@ def bag(
     from vpr_ros.bags import Bag, choose_image, choose_topics
     from vpr_ros.cli.localizing import localizing
     from vpr_ros.cli.progress import progress_bar
-    from vpr_ros.cli.verifying import camera_of, verifier_of
-    from vpr_ros.decision import DecisionConfig
+    from vpr_ros.cli.verifying import camera_of
+    from vpr_ros.decision import DecisionConfig, verifier_for
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.bag import evaluate_bag, frame_pictures, place_pictures
     from vpr_ros.evaluation.results import dumps
@@ -129,7 +129,9 @@ def bag(
             temporal=temporal,
             verifying=(
                 partial(
-                    verifier_of, min_inliers, camera_of(source, topics.image.name, field_of_view)
+                    verifier_for,
+                    min_inliers=min_inliers,
+                    camera=camera_of(source, topics.image.name, field_of_view),
                 )
                 if verify
                 else None

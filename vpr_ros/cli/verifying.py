@@ -10,8 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from vpr_ros.bags import Bag
-    from vpr_ros.decision import Pinhole, Verifier
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.decision import Pinhole
 
 INFO = 'sensor_msgs/msg/CameraInfo'
 
@@ -51,16 +50,3 @@ def camera_of(bag: Bag, image_topic: str, degrees: float | None) -> Pinhole | No
         return None
     message = next(iter(bag.messages(infos)))
     return Pinhole.of(Calibration.of(bag.deserialize(message)))
-
-
-def verifier_of(min_inliers: int, camera: Pinhole | None, place_map: PlaceMap) -> Verifier:
-    """Return what looks at the thumbnails of a map.
-
-    Raises:
-        MapError: It keeps none.
-    """
-    from vpr_ros.decision import VerificationConfig, Verifier
-    from vpr_ros.decision.verification import require_thumbnails
-
-    require_thumbnails(place_map)
-    return Verifier(place_map, VerificationConfig(min_inliers=min_inliers), camera)

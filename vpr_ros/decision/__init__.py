@@ -9,7 +9,12 @@ from vpr_ros.decision.localizer import Localization, Localizer
 from vpr_ros.decision.loops import Keyframe, LoopConfig, LoopDetector
 from vpr_ros.decision.pinhole import Pinhole
 from vpr_ros.decision.prior import Prior
-from vpr_ros.decision.verification import Verification, VerificationConfig, Verifier
+from vpr_ros.decision.verification import (
+    Verification,
+    VerificationConfig,
+    Verifier,
+    verifier_for,
+)
 
 __all__ = [
     'FILTERS',
@@ -33,4 +38,5 @@ __all__ = [
     'calibration_for',
     'decide',
     'make_filter',
+    'verifier_for',
 ]

@@ -318,8 +318,15 @@ def _accepted(
     return Decision(Status.ACCEPTED, text, place.pose @ transform.pose, covariance)
 
 
-def require_thumbnails(place_map: PlaceMap) -> None:
-    """Refuse a map of whose places nothing can be looked at.
+def verifier_for(
+    place_map: PlaceMap, min_inliers: int = 15, camera: Pinhole | None = None
+) -> Verifier:
+    """Return what looks at the thumbnails of a map.
+
+    Args:
+        place_map: To be verified by; an empty one may still get thumbnails.
+        min_inliers: Matches that must agree.
+        camera: Intrinsics, where they are known.
 
     Raises:
         MapError: It has places, but the first and the last have no picture.
@@ -331,3 +338,4 @@ def require_thumbnails(place_map: PlaceMap) -> None:
             'thumbnails (vpr map build --thumbnails 320, or the parameter thumbnails)'
         )
         raise MapError(msg)
+    return Verifier(place_map, VerificationConfig(min_inliers=min_inliers), camera)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vpr_ros.decision import Localization
+    from vpr_ros.decision import Localization, Verification
     from vpr_ros.geometry import Pose as OurPose
     from vpr_ros.maps import PlaceMap
     from vpr_ros.retrieval import Hit
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _SECOND = 10**9
 _NO_CODES = 65535
+_MOST_INLIERS = 65535
 _SHA256 = 64
 """Length of a checksum in hexadecimal; a weights id of another length is none."""
 
@@ -57,7 +58,9 @@ def model_id(model: ModelInfo) -> str:
     return f'{model.name}:{model.weights_id}'
 
 
-def to_candidate(hit: Hit, probability: float = math.nan) -> PlaceCandidate:
+def to_candidate(
+    hit: Hit, probability: float = math.nan, looked: Verification | None = None
+) -> PlaceCandidate:
     """Convert one ranked place, right with a probability; what is not known is NaN."""
     place = hit.place
     message = PlaceCandidate(
@@ -68,6 +71,8 @@ def to_candidate(hit: Hit, probability: float = math.nan) -> PlaceCandidate:
         hamming_distance=hit.hamming if hit.hamming >= 0 else _NO_CODES,
         similarity=float(hit.similarity),
         score=probability,
+        verified=looked is not None and looked.verified,
+        num_inliers=min(looked.inliers, _MOST_INLIERS) if looked else 0,
         latitude=math.nan,
         longitude=math.nan,
         altitude=math.nan,
@@ -87,13 +92,15 @@ def to_candidate_array(
 ) -> PlaceCandidateArray:
     """Convert the verdict on one frame."""
     probabilities = result.decision.probabilities
+    looked = {one.place_id: one for one in result.verifications}
     message = PlaceCandidateArray(
         model_id=model_id(model),
         trained=model.trained,
         status=int(result.decision.status),
         reason=result.decision.reason,
         candidates=[
-            to_candidate(hit, probabilities.get(hit.place.id, math.nan)) for hit in result.hits
+            to_candidate(hit, probabilities.get(hit.place.id, math.nan), looked.get(hit.place.id))
+            for hit in result.hits
         ],
     )
     message.header.stamp = to_time(result.stamp)

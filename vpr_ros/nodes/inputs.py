@@ -12,10 +12,11 @@ from rclpy.qos import QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, NavSatFix
 
+from vpr_ros.decision import Pinhole
 from vpr_ros.errors import VprError
 from vpr_ros.frames import Frame
 from vpr_ros.frames.frozen import FreezeWatch
-from vpr_ros.frames.rectify import Rectifier
+from vpr_ros.frames.rectify import Calibration, Rectifier
 from vpr_ros.nodes.health import InputHealth
 
 if TYPE_CHECKING:
@@ -201,6 +202,41 @@ class CalibrationInput:
         self.rectifier = Rectifier(self._subscription.topic_name)
         what = f'camera_info of {camera}' if camera else 'camera_info'
         self.health = InputHealth(node, what, lambda: [self._subscription])
+
+    def destroy(self) -> None:
+        """End the subscription."""
+        self._node.destroy_subscription(self._subscription)
+
+
+class IntrinsicsInput:
+    """Delivers the intrinsics of a camera from its camera_info, as often as it comes.
+
+    Args:
+        node: Owner of the subscription.
+        camera: Its name; empty for the only one.
+        received: Called with the intrinsics.
+        refused: Called with the error where a message says nothing usable.
+        rectified: Whether its images are rectified before they are used.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        camera: str,
+        received: Callable[[Pinhole], None],
+        refused: Callable[[VprError], None],
+        *,
+        rectified: bool,
+    ) -> None:
+        def callback(info: CameraInfo) -> None:
+            try:
+                received(Pinhole.of(Calibration.of(info), rectified=rectified))
+            except VprError as error:
+                refused(error)
+
+        self._node = node
+        topic = f'{camera}/camera_info' if camera else 'camera_info'
+        self._subscription = _subscribe(node, CameraInfo, topic, callback, depth=1)
 
     def destroy(self) -> None:
         """End the subscription."""

@@ -9,25 +9,21 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from sensor_msgs.msg import CameraInfo
+from typing import TYPE_CHECKING
 
 from vpr_ros.decision import (
     Keyframe,
     Localizer,
     LoopConfig,
     LoopDetector,
-    Pinhole,
     VerificationConfig,
     Verifier,
 )
-from vpr_ros.errors import VprError
-from vpr_ros.frames.rectify import Calibration
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import PlaceMap
 from vpr_ros.msg import LoopClosure
 from vpr_ros.nodes.conversions import to_covariance, to_pose, to_time
+from vpr_ros.nodes.inputs import IntrinsicsInput
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
 from vpr_ros.nodes.node import decision_config, run
 from vpr_ros.retrieval import Retriever
@@ -35,6 +31,7 @@ from vpr_ros.retrieval import Retriever
 if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
+    from vpr_ros.decision import Pinhole
     from vpr_ros.frames import Frame
     from vpr_ros.mapping import PoseReading
 
@@ -49,7 +46,7 @@ class LoopClosureNode(MappingNode):
         self._detector: LoopDetector | None = None
         self._builder: MapBuilder | None = None
         self._verifier: Verifier | None = None
-        self._camera_info: Any = None
+        self._intrinsics: IntrinsicsInput | None = None
         self._found = 0
         self._closures = self.create_lifecycle_publisher(LoopClosure, '~/loop_closure', 10)
 
@@ -99,23 +96,23 @@ class LoopClosureNode(MappingNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the intrinsics as well, which give loops their relative poses."""
         if self._verifier is not None:
-            topic = f'{self.cameras[0]}/camera_info'.lstrip('/')
-            self._camera_info = self.create_subscription(CameraInfo, topic, self._on_info, 1)
+            self._intrinsics = IntrinsicsInput(
+                self,
+                self.cameras[0],
+                self._on_intrinsics,
+                self.fail,
+                rectified=self.value('rectify'),
+            )
         return super().on_activate(state)
 
     def stop(self) -> None:
         """Stop to listen."""
-        if self._camera_info is not None:
-            self.destroy_subscription(self._camera_info)
-            self._camera_info = None
+        if self._intrinsics is not None:
+            self._intrinsics.destroy()
+            self._intrinsics = None
         super().stop()
 
-    def _on_info(self, info: CameraInfo) -> None:
-        try:
-            camera = Pinhole.of(Calibration.of(info), rectified=self.value('rectify'))
-        except VprError as error:
-            self.fail(error)
-            return
+    def _on_intrinsics(self, camera: Pinhole) -> None:
         if self._verifier is not None:
             self._verifier.camera = camera
 

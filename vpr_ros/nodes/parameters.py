@@ -342,6 +342,22 @@ TEMPORAL = (
         minimum=0.0,
     ),
 )
+VERIFICATION = (
+    Parameter(
+        'verify',
+        default=False,
+        description='Believe a place only if its picture goes with the image, by local features;'
+        ' with camera_info and poses this also measures the relative pose. A map must have'
+        ' thumbnails.',
+    ),
+    Parameter(
+        'min_inliers',
+        15,
+        'Features of both pictures that must agree on one geometry, where they are compared.',
+        minimum=8,
+        maximum=1000,
+    ),
+)
 LOOPS = (
     Parameter(
         'exclude_time', 20.0, 'A loop closes to places at least this much older.', 's', minimum=0.0
@@ -358,19 +374,7 @@ LOOPS = (
     Parameter(
         'loop_interval', 0.0, 'At most one loop is announced in so much time.', 's', minimum=0.0
     ),
-    Parameter(
-        'verify',
-        default=False,
-        description='Compare the pictures of both ends by local features; with camera_info and'
-        ' poses this also measures the relative pose.',
-    ),
-    Parameter(
-        'min_inliers',
-        15,
-        'Features of both pictures that must agree on one geometry, where they are compared.',
-        minimum=8,
-        maximum=1000,
-    ),
+    *VERIFICATION,
     Parameter(
         'require_transform',
         default=False,
@@ -387,7 +391,8 @@ NODES: dict[str, tuple[Parameter, ...]] = {
     + PUBLISHED
     + DECISION
     + CALIBRATION
-    + TEMPORAL,
+    + TEMPORAL
+    + VERIFICATION,
     'map_builder_node': START + MODEL + MAP + MAPPING + IMAGES + POSES + KEYFRAMES,
     'loop_closure_node': START + MODEL + IMAGES + POSES + KEYFRAMES + LOOPS + SEARCH + DECISION,
 }

@@ -14,7 +14,15 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
-from vpr_ros.decision import Localizer, MotionConfig, Prior, Status, calibration_for, make_filter
+from vpr_ros.decision import (
+    Localizer,
+    MotionConfig,
+    Prior,
+    Status,
+    calibration_for,
+    make_filter,
+    verifier_for,
+)
 from vpr_ros.errors import MapError, VprError
 from vpr_ros.frames import Frame
 from vpr_ros.mapping import PoseBuffer, PoseSource
@@ -29,7 +37,7 @@ from vpr_ros.nodes.conversions import (
 )
 from vpr_ros.nodes.debug_image import draw
 from vpr_ros.nodes.health import SILENCE
-from vpr_ros.nodes.inputs import PoseInput
+from vpr_ros.nodes.inputs import IntrinsicsInput, PoseInput
 from vpr_ros.nodes.markers import Markers
 from vpr_ros.nodes.node import LATCHED, VprNode, decision_config, run
 from vpr_ros.nodes.services import RefusedError, map_info, required, serve, serve_map
@@ -42,7 +50,7 @@ if TYPE_CHECKING:
 
     from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-    from vpr_ros.decision import Calibration, Localization, PlaceFilter
+    from vpr_ros.decision import Calibration, Localization, Pinhole, PlaceFilter, Verifier
     from vpr_ros.geometry import Pose
     from vpr_ros.mapping import PoseReading
 
@@ -68,6 +76,9 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._confidence = math.nan
         self._calibration: Calibration | None = None
         self._frames: PlaceFilter | None = None
+        self._verifier: Verifier | None = None
+        self._camera: Pinhole | None = None
+        self._intrinsics: IntrinsicsInput | None = None
         self._odometry = PoseBuffer()
         self._newest_odometry: PoseReading | None = None
         self._odometry_input: PoseInput | None = None
@@ -103,6 +114,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
                 'the parameter calibration, or set temporal to none'
             )
             raise VprError(msg)
+        self._camera = None
         self._last_accepted = 0
         self._next_refresh = 0.0
         self._follow_map()
@@ -120,6 +132,15 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
                 self, 'odometry', PoseSource, self._on_odometry, self.fail
             )
             self.get_logger().info(f'following the motion on {self._odometry_input.topic}')
+        # Each camera would need its own.
+        if self.value('verify') and len(self.cameras) == 1:
+            self._intrinsics = IntrinsicsInput(
+                self,
+                self.cameras[0],
+                self._on_intrinsics,
+                self.fail,
+                rectified=self.value('rectify'),
+            )
         self._fix, self._contradictions = None, 0
         datum = self._map.datum if self._map else None
         if self.value('fix_gate') and datum is None:
@@ -135,6 +156,9 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         if self._odometry_input is not None:
             self._odometry_input.destroy()
             self._odometry_input = None
+        if self._intrinsics is not None:
+            self._intrinsics.destroy()
+            self._intrinsics = None
         if self._fix_input is not None:
             self._fix_input.destroy()
             self._fix_input = None
@@ -216,6 +240,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             candidates=self.value('candidates'),
             calibration=self._calibration,
             frames=frames,
+            verifier=self._verifier,
         )
 
     def _on_odometry(self, reading: PoseReading) -> None:
@@ -228,6 +253,11 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         if reading is None and newest is not None and 0 <= stamp - newest.stamp <= _ODOMETRY_LAG:
             reading = newest
         return None if reading is None else reading.pose
+
+    def _on_intrinsics(self, camera: Pinhole) -> None:
+        self._camera = camera
+        if self._verifier is not None:
+            self._verifier.camera = camera
 
     def _on_fix(self, reading: PoseReading) -> None:
         self._fix = reading
@@ -287,6 +317,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             old, self._map = self._map, place_map
             self._retriever = None if place_map is None else Retriever(place_map)
             self._frames = None if place_map is None else self._filter(place_map)
+            self._verifier = None if place_map is None else self._verifier_of(place_map)
             self._announced = None
             self._forget()
         if old is not None:
@@ -300,6 +331,15 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         return make_filter(
             kind, lambda: place_map.snapshot.columns, self._calibration.places, motion
         )
+
+    def _verifier_of(self, place_map: PlaceMap) -> Verifier | None:
+        if not self.value('verify'):
+            return None
+        try:
+            return verifier_for(place_map, self.value('min_inliers'), self._camera)
+        except MapError as error:
+            self.get_logger().warning(f'nothing is verified: {error}')
+            return None
 
     # Services.
 

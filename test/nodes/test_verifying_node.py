@@ -1,0 +1,136 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""place_recognition_node with verification: what does not pass is not believed."""
+
+import os
+import time
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
+
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CompressedImage
+from vpr_ros.msg import PlaceCandidateArray
+
+from vpr_ros.bags import Bag, choose_topics
+from vpr_ros.decision import DecisionConfig, Localizer, Status, calibration_for, verifier_for
+from vpr_ros.describe import Describer
+from vpr_ros.evaluation import Tolerance
+from vpr_ros.evaluation.bag import evaluate_bag
+from vpr_ros.mapping import KeyframeConfig, map_bag
+from vpr_ros.maps import PlaceMap
+from vpr_ros.retrieval import Retriever
+
+DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
+MAP_BAG = DATA / 'bags' / 'gardens_day_left'
+QUERY_BAG = DATA / 'bags' / 'gardens_day_right'
+TOPIC = '/camera/image_raw/compressed'
+NODE = 'place_recognition_node'
+FRAMES = 24
+BELIEVED = 0.5
+"""Probability; by that of the calibration there would be too little to refuse."""
+STRICT = 40
+"""Features that must agree, so many that some of what is believed does not pass."""
+
+pytestmark = [
+    pytest.mark.ros,
+    pytest.mark.skipif(not MAP_BAG.exists(), reason=f'no bag {MAP_BAG}; set VPR_TEST_DATA'),
+]
+
+
+@pytest.fixture(scope='module')
+def describer():
+    return Describer('hog')
+
+
+def make_map(path, describer, thumbnails):
+    with Bag(MAP_BAG) as bag, PlaceMap.create(path, model=describer.model_info) as place_map:
+        topics = choose_topics(bag)
+        map_bag(place_map, bag, describer, topics, KeyframeConfig(), thumbnails=thumbnails)
+    return path
+
+
+def test_node_verifies_as_the_offline_evaluation_does(start, listener, describer, tmp_path):
+    path = make_map(tmp_path / 'left.vprmap', describer, 320)
+    with Bag(QUERY_BAG) as bag, PlaceMap.open(path) as place_map:
+        localizer = Localizer(
+            describer,
+            Retriever(place_map),
+            DecisionConfig(min_probability=BELIEVED),
+            calibration=calibration_for(describer.model_info),
+            verifier=verifier_for(place_map, STRICT),
+        )
+        topics = choose_topics(bag)
+        tolerance = Tolerance(5.0)
+        offline = evaluate_bag(
+            place_map, bag, localizer, topics, tolerance, candidates=10, limit=FRAMES
+        )
+        images = [
+            deserialize_message(m.raw, CompressedImage)
+            for m in islice(bag.messages([TOPIC]), FRAMES)
+        ]
+    expected = {query.stamp: query for query in offline.queries}
+    assert {'UNVERIFIED', 'ACCEPTED'} <= {query.status for query in expected.values()}
+
+    answers, poses = {}, set()
+
+    def stamp_of(message):
+        return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+
+    def note(answer):
+        answers[stamp_of(answer)] = answer
+
+    listener.node.create_subscription(PlaceCandidateArray, f'/{NODE}/candidates', note, 10)
+    listener.node.create_subscription(
+        PoseWithCovarianceStamped, f'/{NODE}/pose', lambda pose: poses.add(stamp_of(pose)), 10
+    )
+    publisher = listener.publisher(CompressedImage, TOPIC)
+    node = start(
+        NODE,
+        remap={'image': '/camera/image_raw'},
+        model='hog',
+        map_path=path,
+        verify=True,
+        min_inliers=STRICT,
+        min_probability=BELIEVED,
+    )
+    for image in images:
+        stamp = stamp_of(image)
+        accepted = expected[stamp].accepted
+        asked = 0.0
+
+        def answered(stamp=stamp, image=image, accepted=accepted):
+            nonlocal asked
+            if time.monotonic() - asked > 2:  # what is sent before all are connected is lost
+                publisher.publish(image)
+                asked = time.monotonic()
+            return stamp in answers and (stamp in poses or not accepted)
+
+        listener.wait_until(answered, what='for the answer')
+    assert node.stop() == 0
+
+    assert poses == {stamp for stamp, query in expected.items() if query.accepted}
+    for stamp, query in expected.items():
+        answer = answers[stamp]
+        assert Status(answer.status).name == query.status
+        assert answer.reason == query.reason
+        assert [c.place_id for c in answer.candidates] == query.candidate_ids.tolist()
+        assert answer.candidates[0].verified == query.accepted
+        assert (answer.candidates[0].num_inliers >= STRICT) == query.accepted
+
+
+def test_map_without_thumbnails_is_said_not_to_be_verified(start, listener, describer, tmp_path):
+    path = make_map(tmp_path / 'plain.vprmap', describer, 0)
+    node = start(NODE, model='hog', map_path=path, verify=True)
+
+    def warnings():
+        return [line for line in node.output.splitlines() if 'nothing is verified' in line]
+
+    listener.wait_until(warnings, what='for the warning')
+    assert '--thumbnails' in warnings()[0]
+    assert node.stop() == 0
+    assert len(warnings()) == 1
