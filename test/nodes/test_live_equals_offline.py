@@ -3,6 +3,7 @@
 """The nodes over real DDS give what the same code gives on the bag."""
 
 import os
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +49,10 @@ def gardens(describer, tmp_path_factory):
     return path
 
 
+@pytest.mark.parametrize('seconds', [25, pytest.param(None, marks=pytest.mark.slow, id='whole')])
 @pytest.mark.parametrize('temporal', ['none', 'bayes', 'sequence'])
 def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
-    start, gardens, describer, temporal
+    start, gardens, describer, temporal, seconds
 ):
     calibration = calibration_for(describer.model_info)
     if temporal != 'none' and calibration is None:
@@ -65,13 +67,16 @@ def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
             temporal=temporal,
             **reliable(topic),
         )
-        played = play(QUERY_BAG, Playback(rate=1000, subscribers=1, wait_for=ANSWERS, timeout=60))
+        recorder.wait_for_publisher(lambda: node.alive)
+        playback = Playback(1000, duration=seconds, subscribers=1, wait_for=ANSWERS, timeout=60)
+        played = play(QUERY_BAG, playback)
         assert recorder.wait_for(played.published[topic])
     assert node.stop() == 0
     assert played.unanswered == 0
 
     with Bag(QUERY_BAG) as bag, PlaceMap.open(gardens) as place_map:
-        frames = [f for f, _ in replay_frames(bag, f'{IMAGE}/compressed', '/odom')]
+        replayed = replay_frames(bag, topic, '/odom')
+        frames = [frame for frame, _ in islice(replayed, played.published[topic])]
         before = None
         if temporal != 'none':
             before = make_filter(

@@ -171,6 +171,7 @@ def _recognise(
         },
     )
     with AnswerRecorder(_ANSWERS) as recorder, node:
+        recorder.wait_for_publisher(lambda: node.alive)
         # As fast as the node answers, so that this machine's speed does not change the result.
         played = _play(
             node,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ from vpr_ros.geometry import Pose
 from vpr_ros.msg import PlaceCandidateArray
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from geometry_msgs.msg import Pose as RosPose
@@ -59,6 +60,19 @@ class AnswerRecorder:
     ) -> None:
         rclpy.shutdown(context=self._context)
         self._thread.join()
+
+    def wait_for_publisher(self, alive: Callable[[], bool], timeout: float = 60.0) -> None:
+        """Wait until somebody is there to answer, so that the first answer is not missed.
+
+        Args:
+            alive: Whether it may still come; asked meanwhile.
+            timeout: Seconds to wait at most.
+        """
+        end = time.monotonic() + timeout
+        while not self._node.count_publishers(self._topic):
+            if not alive() or time.monotonic() > end:
+                break
+            time.sleep(0.02)
 
     def wait_for(self, count: int, timeout: float = 10.0) -> bool:
         """Wait until so many answers have come; return whether they have, within the seconds."""
