@@ -9,7 +9,6 @@ fitted on. Reading and applying it needs numpy and nothing else.
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,12 +59,15 @@ class Logistic:
 
     def probability(self, evidence: Evidence) -> float:
         """Return the probability that the candidate is right."""
-        values = dict(zip(FEATURES, evidence.features.tolist(), strict=True))
-        odds = self.intercept
+        return float(self.probabilities(evidence.features))
+
+    def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probabilities (...) that candidates are right, from features (..., 5)."""
+        odds = np.full(features.shape[:-1], self.intercept)
         for name, weight in self.weights.items():
-            value = values[name]
-            odds += weight * (self.means[name] if math.isnan(value) else value)
-        return 1 / (1 + math.exp(-min(max(odds, -50.0), 50.0)))
+            values = features[..., FEATURES.index(name)]
+            odds += weight * np.where(np.isnan(values), self.means[name], values)
+        return np.asarray(1 / (1 + np.exp(-np.clip(odds, -50.0, 50.0))), np.float64)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.decision.evidence import Candidates, gather
+from vpr_ros.decision.evidence import Candidates, features_of_each, gather
 from vpr_ros.decision.fusion import fuse
 
 if TYPE_CHECKING:
@@ -197,9 +197,6 @@ def _probabilities(
     logistic = calibration.stages[support.stage if support else FRAME]
     first, here = logistic.probability(evidence), candidates.at(0, calibration.radius)
     most = np.where(here, first, min(first, 1 - first))
-    probabilities = {}
-    for i, place in enumerate(candidates.ids.tolist()):
-        chance = float(support.places[i]) if support else math.nan
-        own = logistic.probability(gather(candidates, i, calibration.radius, chance))
-        probabilities[place] = min(own, float(most[i]))
-    return probabilities
+    each = features_of_each(candidates, calibration.radius, support.places if support else None)
+    own = np.minimum(logistic.probabilities(each), most)
+    return dict(zip(candidates.ids.tolist(), own.tolist(), strict=True))

@@ -110,31 +110,19 @@ class Evidence:
 
     @property
     def distance_ratio(self) -> float:
-        """Ratio of the Euclidean distances of unit descriptors to this place and to the rival.
-
-        Lowe's test (IJCV 2004, section 7.1) for places: it needs no absolute scale.
-        """
-        far = max(1.0 - self.rival_similarity, 0.0)
-        return math.sqrt(max(1.0 - self.similarity, 0.0) / far) if far > 0 else 1.0
+        """Ratio of the Euclidean distances of unit descriptors to this place and to the rival."""
+        return float(_distance_ratio(np.array(self.similarity), np.array(self.rival_similarity)))
 
     @property
     def features(self) -> NDArray[np.float64]:
-        """Return (5,) in the order of `FEATURES`; NaN where nothing is known.
-
-        Distinctness is the negative logarithm of a ratio, of distances or of differing bits, of
-        this candidate to its rival; support is the logarithm of the odds.
-        """
-        bits = (self.hamming + 1) / (self.rival_hamming + 1)
-        chance = self.support
-        odds = math.log(max(chance, 1e-9) / max(1 - chance, 1e-9))
-        return np.array(
-            [
-                self.similarity,
-                -math.log(max(self.distance_ratio, 1e-3)),
-                -math.log(bits),
-                self.agreement,
-                min(max(odds, -_MOST_SUPPORT), _MOST_SUPPORT) if chance == chance else chance,  # noqa: PLR0124
-            ]
+        """Return (5,) in the order of `FEATURES`; NaN where nothing is known."""
+        return _features(
+            np.array(self.similarity),
+            np.array(self.rival_similarity),
+            np.array(self.hamming),
+            np.array(self.rival_hamming),
+            np.array(self.agreement),
+            np.array(self.support),
         )
 
     def without_rival(self) -> Evidence:
@@ -168,3 +156,64 @@ def gather(candidates: Candidates, i: int, radius: float, support: float = math.
         support=support,
         rival=int(candidates.ids[~here][similarities.argmax()]) if len(similarities) else None,
     )
+
+
+def features_of_each(
+    candidates: Candidates, radius: float, support: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Return the features (H, 5) of every candidate, as `gather` would find them one by one.
+
+    Args:
+        candidates: All of them.
+        radius: Metres within which places are one.
+        support: (H,) probability of each place by the frames so far, None without a filter.
+    """
+    positions = candidates.poses[:, :3]
+    away = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    here = away <= radius  # NaN is not
+    np.fill_diagonal(here, val=True)
+    rivals = np.where(here, -np.inf, candidates.similarities).max(1)
+    bits = candidates.hamming.astype(np.float64)
+    rival_bits = np.where(here, np.inf, bits).min(1)
+    known = bits >= 0
+    return _features(
+        candidates.similarities,
+        np.where(np.isfinite(rivals), rivals, 0.0),
+        np.where(known, bits, np.nan),
+        np.where(known & np.isfinite(rival_bits), rival_bits, np.nan),
+        here[:, :_FIRST].mean(1),
+        np.full(len(candidates), np.nan) if support is None else support,
+    )
+
+
+def _distance_ratio(
+    similarity: NDArray[np.float64], rival: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return Lowe's test (IJCV 2004, section 7.1) for places: it needs no absolute scale."""
+    far = np.maximum(1.0 - rival, 0.0)
+    near = np.maximum(1.0 - similarity, 0.0)
+    return np.sqrt(np.divide(near, far, out=np.ones_like(near), where=far > 0))
+
+
+def _features(
+    similarity: NDArray[np.float64],
+    rival: NDArray[np.float64],
+    hamming: NDArray[np.float64],
+    rival_hamming: NDArray[np.float64],
+    agreement: NDArray[np.float64],
+    support: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the columns `FEATURES` (..., 5) from arrays of one shape.
+
+    Distinctness is the negative logarithm of a ratio, of distances or of differing bits, of a
+    candidate to its rival; support is the logarithm of the odds.
+    """
+    odds = np.log(np.maximum(support, 1e-9) / np.maximum(1 - support, 1e-9))
+    columns = (
+        similarity,
+        -np.log(np.maximum(_distance_ratio(similarity, rival), 1e-3)),
+        -np.log((hamming + 1) / (rival_hamming + 1)),
+        agreement,
+        np.clip(odds, -_MOST_SUPPORT, _MOST_SUPPORT),
+    )
+    return np.stack(columns, axis=-1)
