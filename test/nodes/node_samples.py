@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures, maps and reports for tests of nodes; needs ROS 2."""
 
+from functools import cache
+
 import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
@@ -12,7 +14,8 @@ from vpr_ros.geometry import Pose
 from vpr_ros.maps import NewPlace, PlaceMap
 
 NAME = '/place_recognition_node'
-MODEL = 'd2vpr-nano'
+MODEL = 'hog'
+"""Quickly loaded; for what does not depend on the model."""
 HEIGHT, WIDTH = 48, 64
 
 
@@ -29,9 +32,12 @@ def message(rgb, number, frame_id='camera_optical_frame'):
     return image
 
 
+describer_of = cache(Describer)
+
+
 def make_map(path, pictures, camera='', thumbnails=(), model=MODEL):
     """Write a map of pictures 100 m apart."""
-    describer = Describer(model)
+    describer = describer_of(model)
     with PlaceMap.create(path, model=describer.model_info) as place_map:
         session = place_map.begin_session('test', 0)
         for i, description in enumerate(describer.describe(pictures)):

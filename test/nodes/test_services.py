@@ -23,7 +23,7 @@ from vpr_ros.geometry import Pose
 from vpr_ros.maps import NewPlace, PlaceMap, verify
 
 pytestmark = pytest.mark.ros
-MODEL = 'd2vpr-nano'
+MODEL = 'hog'  # quickly loaded; nothing here depends on it
 FINDER, BUILDER = '/place_recognition_node', '/map_builder_node'
 TYPES = {
     'clear_map': Trigger,
