@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from calibration_sample import PLACES
+from calibration_sample import PLACES, sample_calibration
 
+from vpr_ros.decision import DecisionConfig, Localizer, decide
 from vpr_ros.decision.evidence import Candidates
 from vpr_ros.decision.filters import FILTERS, make_filter
 from vpr_ros.decision.layout import Layout
@@ -89,6 +90,35 @@ def test_one_deceiving_frame_does_not_move_the_belief(kind, guided):
     belief, best = drive.see(20, deceiving=50)
     assert belief > 0.9
     assert abs(best - 21) <= 1
+
+
+def test_first_frame_is_judged_by_itself_and_those_after_it_are_not():
+    places = street()
+    hits = [
+        SimpleNamespace(
+            place=SimpleNamespace(id=int(i), pose=Pose.from_array(pose)),
+            hamming=7,
+            similarity=similarity,
+        )
+        for i, pose, similarity in zip(
+            places.ids[:5], places.poses[:5], (0.5, 0.4, 0.4, 0.3, 0.3), strict=True
+        )
+    ]
+    calibration, config = sample_calibration(), DecisionConfig()
+    localizer = Localizer(
+        SimpleNamespace(describe=lambda images: images),
+        SimpleNamespace(search=lambda *_, **__: hits),
+        calibration=calibration,
+        frames=make_filter('bayes', lambda: places, PLACES),
+    )
+
+    def ask(place):
+        frame = SimpleNamespace(stamp=place * SECOND, rgb=0, camera='')
+        return localizer.localize(frame, odometry=odometry(place)).decision
+
+    by_itself = decide(hits, config, calibration)
+    assert ask(1).reason == by_itself.reason
+    assert 'by the frames so far' in ask(2).reason
 
 
 @pytest.mark.parametrize('guided', [True, False])

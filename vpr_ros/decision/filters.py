@@ -88,9 +88,14 @@ class PlaceFilter(ABC):
         """Stage of the calibration that belongs to what the filter has to go by at present."""
         return self.kind if self._guided else self.kind + BLIND
 
+    @property
+    def alone(self) -> bool:
+        """Whether the last frame is the first since the reset, so that none before it speaks."""
+        return self._alone
+
     def reset(self) -> None:
         """Forget all frames so far."""
-        self._guided = True
+        self._guided = self._alone = True
         self._believed: Floats = np.zeros(0)
         self._stamp = self._odometry = None
         self._forget()
@@ -141,7 +146,7 @@ class PlaceFilter(ABC):
                 step = self._odometry.inverse() @ odometry
             if not _is_news(layout, seconds, step):
                 return False
-            self._guided = step is not None
+            self._guided, self._alone = step is not None, False
             self._move(layout, seconds, step)
         self._stamp, self._odometry = stamp, odometry
         return True

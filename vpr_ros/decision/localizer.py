@@ -202,6 +202,8 @@ class Localizer:
         places = self._frames.update(
             stamp, Candidates.of(hits), self._calibration.radius, odometry
         )
+        if self._frames.alone:
+            return hits, None
         best = int(places.argmax())
         order = [best, *(i for i in range(len(hits)) if i != best)]
         return [hits[i] for i in order], Support(self._frames.stage, places[order])
