@@ -78,7 +78,7 @@ def listener():
 
 @pytest.fixture
 def start(tmp_path):
-    """Start nodes; whatever still runs at the end of the test is killed, and the logs shown."""
+    """Start nodes; whatever still runs at the end of the test is ended, and the logs shown."""
     running: list[NodeProcess] = []
 
     def start_node(executable: str, remap=None, **parameters) -> NodeProcess:
@@ -89,6 +89,6 @@ def start(tmp_path):
     yield start_node
     for node in running:
         if node.alive:
-            node.process.kill()
-            node.process.wait()
+            # Killed nodes would be counted by the middleware, and by the next test, for seconds.
+            node.stop(timeout=5)
         print(f'--- {node.log.name}\n{node.output}')
