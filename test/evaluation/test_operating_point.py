@@ -3,16 +3,19 @@
 """What the shipped calibration promises, on traverses that it was not fitted on."""
 
 import os
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from vpr_ros.bags import Bag, choose_topics
 from vpr_ros.decision import Localizer, calibration_for, make_filter
 from vpr_ros.describe import Describer
 from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.bag import evaluate_bag
-from vpr_ros.mapping import KeyframeConfig, map_bag
+from vpr_ros.mapping import KeyframeConfig, MapBuilder, map_bag, replay_frames
 from vpr_ros.maps import PlaceMap
 from vpr_ros.retrieval import Retriever
 from vpr_ros.types import DEFAULT_MODEL
@@ -23,9 +26,27 @@ BAGS = DATA / 'bags'
 pytestmark = pytest.mark.skipif(not BAGS.exists(), reason=f'no bags in {BAGS}; set VPR_TEST_DATA')
 
 
+class RememberingDescriber:
+    """Describes no picture twice, though each bag is evaluated in several ways."""
+
+    def __init__(self):
+        self._describer = Describer(DEFAULT_MODEL)
+        self._known = {}
+        self.model_info = self._describer.model_info
+
+    def describe(self, images):
+        return [self._describe(image) for image in images]
+
+    def _describe(self, image):
+        key = image.tobytes()
+        if key not in self._known:
+            (self._known[key],) = self._describer.describe([image])
+        return self._known[key]
+
+
 @pytest.fixture(scope='module')
 def describer():
-    return Describer(DEFAULT_MODEL)
+    return RememberingDescriber()
 
 
 @pytest.fixture(scope='module')
@@ -89,3 +110,44 @@ def test_the_frames_before_make_night_recognisable(evaluate):
     alone = evaluate('gardens_night_right').summary.recall_at_full_precision
     together = evaluate('gardens_night_right', 'sequence').summary.recall_at_full_precision
     assert together >= alone + 0.15
+
+
+@pytest.mark.slow
+def test_errors_of_a_later_lap_are_no_greater_than_the_covariance_says(
+    describer, calibration, tmp_path
+):
+    lap, later = slice(0, 598), slice(868, 1136)  # what lies between was fitted on
+    empty = PlaceMap.create(tmp_path / 'lap.vprmap', model=describer.model_info)
+    squares = []
+    with Bag(BAGS / 'airsim_track') as bag, empty as place_map:
+        topics = choose_topics(bag)
+        replayed = list(
+            islice(replay_frames(bag, topics.image.name, topics.pose.name), later.stop)
+        )
+        builder = MapBuilder(place_map, describer, KeyframeConfig())
+        for frame, reading in replayed[lap]:
+            if builder.due(frame, reading):
+                builder.add(frame, reading, *describer.describe([frame.rgb]))
+        builder.finish()
+        localizer = Localizer(
+            describer,
+            Retriever(place_map),
+            calibration=calibration,
+            frames=make_filter('bayes', lambda: place_map.snapshot.columns, calibration.places),
+        )
+        for frame, reading in replayed[later]:
+            decision = localizer.localize(frame, odometry=reading.pose).decision
+            if (
+                decision.pose is None
+                or decision.pose.distance_to(reading.pose) > calibration.radius
+            ):
+                continue
+            offset = reading.pose.position[:2] - pose.position[:2]
+            error = np.array([*offset, pose.angle_to(reading.pose)])
+            covariance = decision.covariance[np.ix_([0, 1, 5], [0, 1, 5])]
+            squares.append(error @ np.linalg.solve(covariance, error))
+    squares, freedoms = np.array(squares), 3  # x, y and yaw
+    assert len(squares) >= 0.9 * len(replayed[later])
+    assert squares.mean() <= chi2.ppf(0.975, freedoms * len(squares)) / len(squares)
+    assert (squares <= chi2.ppf(0.95, freedoms)).mean() >= 0.9
+    assert squares.mean() >= freedoms / 3  # wide is easy
