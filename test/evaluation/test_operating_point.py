@@ -121,9 +121,8 @@ def test_errors_of_a_later_lap_are_no_greater_than_the_covariance_says(
     squares = []
     with Bag(BAGS / 'airsim_track') as bag, empty as place_map:
         topics = choose_topics(bag)
-        replayed = list(
-            islice(replay_frames(bag, topics.image.name, topics.pose.name), later.stop)
-        )
+        frames = replay_frames(bag, topics.image.name, topics.pose.name)
+        replayed = list(islice(frames, later.stop))
         builder = MapBuilder(place_map, describer, KeyframeConfig())
         for frame, reading in replayed[lap]:
             if builder.due(frame, reading):
@@ -137,10 +136,8 @@ def test_errors_of_a_later_lap_are_no_greater_than_the_covariance_says(
         )
         for frame, reading in replayed[later]:
             decision = localizer.localize(frame, odometry=reading.pose).decision
-            if (
-                decision.pose is None
-                or decision.pose.distance_to(reading.pose) > calibration.radius
-            ):
+            pose = decision.pose
+            if pose is None or pose.distance_to(reading.pose) > calibration.radius:
                 continue
             offset = reading.pose.position[:2] - pose.position[:2]
             error = np.array([*offset, pose.angle_to(reading.pose)])
