@@ -113,6 +113,7 @@ def test_the_frames_before_make_night_recognisable(evaluate):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_errors_of_a_later_lap_are_no_greater_than_the_covariance_says(
     describer, calibration, tmp_path
 ):
