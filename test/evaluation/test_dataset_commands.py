@@ -130,7 +130,7 @@ def test_traverses_of_a_folder_by_index(tmp_path, grey, capsys):
 
 
 @pytest.mark.skipif(not GARDENS.is_dir(), reason=f'no Gardens Point in {GARDENS.parent}')
-@pytest.mark.parametrize('layout', ['frames', 'utm'])
+@pytest.mark.parametrize('layout', ['frames', pytest.param('utm', marks=pytest.mark.slow)])
 def test_gardens_point_gives_the_figures_of_the_bags(tmp_path, layout):
     """As `vpr evaluate bag` has it for the default settings: 81.0 / 90.5 / 96.5 %."""
     found = tmp_path / 'f.json'

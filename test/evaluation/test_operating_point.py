@@ -23,7 +23,10 @@ from vpr_ros.types import DEFAULT_MODEL
 DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
 BAGS = DATA / 'bags'
 
-pytestmark = pytest.mark.skipif(not BAGS.exists(), reason=f'no bags in {BAGS}; set VPR_TEST_DATA')
+pytestmark = [
+    pytest.mark.slow,  # whole traverses are described
+    pytest.mark.skipif(not BAGS.exists(), reason=f'no bags in {BAGS}; set VPR_TEST_DATA'),
+]
 
 
 class RememberingDescriber:
@@ -112,7 +115,6 @@ def test_the_frames_before_make_night_recognisable(evaluate):
     assert together >= alone + 0.15
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_errors_of_a_later_lap_are_no_greater_than_the_covariance_says(
     describer, calibration, tmp_path

@@ -96,7 +96,11 @@ def test_backbone_of_the_student_equals_the_published_one(student):
 
 
 @pytest.mark.parametrize(
-    ('name', 'file'), [('d2vpr-encoder', 'd2vpr_encoder'), ('cricavpr', 'cricavpr')]
+    ('name', 'file'),
+    [
+        ('d2vpr-encoder', 'd2vpr_encoder'),
+        pytest.param('cricavpr', 'cricavpr', marks=pytest.mark.slow),
+    ],
 )
 def test_networks_with_cross_image_encoder_equal_the_published_ones(name, file):
     descriptor = filled_network(name)(images(1, 2, 224)).descriptor
@@ -105,7 +109,8 @@ def test_networks_with_cross_image_encoder_equal_the_published_ones(name, file):
     assert np.abs(descriptor.numpy() - expected).max() < TOLERANCE
 
 
-@pytest.mark.parametrize('size', ['base', pytest.param('large', marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('size', ['base', 'large'])
 def test_selavprpp_equals_the_published_one_and_its_codes_bit_by_bit(size):
     net = filled_network(f'selavprpp-{size}')
     for batch, side in ((2, 224), (1, 322)):
