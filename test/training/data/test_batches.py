@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -130,6 +131,30 @@ def test_batches_are_the_same_whatever_the_workers_and_wherever_one_begins(worke
     for a, b in zip(whole[5:], rest, strict=True):
         assert isinstance(b, PlaceBatch)
         assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.timeout(60)
+def test_workers_do_not_wait_for_threads_that_were_left_behind_in_the_process_that_made_them():
+    class Large(Coloured):
+        def image(self, place: int, view: int) -> np.ndarray:
+            return cv2.resize(super().image(place, view), (1000, 1000))
+
+    def draw() -> list[PlaceBatch]:
+        loader = batch_loader(
+            [(Large([list(range(9))]), 1.0)], **SMALL, first=0, count=2, workers=1
+        )
+        return list(loader)
+
+    before = cv2.getNumThreads(), torch.get_num_threads()
+    try:
+        cv2.setNumThreads(2)
+        torch.set_num_threads(2)
+        cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (5, 5), 0)
+        torch.rand(1000, 1000) @ torch.rand(1000, 1000)
+        assert len(draw()) == 2
+    finally:
+        cv2.setNumThreads(before[0])
+        torch.set_num_threads(before[1])
 
 
 def test_another_seed_is_another_sequence():

@@ -67,7 +67,8 @@ def batch_loader(
         seed: Another seed is another sequence of batches.
         first: Number of the first batch: to go on after n batches give n.
         count: How many batches.
-        workers: Processes that prepare batches; 0 does it in this one. The batches are the same.
+        workers: Processes that prepare batches, each with one thread; 0 does it in this one. The
+            batches are the same. With any, OpenCV keeps to one thread in this process, too.
 
     Raises:
         TrainingDataError: There is no source, a source is empty, or a share is not positive.
@@ -75,12 +76,15 @@ def batch_loader(
     batches = Batches(
         sources, places=places, views=views, size=size, seed=seed, upto=first + count
     )
+    if workers:
+        # Workers are forks without the threads of OpenCV's pool, and would wait for them for ever
+        # once they use or change it. It must be gone before they are made.
+        cv2.setNumThreads(1)
     return DataLoader(
         batches,
         batch_size=None,
         sampler=range(first, first + count),
         num_workers=workers,
-        worker_init_fn=_one_thread,
     )
 
 
@@ -206,8 +210,3 @@ def _draw(rng: np.random.Generator, there: int, wanted: int) -> list[int]:
         over_again + rng.permutation(there)[:rest].tolist()
     ).tolist()
     return drawn
-
-
-def _one_thread(_worker: int) -> None:
-    """Keep OpenCV to one thread in a worker, as torch keeps itself."""
-    cv2.setNumThreads(1)
