@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 PYTEST_ARGS ?=
+TEST_JOBS ?= $(shell nproc)
 DEMO_ARGS ?=
 BENCH ?= retrieval describe node
 export PYTHON TORCH
@@ -35,6 +36,7 @@ help: ## Show this.
 	@echo 'TORCH=$(TORCH)  the torch to install; where pip finds no build for CPUs alone,'
 	@echo '    it brings several GB of CUDA: PIP_EXTRA_INDEX_URL may name an index that has one'
 	@echo 'PYTEST_ARGS, DEMO_ARGS  further arguments of pytest and vpr demo'
+	@echo 'TEST_JOBS=$(TEST_JOBS)  files of tests that make test runs at once'
 	@echo 'BENCH=$(BENCH)  what to measure'
 
 setup: ## Make .venv with ROS 2 (unless one is sourced), torch and all the rest.
@@ -47,7 +49,8 @@ demo: build ## Map a synthetic town by day, find the way in it by evening, show 
 	@$(IN_ENVIRONMENT) vpr demo $(DEMO_ARGS)
 
 test: lint ## Lint, type-check and run all tests but the slow ones.
-	@$(IN_ENVIRONMENT) $(PYTEST) -m 'not slow and not gpu' $(PYTEST_ARGS)
+	@$(IN_ENVIRONMENT) export OMP_WAIT_POLICY=PASSIVE; \
+	  $(PYTEST) -n $(TEST_JOBS) --dist loadfile -m 'not slow and not gpu' $(PYTEST_ARGS)
 
 test-slow: build ## Run the tests that take minutes, or a GPU.
 	@$(IN_ENVIRONMENT) $(PYTEST) -m 'slow or gpu' $(PYTEST_ARGS)

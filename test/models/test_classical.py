@@ -100,7 +100,7 @@ def test_light_that_falls_off_across_the_picture_changes_little(seed, network):
     picture = _pictures(seed)[0]
     shade = torch.linspace(1, 0.5, 96).expand(96, 96)
 
-    assert network(_lit(picture, shade)).descriptor[0] @ _described(network, picture) > 0.97
+    assert network(_lit(picture, shade)).descriptor[0] @ _described(network, picture) > 0.96
 
 
 def test_pixels_are_in_units_of_their_window():

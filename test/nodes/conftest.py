@@ -14,7 +14,8 @@ import pytest
 # The tests are imported by file, so that helpers beside them must be made findable.
 sys.path.insert(0, str(Path(__file__).parent))
 
-os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 230))
+# Its own domain for each process that runs tests, of which there may be several at once.
+os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 230)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 
 try:

@@ -158,11 +158,11 @@ def test_images_without_an_answer_are_counted(listener):
     listener.node.create_publisher(PointStamped, '/answers', 10)
     listener.listen(CompressedImage, IMAGES)
     process = start(
-        EUROC, '--duration', 0.01, '--wait-for', '/answers', '--timeout', 3, *SUBSCRIBED
+        EUROC, '--duration', 0.01, '--wait-for', '/answers', '--timeout', 8, *SUBSCRIBED
     )
     _, error = listener.spin_through(process)
     # The first image is repeated in case that its subscriber came late, but counted once.
-    assert len(listener.heard[IMAGES]) == 2
+    assert len(listener.heard[IMAGES]) > 1
     assert len(set(listener.heard[IMAGES])) == 1
     assert 'images not answered on /answers: 1' in error
 
