@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from vpr_ros.decision import DecisionConfig, Status, decide
 from vpr_ros.geometry import Pose
+from vpr_ros.retrieval import Hit
 
 
 def hit(place_id, similarity, x=None, yaw=0.0):
     pose = None if x is None else Pose.planar(x, 0, yaw)
-    return SimpleNamespace(
-        place=SimpleNamespace(id=place_id, pose=pose), hamming=0, similarity=similarity
-    )
+    return Hit.of(SimpleNamespace(id=place_id, pose=pose), 0, similarity)
 
 
 def test_empty_map_is_no_map():

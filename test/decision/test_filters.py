@@ -20,6 +20,7 @@ from vpr_ros.decision.evidence import Candidates
 from vpr_ros.decision.filters import FILTERS, make_filter
 from vpr_ros.decision.layout import Layout
 from vpr_ros.geometry import Pose
+from vpr_ros.retrieval import Hit
 
 COUNT, SPACING, SECOND = 60, 2.0, 10**9
 RADIUS = 3.0
@@ -95,11 +96,7 @@ def test_one_deceiving_frame_does_not_move_the_belief(kind, guided):
 def test_first_frame_is_judged_by_itself_and_those_after_it_are_not():
     places = street()
     hits = [
-        SimpleNamespace(
-            place=SimpleNamespace(id=int(i), pose=Pose.from_array(pose)),
-            hamming=7,
-            similarity=similarity,
-        )
+        Hit.of(SimpleNamespace(id=int(i), pose=Pose.from_array(pose)), 7, similarity)
         for i, pose, similarity in zip(
             places.ids[:5], places.poses[:5], (0.5, 0.4, 0.4, 0.3, 0.3), strict=True
         )

@@ -22,7 +22,7 @@ POSES = st.builds(
 
 def hit(pose, mount):
     place = Place(1, 1, 0, pose, None, None, 'front', None, mount)
-    return Hit(lambda: place, 3, 0.9)
+    return Hit.of(place, 3, 0.9)
 
 
 @given(base=POSES, mapped=POSES, query=POSES)

@@ -13,6 +13,7 @@ from calibration_sample import sample_calibration
 
 from vpr_ros.decision import Localizer, Prior, Status
 from vpr_ros.geometry import Pose
+from vpr_ros.retrieval import Hit
 
 
 class Finder:
@@ -26,10 +27,10 @@ class Finder:
 
     def search(self, *_, **__):
         return [
-            SimpleNamespace(
-                place=SimpleNamespace(id=i, pose=None if x is None else Pose.planar(x, 0, 0)),
-                similarity=similarity,
-                hamming=7,
+            Hit.of(
+                SimpleNamespace(id=i, pose=None if x is None else Pose.planar(x, 0, 0)),
+                7,
+                similarity,
             )
             for i, similarity, x in self._hits
         ]
@@ -74,5 +75,5 @@ def test_circle_is_as_wide_as_the_fix_is_uncertain():
 
 
 def test_place_without_a_pose_may_be_inside():
-    place = SimpleNamespace(pose=None)
+    place = SimpleNamespace(pose=np.full(7, np.nan))
     assert Prior(np.zeros(2), 1.0).admits(place)

@@ -18,6 +18,7 @@ from calibration_sample import sample_calibration
 from vpr_ros.decision import DecisionConfig, Status, decide
 from vpr_ros.decision.decider import Support
 from vpr_ros.geometry import Pose
+from vpr_ros.retrieval import Hit
 
 CALIBRATION = sample_calibration()
 CONFIG = DecisionConfig(position_sigma=0.0, angle_sigma=0.0)
@@ -25,9 +26,7 @@ CONFIG = DecisionConfig(position_sigma=0.0, angle_sigma=0.0)
 
 def hit(place_id, similarity, x=None, yaw=0.0):
     pose = None if x is None else Pose.planar(x, 0, yaw)
-    return SimpleNamespace(
-        place=SimpleNamespace(id=place_id, pose=pose), hamming=7, similarity=similarity
-    )
+    return Hit.of(SimpleNamespace(id=place_id, pose=pose), 7, similarity)
 
 
 def test_clear_winner_is_accepted_with_its_probability():

@@ -3,7 +3,6 @@
 """Candidates looked at through their thumbnails, in a world of textured boards."""
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -23,6 +22,7 @@ from vpr_ros.errors import ImageError, MapError
 from vpr_ros.frames.thumbnail import decode_thumbnail, encode_thumbnail, shrunk
 from vpr_ros.geometry import Pose
 from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.retrieval import Hit
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
@@ -82,10 +82,7 @@ def town(path, views):
 
 
 def hits_of(place_map):
-    return [
-        SimpleNamespace(place=p, hamming=0, similarity=0.5)
-        for p in place_map.places(place_map.ids)
-    ]
+    return [Hit.of(place, 0, 0.5) for place in place_map.places(place_map.ids)]
 
 
 def along(x, y=0.0, yaw=0.0):

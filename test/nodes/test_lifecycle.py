@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes go through their states in any order, under load, and end when they are told to."""
 
+import contextlib
 import random
 import signal
 import time
@@ -32,6 +33,7 @@ MOVES = {
     },
     State.PRIMARY_STATE_ACTIVE: {Transition.TRANSITION_DEACTIVATE: State.PRIMARY_STATE_INACTIVE},
 }
+UNKNOWN = 200
 ALL = [transition for moves in MOVES.values() for transition in moves]
 
 
@@ -47,6 +49,17 @@ class Manager:
         self.steps = 0
         listener.node.create_timer(0.05, self.load)
         listener.wait_until(self.change.service_is_ready, what='for the node')
+        self.reach(self.change, ChangeState.Request(transition=Transition(id=UNKNOWN)))
+        self.reach(self.get, GetState.Request())
+
+    def reach(self, client, request):
+        """Call until there is an answer: at first the node may not know whom to send it to."""
+        for _ in range(10):
+            future = client.call_async(request)
+            with contextlib.suppress(AssertionError):
+                self.listener.wait_until(future.done, 5)
+                return
+        pytest.fail(f'{client.srv_name} does not answer')
 
     def load(self):
         self.steps += 1

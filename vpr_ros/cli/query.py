@@ -103,11 +103,11 @@ def _as_json(path: Path, result: Localization) -> dict[str, Any]:
         'pose': _seven(result.decision.pose),
         'candidates': [
             {
-                'place_id': hit.place.id,
+                'place_id': hit.place_id,
                 'session_id': hit.place.session,
                 'stamp': hit.place.stamp,
                 'similarity': hit.similarity,
-                'probability': result.decision.probabilities.get(hit.place.id),
+                'probability': result.decision.probabilities.get(hit.place_id),
                 'hamming': hit.hamming,
                 'pose': _seven(hit.place.pose),
                 'geo': None

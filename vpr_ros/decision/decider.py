@@ -138,7 +138,7 @@ def decide(
         text = f'best similarity {evidence.similarity:.3f} is below {config.min_similarity:.3f}'
     pose = covariance = None
     if status == Status.ACCEPTED:
-        if hits[0].place.pose is None:
+        if np.isnan(candidates.poses[0]).any():
             text += '; the place has no pose'
         else:
             pose, covariance = fuse(candidates, radius, config, calibration)

@@ -50,13 +50,11 @@ class Candidates:
     @staticmethod
     def of(hits: Sequence[Hit]) -> Candidates:
         """Return the columns of hits."""
-        unknown = np.full(7, np.nan)
-        poses = [unknown if h.place.pose is None else h.place.pose.as_array() for h in hits]
         return Candidates(
-            np.array([hit.place.id for hit in hits], np.int64),
+            np.array([hit.place_id for hit in hits], np.int64),
             np.array([hit.similarity for hit in hits], np.float64),
             np.array([hit.hamming for hit in hits], np.int64),
-            np.array(poses, np.float64).reshape(-1, 7),
+            np.array([hit.pose for hit in hits], np.float64).reshape(-1, 7),
         )
 
     def at(self, i: int, radius: float) -> NDArray[np.bool_]:
@@ -168,9 +166,10 @@ def features_of_each(
         radius: Metres within which places are one.
         support: (H,) probability of each place by the frames so far, None without a filter.
     """
-    positions = candidates.poses[:, :3]
-    away = np.linalg.norm(positions[:, None] - positions[None], axis=2)
-    here = away <= radius  # NaN is not
+    # Axis by axis, which takes a third of the time of a norm of the whole.
+    axes = candidates.poses[:, :3].T
+    away = sum((axis[:, None] - axis) ** 2 for axis in axes)
+    here = away <= radius**2  # NaN is not
     np.fill_diagonal(here, val=True)
     rivals = np.where(here, -np.inf, candidates.similarities).max(1)
     bits = candidates.hamming.astype(np.float64)

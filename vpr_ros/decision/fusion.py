@@ -73,6 +73,8 @@ def weighted_mean(poses: Floats, log_weights: Floats) -> tuple[Floats, Floats]:
 def spread(poses: Floats, mean: Floats, weights: Floats) -> tuple[Floats, float]:
     """Return covariance (3, 3) of positions and mean square angle of poses (N, 7) about one."""
     offsets = poses[:, :3] - mean[:3]
-    centre = Pose.from_array(mean)
-    angles = np.array([centre.angle_to(Pose.from_array(pose)) for pose in poses])
+    quaternions = poses[:, 3:]
+    signs = np.where(quaternions @ mean[3:] < 0, -1.0, 1.0)
+    chords = np.linalg.norm(signs[:, None] * quaternions - mean[3:], axis=1)
+    angles = 4 * np.arcsin(np.minimum(chords / 2, 1.0))
     return (offsets * weights[:, None]).T @ offsets, float(weights @ angles**2)

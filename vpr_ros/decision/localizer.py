@@ -159,7 +159,7 @@ class Localizer:
         decision = decide(hits, self._config, self._calibration, support)
         contradicted = prior is not None and prior.contradicts(decision, hits)
         if prior is not None:
-            inside = [i for i, hit in enumerate(hits) if prior.admits(hit.place)]
+            inside = [i for i, hit in enumerate(hits) if prior.admits(hit)]
             hits = [hits[i] for i in inside]
             support = replace(support, places=support.places[inside]) if support else None
             decision = decide(hits, self._config, self._calibration, support)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from vpr_ros.geometry import Pose
@@ -27,11 +26,10 @@ def seen_through(hits: Sequence[Hit], mount: Pose) -> list[Hit]:
         hits: Of a query.
         mount: The optical frame of the query's camera in the base frame.
     """
-    return [Hit(partial(_moved, hit, mount), hit.hamming, hit.similarity) for hit in hits]
+    return [Hit.of(_moved(hit.place, mount), hit.hamming, hit.similarity) for hit in hits]
 
 
-def _moved(hit: Hit, mount: Pose) -> Place:
-    place = hit.place
+def _moved(place: Place, mount: Pose) -> Place:
     if place.mount is None or (place.mount.as_array() == mount.as_array()).all():
         return place
     return replace(place, pose=place.base_seeing_it(Pose.identity(), mount), mount=mount)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vpr_ros.maps import Place
     from vpr_ros.retrieval import Hit
 
 _SIGMAS = 3.0
@@ -44,12 +43,10 @@ class Prior:
             sigma = float(np.sqrt(max(np.linalg.eigvalsh(covariance[:2, :2])[-1], 0.0)))
         return Prior(np.array(position[:2]), gate + _SIGMAS * sigma)
 
-    def admits(self, place: Place) -> bool:
+    def admits(self, hit: Hit) -> bool:
         """Whether a place lies in the circle; one whose pose is not known may."""
-        if place.pose is None:
-            return True
-        return bool(np.linalg.norm(place.pose.position[:2] - self.centre) <= self.radius)
+        return not np.linalg.norm(hit.pose[:2] - self.centre) > self.radius
 
     def contradicts(self, free: Decision, hits: Sequence[Hit]) -> bool:
         """Whether what would be believed without the prior lies outside of it."""
-        return free.status == Status.ACCEPTED and not self.admits(hits[0].place)
+        return free.status == Status.ACCEPTED and not self.admits(hits[0])

@@ -170,7 +170,7 @@ class Verifier:
         if not hits:
             return Checked([], decision)
         query = self._detector.detect(shrunk(rgb, self._config.size))
-        found = tuple(self.compare(query, hit.place.id) for hit in hits[: self._config.top])
+        found = tuple(self.compare(query, hit.place_id) for hit in hits[: self._config.top])
         order = sorted(range(len(found)), key=lambda i: (-found[i].inliers, i))
         best = found[order[0]]
         if not best.verified:

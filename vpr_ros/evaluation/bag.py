@@ -118,18 +118,16 @@ def place_table(place_map: PlaceMap) -> PlaceTable:
 
 def query_result(result: Localization, truth: Pose | None) -> QueryResult:
     """Put what was answered about a frame beside where it was taken."""
-    places = [hit.place for hit in result.hits]
-    known = result.decision.probabilities
-    poses = [np.full(7, np.nan) if p.pose is None else p.pose.as_array() for p in places]
+    hits, known = result.hits, result.decision.probabilities
     return QueryResult(
         stamp=result.stamp,
         status=result.decision.status.name,
         truth=truth,
-        candidate_ids=np.array([place.id for place in places], np.int64),
-        candidate_poses=np.array(poses, np.float64).reshape(-1, 7),
-        similarities=np.array([hit.similarity for hit in result.hits], np.float64),
-        hamming=np.array([hit.hamming for hit in result.hits], np.int64),
-        probabilities=np.array([known[place.id] for place in places]) if known else None,
+        candidate_ids=np.array([hit.place_id for hit in hits], np.int64),
+        candidate_poses=np.array([hit.pose for hit in hits], np.float64).reshape(-1, 7),
+        similarities=np.array([hit.similarity for hit in hits], np.float64),
+        hamming=np.array([hit.hamming for hit in hits], np.int64),
+        probabilities=np.array([known[hit.place_id] for hit in hits]) if known else None,
         pose=result.decision.pose,
         timings=dict(result.timings),
         reason=result.decision.reason,

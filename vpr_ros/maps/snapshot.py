@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, NoReturn
 
@@ -58,6 +59,14 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self.columns)
 
+    @cached_property
+    def _mounted(self) -> dict[int, tuple[str, Pose | None]]:
+        """Name and mount of each camera by identity."""
+        return {
+            key: (camera.name, None if camera.mount is None else Pose.from_array(camera.mount))
+            for key, camera in self.cameras.items()
+        }
+
     def places(self, ids: Sequence[int] | NDArray[np.int64]) -> list[Place]:
         """Return places by identity, in the order asked for.
 
@@ -72,11 +81,7 @@ class Snapshot:
 
     def places_at(self, rows: NDArray[np.intp]) -> list[Place]:
         """Return the places of rows."""
-        columns = self.columns
-        cameras = {
-            key: (camera.name, None if camera.mount is None else Pose.from_array(camera.mount))
-            for key, camera in self.cameras.items()
-        }
+        columns, cameras = self.columns, self._mounted
         poses, covariances = columns.poses[rows], columns.covariances[rows]
         return [
             Place(

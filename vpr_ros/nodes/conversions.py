@@ -7,13 +7,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Pose, Quaternion
 
 from vpr_ros.msg import MapInfo, PlaceCandidate, PlaceCandidateArray
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from vpr_ros.decision import Localization, Verification
@@ -42,15 +42,20 @@ def to_duration(seconds: float) -> Duration:
 
 def to_pose(pose: OurPose) -> Pose:
     """Convert a pose; frames are the caller's business."""
-    x, y, z, qx, qy, qz, qw = (float(value) for value in pose.as_array())
+    (x, y, z), (qx, qy, qz, qw) = pose.position.tolist(), pose.orientation.tolist()
     return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
 
 
-def to_covariance(covariance: NDArray[np.float64] | None) -> list[float]:
-    """Convert a (6, 6) covariance to the row-major 36 values of ROS; -1 first where unknown."""
-    if covariance is None:
-        return [-1.0] + [0.0] * 35
-    return [float(value) for value in covariance.reshape(36)]
+def to_covariance(covariance: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Convert a (6, 6) covariance to the row-major (36,) of ROS; -1 first where unknown.
+
+    An array, for of a list each message checks every number.
+    """
+    if covariance is not None:
+        return np.asarray(covariance, np.float64).reshape(36)
+    unknown = np.zeros(36)
+    unknown[0] = -1
+    return unknown
 
 
 def model_id(model: ModelInfo) -> str:
@@ -99,7 +104,7 @@ def to_candidate_array(
         status=int(result.decision.status),
         reason=result.decision.reason,
         candidates=[
-            to_candidate(hit, probabilities.get(hit.place.id, math.nan), looked.get(hit.place.id))
+            to_candidate(hit, probabilities.get(hit.place_id, math.nan), looked.get(hit.place_id))
             for hit in result.hits
         ],
     )

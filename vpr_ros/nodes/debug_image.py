@@ -98,7 +98,7 @@ def _bars(canvas: Picture, hits: Sequence[Hit], top: int, colour: Sequence[int])
     for i, hit in enumerate(hits):
         y = top + (i + 1) * _LINE - 8
         bits = f', {hit.hamming} bits differ' if hit.hamming >= 0 else ''
-        text = f'{i + 1}. place {hit.place.id}: similarity {hit.similarity:.3f}{bits}'
+        text = f'{i + 1}. place {hit.place_id}: similarity {hit.similarity:.3f}{bits}'
         _write(canvas, text, (_MARGIN, y), _INK, _PANEL)
         length = round(full * min(max(float(hit.similarity), 0.0), 1.0))
         cv2.rectangle(canvas, (left, y - 11), (left + full, y + 1), (44, 47, 54), cv2.FILLED)

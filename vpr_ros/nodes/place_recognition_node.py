@@ -385,9 +385,14 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             message.reason = self._map_fault
         message.latency = to_duration(time.perf_counter() - received)
         self._candidates.publish(message)
-        poses = PoseArray(header=message.header)
-        poses.poses = [to_pose(hit.place.pose) for hit in result.hits if hit.place.pose]
-        self._poses.publish(poses)
+        if self._poses.get_subscription_count():
+            poses = PoseArray(header=message.header)
+            poses.poses = [
+                candidate.pose.pose
+                for candidate, hit in zip(message.candidates, result.hits, strict=True)
+                if hit.place.pose
+            ]
+            self._poses.publish(poses)
         decision = result.decision
         self._note_contradiction(result)
         self._markers.show_answer(message.header, result.hits, decision)
@@ -399,7 +404,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             self._start_localisation(pose)
         if decision.status == Status.ACCEPTED:
             self._last_accepted = result.stamp
-            best = result.hits[0].place.id
+            best = result.hits[0].place_id
             self._confidence = decision.probabilities.get(best, math.nan)
         changed = self._last is None or self._last.decision.status != decision.status
         self._last = result
@@ -416,7 +421,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
     def _publish_debug_image(self, frame: Frame, result: Localization) -> None:
         match = None
         if self._map is not None and result.hits:
-            match = self._map.thumbnail(result.hits[0].place.id)
+            match = self._map.thumbnail(result.hits[0].place_id)
         pixels = draw(frame.rgb, result, match, frame.camera)
         height, width, _ = pixels.shape
         message = Image(

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,25 +23,43 @@ if TYPE_CHECKING:
     from vpr_ros.types import Description
 
 _SORTED_WHOLE = 1000
+_UNKNOWN = np.full(7, np.nan)
 
 
 class Hit:
     """A place that looks like the query.
 
     Attributes:
+        place_id: Identity of the place.
+        pose: (7,) of the place: x, y, z, qx, qy, qz, qw; NaN where it is not known.
         hamming: Differing bits of the codes, -1 where the map has no codes yet.
         similarity: Inner product of the query's descriptor with the stored one, whose rounding
             can take it beyond 1 by 0.0005 at most.
     """
 
-    def __init__(self, place: Callable[[], Place], hamming: int, similarity: float) -> None:
-        self._place = place
+    def __init__(
+        self,
+        place_id: int,
+        pose: NDArray[np.float64],
+        hamming: int,
+        similarity: float,
+        place: Callable[[], Place],
+    ) -> None:
+        self.place_id = place_id
+        self.pose = pose
         self.hamming = hamming
         self.similarity = similarity
+        self._place = place
+
+    @staticmethod
+    def of(place: Place, hamming: int, similarity: float) -> Hit:
+        """Return the hit of a place that was read already."""
+        pose = _UNKNOWN if place.pose is None else place.pose.as_array()
+        return Hit(place.id, pose, hamming, similarity, lambda: place)
 
     @cached_property
     def place(self) -> Place:
-        """The place as it was when the search began."""
+        """All of the place as it was when the search began, read at first use."""
         return self._place()
 
 
@@ -118,12 +136,16 @@ class Retriever:
             rows, distances = rows[order], distances[order]
         similarities = self._similarities(snapshot, query, rows)
         best = _best(similarities, k)
-        # Who looks at one place mostly looks at all, which cost a third each when read together.
-        places = cache(partial(snapshot.places_at, rows[best]))
+        rows, columns = rows[best], snapshot.columns
         return [
-            Hit(lambda i=i: places()[i], hamming, similarity)  # type: ignore[misc]
-            for i, (hamming, similarity) in enumerate(
-                zip(distances[best].tolist(), similarities[best].tolist(), strict=True)
+            Hit(place_id, pose, hamming, similarity, partial(snapshot.place_at, row))
+            for row, place_id, pose, hamming, similarity in zip(
+                rows.tolist(),
+                columns.ids[rows].tolist(),
+                columns.poses[rows],
+                distances[best].tolist(),
+                similarities[best].tolist(),
+                strict=True,
             )
         ]
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from qdrant_client import models
@@ -80,9 +79,7 @@ class RemoteRetriever:
                 limit=k,
             )
         best = sorted(answer.points, key=lambda point: (-point.score, point.id))
-        return [
-            Hit(partial(self._place, point), _hamming(code, point), point.score) for point in best
-        ]
+        return [Hit.of(self._place(point), _hamming(code, point), point.score) for point in best]
 
     def refresh(self) -> bool:
         """See which sessions were pushed or deleted since; return whether there was anything."""
