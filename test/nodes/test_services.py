@@ -19,6 +19,7 @@ from vpr_ros.msg import MapInfo, PlaceCandidateArray
 from vpr_ros.srv import DeleteSession, GetPlace, LoadMap, MergeMap, QueryPlace, SaveMap
 
 from vpr_ros.describe import Describer
+from vpr_ros.frames.thumbnail import decode_thumbnail, encode_thumbnail
 from vpr_ros.geometry import Pose
 from vpr_ros.maps import NewPlace, PlaceMap, verify
 
@@ -65,7 +66,8 @@ def make_map(describer, tmp_path):
             for i, seed in enumerate(seeds):
                 (description,) = describer.describe([picture(seed)])
                 pose = Pose.planar(100.0 * i, 0, 0)
-                place_map.add([NewPlace(description, session, stamp=i, pose=pose)])
+                jpeg = encode_thumbnail(picture(seed), 32) if i % 2 == 0 else None
+                place_map.add([NewPlace(description, session, stamp=i, pose=pose, thumbnail=jpeg)])
         return path
 
     return make
@@ -176,6 +178,9 @@ def test_place_can_be_looked_up(finder, call):
     assert place.pose.pose.position.x == 200.0
     assert place.header.frame_id == 'map'
     assert math.isnan(place.latitude)
+    assert place.thumbnail.format == 'jpeg'
+    assert decode_thumbnail(bytes(place.thumbnail.data)).shape == (24, 32, 3)
+    assert not call(FINDER, 'get_place', place_id=2).thumbnail.data
     for place_id in (0, 5, 2**64 - 1):
         missing = call(FINDER, 'get_place', place_id=place_id)
         assert missing.result == GetPlace.Response.RESULT_NOT_FOUND

@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from geometry_msgs.msg import PoseWithCovariance
+from sensor_msgs.msg import CompressedImage
 
 from vpr_ros.errors import (
     ImageError,
@@ -159,6 +160,8 @@ def serve_map(
         response.latitude, response.longitude, response.altitude = (
             (geo.lat, geo.lon, geo.alt) if geo else (math.nan,) * 3
         )
+        if jpeg := found.thumbnail(place.id):
+            response.thumbnail = CompressedImage(header=response.header, format='jpeg', data=jpeg)
 
     serve(node, SaveMap, 'save_map', save)
     serve(node, GetPlace, 'get_place', get_place)
