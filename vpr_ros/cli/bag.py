@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vpr_ros.cli.options import AsJson
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -94,7 +96,7 @@ def play(
 def info(
     bag: _Bag,
     *,
-    as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a bag holds, and which topics a traverse would be read from."""
     report = _describe(bag)

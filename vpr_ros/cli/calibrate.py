@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path  # noqa: TC003  typer reads it at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run time
-    Device,
-    Weights,
-)
+from vpr_ros.cli.options import Device, Weights
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from pathlib import Path  # noqa: TC003  Typer reads the annotations.
+from pathlib import Path
 from typing import Annotated
 
 import typer

@@ -18,20 +18,14 @@ from vpr_ros.cli.localizing import (
     NO_FILTER,
     CalibrationFile,
     Candidates,
-    Device,
-    MapPath,
     MaxDistanceRatio,
     MinSimilarity,
     ModelName,
     PlaceRadius,
     Temporal,
-    Weights,
 )
-from vpr_ros.cli.verifying import (  # noqa: TC001  typer reads them at run time
-    FieldOfView,
-    MinInliers,
-    Verify,
-)
+from vpr_ros.cli.options import Device, MapPath, Weights
+from vpr_ros.cli.verifying import FieldOfView, MinInliers, Verify
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpr_ros.cli.options import AsJson
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -31,7 +33,7 @@ def compare(
         typer.Option(help='Of a data set: float, binary or binary-then-float, if not given.'),
     ] = None,
     second_method: Annotated[str | None, typer.Option(help='Likewise.')] = None,
-    as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
+    as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option(help='Write a page to look at.')] = None,
 ) -> None:
     """Compare two results on the same queries: recall, precision, what was gained and lost."""

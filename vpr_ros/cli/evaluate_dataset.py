@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.localizing import Candidates, Device, Weights  # noqa: TC001  typer reads them
+from vpr_ros.cli.localizing import Candidates
+from vpr_ros.cli.options import AsJson, Device, Network, Weights
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation.dataset_layout import Layout
 from vpr_ros.types import DEFAULT_MODEL
@@ -77,7 +78,7 @@ def dataset(
         Path | None,
         typer.Option(help='Keys of the queries to use, such as the official ones of MSLS-val.'),
     ] = None,
-    model: Annotated[str, typer.Option(help='Network that describes the images.')] = DEFAULT_MODEL,
+    model: Network = DEFAULT_MODEL,
     weights: Weights = None,
     device: Device = 'auto',
     batch_size: Annotated[
@@ -152,7 +153,7 @@ def lint(
     database: _Database = 'database',
     queries: _Queries = 'queries',
     threshold: _Threshold = None,
-    as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look for known traps in a data set; exit with 1 where figures would be wrong."""
     from rich.console import Console

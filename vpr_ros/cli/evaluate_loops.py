@@ -14,19 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run time
-    Candidates,
-    Device,
-    MaxDistanceRatio,
-    MinSimilarity,
-    PlaceRadius,
-    Weights,
-)
-from vpr_ros.cli.verifying import (  # noqa: TC001  typer reads them at run time
-    FieldOfView,
-    MinInliers,
-    Verify,
-)
+from vpr_ros.cli.localizing import Candidates, MaxDistanceRatio, MinSimilarity, PlaceRadius
+from vpr_ros.cli.options import Device, Network, Weights
+from vpr_ros.cli.verifying import FieldOfView, MinInliers, Verify
 from vpr_ros.errors import VprError
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -99,7 +89,7 @@ def loops(
         Path | None, typer.Option('--json', help='Write everything as JSON; - for stdout.')
     ] = None,
     report: Annotated[Path | None, typer.Option(help='Write a page to look at.')] = None,
-    model: Annotated[str, typer.Option(help='Network that describes the images.')] = DEFAULT_MODEL,
+    model: Network = DEFAULT_MODEL,
     weights: Weights = None,
     device: Device = 'auto',
 ) -> None:

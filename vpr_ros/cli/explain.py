@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run time
-    Device,
-    ModelName,
-    Weights,
-)
+from vpr_ros.cli.localizing import ModelName
+from vpr_ros.cli.options import Device, Weights
 from vpr_ros.errors import ImageError, VprError
 from vpr_ros.types import DEFAULT_MODEL
 

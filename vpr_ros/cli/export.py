@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003  Typer reads it when it runs
+from pathlib import Path
 from typing import Annotated
 
 import typer

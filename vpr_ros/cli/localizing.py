@@ -5,24 +5,21 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from vpr_ros.decision import DecisionConfig, Localizer, Verifier
     from vpr_ros.maps import PlaceMap
 
-MapPath = Annotated[Path, typer.Argument(metavar='MAP', help='A place map (.vprmap).')]
 ModelName = Annotated[
     str | None,
     typer.Option('--model', help='Network; the one the map was made with, if not given.'),
 ]
-Weights = Annotated[Path | None, typer.Option('--weights', help='Weights file of the network.')]
-Device = Annotated[str, typer.Option('--device', help='auto, cpu, cuda or cuda:N.')]
 Candidates = Annotated[
     int,
     typer.Option(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpr_ros.cli import map_edit, map_exchange, map_frames, map_server
+from vpr_ros.cli.options import AsJson, Device, MapPath, Network, Weights
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -21,22 +22,19 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-_Map = Annotated[Path, typer.Argument(metavar='MAP', help='A place map (.vprmap).')]
-_Json = Annotated[bool, typer.Option('--json', help='Print JSON.')]
-
 _EXIT_PROBLEMS = 1
 
 
 @app.command()
 def build(
     bag_path: Annotated[Path, typer.Argument(metavar='BAG', help='Images and poses.')],
-    path: _Map,
+    path: MapPath,
     *,
     image_topic: Annotated[str | None, typer.Option(help='Images of the bag.')] = None,
     pose_topic: Annotated[str | None, typer.Option(help='Poses or fixes of the bag.')] = None,
-    model: Annotated[str, typer.Option(help='Network that describes the images.')] = DEFAULT_MODEL,
-    weights: Annotated[Path | None, typer.Option(help='Weights file of the network.')] = None,
-    device: Annotated[str, typer.Option(help='auto, cpu, cuda or cuda:N.')] = 'auto',
+    model: Network = DEFAULT_MODEL,
+    weights: Weights = None,
+    device: Device = 'auto',
     distance: Annotated[float, typer.Option(help='A place every so many metres.')] = 0.5,
     angle: Annotated[float, typer.Option(help='A place at every turn of so many degrees.')] = 11.5,
     interval: Annotated[float, typer.Option(help='A place every so many seconds; 0: never.')] = 0,
@@ -86,7 +84,7 @@ def build(
 
 
 @app.command()
-def info(path: _Map, *, as_json: _Json = False) -> None:
+def info(path: MapPath, *, as_json: AsJson = False) -> None:
     """Show what a map holds and what made it."""
     from vpr_ros.maps import PlaceMap
 
@@ -99,7 +97,7 @@ def info(path: _Map, *, as_json: _Json = False) -> None:
 
 
 @app.command()
-def verify(path: _Map, *, as_json: _Json = False) -> None:
+def verify(path: MapPath, *, as_json: AsJson = False) -> None:
     """Check every byte of a map that matters; exit with 1 where something is wrong."""
     from vpr_ros import maps
 
@@ -114,7 +112,7 @@ def verify(path: _Map, *, as_json: _Json = False) -> None:
 
 @app.command()
 def recode(
-    path: _Map,
+    path: MapPath,
     *,
     bits: Annotated[int, typer.Option(min=8, help='Length of the codes.')] = 512,
     seed: Annotated[int, typer.Option(help='Of the fit.')] = 0,

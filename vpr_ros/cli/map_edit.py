@@ -13,16 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vpr_ros.cli.options import AsJson, MapPath, Sessions
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
     from vpr_ros.maps import GeoPoint, PlaceMap
 
-MapPath = Annotated[Path, typer.Argument(metavar='MAP', help='A place map (.vprmap).')]
-AsJson = Annotated[bool, typer.Option('--json', help='Print JSON.')]
-Sessions = Annotated[
-    list[int] | None, typer.Option('--session', metavar='ID', help='May be given several times.')
-]
 Mount = Annotated[
     str,
     typer.Option(

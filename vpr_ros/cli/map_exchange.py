@@ -14,7 +14,8 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.map_edit import AsJson, MapPath, Mount, Sessions, say, sessions_of
+from vpr_ros.cli.map_edit import Mount, say, sessions_of
+from vpr_ros.cli.options import AsJson, Device, MapPath, Network, Sessions, Weights
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -87,9 +88,9 @@ def import_(
         Path | None, typer.Option(help='File of poses, for tum, kitti and csv.')
     ] = None,
     times: Annotated[Path | None, typer.Option(help='KITTI: times.txt.')] = None,
-    model: Annotated[str, typer.Option(help='Network that describes the images.')] = DEFAULT_MODEL,
-    weights: Annotated[Path | None, typer.Option(help='Weights file of the network.')] = None,
-    device: Annotated[str, typer.Option(help='auto, cpu, cuda or cuda:N.')] = 'auto',
+    model: Network = DEFAULT_MODEL,
+    weights: Weights = None,
+    device: Device = 'auto',
     distance: Annotated[
         float | None, typer.Option(min=0, help='A place every so many metres; else every image.')
     ] = None,

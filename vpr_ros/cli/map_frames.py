@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from vpr_ros.cli.map_edit import AsJson, MapPath, say
+from vpr_ros.cli.map_edit import say
+from vpr_ros.cli.options import AsJson, MapPath
 from vpr_ros.errors import VprError
 
 

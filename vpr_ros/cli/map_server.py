@@ -7,11 +7,11 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpr_ros.cli.options import AsJson, MapPath, Sessions
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from vpr_ros.server import RemoteMap
 
-MapPath = Annotated[Path, typer.Argument(metavar='MAP', help='A place map (.vprmap).')]
 Collection = Annotated[
     str, typer.Argument(metavar='COLLECTION', help='Name of the map on the server.')
 ]
@@ -27,9 +26,6 @@ Url = Annotated[str, typer.Option(envvar='QDRANT_URL', help='Of the Qdrant serve
 Key = Annotated[
     str | None,
     typer.Option(envvar='QDRANT_API_KEY', help='Better given in the environment than here.'),
-]
-Sessions = Annotated[
-    list[int] | None, typer.Option('--session', metavar='ID', help='May be given several times.')
 ]
 _URL = 'http://localhost:6333'
 _SECONDS = 60
@@ -82,7 +78,7 @@ def sessions(
     *,
     url: Url = _URL,
     api_key: Key = None,
-    as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the sessions of a map on a server."""
     with _remote(url, api_key, collection) as remote:

@@ -5,22 +5,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path  # noqa: TC003  typer reads it at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vpr_ros.cli.localizing import (  # noqa: TC001  typer reads them at run time
+from vpr_ros.cli.localizing import (
     CalibrationFile,
     Candidates,
-    Device,
-    MapPath,
     MaxDistanceRatio,
     MinSimilarity,
     ModelName,
     PlaceRadius,
-    Weights,
 )
+from vpr_ros.cli.options import AsJson, Device, MapPath, Weights
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ def query(
     max_distance_ratio: MaxDistanceRatio = 0.85,
     place_radius: PlaceRadius = 5.0,
     calibration: CalibrationFile = '',
-    as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
+    as_json: AsJson = False,
     model: ModelName = None,
     weights: Weights = None,
     device: Device = 'auto',

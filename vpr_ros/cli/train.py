@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpr_ros.cli.options import AsJson
+
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
 
@@ -94,7 +96,7 @@ def pca(recipe: RecipeFile, output: PcaFile, *, settings: Settings = None) -> No
 def memory(
     batch: Annotated[int, typer.Option(min=4, help='Images in a batch.')] = 4,
     size: Annotated[int, typer.Option(min=14, help='Side of the images in pixels.')] = 224,
-    as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Count what a step of training keeps in memory: side adapters beside other ways."""
     import json

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path  # noqa: TC003  typer reads it at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from vpr_ros.cli.options import AsJson
 
 if TYPE_CHECKING:
     from vpr_ros.models.published import Published
@@ -25,9 +27,7 @@ def _group() -> None:
 
 
 @app.command('list')
-def list_weights(
-    *, as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False
-) -> None:
+def list_weights(*, as_json: AsJson = False) -> None:
     """Show which weights there are, under which licence, and which are on this machine."""
     from vpr_ros import models
 
