@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpr_ros.cli.evaluating import Angle, Distance
 from vpr_ros.cli.options import Device, Weights
 from vpr_ros.errors import VprError
 
@@ -40,12 +41,8 @@ def calibrate(
         list[Path] | None,
         typer.Option(help='Bag of places that none of the maps shows; may be repeated.'),
     ] = None,
-    tolerance: Annotated[
-        float, typer.Option(min=0, help='Right within this distance of the truth, metres.')
-    ] = 5.0,
-    angle: Annotated[
-        float | None, typer.Option(min=0, help='... and within this angle, degrees.')
-    ] = 45.0,
+    tolerance: Distance = 5.0,
+    angle: Angle = 45.0,
     precision: Annotated[
         float, typer.Option(min=0.5, max=1.0, help='Share of right answers that is wanted.')
     ] = 0.99,

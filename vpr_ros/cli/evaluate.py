@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpr_ros.cli import evaluate_compare, evaluate_dataset, evaluate_loops
+from vpr_ros.cli.evaluating import (
+    Angle,
+    Distance,
+    JsonPath,
+    Report,
+    require_folders,
+    warn_untrained,
+)
 from vpr_ros.cli.localizing import (
     NO_FILTER,
     CalibrationFile,
@@ -26,7 +34,6 @@ from vpr_ros.cli.localizing import (
 )
 from vpr_ros.cli.options import Device, MapPath, Weights
 from vpr_ros.cli.verifying import FieldOfView, MinInliers, Verify
-from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,12 +60,8 @@ def bag(
     image_topic: Annotated[str | None, typer.Option(help='Images of the query bag.')] = None,
     pose_topic: Annotated[str | None, typer.Option(help='True poses, in the map frame.')] = None,
     map_image_topic: Annotated[str | None, typer.Option(help='Images of the map bag.')] = None,
-    tolerance: Annotated[
-        float, typer.Option(min=0, help='Right within this distance of the truth, metres.')
-    ] = 5.0,
-    angle: Annotated[
-        float | None, typer.Option(min=0, help='... and within this angle, degrees.')
-    ] = None,
+    tolerance: Distance = 5.0,
+    angle: Angle = None,
     k: Annotated[
         int, typer.Option('--max-candidates', '-k', min=1, help='Candidates per frame.')
     ] = 20,
@@ -75,10 +78,8 @@ def bag(
     min_inliers: MinInliers = 15,
     field_of_view: FieldOfView = None,
     limit: Annotated[int | None, typer.Option(min=1, help='Only the first N frames.')] = None,
-    json_path: Annotated[
-        Path | None, typer.Option('--json', help='Write everything as JSON; - for stdout.')
-    ] = None,
-    report: Annotated[Path | None, typer.Option(help='Write a page to look at.')] = None,
+    json_path: JsonPath = None,
+    report: Report = None,
     model: ModelName = None,
     weights: Weights = None,
     device: Device = 'auto',
@@ -98,10 +99,7 @@ def bag(
     if report is not None:  # what it needs should be missed now, not after an hour of work
         from vpr_ros.evaluation.report import write_report
     to_stdout = json_path == Path('-')
-    for path in (report, None if to_stdout else json_path):
-        if path is not None and not path.absolute().parent.is_dir():
-            msg = f'{path} cannot be written: there is no folder {path.absolute().parent}'
-            raise VprError(msg)
+    require_folders(report, json_path)
     config = DecisionConfig(
         min_similarity=min_similarity,
         max_distance_ratio=max_distance_ratio,
@@ -187,12 +185,7 @@ def show(evaluation: Evaluation, console: Console) -> None:
     from vpr_ros.evaluation.words import UNKNOWN, metres, milliseconds, share, verdict
 
     setup, s = evaluation.setup, evaluation.summary
-    if not setup.model.trained:
-        console.print(
-            f'The weights of {setup.model.name} were never trained: the figures show that the '
-            'pipeline works, not how well a trained network recognises places.',
-            style='bold yellow',
-        )
+    warn_untrained(console, setup.model)
     table = Table(title=f'{setup.query} in {setup.map}', show_header=False)
     table.add_column(style='bold')
     table.add_column(justify='right')

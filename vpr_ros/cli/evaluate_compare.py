@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpr_ros.cli.evaluating import Report
 from vpr_ros.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def compare(
     ] = None,
     second_method: Annotated[str | None, typer.Option(help='Likewise.')] = None,
     as_json: AsJson = False,
-    report: Annotated[Path | None, typer.Option(help='Write a page to look at.')] = None,
+    report: Report = None,
 ) -> None:
     """Compare two results on the same queries: recall, precision, what was gained and lost."""
     from rich.console import Console

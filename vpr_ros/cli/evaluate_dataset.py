@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpr_ros.cli.evaluating import Angle, JsonPath, Report, require_folders, warn_untrained
 from vpr_ros.cli.localizing import Candidates
 from vpr_ros.cli.options import AsJson, Device, Network, Weights
-from vpr_ros.errors import VprError
 from vpr_ros.evaluation.dataset_layout import Layout
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -71,9 +71,7 @@ def dataset(
     ] = None,
     queries_poses: Annotated[Path | None, typer.Option(help='Likewise.')] = None,
     threshold: _Threshold = None,
-    angle: Annotated[
-        float | None, typer.Option(min=0, help='... and within this angle, degrees.')
-    ] = None,
+    angle: Angle = None,
     queries_list: Annotated[
         Path | None,
         typer.Option(help='Keys of the queries to use, such as the official ones of MSLS-val.'),
@@ -90,10 +88,8 @@ def dataset(
     cache: Annotated[
         Path | None, typer.Option(help='Where descriptions are kept, to go on after a break.')
     ] = None,
-    json_path: Annotated[
-        Path | None, typer.Option('--json', help='Write everything as JSON; - for stdout.')
-    ] = None,
-    report: Annotated[Path | None, typer.Option(help='Write a page to look at.')] = None,
+    json_path: JsonPath = None,
+    report: Report = None,
 ) -> None:
     """Search a data set as published evaluations do: recall of floats, codes, and both."""
     from rich.console import Console
@@ -104,10 +100,7 @@ def dataset(
     if report is not None:  # what it needs should be missed now, not after an hour of work
         from vpr_ros.evaluation.dataset_report import write_report
     to_stdout = json_path == Path('-')
-    for path in (report, None if to_stdout else json_path):
-        if path is not None and not path.absolute().parent.is_dir():
-            msg = f'{path} cannot be written: there is no folder {path.absolute().parent}'
-            raise VprError(msg)
+    require_folders(report, json_path)
     if bits % 8:
         msg = f'--bits {bits} is no multiple of 8'
         raise typer.BadParameter(msg)
@@ -200,12 +193,7 @@ def show(evaluation: DatasetEvaluation, console: Console, cache: Path) -> None:
     from vpr_ros.evaluation.words import UNKNOWN, share
 
     setup = evaluation.setup
-    if not setup.model.trained:
-        console.print(
-            f'The weights of {setup.model.name} were never trained: the figures show that the '
-            'pipeline works, not how well a trained network recognises places.',
-            style='bold yellow',
-        )
+    warn_untrained(console, setup.model)
     title = f'{setup.dataset}: {setup.model.name}, within {setup.tolerance_words}, %'
     table = Table(title=title)
     table.add_column('search', no_wrap=True)

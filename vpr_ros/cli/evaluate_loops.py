@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpr_ros.cli.evaluating import Angle, JsonPath, Report
 from vpr_ros.cli.localizing import Candidates, MaxDistanceRatio, MinSimilarity, PlaceRadius
 from vpr_ros.cli.options import Device, Network, Weights
 from vpr_ros.cli.verifying import FieldOfView, MinInliers, Verify
@@ -57,9 +58,7 @@ def loops(
     tolerance: Annotated[
         float, typer.Option(min=0, help='Right within this distance, metres.')
     ] = 5.0,
-    angle: Annotated[
-        float | None, typer.Option(min=0, help='... and within this angle, degrees.')
-    ] = None,
+    angle: Angle = None,
     keyframe_distance: Annotated[
         float, typer.Option(min=0, help='A keyframe every so many metres.')
     ] = 0.5,
@@ -85,10 +84,8 @@ def loops(
     min_similarity: MinSimilarity = 0.0,
     max_distance_ratio: MaxDistanceRatio = 0.85,
     place_radius: PlaceRadius = 5.0,
-    json_path: Annotated[
-        Path | None, typer.Option('--json', help='Write everything as JSON; - for stdout.')
-    ] = None,
-    report: Annotated[Path | None, typer.Option(help='Write a page to look at.')] = None,
+    json_path: JsonPath = None,
+    report: Report = None,
     model: Network = DEFAULT_MODEL,
     weights: Weights = None,
     device: Device = 'auto',
