@@ -39,43 +39,30 @@ def _group() -> None:
     """Train the networks."""
 
 
-@app.command()
-def distill(
-    recipe: RecipeFile,
-    output: Output,
-    *,
-    settings: Settings = None,
-    weights: Weights = None,
-    resume: Resume = False,
-) -> None:
-    """Train a network to describe images as a teacher does."""
-    _train('distill', recipe, output, settings, weights, resume=resume)
+def _add(kind: Kind, about: str) -> None:
+    """Add the command that trains by recipes of a kind; the kinds differ in nothing else."""
+
+    @app.command(kind, help=about)
+    def command(
+        recipe: RecipeFile,
+        output: Output,
+        *,
+        settings: Settings = None,
+        weights: Weights = None,
+        resume: Resume = False,
+    ) -> None:
+        changes = list(settings or ())
+        if weights is not None:
+            changes.append(f'model.weights={weights}')
+        _train(recipe, changes, kind, output, resume=resume)
 
 
-@app.command()
-def finetune(
-    recipe: RecipeFile,
-    output: Output,
-    *,
-    settings: Settings = None,
-    weights: Weights = None,
-    resume: Resume = False,
-) -> None:
-    """Train a network to describe images of one place alike, and those of two unlike."""
-    _train('finetune', recipe, output, settings, weights, resume=resume)
-
-
-@app.command('hash')
-def hash_(
-    recipe: RecipeFile,
-    output: Output,
-    *,
-    settings: Settings = None,
-    weights: Weights = None,
-    resume: Resume = False,
-) -> None:
-    """Train binary codes of places."""
-    _train('hash', recipe, output, settings, weights, resume=resume)
+_add('distill', 'Train a network to describe images as a teacher does.')
+_add(
+    'finetune',
+    'Train a network to describe images of one place alike, and those of two unlike.',
+)
+_add('hash', 'Train binary codes of places.')
 
 
 @app.command()
@@ -121,22 +108,11 @@ def memory(
     Console().print(table)
 
 
-def _train(
-    kind: Kind,
-    path: Path,
-    output: Path,
-    settings: list[str] | None,
-    weights: Path | None,
-    *,
-    resume: bool,
-) -> None:
+def _train(path: Path, changes: list[str], kind: Kind, output: Path, *, resume: bool) -> None:
     import logging
 
     from vpr_ros.training.recipe import load_recipe
 
-    changes = list(settings or ())
-    if weights is not None:
-        changes.append(f'model.weights={weights}')
     recipe = load_recipe(path, changes, kind)
     from lightning.pytorch.utilities import rank_zero_only
 
