@@ -69,6 +69,7 @@ def test_json_is_strict_and_names_its_figures() -> None:
         ({'schema_version': 99}, 'version 99'),
         ({'queries': [{}]}, 'damaged'),
         ({'places': None}, 'damaged'),
+        ({'queries': [{**evaluation().to_json()['queries'][0], 'timings': []}]}, 'damaged'),
     ],
 )
 def test_foreign_newer_and_damaged_files_are_refused_with_the_reason(

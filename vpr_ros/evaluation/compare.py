@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from vpr_ros.evaluation.dataset_results import DatasetEvaluation
 from vpr_ros.evaluation.dataset_search import BOTH
 from vpr_ros.evaluation.metrics import PrecisionRecall, precision_recall, recall_at
 from vpr_ros.evaluation.results import Evaluation
+from vpr_ros.evaluation.stored import nulled, read_json
 from vpr_ros.evaluation.summary import RECALL_COUNTS
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _figures(run: Run) -> dict[str, Any]:
     return {
         'title': run.title,
         'recall': {str(n): value for n, value in run.recall.items()},
-        **{name: value if np.isfinite(value) else None for name, value in values.items()},
+        **nulled(values),
     }
 
 
@@ -135,11 +135,7 @@ def load_run(path: Path, method: str | None = None) -> Run:
     Raises:
         VprError: The file cannot be read, is neither, or has no such method.
     """
-    try:
-        data = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        msg = f'{path} cannot be read as JSON: {error}'
-        raise VprError(msg) from error
+    data = read_json(path)
     try:
         if isinstance(data, dict) and data.get('schema') == DATASET_SCHEMA:
             return _of_dataset(DatasetEvaluation.from_json(data), method or BOTH)

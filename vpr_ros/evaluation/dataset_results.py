@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpr_ros.errors import VprError
 from vpr_ros.evaluation.lint import Finding
 from vpr_ros.evaluation.metrics import PrecisionRecall, Tolerance, precision_recall, recall_at
+from vpr_ros.evaluation.stored import nulled, reading
 from vpr_ros.evaluation.summary import RECALL_COUNTS
 from vpr_ros.types import ModelInfo
 
@@ -143,7 +143,7 @@ class DatasetEvaluation:
             'schema_version': SCHEMA_VERSION,
             'setup': {
                 **asdict(self.setup),
-                'describe_seconds': _number(self.setup.describe_seconds),
+                'describe_seconds': nulled(self.setup.describe_seconds),
             },
             'summary': {name: self._figures(m) for name, m in self.methods.items()},
             'findings': [asdict(finding) for finding in self.findings],
@@ -159,10 +159,10 @@ class DatasetEvaluation:
         curve = method.curve(self.positives)
         best, threshold = curve.at_precision(1.0)
         return {
-            'recall': {str(n): _number(value) for n, value in method.recall.items()},
-            'auc': _number(curve.auc),
-            'recall_at_full_precision': _number(best),
-            'full_precision_threshold': _number(threshold),
+            'recall': nulled({str(n): value for n, value in method.recall.items()}),
+            'auc': nulled(curve.auc),
+            'recall_at_full_precision': nulled(best),
+            'full_precision_threshold': nulled(threshold),
         }
 
     @staticmethod
@@ -172,16 +172,7 @@ class DatasetEvaluation:
         Raises:
             VprError: Not such a file, of another schema version, or damaged.
         """
-        if not isinstance(data, dict) or data.get('schema') != SCHEMA:
-            msg = f'this is no evaluation of a data set: its "schema" is not "{SCHEMA}"'
-            raise VprError(msg)
-        if data.get('schema_version') != SCHEMA_VERSION:
-            msg = (
-                f'the evaluation has schema version {data.get("schema_version")}, this program '
-                f'reads version {SCHEMA_VERSION}: evaluate again, or use a matching vpr_ros'
-            )
-            raise VprError(msg)
-        try:
+        with reading(data, SCHEMA, SCHEMA_VERSION, 'no evaluation of a data set'):
             setup, queries = dict(data['setup']), data['queries']
             setup['model'] = ModelInfo(**setup['model'])
             setup['tolerance'] = Tolerance(**setup['tolerance'])
@@ -197,11 +188,8 @@ class DatasetEvaluation:
             )
             if len(evaluation.has_positive) != len(names):
                 msg = 'the columns of the queries differ in length'
-                raise ValueError(msg)  # noqa: TRY301  told like all else that can be wrong here
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            msg = f'the evaluation is damaged: {type(error).__name__}: {error}'
-            raise VprError(msg) from error
-        return evaluation
+                raise ValueError(msg)
+            return evaluation
 
     def save(self, path: Path) -> None:
         """Write the JSON form to a file."""
@@ -216,9 +204,9 @@ def _columns(method: MethodResult) -> dict[str, Any]:
     return {
         'rank': method.rank.tolist(),
         'match': method.match.tolist(),
-        'score': [_number(value) for value in method.score.tolist()],
+        'score': nulled(method.score),
         'depth': method.depth,
-        'seconds': _number(method.seconds),
+        'seconds': nulled(method.seconds),
     }
 
 
@@ -234,10 +222,6 @@ def _method(data: dict[str, Any], count: int) -> MethodResult:
         msg = f'the columns of {count} queries differ in length'
         raise ValueError(msg)
     return method
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _nan(value: float | None) -> float:

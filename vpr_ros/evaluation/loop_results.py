@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vpr_ros.evaluation.metrics import PrecisionRecall, percentiles, precision_recall
+from vpr_ros.evaluation.stored import nulled
 from vpr_ros.geometry import Pose
 
 if TYPE_CHECKING:
@@ -182,8 +183,8 @@ class LoopEvaluation:
             'summary': summary,
             'keyframes': [asdict(record) for record in self.records],
         }
-        nulled: dict[str, Any] = _plain(data)
-        return nulled
+        strict: dict[str, Any] = nulled(data)
+        return strict
 
 
 def _summarise(records: Sequence[LoopRecord]) -> LoopSummary:
@@ -228,14 +229,3 @@ def _error(record: LoopRecord, records: Sequence[LoopRecord]) -> tuple[float, fl
 def _latency(seconds: list[float]) -> tuple[float, float]:
     levels = percentiles(np.array(seconds), (50.0, 95.0))
     return levels[50.0], levels[95.0]
-
-
-def _plain(value: Any) -> Any:
-    """Replace arrays by lists and every number that JSON cannot hold by None."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

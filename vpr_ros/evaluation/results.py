@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpr_ros.errors import VprError
 from vpr_ros.evaluation.metrics import Tolerance
+from vpr_ros.evaluation.stored import nulled, read_json, reading
 from vpr_ros.evaluation.summary import summarise
 from vpr_ros.geometry import Pose
 from vpr_ros.types import ModelInfo
@@ -152,7 +152,7 @@ class Evaluation:
             'schema': SCHEMA,
             'schema_version': SCHEMA_VERSION,
             'setup': asdict(self.setup),
-            'summary': _nulled(self.summary.to_json()),
+            'summary': nulled(self.summary.to_json()),
             'places': {
                 'ids': self.places.ids.tolist(),
                 'sessions': self.places.sessions.tolist(),
@@ -169,16 +169,7 @@ class Evaluation:
         Raises:
             VprError: Not such a file, of another schema version, or damaged.
         """
-        if not isinstance(data, dict) or data.get('schema') != SCHEMA:
-            msg = f'this is not an evaluation: its "schema" is not "{SCHEMA}"'
-            raise VprError(msg)
-        if data.get('schema_version') != SCHEMA_VERSION:
-            msg = (
-                f'the evaluation has schema version {data.get("schema_version")}, this program '
-                f'reads version {SCHEMA_VERSION}: evaluate again, or use a matching vpr_ros'
-            )
-            raise VprError(msg)
-        try:
+        with reading(data, SCHEMA, SCHEMA_VERSION, 'not an evaluation'):
             setup = dict(data['setup'])
             model, tolerance = ModelInfo(**setup.pop('model')), Tolerance(**setup.pop('tolerance'))
             table = data['places']
@@ -190,9 +181,6 @@ class Evaluation:
             )
             queries = tuple(_query_from_json(query, places) for query in data['queries'])
             return Evaluation(Setup(**setup, model=model, tolerance=tolerance), places, queries)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            msg = f'the evaluation is damaged: {type(error).__name__}: {error}'
-            raise VprError(msg) from error
 
     def save(self, path: Path) -> None:
         """Write the JSON form to a file."""
@@ -205,12 +193,7 @@ class Evaluation:
         Raises:
             VprError: The file cannot be read or is not an evaluation.
         """
-        try:
-            data = json.loads(path.read_text(encoding='utf-8'))
-        except (OSError, ValueError) as error:
-            msg = f'{path} cannot be read as JSON: {error}'
-            raise VprError(msg) from error
-        return Evaluation.from_json(data)
+        return Evaluation.from_json(read_json(path))
 
 
 def dumps(evaluation: Evaluation) -> str:
@@ -226,12 +209,10 @@ def _query_to_json(query: QueryResult) -> dict[str, Any]:
         'truth': None if query.truth is None else query.truth.as_array().tolist(),
         'pose': None if query.pose is None else query.pose.as_array().tolist(),
         'place_ids': query.candidate_ids.tolist(),
-        'similarities': _nulled(query.similarities.tolist()),
+        'similarities': nulled(query.similarities),
         'hamming': query.hamming.tolist(),
-        'probabilities': (
-            None if query.probabilities is None else _nulled(query.probabilities.tolist())
-        ),
-        'timings': _nulled(query.timings),
+        'probabilities': nulled(query.probabilities),
+        'timings': nulled(query.timings),
     }
 
 
@@ -266,12 +247,3 @@ def _pose_row(row: NDArray[np.float64]) -> list[float] | None:
 
 def _nan_row(row: list[float] | None) -> list[float]:
     return [math.nan] * 7 if row is None else row
-
-
-def _nulled(value: Any) -> Any:
-    """Replace every number that JSON cannot hold by None."""
-    if isinstance(value, dict):
-        return {key: _nulled(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_nulled(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
