@@ -22,7 +22,6 @@ from vpr_ros.msg import PlaceCandidateArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
     from geometry_msgs.msg import Pose as RosPose
     from typing_extensions import Self
@@ -52,12 +51,7 @@ class AnswerRecorder:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         rclpy.shutdown(context=self._context)
         self._thread.join()
 
