@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loop closures on a traverse of pictures that are told apart without a network."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from vpr_ros.decision import Localizer, LoopConfig, LoopDetector
+from vpr_ros.decision import Localizer, LoopConfig, LoopDetector, Status
+from vpr_ros.decision.resection import Resection
+from vpr_ros.decision.verification import Checked
 from vpr_ros.geometry import Pose
 from vpr_ros.mapping import KeyframeConfig, MapBuilder, PoseReading
 from vpr_ros.maps import PlaceMap
@@ -40,19 +43,24 @@ class Describer:
         return [Description(descriptors[n], np.packbits(descriptors[n] > 0)) for n in images]
 
 
-def closures(tmp_path, numbers, config, step=SECOND, metres=1.0):
-    """Drive past numbers, one a step; return (later, earlier) indices of the loops found."""
+@contextmanager
+def detector(tmp_path, config, verifier=None):
     with PlaceMap.create(tmp_path / 'loops.vprmap', model=MODEL) as place_map:
-        detector = LoopDetector(
+        yield LoopDetector(
             place_map,
             MapBuilder(place_map, Describer(), KeyframeConfig(0.5)),
-            Localizer(Describer(), Retriever(place_map), k=1),
+            Localizer(Describer(), Retriever(place_map), k=1, verifier=verifier),
             config,
         )
+
+
+def closures(tmp_path, numbers, config, step=SECOND, metres=1.0, verifier=None):
+    """Drive past numbers, one a step; return (later, earlier) indices of the loops found."""
+    with detector(tmp_path, config, verifier) as drive:
         found = []
         for i, number in enumerate(numbers):
             reading = PoseReading(i * step, Pose.planar(metres * i, 0, 0))
-            keyframe = detector.offer(Frame(i * step, number), reading)
+            keyframe = drive.offer(Frame(i * step, number), reading)
             if keyframe is not None and keyframe.earlier is not None:
                 found.append((keyframe.place_id - 1, keyframe.earlier.id - 1))
         return found
@@ -93,3 +101,32 @@ def test_loops_are_announced_no_faster_than_asked_for(tmp_path):
 
 def test_loops_that_were_not_measured_are_kept_back_where_measures_are_asked_for(tmp_path):
     assert closures(tmp_path, LAP + LAP, LoopConfig(10, 10, 10, measured=True)) == []
+
+
+class Measures:
+    """Finds that each picture was made where its place was."""
+
+    def check(self, rgb, hits, decision, decided):
+        measured = Resection(Pose.identity(), np.diag(np.square([0.2] * 3 + [0.02] * 3)), 30)
+        return Checked(list(hits), decision, (), measured if hits else None)
+
+
+def test_loop_that_the_way_since_the_last_ones_contradicts_is_kept_back(tmp_path):
+    second = [0, 1, 2, 18, 4, 5]
+    found = closures(tmp_path, LAP + second, LoopConfig(10, 10, 10), verifier=Measures())
+    assert found == [(30, 0), (31, 1), (32, 2), (34, 4), (35, 5)]
+
+
+def test_loop_that_was_kept_back_says_why(tmp_path):
+    # Picture 3 again, nine metres on: a driver that handed out what it held before a pause.
+    with detector(tmp_path, LoopConfig(10, 10, 10), Measures()) as drive:
+        shown, metres = [*LAP, 0, 1, 2, 3], [*LAP, 30, 31, 32, 42]
+        kept = [
+            drive.offer(Frame(i * SECOND, number), PoseReading(i * SECOND, Pose.planar(x, 0, 0)))
+            for i, (number, x) in enumerate(zip(shown, metres, strict=True))
+        ]
+    decision = kept[-1].localization.decision
+    assert kept[-2].earlier is not None
+    assert kept[-1].earlier is None
+    assert decision.status == Status.TEMPORALLY_INCONSISTENT
+    assert 'the way since the last loops leads elsewhere' in decision.reason

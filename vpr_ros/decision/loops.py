@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vpr_ros.decision.decider import Status
+from vpr_ros.decision.consistency import Closure, End, LastClosures
+from vpr_ros.decision.decider import Decision, Status
 from vpr_ros.retrieval import Apart, Window
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ class Keyframe:
 
     Attributes:
         place_id: The new place.
-        earlier: The place recognised in it; None where there is none, it was not
-            measured though that is asked for, or announcing it would exceed the rate.
+        earlier: The place recognised in it; None where there is none, it contradicts the loops
+            before, it was not measured though that is asked for, or announcing it would exceed
+            the rate.
         localization: What the search found and how it was judged.
     """
 
@@ -78,6 +80,7 @@ class LoopDetector:
         self.localizer = localizer
         self._config = config or LoopConfig()
         self._announced: int | None = None
+        self._last = LastClosures()
 
     def offer(self, frame: Picture, reading: PoseReading | None) -> Keyframe | None:
         """Take a frame; return what became of it if it was due to become a place.
@@ -88,12 +91,34 @@ class LoopDetector:
         """
         if not self._builder.due(frame, reading):
             return None
-        found = self.localizer.localize(frame, self._window(frame.stamp))
+        found = self._held_against_the_last(
+            self.localizer.localize(frame, self._window(frame.stamp)), reading
+        )
         place_id = self._builder.add(frame, reading, found.description)
         if not self._announces(found):
             return Keyframe(place_id, None, found)
         self._announced = frame.stamp
         return Keyframe(place_id, found.hits[0].place, found)
+
+    def _held_against_the_last(
+        self, found: Localization, reading: PoseReading | None
+    ) -> Localization:
+        """Take an acceptance back whose measured pose contradicts the loops before it."""
+        if found.decision.status != Status.ACCEPTED or found.transform is None or reading is None:
+            return found
+        place, transform = found.hits[0].place, found.transform
+        if place.pose is None or place.distance is None:
+            return found
+        closure = Closure(
+            End(place.pose, place.distance),
+            End(reading.pose, self._builder.travelled),
+            transform.pose,
+            transform.covariance,
+        )
+        if self._last.admit(closure):
+            return found
+        text = f'{found.decision.reason}, but the way since the last loops leads elsewhere'
+        return replace(found, decision=Decision(Status.TEMPORALLY_INCONSISTENT, text))
 
     def _announces(self, found: Localization) -> bool:
         if found.decision.status != Status.ACCEPTED:
