@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import vpr_ros
+from vpr_ros.retrieval import compiled
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(ROOT.glob('vpr_ros/**/*.py'))
@@ -168,8 +169,8 @@ def test_one_licence_everywhere(manifest, metadata):
 
 
 def test_every_file_names_its_licence():
-    suffixes = {'.py', '.sh', '.msg', '.srv', '.in', '.j2', '.txt'}
-    folders = ['vpr_ros', 'test', 'launch', 'scripts', 'msg', 'srv', 'requirements']
+    suffixes = {'.py', '.c', '.sh', '.msg', '.srv', '.in', '.j2', '.txt'}
+    folders = ['vpr_ros', 'src', 'test', 'launch', 'scripts', 'msg', 'srv', 'requirements']
     files = [path for folder in folders for path in (ROOT / folder).rglob('*')]
     files = [path for path in files if path.suffix in suffixes]
     files += [ROOT / name for name in ('setup.py', 'Makefile', 'CMakeLists.txt', 'package.xml')]
@@ -277,6 +278,7 @@ def test_tests_import_the_built_package():
     except index.PackageNotFoundError:
         pytest.skip('the package is not built: make build, then source install/setup.bash')
     assert Path(vpr_ros.__file__).is_relative_to(prefix)
+    assert compiled.LIBRARY.exists()
 
 
 def adapter():

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two computations of a search, and the only place that touches faiss.
 
+Descriptors of float16 are multiplied by our own compiled code where it is there, which takes half
+the time of faiss; those of int8 always by faiss.
+
 faiss and torch each bring an OpenMP runtime. A query is too small to share between threads, and
 waking a pool for it can cost a hundred times the work itself, so each call runs on one thread;
 the setting is put back, for where both libraries share a runtime it is torch's too.
@@ -11,12 +14,13 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
 
 from vpr_ros.maps.descriptors import FLOAT16
+from vpr_ros.retrieval import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 1024
 """Descriptors that can be multiplied in one call, a multiple of 4."""
+
+_compiled_products = compiled.load()
 
 
 @contextmanager
@@ -122,8 +128,18 @@ def inner_products(
         rows: At most `AT_ONCE` numbers (n,) less than N.
         packing: Of the packed descriptors.
     """
+    if _compiled_products is not None and packing.storage == FLOAT16:
+        rows, products = np.ascontiguousarray(rows, np.intp), np.empty(len(rows), np.float32)
+        arrays = _address(query), _address(packed), _address(rows)
+        _compiled_products(*arrays, len(rows), packing.dim, _address(products))
+        return products
     products = _multipliers.of(packing).products(query, packed, rows)
     return products if packing.storage == FLOAT16 else products * packing.steps(packed, rows)
+
+
+def _address(array: NDArray[Any]) -> int:
+    # A tenth of the time that ctypes takes for it, and only of contiguous arrays.
+    return int(faiss.swig_ptr(array))
 
 
 class _Multiplier:
