@@ -112,6 +112,15 @@ def test_nothing_at_all_has_no_figures_but_a_verdict():
     assert 'No loop' in verdict(s)
 
 
+def test_verdict_counts_one_as_one():
+    loop = record(1, match=0, announced=True, right=True, revisit=True)
+    one = verdict(LoopEvaluation(SETUP, (record(0), loop)).summary)
+    assert one == (
+        '2 keyframes, of which 1 shows a place that was seen before. '
+        '1 loop was announced, and right.'
+    )
+
+
 def test_inliers_are_the_score_where_pictures_were_compared():
     assert record(0, inliers=12).score == 12
     assert record(0).score == 0.5
@@ -130,7 +139,8 @@ def test_report_shows_wrong_loops_with_both_ends(evaluation, laps, tmp_path):
         write_loop_report(tmp_path / 'r.html', evaluation, frame_pictures(bag, '/image'))
     page = (tmp_path / 'r.html').read_text('utf-8')
     assert '1 of them wrong' in page
-    assert 'keyframe 16 and 2' in page
+    # Place 5, come again as keyframe 17, looks like place 3; both count from 1, as reasons do.
+    assert 'keyframe 17 and 3' in page
     assert page.count('data:image/jpeg') >= 4
     assert 'http' not in page.replace('http://www.w3.org', '')
 

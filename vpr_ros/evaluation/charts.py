@@ -151,16 +151,18 @@ def loops_chart(records: Sequence[LoopRecord]) -> Markup | None:
     """Draw which earlier keyframe each was matched to, over the one that is the same place."""
     if len(records) < 2:
         return None
-    frame = _Frame((0, len(records) - 1), (0, len(records) - 1))
+    numbers = [record.place_id for record in records]
+    frame = _Frame((numbers[0], numbers[-1]), (numbers[0], numbers[-1]))
     truth, marks = [], []
     for i in _thinned(len(records)):
         record = records[i]
         if record.true_match is not None:
-            y = frame.y(record.true_match)
-            truth.append(f'<circle class="truth" cx="{frame.x(i):.1f}" cy="{y:.1f}"/>')
+            y = frame.y(numbers[record.true_match])
+            truth.append(f'<circle class="truth" cx="{frame.x(numbers[i]):.1f}" cy="{y:.1f}"/>')
         if record.announced and record.match is not None:
-            label = f'keyframe {i} to {record.match}: {record.reason}'
-            marks.append(_verdict(frame.x(i), frame.y(record.match), record.kind, label))
+            x, y = frame.x(numbers[i]), frame.y(numbers[record.match])
+            label = f'keyframe {numbers[i]} to {numbers[record.match]}: {record.reason}'
+            marks.append(_verdict(x, y, record.kind, label))
     parts = [frame.axes('keyframe', 'earlier keyframe'), *truth, *_loudest_last(marks)]
     return _svg(parts, HEIGHT, 'The earlier end of every loop')
 
@@ -185,7 +187,7 @@ def loop_track_chart(records: Sequence[LoopRecord]) -> Markup | None:
         if record.kind == 'wrong' and other is not None:
             mx, my = view.at(other[:2])
             parts.append(f'<path class="link wrong" d="M{x:.1f} {y:.1f}L{mx:.1f} {my:.1f}"/>')
-        marks.append(_verdict(x, y, record.kind, f'keyframe {i}: {record.reason}'))
+        marks.append(_verdict(x, y, record.kind, f'keyframe {record.place_id}: {record.reason}'))
     parts += _loudest_last(marks)
     return _svg(parts, view.height, 'The traverse from above')
 
@@ -223,7 +225,7 @@ class _Frame:
     def axes(self, x_label: str, y_label: str, *, percent: bool = False) -> str:
         parts = []
         for value in ticks(*self._xs):
-            text = f'{value:.0%}' if percent else f'{value:g}'
+            text = f'{100 * value:.0f} %' if percent else f'{value:g}'
             x = self.x(value)
             parts.append(
                 f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{self.y(self._ys[0])}"'
@@ -233,7 +235,7 @@ class _Frame:
                 f'<text x="{x:.1f}" y="{HEIGHT - _BOTTOM + 18}" text-anchor="middle">{text}</text>'
             )
         for value in ticks(*self._ys):
-            text = f'{value:.0%}' if percent else f'{value:g}'
+            text = f'{100 * value:.0f} %' if percent else f'{value:g}'
             y = self.y(value)
             parts.append(
                 f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}"'

@@ -13,7 +13,7 @@ from vpr_ros.evaluation import charts
 from vpr_ros.evaluation.dataset_search import BOTH
 from vpr_ros.evaluation.gallery import Card, Gallery, Kind, data_uri, spread
 from vpr_ros.evaluation.page import render
-from vpr_ros.evaluation.words import UNKNOWN
+from vpr_ros.evaluation.words import UNKNOWN, counted
 from vpr_ros.frames import ImageFile
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def _card(row: int, evaluation: DatasetEvaluation, dataset: Dataset) -> Card:
     truth = None
     facts = [
         f'similarity {method.score[row]:.3f}',
-        f'{away[match]:.4g} {"frames" if evaluation.setup.layout == "frames" else "m"} off',
+        f'{away[match]:.4g} m off'
+        if evaluation.setup.layout != 'frames'
+        else f'{counted(round(away[match]), "frame")} off',
     ]
     if rank != 1:
         facts.append(

@@ -38,7 +38,7 @@ def write_loop_report(path: Path, evaluation: LoopEvaluation, pictures: Pictures
     missed = [i for i, r in enumerate(records) if r.revisit and not r.announced]
     kinds = [
         ('Wrong loops', 'Announced, and another place: what breaks a map.', 'bad', wrong),
-        ('Closed', 'Some of the loops that are right.', 'good', right),
+        ('Closed', 'Announced, and the same place.', 'good', right),
         ('Missed', 'An old keyframe shows the same place, but no loop was announced.', '', missed),
     ]
     shown = {name: _spread(rows) for name, _, _, rows in kinds}
@@ -79,10 +79,10 @@ def _card(
 ) -> tuple[str, str, list[str | None]]:
     """Return title, facts and pictures of a keyframe and its other end."""
     record, ends = records[i], _ends(records, i)
-    title = f'keyframe {i}' + (f' and {ends[1]}' if len(ends) > 1 else '')
+    title = ' and '.join(str(records[end].place_id) for end in ends)
     poses = [records[end].pose for end in ends]
     facts = record.reason
     if len(poses) > 1 and poses[0] is not None and poses[1] is not None:
         metres = float(np.linalg.norm(poses[0][:3] - poses[1][:3]))
         facts = f'{metres:.1f} m apart · {facts}'
-    return title, facts, [images.get(records[end].stamp) for end in ends]
+    return f'keyframe {title}', facts, [images.get(records[end].stamp) for end in ends]

@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 
-from vpr_ros.evaluation.words import metres, milliseconds, share
+from vpr_ros.evaluation.words import counted, metres, milliseconds, share
 
 
 def render(template: str, **values: Any) -> str:
@@ -21,5 +21,10 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {'share': share, 'metres': metres, 'milliseconds': milliseconds}
+    environment.filters |= {
+        'counted': counted,
+        'share': share,
+        'metres': metres,
+        'milliseconds': milliseconds,
+    }
     return environment.get_template(template).render(**values)

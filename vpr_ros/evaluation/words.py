@@ -24,6 +24,11 @@ def share(value: float) -> str:
     return f'{percent:.1f}'.removesuffix('.0') + ' %'
 
 
+def counted(number: int, noun: str) -> str:
+    """Write how many there are of something."""
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
+
+
 def points(first: float, second: float) -> str:
     """Write the difference of two shares for a person, in percentage points."""
     difference = 100 * (second - first)
