@@ -217,7 +217,7 @@ def draw(path: Path, run: Run, optimised: Sequence[Pose]) -> None:
         align(np.array([pose.position for pose in poses]), truth)
         for poses in (run.odometry, optimised)
     )
-    figure = Figure(figsize=(12, 6))
+    figure = Figure(figsize=(9, 6.6), layout='constrained')
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
     for ax, points, colour, name in (
         (axes[0], before, '#c8440b', 'odometry'),
@@ -226,17 +226,17 @@ def draw(path: Path, run: Run, optimised: Sequence[Pose]) -> None:
         ax.plot(*truth[:, :2].T, color='#b9bec6', lw=4, label='truth')
         ax.plot(*points[:, :2].T, color=colour, lw=1.2, label=name)
         error = trajectory_error(run.odometry if name == 'odometry' else optimised, run.truth)
-        ax.set_title(f'{name}: {error:.2f} m')
+        ax.set_title(f'{name}: {error:.2f} m off')
         ax.set_aspect('equal')
         ax.set_xlabel('x [m]')
-        ax.legend(loc='lower left', frameon=False)
     for loop in run.loops:
         ends = before[[loop.earlier, loop.later], :2]
-        axes[0].plot(*ends.T, color='#00806a', lw=0.4, alpha=0.6)
+        label = f'{len(run.loops)} loops' if loop is run.loops[0] else None
+        axes[0].plot(*ends.T, color='#00806a', lw=0.4, alpha=0.6, label=label)
     axes[0].set_ylabel('y [m]')
-    figure.suptitle(f'{len(run.loops)} loops (green) in {len(run.truth)} keyframes')
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    for ax in axes:
+        ax.legend(loc='upper center', bbox_to_anchor=(0.5, -0.1), ncols=3, frameon=False)
+    figure.savefig(path, dpi=110, bbox_inches='tight')
 
 
 def _to_gtsam(pose: Pose) -> gtsam.Pose3:
