@@ -21,7 +21,11 @@ def sample_calibration(**changes):
         'precision': 0.99,
         'stages': {'frame': FRAME, 'bayes': FILTERED, 'bayes_without_odometry': FILTERED},
         'places': PLACES,
-        'pose_error': PoseError(0.5, 2.0, 0.1, 1.0),
+        'pose_errors': {
+            'frame': PoseError(0.5, 2.0, 0.1, 1.0),
+            'bayes': PoseError(0.4, 0.0, 0.1, 0.0),
+            'bayes_without_odometry': PoseError(0.5, 2.0, 0.1, 1.0),
+        },
         'data': [{'map': 'a', 'query': 'b', 'frames': 7, 'mapped': 7}],
         'quality': {'frame': {'ece': 0.01}},
     }

@@ -28,7 +28,7 @@ def test_what_is_written_reads_back(tmp_path):
     read = Calibration.load(path)
     assert read.stages == written.stages
     assert read.model == written.model
-    assert (read.places, read.pose_error) == (written.places, written.pose_error)
+    assert (read.places, read.pose_errors) == (written.places, written.pose_errors)
     assert (read.data, read.quality) == (written.data, written.quality)
 
 
@@ -86,7 +86,9 @@ def test_model_without_a_calibration_does_without():
     'damage',
     [
         lambda c: c.pop('stages'),
-        lambda c: c.update(format=2),
+        lambda c: c.update(format=1),
+        lambda c: c.update(format=99),
+        lambda c: c['pose_errors'].pop('bayes'),
         lambda c: c['stages']['frame']['weights'].update(colour=1.0),
         lambda c: c['stages']['frame'].update(intercept=float('nan')),
         lambda c: c['places'].pop('share'),

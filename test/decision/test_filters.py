@@ -18,7 +18,7 @@ from calibration_sample import PLACES, sample_calibration
 from vpr_ros.decision import DecisionConfig, Localizer, decide
 from vpr_ros.decision.evidence import Candidates
 from vpr_ros.decision.filters import FILTERS, make_filter
-from vpr_ros.decision.layout import Layout
+from vpr_ros.decision.layout import Layout, Way
 from vpr_ros.geometry import Pose
 from vpr_ros.retrieval import Hit
 
@@ -203,6 +203,61 @@ def test_support_is_a_probability(kind):
         drive._stamp += SECOND
         support = drive.filter.update(drive._stamp, candidates, RADIUS)
         assert ((support >= 0) & (support <= 1)).all()
+
+
+def test_belief_in_a_place_is_its_own_and_not_its_neighbours(kind):
+    drive = Drive(kind)
+    for place in range(5, 20):
+        belief, best = drive.see(place)
+    everywhere = looks(None, drive.places)
+    exactly = drive.filter.belief_in(everywhere)
+    assert everywhere.ids[exactly.argmax()] == best
+    assert exactly.sum() <= 1
+    assert exactly.max() < belief
+
+
+def test_without_odometry_frames_at_a_steady_pace_say_more_than_frames_at_any_pace():
+    """Neighbours in time are neighbours on the map in one drive, and random in the other."""
+
+    def most(step):
+        drive = Drive('bayes', odometry=False)
+        rng = np.random.default_rng(4)
+        beliefs = []
+        for i in range(18):
+            place = 5 + i + (int(rng.integers(-6, 7)) if step == 'wild' else 0)
+            beliefs.append(drive.see(place)[0])
+        return max(beliefs[-5:])
+
+    assert most('steady') > 0.9
+    assert most('wild') < 0.5
+
+
+@pytest.mark.parametrize('pace', [0.5, 1.0, 1.5])
+def test_without_odometry_a_drive_at_another_pace_than_the_map_is_followed(pace):
+    drive = Drive('bayes', odometry=False)
+    for i in range(30):
+        drive.see(round(5 + pace * i))
+    belief, best = drive.see(round(5 + pace * 30), deceiving=1)
+    assert abs(best - 1 - (5 + pace * 30)) <= 2
+    assert belief > 0.3
+
+
+@given(
+    along=st.lists(st.integers(-50, 50), min_size=1, max_size=30),
+    wanted=st.lists(st.floats(-80, 80), min_size=1, max_size=10),
+)
+def test_coordinates_lie_between_the_places_that_are_found_about_them(along, wanted):
+    way, asked = Way(np.array(along, float)), np.array(wanted)
+    before, after, share, there = way.between(asked)
+    start, end = way.along[before], way.along[after]
+    assert ((share >= 0) & (share <= 1)).all()
+    assert (start <= end).all()
+    at = start + share * (end - start)
+    _, near = way.at(asked)
+    # Between two places that are not too far apart it is just there.
+    inside = (start <= asked) & (asked <= end) & (share > 0) & (share < 1)
+    np.testing.assert_allclose(at[inside], asked[inside], atol=1e-9)
+    assert (there | ~near).all()
 
 
 coordinates = st.lists(

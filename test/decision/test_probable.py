@@ -29,6 +29,10 @@ def hit(place_id, similarity, x=None, yaw=0.0):
     return Hit.of(SimpleNamespace(id=place_id, pose=pose), 7, similarity)
 
 
+def support_of(*chances):
+    return Support('bayes', np.array(chances), np.array(chances))
+
+
 def test_clear_winner_is_accepted_with_its_probability():
     decision = decide([hit(1, 0.9, 7), hit(2, 0.2, 100)], CONFIG, CALIBRATION)
     assert decision.status == Status.ACCEPTED
@@ -60,7 +64,7 @@ def test_own_threshold_comes_before_that_of_the_calibration():
 
 def test_frame_that_does_not_fit_those_before_is_inconsistent():
     hits = [hit(2, 0.2, 100), hit(1, 0.9, 7)]
-    support = Support('bayes', np.array([0.6, 0.1]))
+    support = support_of(0.6, 0.1)
     decision = decide(hits, CONFIG, CALIBRATION, support)
     assert decision.status == Status.TEMPORALLY_INCONSISTENT
     assert 'place 1' in decision.reason
@@ -69,7 +73,7 @@ def test_frame_that_does_not_fit_those_before_is_inconsistent():
 def test_frames_before_can_make_a_doubtful_frame_certain():
     hits = [hit(1, 0.5, 7), hit(2, 0.49, 100)]
     assert decide(hits, CONFIG, CALIBRATION).status != Status.ACCEPTED
-    support = Support('bayes', np.array([0.98, 0.01]))
+    support = support_of(0.98, 0.01)
     assert decide(hits, CONFIG, CALIBRATION, support).status == Status.ACCEPTED
 
 
@@ -84,6 +88,14 @@ def test_answered_pose_is_the_mean_of_the_agreeing_candidates():
     assert decision.covariance[5, 5] == pytest.approx(0.1**2 + 0.1**2)
 
 
+def test_with_frames_before_each_agreeing_candidate_counts_as_they_believe_in_it():
+    hits = [hit(1, 0.9, 7), hit(2, 0.9, 9), hit(3, 0.1, 100)]
+    support = Support('bayes', np.array([0.99, 0.99, 0.0]), np.array([0.24, 0.72, 0.0]))
+    decision = decide(hits, CONFIG, CALIBRATION, support)
+    assert decision.pose.position[0] == pytest.approx((7 + 3 * 9) / 4)
+    assert decision.covariance[0, 0] == pytest.approx(0.4**2)  # of this stage
+
+
 candidates = st.lists(
     st.tuples(st.floats(-1, 1), st.none() | st.floats(-1e3, 1e3), st.floats(0, 1)),
     min_size=1,
@@ -96,7 +108,7 @@ candidates = st.lists(
 def test_probabilities_of_places_elsewhere_never_add_up_to_more_than_one(values, filtered):
     values = sorted(values, key=lambda v: -v[0])
     hits = [hit(i, s, x) for i, (s, x, _) in enumerate(values)]
-    support = Support('bayes', np.array([v[2] for v in values])) if filtered else None
+    support = support_of(*(v[2] for v in values)) if filtered else None
     decision = decide(hits, CONFIG, CALIBRATION, support)
     first = decision.probabilities[0]
     for other in hits[1:]:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from vpr_ros.decision import CalibrationError
-from vpr_ros.decision.calibration import Calibration
+from vpr_ros.decision.calibration import Calibration, PoseError
 from vpr_ros.evaluation import Evaluation, PlaceTable, QueryResult, Setup, Tolerance
-from vpr_ros.evaluation.calibrating import Session, calibrate
+from vpr_ros.evaluation.calibrating import PoseOffset, Session, calibrate, nees, pose_error
 from vpr_ros.evaluation.reliability import reliability
 from vpr_ros.geometry import Pose
 from vpr_ros.types import ModelInfo
@@ -97,14 +97,34 @@ def test_no_evidence_speaks_against_its_candidate(fitted):
 
 
 def test_errors_of_right_answers_are_as_large_as_the_covariance_says(fitted):
-    errors = fitted.nees
-    low, high = chi2.ppf([0.025, 0.975], 3 * len(errors)) / len(errors)
-    assert low <= errors.mean() <= high
+    for quality in fitted.calibration.quality.values():
+        assert abs(quality['nees'] - 3) <= quality['nees_band'], quality
+
+
+def test_normalised_errors_are_those_of_chi_square():
+    rng = np.random.default_rng(0)
+    spreads = [np.diag(rng.uniform(0, 4, 2)) for _ in range(4000)]
+    model = PoseError(0.7, 0.5, 0.05, 2.0)
+    errors = [
+        PoseOffset(
+            rng.multivariate_normal(np.zeros(2), 0.7**2 * np.eye(2) + 0.5 * spread),
+            abs(rng.normal(0, math.sqrt(0.05**2 + 2.0 * 0.01))),
+            spread,
+            0.01,
+        )
+        for spread in spreads
+    ]
+    values = nees(errors, model)
+    assert values.mean() == pytest.approx(3, rel=0.05)
+    assert np.mean(values <= chi2.ppf(0.95, 3)) == pytest.approx(0.95, abs=0.015)
+    found = pose_error(errors)
+    assert found.position == pytest.approx(0.7, rel=0.1)
+    assert found.position_factor == pytest.approx(0.5, rel=0.2)
 
 
 def test_what_was_learnt_on_some_drives_holds_on_another(fitted):
     fresh = calibrate([session(20), session(21), session(22, known=False)], TOLERANCE, 0.95)
-    own, other = fitted.calibration.pose_error, fresh.calibration.pose_error
+    own, other = (one.calibration.pose_errors['frame'] for one in (fitted, fresh))
     assert own.position == pytest.approx(other.position, rel=0.5)
     assert own.angle == pytest.approx(0.05, rel=0.3)
 

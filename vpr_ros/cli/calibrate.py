@@ -156,17 +156,28 @@ def show(result: Calibrated, console: Console) -> None:
         header_style='bold',
         box=None,
     )
-    for column in ('decision by', 'right', 'Brier', 'ECE', 'accept', 'precision', 'recall'):
-        table.add_column(column, justify='left' if column == 'decision by' else 'right')
+    for column in (
+        'decision by',
+        'right',
+        'Brier',
+        'ECE',
+        'accept',
+        'precision',
+        'recall',
+        'NEES',
+    ):
+        first = column == 'decision by'
+        table.add_column(column, justify='left' if first else 'right', no_wrap=True)
     for stage, quality in calibration.quality.items():
         table.add_row(
-            stage.replace('_', ' '),
+            stage.replace('_without_odometry', ', no odometry'),
             f'{quality["right"]:.1%}',
-            f'{quality["brier"]:.4f}',
-            f'{quality["ece"]:.4f}',
+            f'{quality["brier"]:.3f}',
+            f'{quality["ece"]:.3f}',
             f'≥ {calibration.stages[stage].threshold:.3f}',
-            f'{quality["precision"]:.2%}',
+            f'{quality["precision"]:.1%}',
             f'{quality["recall"]:.1%}',
+            f'{quality["nees"]:.1f}±{quality["nees_band"]:.1f}',
         )
     console.print(table)
     for stage, found in result.predictions.items():
@@ -179,8 +190,13 @@ def show(result: Calibrated, console: Console) -> None:
             if count
         ]
         console.print(f'{stage.replace("_", " ")}: said→came true {", ".join(bins)}', style='dim')
+    sigmas = [
+        f'{stage.replace("_", " ")} {error.position:.2f} m, {math.degrees(error.angle):.1f}°'
+        for stage, error in calibration.pose_errors.items()
+    ]
+    console.print(f'Least standard deviations: {"; ".join(sigmas)}', style='dim')
     console.print(
-        f'Positions: {calibration.pose_error.position:.2f} m, angles: '
-        f'{math.degrees(calibration.pose_error.angle):.1f}° at least (standard deviation)',
-        highlight=False,
+        'NEES: mean square of pose errors (x, y, yaw) in units of the covariance, with the 95 % '
+        'band over sessions; 3 is right, less is too cautious.',
+        style='dim',
     )

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
     from vpr_ros.decision.evidence import Evidence
 
-FORMAT = 1
+FORMAT = 2
 NONE = 'none'
 """Choice of no calibration."""
+FRAME = 'frame'
+"""The stage that looks at one frame alone."""
 
 _SHIPPED = Path(__file__).parent / 'calibrations'
 _HEADER = """\
@@ -136,7 +138,7 @@ class Calibration:
         precision: Share of right answers that the thresholds are chosen for.
         stages: By kind of decision: ``frame``, and for each filter with and without odometry.
         places: What one frame says about each place, for filters.
-        pose_error: Of right answers.
+        pose_errors: By stage, of right answers.
         data: What it was fitted on, one entry a session.
         quality: Figures by stage, each session predicted by a fit on the others.
     """
@@ -147,7 +149,7 @@ class Calibration:
     precision: float
     stages: dict[str, Logistic]
     places: PlaceLikelihood
-    pose_error: PoseError
+    pose_errors: dict[str, PoseError]
     data: list[dict[str, Any]] = field(default_factory=list)
     quality: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -179,7 +181,7 @@ class Calibration:
             'precision': self.precision,
             'stages': {name: asdict(stage) for name, stage in self.stages.items()},
             'places': asdict(self.places),
-            'pose_error': asdict(self.pose_error),
+            'pose_errors': {name: asdict(error) for name, error in self.pose_errors.items()},
             'quality': self.quality,
             'data': self.data,
         }
@@ -242,7 +244,7 @@ def calibration_for(model: ModelInfo, choice: str = '') -> Calibration | None:
 
 
 def _from_content(content: dict[str, Any]) -> Calibration:
-    right, stages = content['right_within'], content['stages']
+    right, stages, errors = (content[key] for key in ('right_within', 'stages', 'pose_errors'))
     calibration = Calibration(
         model=ModelInfo(**content['model']),
         radius=float(right['metres']),
@@ -250,10 +252,13 @@ def _from_content(content: dict[str, Any]) -> Calibration:
         precision=float(content['precision']),
         stages={str(name): Logistic(**stage) for name, stage in stages.items()},
         places=PlaceLikelihood(**content['places']),
-        pose_error=PoseError(**content['pose_error']),
+        pose_errors={name: PoseError(**error) for name, error in errors.items()},
         data=list(content['data']),
         quality=dict(content['quality']),
     )
+    if missing := set(stages) - set(errors):
+        msg = f'how far off answers by {sorted(missing)} are is not said'
+        raise ValueError(msg)
     for stage in calibration.stages.values():
         numbers = [stage.intercept, stage.threshold, *stage.weights.values()]
         numbers += [stage.means[name] for name in stage.weights]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.decision.calibration import FRAME
 from vpr_ros.decision.evidence import Candidates, features_of_each, gather
 from vpr_ros.decision.fusion import fuse
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from vpr_ros.decision.evidence import Evidence
     from vpr_ros.geometry import Pose
     from vpr_ros.retrieval import Hit
-
-FRAME = 'frame'
-"""The kind of decision that looks at one frame alone."""
 
 
 class Status(IntEnum):
@@ -62,7 +60,7 @@ class DecisionConfig:
     max_distance_ratio: float = 0.85
     place_radius: float = 5.0
     position_sigma: float = 0.5
-    angle_sigma: float = 0.1
+    angle_sigma: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -71,11 +69,17 @@ class Support:
 
     Attributes:
         stage: Of the calibration to judge by, which names the filter.
-        places: (H,) probability that the robot is at the place of each candidate.
+        places: (H,) probability that the robot is at the place of each candidate, or near it.
+        exactly: (H,) probability that none of the map's places is nearer than that one.
     """
 
     stage: str
     places: NDArray[np.float64]
+    exactly: NDArray[np.float64]
+
+    def of(self, rows: Sequence[int]) -> Support:
+        """Return what is said of some of the candidates."""
+        return Support(self.stage, self.places[rows], self.exactly[rows])
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def decide(
         if np.isnan(candidates.poses[0]).any():
             text += '; the place has no pose'
         else:
-            pose, covariance = fuse(candidates, radius, config, calibration)
+            pose, covariance = fuse(candidates, radius, config, calibration, support)
     return Decision(status, text, pose, covariance, evidence, probabilities)
 
 

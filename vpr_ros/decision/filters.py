@@ -44,7 +44,8 @@ _NEGLIGIBLE = 1e-7
 class MotionConfig:
     """How the robot may have moved between two frames.
 
-    Where there is no odometry it goes the way that was mapped, up to twice as fast.
+    Where there is no odometry it goes the way that was mapped, up to twice as fast, and mostly
+    keeps its pace.
 
     Attributes:
         odometry_error: Standard deviation of a displacement, as a share of it.
@@ -87,6 +88,14 @@ class PlaceFilter(ABC):
     def stage(self) -> str:
         """Stage of the calibration that belongs to what the filter has to go by at present."""
         return self.kind if self._guided else self.kind + BLIND
+
+    def belief_in(self, candidates: Candidates) -> Floats:
+        """Return (H,) the probability of each candidate's very place after the last frame."""
+        rows = self._refresh().rows_of(candidates.ids)
+        belief = np.zeros(len(rows))
+        if len(self._believed):
+            belief[rows >= 0] = self._believed[rows[rows >= 0]]
+        return belief
 
     @property
     def alone(self) -> bool:
@@ -195,6 +204,9 @@ class BayesFilter(PlaceFilter):
     As in FAB-MAP (Cummins and Newman, IJRR 2008) one state stands for all places that are not in
     the map. At each step the robot is somewhere else altogether with a small probability, so that
     one that was carried away is found again.
+
+    Without odometry the state is a place and a pace: one who could go at any pace from frame to
+    frame could explain any row of frames, and so would nothing.
     """
 
     kind = 'bayes'
@@ -203,32 +215,50 @@ class BayesFilter(PlaceFilter):
     _LEAVE = 0.02
     _PACES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0])
     _PACE_SPREAD = 0.5
+    _PACE_CHANGE = 0.1
+
+    def __init__(
+        self,
+        places: Callable[[], Places],
+        likelihood: PlaceLikelihood,
+        motion: MotionConfig | None = None,
+    ) -> None:
+        super().__init__(places, likelihood, motion)
+        usual = np.exp(-0.5 * ((self._PACES - 1) / self._PACE_SPREAD) ** 2)
+        self._usual: Floats = (usual / usual.sum())[:, None]
 
     def _forget(self) -> None:
-        self._belief = np.zeros(0)
+        # (P, N), one row a pace, or a single one where odometry tells the pace.
+        self._belief: Floats = np.zeros((1, 0))
 
     def _grow(self, count: int) -> None:
-        if len(self._belief):
-            self._belief = np.concatenate([self._belief, np.zeros(count)])
+        if self._belief.size:
+            self._belief = np.pad(self._belief, ((0, 0), (0, count)))
 
     def _move(self, layout: Layout, seconds: float, step: Pose | None) -> None:
-        belief, off = self._belief, 1 - self._belief.sum()
+        off = 1 - self._belief.sum()
+        if step is None:
+            moved, paces = self._onward(layout, seconds), self._usual
+        else:
+            moved, paces = self._displaced(layout, step), np.ones((1, 1))
+        count = moved.shape[1]
+        moved = (1 - self._LEAVE) * moved + self._LEAVE * off * paces / count
+        prior = (1 - _OFF_MAP) * paces / count
+        self._belief = (1 - self._RESTART) * moved + self._RESTART * prior
+
+    def _displaced(self, layout: Layout, step: Pose) -> Floats:
+        """Return the belief (1, N) moved by odometry; who would leave the map is lost."""
+        belief = self._belief.sum(axis=0)
         rows = np.flatnonzero(belief > _NEGLIGIBLE / len(belief))
-        who, to, weights = (
-            self._onward(layout, rows, seconds)
-            if step is None
-            else self._displaced(layout, rows, step)
-        )
+        who, to, weights = self._reached(layout, rows, step)
         totals = np.bincount(who, weights, minlength=len(rows))
-        arrive = totals > 1e-3  # the others would leave the map
+        arrive = totals > 1e-3
         shares = np.zeros(len(rows))
         shares[arrive] = belief[rows][arrive] / totals[arrive]
         moved = np.bincount(to, shares[who] * weights, minlength=len(belief))
-        moved = (1 - self._LEAVE) * moved + self._LEAVE * off / len(belief)
-        prior = (1 - _OFF_MAP) / len(belief)
-        self._belief = (1 - self._RESTART) * moved + self._RESTART * prior
+        return np.asarray(moved[None], np.float64)
 
-    def _displaced(self, layout: Layout, rows: Rows, step: Pose) -> tuple[Rows, Rows, Floats]:
+    def _reached(self, layout: Layout, rows: Rows, step: Pose) -> tuple[Rows, Rows, Floats]:
         """Return (index in rows, row, weight) by odometry: a Gaussian about where it leads.
 
         A place stands for its surroundings, hence the width of a part of their spacing.
@@ -246,21 +276,29 @@ class BayesFilter(PlaceFilter):
         turns = _wrapped(yaws[who] + step.yaw - layout.yaws[to]) / motion.angle_error
         return who, to, np.exp(-0.5 * (squares + turns**2))
 
-    def _onward(self, layout: Layout, rows: Rows, seconds: float) -> tuple[Rows, Rows, Floats]:
-        """Return (index in rows, row, weight) by time: onward as it was mapped, or waiting."""
-        way = layout.by_seconds
-        ahead, there = way.at(way.along[rows, None] + seconds * self._PACES)
-        weights = np.where(there, np.exp(-0.5 * ((self._PACES - 1) / self._PACE_SPREAD) ** 2), 0)
-        who = np.repeat(np.arange(len(rows)), len(self._PACES))
-        return who, ahead.ravel(), weights.ravel()
+    def _onward(self, layout: Layout, seconds: float) -> Floats:
+        """Return the belief (P, N) moved by time, each pace by its own way along the map."""
+        kept: Floats = self._belief
+        total = kept.sum(axis=0)
+        if len(kept) == 1:
+            kept = self._usual * total
+        kept = (1 - self._PACE_CHANGE) * kept + self._PACE_CHANGE * self._usual * total
+        way, count = layout.by_seconds, len(layout)
+        moved: Floats = np.empty_like(kept)
+        for i, pace in enumerate(self._PACES):
+            before, after, share, there = way.between(way.along + seconds * pace)
+            arriving = kept[i] * there  # who would leave the map is lost
+            moved[i] = np.bincount(before, arriving * (1 - share), minlength=count)
+            moved[i] += np.bincount(after, arriving * share, minlength=count)
+        return moved
 
     def _see(self, layout: Layout, log_ratios: Floats) -> Floats:
-        if not len(self._belief):
-            self._belief = np.full(len(layout), (1 - _OFF_MAP) / len(layout))
+        if not self._belief.size:
+            self._belief = np.full((1, len(layout)), (1 - _OFF_MAP) / len(layout))
         off = max(1 - self._belief.sum(), 1e-12)
         weighed = self._belief * np.exp(log_ratios)
         self._belief = weighed / (weighed.sum() + off)
-        return self._belief
+        return np.asarray(self._belief.sum(axis=0))
 
 
 class SequenceMatcher(PlaceFilter):

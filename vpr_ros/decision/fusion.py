@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.decision.calibration import FRAME
 from vpr_ros.geometry import Pose
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vpr_ros.decision.calibration import Calibration
-    from vpr_ros.decision.decider import DecisionConfig
+    from vpr_ros.decision.calibration import Calibration, PlaceLikelihood
+    from vpr_ros.decision.decider import DecisionConfig, Support
     from vpr_ros.decision.evidence import Candidates
 
     Floats = NDArray[np.float64]
@@ -25,12 +26,14 @@ def fuse(
     radius: float,
     config: DecisionConfig,
     calibration: Calibration | None,
+    support: Support | None = None,
 ) -> tuple[Pose, Floats]:
     """Return the pose (of the base in the map) that the first candidate and those like it mean.
 
-    With a calibration it is their mean, each weighted by what its similarity says of its place,
-    and the covariance (6, 6) is the fitted error of right answers; without one it is the first
-    candidate's pose, and the covariance the spread about it above the configured floor.
+    With a calibration it is their mean, each weighted by what the frames so far, or without them
+    its similarity, say of its place, and the covariance (6, 6) is the fitted error of right
+    answers; without one it is the first candidate's pose, and the covariance the spread about it.
+    No standard deviation is smaller than the configured one.
     """
     rows = candidates.agreeing(0, radius)
     poses = candidates.poses[rows]
@@ -40,9 +43,9 @@ def fuse(
         floors = (config.position_sigma, config.angle_sigma)
     else:
         mean, weights = weighted_mean(
-            poses, calibration.places.log_ratios(candidates.similarities)[rows]
+            poses, weights_of(rows, candidates, calibration.places, support)
         )
-        error = calibration.pose_error
+        error = calibration.pose_errors[support.stage if support else FRAME]
         factors = (error.position_factor, error.angle_factor)
         floors = (
             max(error.position, config.position_sigma),
@@ -55,14 +58,26 @@ def fuse(
     return Pose.from_array(mean), covariance
 
 
-def weighted_mean(poses: Floats, log_weights: Floats) -> tuple[Floats, Floats]:
-    """Return the mean (7,) of poses (N, 7) and the weights (N,) that were used.
+def weights_of(
+    rows: NDArray[np.intp],
+    candidates: Candidates,
+    places: PlaceLikelihood,
+    support: Support | None,
+) -> Floats:
+    """Return how much each of some candidates (N,) counts for the pose."""
+    if support is not None and support.exactly[rows].any():
+        return support.exactly[rows]
+    ratios = places.log_ratios(candidates.similarities)[rows]
+    return np.asarray(np.exp(ratios - ratios.max()))
+
+
+def weighted_mean(poses: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Return the mean (7,) of poses (N, 7), and their weights (N,) as shares.
 
     The mean orientation is that of the weighted sum of the quaternions, which for the small
     differences of one place is the mean in the sense of the chordal distance.
     """
-    weights = np.exp(log_weights - log_weights.max())
-    weights /= weights.sum()
+    weights = weights / weights.sum()
     quaternions = poses[:, 3:]
     signs = np.where(quaternions @ quaternions[0] < 0, -1.0, 1.0)
     orientation = (weights * signs) @ quaternions

@@ -119,9 +119,9 @@ class Way:
     def __init__(self, along: Floats) -> None:
         self.along = along
         self._order = np.argsort(along, kind='stable')
-        values = along[self._order]
-        steps = np.diff(values)
-        self._middles = values[:-1] + steps / 2
+        self._values = along[self._order]
+        steps = np.diff(self._values)
+        self._middles = self._values[:-1] + steps / 2
         # Beyond a place's surroundings there is nothing.
         self._reach = 2 * float(np.median(steps)) if len(steps) else np.inf
 
@@ -129,6 +129,26 @@ class Way:
         """Return the rows of the places nearest to coordinates, and whether they are there."""
         rows = self._order[np.searchsorted(self._middles, wanted)]
         return rows, np.abs(self.along[rows] - wanted) <= self._reach
+
+    def between(self, wanted: Floats) -> tuple[Rows, Rows, Floats, NDArray[np.bool_]]:
+        """Return the rows of the places about coordinates and how far between them those are.
+
+        Args:
+            wanted: (M,) coordinates.
+
+        Returns:
+            The row before and the row after each (M,), the share (M,) of the way from one to the
+            other, and whether (M,) there is a place within reach. Where the two lie so far apart
+            that nothing is between them the share is 0 or 1: all of the nearer.
+        """
+        before = np.searchsorted(self._values, wanted, 'right') - 1
+        before = np.clip(before, 0, max(len(self._values) - 2, 0))
+        after = np.minimum(before + 1, len(self._values) - 1)
+        start, gap = self._values[before], self._values[after] - self._values[before]
+        share = np.clip((wanted - start) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
+        share = np.where(gap > 2 * self._reach, np.rint(share), share)
+        there = np.abs(start + share * gap - wanted) <= self._reach
+        return self._order[before], self._order[after], share, there
 
 
 class _Cells:

@@ -161,7 +161,7 @@ class Localizer:
         if prior is not None:
             inside = [i for i, hit in enumerate(hits) if prior.admits(hit)]
             hits = [hits[i] for i in inside]
-            support = replace(support, places=support.places[inside]) if support else None
+            support = support.of(inside) if support else None
             decision = decide(hits, self._config, self._calibration, support)
         timings = {
             **timings,
@@ -199,14 +199,14 @@ class Localizer:
         """Return the hits, that first which all frames so far speak for, and what they say."""
         if self._frames is None or self._calibration is None or not hits:
             return hits, None
-        places = self._frames.update(
-            stamp, Candidates.of(hits), self._calibration.radius, odometry
-        )
-        if self._frames.alone:
+        frames, candidates = self._frames, Candidates.of(hits)
+        places = frames.update(stamp, candidates, self._calibration.radius, odometry)
+        if frames.alone:
             return hits, None
+        support = Support(frames.stage, places, frames.belief_in(candidates))
         best = int(places.argmax())
         order = [best, *(i for i in range(len(hits)) if i != best)]
-        return [hits[i] for i in order], Support(self._frames.stage, places[order])
+        return [hits[i] for i in order], support.of(order)
 
     def _search(self, description: Description, window: Window | None) -> list[Hit]:
         if self._retriever is None:

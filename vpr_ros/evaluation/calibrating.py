@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.stats import t as student
 
 from vpr_ros.decision.calibration import (
+    FRAME,
     Calibration,
     CalibrationError,
     Logistic,
@@ -23,10 +26,10 @@ from vpr_ros.decision.calibration import (
     PoseError,
     standings,
 )
-from vpr_ros.decision.decider import FRAME
+from vpr_ros.decision.decider import Support
 from vpr_ros.decision.evidence import FEATURES, Candidates, gather
 from vpr_ros.decision.filters import BLIND, FILTERS, BayesFilter, make_filter
-from vpr_ros.decision.fusion import spread, weighted_mean
+from vpr_ros.decision.fusion import spread, weighted_mean, weights_of
 from vpr_ros.evaluation.metrics import Tolerance, angles, localisable, precision_recall, within
 from vpr_ros.evaluation.reliability import reliability
 
@@ -40,11 +43,15 @@ if TYPE_CHECKING:
 
 LEAST = 30
 """Right answers, and wrong ones, below which nothing can be said."""
+_LEAST_ANSWERS = 10
+"""Of a session, to tell how far off its poses are."""
 LEAST_CANDIDATES = 50
 """Candidates of each query below which standing and rivals are not those of the robot."""
 BAYES = BayesFilter.kind
 _SHARES = (0.05, 0.1, 0.2)
 """Shares of a frame's likelihood that are tried as news."""
+_LEAST_SIGMAS = (0.1, 0.03)
+"""Metres and radians."""
 _SHRINKAGE = 1.0
 """Of standardised weights towards 0, as one observation each."""
 
@@ -91,12 +98,10 @@ class Calibrated:
     Attributes:
         calibration: Fitted on all sessions.
         predictions: By stage.
-        nees: (A,) normalised squared errors of x, y and yaw of right accepted answers.
     """
 
     calibration: Calibration
     predictions: dict[str, Predictions] = field(default_factory=dict)
-    nees: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 def calibrate(
@@ -128,51 +133,53 @@ def calibrate(
         if progress is not None:
             progress(done, total)
 
-    alone = [table.observe() for table in tables]
-    fitted = {FRAME: _cross_validated(alone, precision)}
-    step()
     likelihood = _place_likelihood(tables)
-    trials = {}
-    for share in _SHARES:
-        likely = replace(likelihood, share=share)
-        trials[share] = _cross_validated([t.observe(BAYES, likely) for t in tables], precision)
+
+    def judged(stage: str, places: PlaceLikelihood) -> _Judged:
+        observed = [table.observe(stage, places) for table in tables]
         step()
-    best = min(trials, key=lambda share: _brier(trials[share][1]))
+        return _Judged(observed, *_cross_validated(observed, precision))
+
+    found = {FRAME: judged(FRAME, likelihood)}
+    trials = {share: judged(BAYES, replace(likelihood, share=share)) for share in _SHARES}
+    best = min(trials, key=lambda share: _brier(trials[share].predictions))
     likelihood = replace(likelihood, share=best)
-    fitted[BAYES] = trials[best]
+    found[BAYES] = trials[best]
     for stage in (kind + ending for kind in FILTERS for ending in ('', BLIND)):
-        if stage not in fitted:
-            observed = [table.observe(stage, likelihood) for table in tables]
-            fitted[stage] = _cross_validated(observed, precision)
-        step()
-    answers = [
-        error
-        for table, own in zip(tables, alone, strict=True)
-        for error in table.errors(likelihood, own.right)
-    ]
-    pose_error = _pose_error(answers)
+        if stage not in found:
+            found[stage] = judged(stage, likelihood)
     calibration = Calibration(
         model=model,
         radius=tolerance.distance,
         angle=tolerance.angle,
         precision=precision,
-        stages={kind: logistic for kind, (logistic, _) in fitted.items()},
+        stages={stage: one.logistic for stage, one in found.items()},
         places=likelihood,
-        pose_error=pose_error,
+        pose_errors={
+            stage: pose_error(list(chain(*one.published))) for stage, one in found.items()
+        },
         data=[table.summary() for table in tables],
-        quality={kind: _quality(*found) for kind, found in fitted.items()},
+        quality={stage: _quality(one) for stage, one in found.items()},
     )
-    predictions = {kind: found for kind, (_, found) in fitted.items()}
-    return Calibrated(calibration, predictions, nees(answers, pose_error))
+    return Calibrated(calibration, {stage: one.predictions for stage, one in found.items()})
 
 
 @dataclass(frozen=True, eq=False)
 class _Observed:
-    """Features (Q, F) of each query's candidate, whether it is right, and whether one can be."""
+    """What there is to learn of each query.
+
+    Attributes:
+        features: (Q, F) of its candidate.
+        right: (Q,) whether that is right.
+        mapped: (Q,) whether any place of the map is.
+        errors: How far off its pose would be, None unless it is right.
+        group: What is left out of a fit as a whole.
+    """
 
     features: Floats
     right: Bools
     mapped: Bools
+    errors: list[PoseOffset | None]
     group: str
 
 
@@ -207,30 +214,60 @@ class _Table:
     def __len__(self) -> int:
         return len(self._queries)
 
-    def observe(self, stage: str = FRAME, likelihood: PlaceLikelihood | None = None) -> _Observed:
+    @property
+    def group(self) -> str:
+        """Traverse that was looked up, perhaps in several maps: left out of a fit as a whole."""
+        return self._session.evaluation.setup.query
+
+    def right(self) -> Bools:
+        """Return whether the first candidate of each query is right."""
+        first = np.array([candidates.poses[0] for candidates in self._candidates])
+        return within(self._truth, first, self._tolerance)
+
+    def observe(self, stage: str, likelihood: PlaceLikelihood) -> _Observed:
         """Return what the robot would observe, by itself or with a filter.
 
         The true poses stand in for odometry: between two frames it is nearly as good.
         """
         radius = self._tolerance.distance
         frames = None
-        if likelihood is not None:
+        if stage != FRAME:
             kind = stage.removesuffix(BLIND)
             frames = make_filter(kind, lambda: self._places, likelihood)
-        rows, features = [], []
-        for query, candidates in zip(self._queries, self._candidates, strict=True):
-            row, support = 0, math.nan
+        features, right, errors = [], [], []
+        for query, candidates, truth in zip(
+            self._queries, self._candidates, self._truth, strict=True
+        ):
+            row, chance, support = 0, math.nan, None
             if frames is not None:
                 odometry = None if stage.endswith(BLIND) else query.truth
                 places = frames.update(query.stamp, candidates, radius, odometry)
+                support = Support(stage, places, frames.belief_in(candidates))
                 row = int(places.argmax())
-                support = float(places[row])
-            rows.append(row)
-            features.append(gather(candidates, row, radius, support).features)
-        chosen = np.array([c.poses[row] for row, c in zip(rows, self._candidates, strict=True)])
-        right = within(self._truth, chosen, self._tolerance)
-        group = self._session.evaluation.setup.query
-        return _Observed(np.array(features), right, self._mapped, group)
+                chance = float(places[row])
+            features.append(gather(candidates, row, radius, chance).features)
+            right.append(bool(within(truth, candidates.poses[row], self._tolerance)))
+            errors.append(
+                self._error(truth, candidates, row, likelihood, support) if right[-1] else None
+            )
+        return _Observed(np.array(features), np.array(right), self._mapped, errors, self.group)
+
+    def _error(
+        self,
+        truth: Floats,
+        candidates: Candidates,
+        row: int,
+        likelihood: PlaceLikelihood,
+        support: Support | None,
+    ) -> PoseOffset:
+        """Return how far off the pose is that the robot would make of one candidate."""
+        rows = candidates.agreeing(row, self._tolerance.distance)
+        poses = candidates.poses[rows]
+        mean, weights = weighted_mean(poses, weights_of(rows, candidates, likelihood, support))
+        positions, turn = spread(poses, mean, weights)
+        return PoseOffset(
+            truth[:2] - mean[:2], float(angles(truth, mean)), positions[:2, :2], turn
+        )
 
     def places_seen(self) -> tuple[Floats, Bools]:
         """Return similarity and standing (N, 2) of every candidate, and whether it is right."""
@@ -242,22 +279,6 @@ class _Table:
             for truth, c in zip(self._truth, self._candidates, strict=True)
         ]
         return np.concatenate(values), np.concatenate(right)
-
-    def errors(self, likelihood: PlaceLikelihood, right: Bools) -> list[_Error]:
-        """Return the errors of the fused poses of right answers."""
-        found = []
-        for truth, candidates in zip(
-            self._truth[right],
-            [c for c, r in zip(self._candidates, right, strict=True) if r],
-            strict=True,
-        ):
-            rows = candidates.agreeing(0, self._tolerance.distance)
-            ratios = likelihood.log_ratios(candidates.similarities)[rows]
-            mean, weights = weighted_mean(candidates.poses[rows], ratios)
-            positions, turn = spread(candidates.poses[rows], mean, weights)
-            offset = truth[:2] - mean[:2]
-            found.append(_Error(offset, float(angles(truth, mean)), positions[:2, :2], turn))
-        return found
 
     def summary(self) -> dict[str, Any]:
         """Return what to write down of it."""
@@ -271,8 +292,15 @@ class _Table:
 
 
 @dataclass(frozen=True, eq=False)
-class _Error:
-    """Of one answer: offset (2,), angle, and the spread of the agreeing candidates of each."""
+class PoseOffset:
+    """How far off one answer is, and how far apart the candidates are that it was made of.
+
+    Attributes:
+        offset: (2,) metres.
+        angle: Radians.
+        spread: (2, 2) covariance of the positions of the agreeing candidates, square metres.
+        angle_spread: Mean square of their angles about the mean, square radians.
+    """
 
     offset: Floats
     angle: float
@@ -280,7 +308,27 @@ class _Error:
     angle_spread: float
 
 
-def nees(errors: Sequence[_Error], model: PoseError) -> Floats:
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """What one stage observed, what was learnt of it, and what that says of each session."""
+
+    observed: Sequence[_Observed]
+    logistic: Logistic
+    predictions: Predictions
+
+    @property
+    def published(self) -> list[list[PoseOffset]]:
+        """By session, of right answers that are accepted; where those are few, of all right."""
+        accepted = self.predictions.probabilities >= self.logistic.threshold
+        sure, right = [], []
+        for i, one in enumerate(self.observed):
+            own = accepted[self.predictions.sessions == i]
+            right.append([error for error in one.errors if error is not None])
+            sure.append([e for e, a in zip(one.errors, own, strict=True) if a and e is not None])
+        return sure if sum(map(len, sure)) >= LEAST else right
+
+
+def nees(errors: Sequence[PoseOffset], model: PoseError) -> Floats:
     """Return the normalised squared errors (N,) of x, y and yaw: chi-square of 3 if consistent.
 
     Bar-Shalom, Li and Kirubarajan, Estimation with Applications to Tracking, section 5.4.
@@ -301,6 +349,24 @@ def _columns(query: QueryResult) -> Candidates:
     )
 
 
+def _consistency(judged: _Judged) -> tuple[float, float]:
+    """Return the mean over sessions of the mean of `nees`, and half the width of its 95 % band.
+
+    Each session's errors are normalised by a fit on the others. Those of one session go together
+    (it keeps to one lane), so that sessions are counted, not answers; Student's t.
+    """
+    published, groups = judged.published, [one.group for one in judged.observed]
+    means = []
+    for own, group in zip(published, groups, strict=True):
+        others = [e for p, g in zip(published, groups, strict=True) if g != group for e in p]
+        if len(own) >= _LEAST_ANSWERS and len(others) >= LEAST:
+            means.append(float(nees(own, pose_error(others)).mean()))
+    if len(means) < 2:
+        return math.nan, math.nan
+    half = student.ppf(0.975, len(means) - 1) * np.std(means, ddof=1) / math.sqrt(len(means))
+    return float(np.mean(means)), float(half)
+
+
 def _common_model(sessions: Sequence[Session]) -> Any:
     if not sessions:
         msg = 'there is nothing to calibrate with'
@@ -314,10 +380,9 @@ def _common_model(sessions: Sequence[Session]) -> Any:
 
 
 def _require_enough(tables: Sequence[_Table]) -> None:
-    observed = [table.observe() for table in tables]
-    right = sum(int(o.right.sum()) for o in observed)
-    wrong = sum(int((~o.right).sum()) for o in observed)
-    groups = {o.group for o in observed}
+    right = sum(int(table.right().sum()) for table in tables)
+    wrong = sum(len(table) for table in tables) - right
+    groups = {table.group for table in tables}
     if len(groups) < 2:
         msg = (
             f'{len(groups)} session(s) cannot show whether what is learnt of one holds in another:'
@@ -428,8 +493,11 @@ def _place_likelihood(tables: Sequence[_Table]) -> PlaceLikelihood:
     return PlaceLikelihood(logistic.intercept - prior, weights[0], weights[1], 1.0)
 
 
-def _pose_error(errors: Sequence[_Error]) -> PoseError:
-    """Fit base and factor of the variances by maximum likelihood of Gaussian errors."""
+def pose_error(errors: Sequence[PoseOffset]) -> PoseError:
+    """Fit base and factor of the variances by maximum likelihood of Gaussian errors.
+
+    The bases are kept above what the poses of traverses are themselves good for.
+    """
     offsets = np.array([e.offset for e in errors])
     spreads = np.array([e.spread for e in errors])
     turns = np.array([e.angle for e in errors])
@@ -446,11 +514,12 @@ def _pose_error(errors: Sequence[_Error]) -> PoseError:
         variances = np.exp(logs[0]) + np.exp(logs[1]) * turn_spreads
         return float(np.mean(turns**2 / variances + np.log(variances)))
 
-    bounds = [(math.log(1e-4), math.log(1e4)), (math.log(1e-3), math.log(1e2))]
+    least, least_angle = (2 * math.log(sigma) for sigma in _LEAST_SIGMAS)
+    factor = (math.log(1e-3), math.log(1e2))
+    bounds = [(least, math.log(1e4)), factor]
     position = np.exp(minimize(position_loss, np.zeros(2), bounds=bounds).x)
-    angle = np.exp(
-        minimize(angle_loss, np.array([-4.0, 0.0]), bounds=[(math.log(1e-6), 2.0), bounds[1]]).x
-    )
+    bounds = [(least_angle, 2.0), factor]
+    angle = np.exp(minimize(angle_loss, np.array([-4.0, 0.0]), bounds=bounds).x)
     return PoseError(
         float(math.sqrt(position[0])),
         float(position[1]),
@@ -463,8 +532,10 @@ def _brier(predictions: Predictions) -> float:
     return reliability(predictions.probabilities, predictions.right).brier
 
 
-def _quality(logistic: Logistic, found: Predictions) -> dict[str, float]:
+def _quality(judged: _Judged) -> dict[str, float]:
+    logistic, found = judged.logistic, judged.predictions
     measured = reliability(found.probabilities, found.right)
+    consistency = _consistency(judged)
     accepted = found.probabilities >= logistic.threshold
     right = int((accepted & found.right).sum())
     curve = precision_recall(found.probabilities, found.right, int(found.mapped.sum()))
@@ -476,4 +547,6 @@ def _quality(logistic: Logistic, found: Predictions) -> dict[str, float]:
         'precision': right / int(accepted.sum()) if accepted.any() else math.nan,
         'recall': right / max(1, int(found.mapped.sum())),
         'recall_at_full_precision': curve.at_precision(1.0)[0],
+        'nees': consistency[0],
+        'nees_band': consistency[1],
     }

@@ -304,7 +304,7 @@ DECISION = (
     ),
     Parameter(
         'angle_sigma',
-        0.1,
+        0.05,
         'Smallest standard deviation of a published angle.',
         'rad',
         minimum=0.0,
