@@ -23,7 +23,6 @@ from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import PlaceMap
 from vpr_ros.msg import LoopClosure
 from vpr_ros.nodes.conversions import to_covariance, to_pose, to_time
-from vpr_ros.nodes.inputs import IntrinsicsInput
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
 from vpr_ros.nodes.node import decision_config, run
 from vpr_ros.retrieval import Retriever
@@ -46,7 +45,6 @@ class LoopClosureNode(MappingNode):
         self._detector: LoopDetector | None = None
         self._builder: MapBuilder | None = None
         self._verifier: Verifier | None = None
-        self._intrinsics: IntrinsicsInput | None = None
         self._found = 0
         self._closures = self.create_lifecycle_publisher(LoopClosure, '~/loop_closure', 10)
 
@@ -96,21 +94,8 @@ class LoopClosureNode(MappingNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the intrinsics as well, which give loops their relative poses."""
         if self._verifier is not None:
-            self._intrinsics = IntrinsicsInput(
-                self,
-                self.cameras[0],
-                self._on_intrinsics,
-                self.fail,
-                rectified=self.value('rectify'),
-            )
+            self.listen_to_intrinsics(self._on_intrinsics)
         return super().on_activate(state)
-
-    def stop(self) -> None:
-        """Stop to listen."""
-        if self._intrinsics is not None:
-            self._intrinsics.destroy()
-            self._intrinsics = None
-        super().stop()
 
     def _on_intrinsics(self, camera: Pinhole) -> None:
         if self._verifier is not None:

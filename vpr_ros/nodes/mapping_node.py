@@ -79,13 +79,12 @@ class MappingNode(VprNode[PosedFrame]):
                 self._on_pose,
                 self.fail,
             )
+            self.listening.append(self._pose_input)
             self.get_logger().info(f'taking poses from {self._pose_input.topic}')
         return super().on_activate(state)
 
     def stop(self) -> None:
         """Stop to listen."""
-        if self._pose_input is not None:
-            self._pose_input.destroy()
         self._pose_input = self._pairs = None
         super().stop()
 

@@ -40,7 +40,7 @@ from vpr_ros.errors import MapAccessError, VprError
 from vpr_ros.frames import image_decoder
 from vpr_ros.mapping.rig import parse_cameras, parse_extrinsics
 from vpr_ros.maps import MapFolder
-from vpr_ros.nodes.inputs import ImageInput
+from vpr_ros.nodes.inputs import ImageInput, IntrinsicsInput, PoseInput
 from vpr_ros.nodes.jobs import Jobs
 from vpr_ros.nodes.parameters import NODES
 from vpr_ros.nodes.rate import StampGate
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from lifecycle_msgs.srv import ChangeState
     from rclpy.lifecycle import LifecycleState
 
+    from vpr_ros.decision import Pinhole
     from vpr_ros.frames import Frame
     from vpr_ros.geometry import Pose
     from vpr_ros.nodes.health import InputHealth
@@ -88,6 +89,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         jobs: Does what takes time and is no image.
         using_map: Held by whoever searches or writes the map in use, and by who replaces it.
         configured: Whether what ``load`` allocates is there.
+        listening: What the node listens to beside images; ``stop`` ends it.
         refused: Messages that could not be used.
         cameras: Names of the cameras; one empty name where there is only one.
         mounts: The optical frame of each camera in the base frame, by name, where it is known.
@@ -106,6 +108,7 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         self._describers: dict[tuple[Any, ...], Describer] = {}
         self._ticks: list[Any] = []
         self._images: list[ImageInput] = []
+        self.listening: list[IntrinsicsInput | PoseInput] = []
         self.cameras: tuple[str, ...] = ()
         self.mounts: dict[str, Pose] = {}
         self._transforms: Transforms | None = None
@@ -305,9 +308,9 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
         for timer in self._ticks:
             self.destroy_timer(timer)
         self._ticks = []
-        for images in self._images:
-            images.destroy()
-        self._images = []
+        for source in (*self.listening, *self._images):
+            source.destroy()
+        self.listening, self._images = [], []
         if self._transforms is not None:
             self._transforms.close()
             self._transforms = None
@@ -316,6 +319,13 @@ class VprNode(LifecycleNode, Generic[Item]):  # type: ignore[misc]  # rclpy is n
             self.worker = None
 
     # Input and reports.
+
+    def listen_to_intrinsics(self, received: Callable[[Pinhole], None]) -> None:
+        """Deliver the intrinsics of the first camera, as its images are used, until ``stop``."""
+        rectified = self.value('rectify')
+        self.listening.append(
+            IntrinsicsInput(self, self.cameras[0], received, self.fail, rectified=rectified)
+        )
 
     def describer(self) -> Describer:
         """Return the network that the parameters name; kept over a cleanup, since loading is slow.

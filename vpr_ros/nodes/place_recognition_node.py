@@ -37,7 +37,7 @@ from vpr_ros.nodes.conversions import (
 )
 from vpr_ros.nodes.debug_image import draw
 from vpr_ros.nodes.health import SILENCE
-from vpr_ros.nodes.inputs import IntrinsicsInput, PoseInput
+from vpr_ros.nodes.inputs import PoseInput
 from vpr_ros.nodes.markers import Markers
 from vpr_ros.nodes.node import LATCHED, VprNode, decision_config, run
 from vpr_ros.nodes.services import RefusedError, map_info, required, serve, serve_map
@@ -78,12 +78,10 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._frames: PlaceFilter | None = None
         self._verifier: Verifier | None = None
         self._camera: Pinhole | None = None
-        self._intrinsics: IntrinsicsInput | None = None
         self._odometry = PoseBuffer()
         self._newest_odometry: PoseReading | None = None
-        self._odometry_input: PoseInput | None = None
         self._fix: PoseReading | None = None
-        self._fix_input: PoseInput | None = None
+        self._fix_gate = False
         self._contradictions = 0
         lifecycle = self.create_lifecycle_publisher
         self._candidates = lifecycle(PlaceCandidateArray, '~/candidates', 10)
@@ -128,41 +126,23 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         """Start to listen to odometry where it is wanted, then to images."""
         self._odometry, self._newest_odometry = PoseBuffer(), None
         if self.value('use_odometry') and self.value('temporal') != 'none':
-            self._odometry_input = PoseInput(
-                self, 'odometry', PoseSource, self._on_odometry, self.fail
-            )
-            self.get_logger().info(f'following the motion on {self._odometry_input.topic}')
+            odometry = PoseInput(self, 'odometry', PoseSource, self._on_odometry, self.fail)
+            self.listening.append(odometry)
+            self.get_logger().info(f'following the motion on {odometry.topic}')
         # Each camera would need its own.
         if self.value('verify') and len(self.cameras) == 1:
-            self._intrinsics = IntrinsicsInput(
-                self,
-                self.cameras[0],
-                self._on_intrinsics,
-                self.fail,
-                rectified=self.value('rectify'),
-            )
+            self.listen_to_intrinsics(self._on_intrinsics)
         self._fix, self._contradictions = None, 0
         datum = self._map.datum if self._map else None
-        if self.value('fix_gate') and datum is None:
-            self.get_logger().warning('fix_gate has no effect: the map has no datum')
-        elif self.value('fix_gate'):
-            self._fix_input = PoseInput(
+        self._fix_gate = self.value('fix_gate') and datum is not None
+        if self._fix_gate:
+            fixes = PoseInput(
                 self, 'fix', lambda typename: PoseSource(typename, datum), self._on_fix, self.fail
             )
+            self.listening.append(fixes)
+        elif self.value('fix_gate'):
+            self.get_logger().warning('fix_gate has no effect: the map has no datum')
         return super().on_activate(state)
-
-    def stop(self) -> None:
-        """Stop to listen."""
-        if self._odometry_input is not None:
-            self._odometry_input.destroy()
-            self._odometry_input = None
-        if self._intrinsics is not None:
-            self._intrinsics.destroy()
-            self._intrinsics = None
-        if self._fix_input is not None:
-            self._fix_input.destroy()
-            self._fix_input = None
-        super().stop()
 
     def on_frame(self, frame: Frame) -> None:
         """Hand the frame to the worker; it replaces one of the camera that still waits."""
@@ -226,7 +206,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             return {'map': self._map_fault or 'none'}
         fault = f' ({self._map_fault})' if self._map_fault else ''
         fixes = {}
-        if self._fix_input is not None:
+        if self._fix_gate:
             count = self._contradictions
             fixes['fix'] = f'contradicted by the last {count} images' if count else 'agrees'
         return {'map': f'{self._map.path}: {len(self._map)} places{fault}', **fixes}
