@@ -14,23 +14,27 @@ from vpr_ros.msg import LoopClosure
 
 pytestmark = pytest.mark.ros
 PLACES = 8
+TOPIC = '/loop_closure_node/loop_closure'
 
 
-def image(number, seconds):
-    blocks = np.random.default_rng(number).integers(0, 256, (6, 8, 3), np.uint8)
-    pixels = blocks.repeat(8, 0).repeat(8, 1)
-    message = Image(height=48, width=64, step=192, encoding='rgb8', data=pixels.tobytes())
-    message.header.stamp = Time(sec=seconds)
-    return message
+def blocks(number):
+    small = np.random.default_rng(number).integers(0, 256, (6, 8, 3), np.uint8)
+    return small.repeat(8, 0).repeat(8, 1)
 
 
-def large(number, seconds):
-    """Return a picture with corners enough for local features, on no grid that all share."""
+def corners(number):
+    """Return pixels with corners enough for local features, on no grid that all share."""
     sizes = (320, 240, 60, 60, 256, 256, 256)
     pixels = np.zeros((240, 320, 3), np.uint8)
     for x, y, width, height, *colour in np.random.default_rng(number).integers(0, sizes, (200, 7)):
         pixels[y : y + height, x : x + width] = colour
-    message = Image(height=240, width=320, step=960, encoding='rgb8', data=pixels.tobytes())
+    return pixels
+
+
+def image(pixels, seconds):
+    height, width = pixels.shape[:2]
+    data = pixels.tobytes()
+    message = Image(height=height, width=width, step=3 * width, encoding='rgb8', data=data)
     message.header.stamp = Time(sec=seconds)
     return message
 
@@ -41,6 +45,33 @@ def odometry(seconds):
     message.pose.pose.position.x = float(seconds % PLACES)
     message.pose.pose.orientation.w = 1.0
     return message
+
+
+def drive_until_loops(listener, picture, count):
+    """Drive laps past the same pictures; return the loops announced, so many at least."""
+    closures = listener.collect(LoopClosure, TOPIC)
+    images, poses = listener.publisher(Image, '/image'), listener.publisher(Odometry, '/odom')
+    listener.wait_until(
+        lambda: (
+            images.get_subscription_count()
+            and poses.get_subscription_count()
+            and listener.node.count_publishers(TOPIC)
+        ),
+        60,
+        'for the node to subscribe',
+    )
+    seconds = [100 * PLACES]
+
+    def enough():
+        seconds[0] += 1
+        images.publish(image(picture(seconds[0] % PLACES), seconds[0]))
+        poses.publish(odometry(seconds[0]))
+        for _ in range(6):
+            listener.wait_until(lambda: True)
+        return len(closures) >= count
+
+    listener.wait_until(enough, 90, 'for loops')
+    return closures
 
 
 def test_second_lap_is_announced_with_both_ends(start, listener):
@@ -55,28 +86,7 @@ def test_second_lap_is_announced_with_both_ends(start, listener):
         max_distance_ratio=0.2,
         min_similarity=0.99,
     )
-    closures = listener.collect(LoopClosure, '/loop_closure_node/loop_closure')
-    images, poses = listener.publisher(Image, '/image'), listener.publisher(Odometry, '/odom')
-    listener.wait_until(
-        lambda: (
-            images.get_subscription_count()
-            and poses.get_subscription_count()
-            and listener.node.count_publishers('/loop_closure_node/loop_closure')
-        ),
-        60,
-        'for the node to subscribe',
-    )
-    seconds = [100 * PLACES]
-
-    def drive_until_a_loop():
-        seconds[0] += 1
-        images.publish(image(seconds[0] % PLACES, seconds[0]))
-        poses.publish(odometry(seconds[0]))
-        for _ in range(6):
-            listener.wait_until(lambda: True)
-        return len(closures) >= 2
-
-    listener.wait_until(drive_until_a_loop, 90, 'for loops')
+    closures = drive_until_loops(listener, blocks, 2)
     for closure in closures:
         laps, rest = divmod(closure.to_stamp.sec - closure.from_stamp.sec, PLACES)
         assert rest == 0
@@ -101,29 +111,10 @@ def test_verified_loops_say_how_many_features_agree(start, listener):
         loop_interval=2.0,
         verify=True,
     )
-    closures = listener.collect(LoopClosure, '/loop_closure_node/loop_closure')
-    images, poses = listener.publisher(Image, '/image'), listener.publisher(Odometry, '/odom')
     listener.wait_until(
-        lambda: (
-            images.get_subscription_count()
-            and poses.get_subscription_count()
-            and listener.node.count_publishers('/loop_closure_node/loop_closure')
-            and listener.node.count_subscribers('/camera_info')
-        ),
-        60,
-        'for the node to subscribe',
+        lambda: listener.node.count_subscribers('/camera_info'), 60, 'for it to want intrinsics'
     )
-    seconds = [100 * PLACES]
-
-    def drive_until_loops():
-        seconds[0] += 1
-        images.publish(large(seconds[0] % PLACES, seconds[0]))
-        poses.publish(odometry(seconds[0]))
-        for _ in range(6):
-            listener.wait_until(lambda: True)
-        return len(closures) >= 3
-
-    listener.wait_until(drive_until_loops, 90, 'for loops')
+    closures = drive_until_loops(listener, corners, 3)
     for closure in closures:
         assert (closure.to_stamp.sec - closure.from_stamp.sec) % PLACES == 0
         assert closure.verified
