@@ -145,6 +145,14 @@ def test_report_shows_wrong_loops_with_both_ends(evaluation, laps, tmp_path):
     assert 'http' not in page.replace('http://www.w3.org', '')
 
 
+def test_report_tells_the_distance_of_the_ends_from_the_error_of_the_measure(tmp_path):
+    transform = Pose.planar(6.3, 0.4, 0).as_array()
+    loop = record(6, match=0, announced=True, right=False, revisit=False, transform=transform)
+    traverse = LoopEvaluation(SETUP, (*map(record, range(6)), loop))
+    write_loop_report(tmp_path / 'r.html', traverse, lambda _stamps: {})
+    assert '6.0 m apart · relative pose 0.50 m off' in (tmp_path / 'r.html').read_text('utf-8')
+
+
 def test_pairs_of_frames_can_say_what_is_right(tmp_path):
     (tmp_path / 'pairs.csv').write_text('query,match,similarity\n5,2,0.4\n')
     truth = PairsTell.read(tmp_path / 'pairs.csv', 1)

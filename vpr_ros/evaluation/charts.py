@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.results import Evaluation
 
 WIDTH, HEIGHT = 520.0, 360.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 14.0, 14.0, 46.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72.0, 14.0, 14.0, 46.0
 _MOST_MARKS = 3000
 """Marks drawn in one picture; of longer traverses every n-th is drawn."""
 _FLAT = 0.08

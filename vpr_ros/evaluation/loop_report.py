@@ -11,6 +11,7 @@ import numpy as np
 
 from vpr_ros.evaluation import charts
 from vpr_ros.evaluation.gallery import data_uri
+from vpr_ros.evaluation.loop_results import transform_error
 from vpr_ros.evaluation.loop_words import verdict
 from vpr_ros.evaluation.page import render
 
@@ -37,7 +38,7 @@ def write_loop_report(path: Path, evaluation: LoopEvaluation, pictures: Pictures
     right = [i for i, r in enumerate(records) if r.kind == 'right']
     missed = [i for i, r in enumerate(records) if r.revisit and not r.announced]
     kinds = [
-        ('Wrong loops', 'Announced, and another place: what breaks a map.', 'bad', wrong),
+        ('Wrong loops', 'Announced, and not the same place.', 'bad', wrong),
         ('Closed', 'Announced, and the same place.', 'good', right),
         ('Missed', 'An old keyframe shows the same place, but no loop was announced.', '', missed),
     ]
@@ -84,5 +85,7 @@ def _card(
     facts = record.reason
     if len(poses) > 1 and poses[0] is not None and poses[1] is not None:
         metres = float(np.linalg.norm(poses[0][:3] - poses[1][:3]))
-        facts = f'{metres:.1f} m apart · {facts}'
+        off = transform_error(record, records)
+        told = '' if off is None else f'relative pose {off[0]:.2f} m off · '
+        facts = f'{metres:.1f} m apart · {told}{facts}'
     return f'keyframe {title}', facts, [images.get(records[end].stamp) for end in ends]

@@ -194,7 +194,7 @@ def _summarise(records: Sequence[LoopRecord]) -> LoopSummary:
     scores = np.array([record.score for record in judged], np.float64)
     right = np.array([record.right is True for record in judged], np.bool_)
     curve = precision_recall(scores, right, positives)
-    errors = [error for record in loops if (error := _error(record, records)) is not None]
+    errors = [error for record in loops if (error := transform_error(record, records)) is not None]
     stages = dict.fromkeys(stage for record in records for stage in record.timings)
     return LoopSummary(
         keyframes=len(records),
@@ -214,8 +214,10 @@ def _summarise(records: Sequence[LoopRecord]) -> LoopSummary:
     )
 
 
-def _error(record: LoopRecord, records: Sequence[LoopRecord]) -> tuple[float, float] | None:
-    """Return metres and radians between the measured and the true transform."""
+def transform_error(
+    record: LoopRecord, records: Sequence[LoopRecord]
+) -> tuple[float, float] | None:
+    """Return metres and radians between the measured and the true transform, if both are known."""
     if record.transform is None or record.match is None or record.pose is None:
         return None
     other = records[record.match].pose
