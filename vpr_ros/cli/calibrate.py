@@ -155,6 +155,8 @@ def show(result: Calibrated, console: Console) -> None:
         title=f'{calibration.model.name}: {frames} frames, each session judged by the others',
         header_style='bold',
         box=None,
+        pad_edge=False,
+        collapse_padding=True,
     )
     for column in (
         'decision by',
