@@ -21,7 +21,7 @@ enum { ROWS = 4, LINE = 64 };
 typedef __m256 Lanes;
 enum { WIDTH = 8 };
 /* There is no processor with AVX2 that lacks F16C, which not every compiler lets one ask for. */
-int supported(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+int inner_products_supported(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 TARGET static inline Lanes load(const float *from) { return _mm256_loadu_ps(from); }
 TARGET static inline Lanes widen(const uint8_t *from) {
   return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)from));
@@ -33,13 +33,13 @@ TARGET static inline void store(float *to, Lanes lanes) { _mm256_storeu_ps(to, l
 #define TARGET
 typedef float32x4_t Lanes;
 enum { WIDTH = 4 };
-int supported(void) { return 1; }
+int inner_products_supported(void) { return 1; }
 static inline Lanes load(const float *from) { return vld1q_f32(from); }
 static inline Lanes widen(const uint8_t *from) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(from))); }
 static inline Lanes add_product(Lanes sum, Lanes a, Lanes b) { return vfmaq_f32(sum, a, b); }
 static inline void store(float *to, Lanes lanes) { vst1q_f32(to, lanes); }
 #else
-int supported(void) { return 0; }
+int inner_products_supported(void) { return 0; }
 #endif
 
 #if defined(TARGET)

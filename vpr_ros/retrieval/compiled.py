@@ -1,36 +1,55 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The inner products of src/inner_products.c, which a colcon build puts beside this module.
+"""The two computations of a search in C (src/), which a colcon build puts beside this module.
 
-An installation by pip has none, and processors may lack what it needs: `kernels` has another way.
+An installation by pip has none, and processors may lack what they need: `kernels` has other ways.
+The functions take addresses and look at none of them; other threads of Python run meanwhile.
 """
 
 from __future__ import annotations
 
 import ctypes
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LIBRARY = Path(__file__).with_name('inner_products.native.so')
+LIBRARY = Path(__file__).with_name('search.native.so')
 
 
-def load(library: Path = LIBRARY) -> Callable[[int, int, int, int, int, int], None] | None:
-    """Return the function, None where it is not there or this processor cannot run it.
+class Compiled(NamedTuple):
+    """What of the library this processor can run.
 
-    It takes the addresses of a query (D,) float32, of packed float16 descriptors (N, 2 D) uint8
-    and of rows (n,) intp, the numbers n and D, and the address of the products (n,) float32 that
-    it writes. It looks at none of them, and lets other threads of Python run meanwhile.
+    Attributes:
+        nearest_codes: Takes the addresses of a query (64,) uint8 and of codes (N, 64) uint8, the
+            numbers N and k, the room (more than k + 8) of the arrays intp and int32 that it writes
+            rows and distances to, and their addresses; returns how many it found.
+        inner_products: Takes the addresses of a query (D,) float32, of packed float16 descriptors
+            (N, 2 D) uint8 and of rows (n,) intp, the numbers n and D, and the address of the
+            products (n,) float32 that it writes.
     """
+
+    nearest_codes: Callable[[int, int, int, int, int, int, int], int] | None = None
+    inner_products: Callable[[int, int, int, int, int, int], None] | None = None
+
+
+def load(library: Path = LIBRARY) -> Compiled:
+    """Return what there is, nothing where the library is absent or damaged."""
     try:
         found = ctypes.CDLL(str(library))
     except OSError:
+        return Compiled()
+    address, size = ctypes.c_void_p, ctypes.c_ssize_t
+    return Compiled(
+        _function(found, 'nearest_codes', [address] * 2 + [size] * 3 + [address] * 2, size),
+        _function(found, 'inner_products', [address] * 3 + [size] * 2 + [address], None),
+    )
+
+
+def _function(library: ctypes.CDLL, name: str, arguments: list[Any], result: Any) -> Any:
+    if not getattr(library, f'{name}_supported')():
         return None
-    if not found.supported():
-        return None
-    function = found.inner_products
-    function.argtypes = [*[ctypes.c_void_p] * 3, *[ctypes.c_ssize_t] * 2, ctypes.c_void_p]
-    function.restype = None
+    function = getattr(library, name)
+    function.argtypes, function.restype = arguments, result
     return function

@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 AT_ONCE = 1024
 """Descriptors that can be multiplied in one call, a multiple of 4."""
 
-_compiled_products = compiled.load()
+_CODE_BYTES = 64
+"""Of the codes that the compiled search takes."""
+_POOL = 1024
+"""Near codes that it gathers before it chooses among them."""
+
+_compiled = compiled.load()
 
 
 @contextmanager
@@ -63,6 +68,13 @@ def nearest_codes(
     number = min(number, len(codes))
     if number == 0:
         return np.empty(0, np.intp), np.empty(0, np.int32)
+    if _compiled.nearest_codes is not None and codes.shape[1] == _CODE_BYTES:
+        room = number + _POOL
+        rows, distances = np.empty(room, np.intp), np.empty(room, np.int32)
+        asked = _address(query), _address(codes), len(codes), number, room
+        found = _compiled.nearest_codes(*asked, _address(rows), _address(distances))
+        order = distances[:found].argsort(kind='stable')
+        return rows[order], distances[order]
     rows, distances = np.empty(number, np.int64), np.empty(number, np.int32)
     with one_thread():
         # The counting variant keeps the first it meets of each distance, and it meets in order.
@@ -128,10 +140,10 @@ def inner_products(
         rows: At most `AT_ONCE` numbers (n,) less than N.
         packing: Of the packed descriptors.
     """
-    if _compiled_products is not None and packing.storage == FLOAT16:
+    if _compiled.inner_products is not None and packing.storage == FLOAT16:
         rows, products = np.ascontiguousarray(rows, np.intp), np.empty(len(rows), np.float32)
         arrays = _address(query), _address(packed), _address(rows)
-        _compiled_products(*arrays, len(rows), packing.dim, _address(products))
+        _compiled.inner_products(*arrays, len(rows), packing.dim, _address(products))
         return products
     products = _multipliers.of(packing).products(query, packed, rows)
     return products if packing.storage == FLOAT16 else products * packing.steps(packed, rows)
