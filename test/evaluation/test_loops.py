@@ -191,3 +191,10 @@ def test_command_judges_a_folder_by_pairs_and_writes_what_it_is_asked_for(tmp_pa
 def test_folder_without_pairs_is_refused_with_advice(tmp_path, capsys):
     assert main(['evaluate', 'loops', str(tmp_path), '--model', 'hog']) == 2
     assert '--pairs' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('option', ['--json', '--report'])
+def test_missing_folder_is_told_before_the_work(tmp_path, capsys, option):
+    nowhere = tmp_path / 'no' / 'file'
+    assert main(['evaluate', 'loops', str(tmp_path), '--model', 'hog', option, str(nowhere)]) == 2
+    assert 'no folder' in capsys.readouterr().err

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.evaluating import Angle, JsonPath, Report
+from vpr_ros.cli.evaluating import Angle, JsonPath, Report, require_folders
 from vpr_ros.cli.localizing import Candidates, MaxDistanceRatio, MinSimilarity, PlaceRadius
 from vpr_ros.cli.options import Device, Network, Weights
 from vpr_ros.cli.verifying import FieldOfView, MinInliers, Verify
@@ -111,6 +111,7 @@ def loops(
     from vpr_ros.maps import PlaceMap
     from vpr_ros.retrieval import Retriever
 
+    require_folders(report, json_path)
     if report is not None:  # what it needs should be missed now, not after an hour of work
         from vpr_ros.evaluation.loop_report import write_loop_report
     truth: Truth
