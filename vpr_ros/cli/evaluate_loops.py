@@ -91,8 +91,6 @@ def loops(
     device: Device = 'auto',
 ) -> None:
     """Close loops within one traverse and compare with the revisits there really were."""
-    from rich.console import Console
-
     import vpr_ros
     from vpr_ros.cli.progress import progress_bar
     from vpr_ros.decision import (
@@ -129,11 +127,6 @@ def loops(
         goes_back = (
             f'{exclude_time:g} s, {exclude_distance:g} m of way and {exclude_keyframes} keyframes'
         )
-    decision = DecisionConfig(
-        min_similarity=min_similarity,
-        max_distance_ratio=max_distance_ratio,
-        place_radius=place_radius,
-    )
     describer = Describer(model, device=device, weights=weights)
     setup = LoopSetup(
         source.name,
@@ -152,31 +145,36 @@ def loops(
         place_map = stack.enter_context(
             PlaceMap.create(folder / 'traverse.vprmap', describer.model_info)
         )
-        verifier = (
-            Verifier(place_map, VerificationConfig(min_inliers=min_inliers), camera)
-            if verify
-            else None
-        )
-        detector = LoopDetector(
-            place_map,
-            MapBuilder(place_map, describer, keyframes, thumbnails=THUMBNAIL if verify else 0),
-            Localizer(
-                describer,
-                Retriever(place_map),
-                decision,
-                candidates=candidates,
-                verifier=verifier,
+        looks = VerificationConfig(min_inliers=min_inliers)
+        localizer = Localizer(
+            describer,
+            Retriever(place_map),
+            DecisionConfig(
+                min_similarity=min_similarity,
+                max_distance_ratio=max_distance_ratio,
+                place_radius=place_radius,
             ),
-            config,
+            candidates=candidates,
+            verifier=Verifier(place_map, looks, camera) if verify else None,
         )
+        builder = MapBuilder(
+            place_map, describer, keyframes, thumbnails=THUMBNAIL if verify else 0
+        )
+        detector = LoopDetector(place_map, builder, localizer, config)
         with progress_bar(f'closing loops of {source.name}') as progress:
             evaluation = evaluate_loops(
                 frames, detector, config, truth, setup, lambda done: progress(done, count)
             )
         if report is not None:
             write_loop_report(report, evaluation, pictures)
-    to_stdout = json_path == Path('-')
-    text = json.dumps(evaluation.to_json(), allow_nan=False)
+    _tell(evaluation, json_path, report)
+
+
+def _tell(evaluation: LoopEvaluation, json_path: Path | None, report: Path | None) -> None:
+    """Write the results where they are wanted, and print what they come to."""
+    from rich.console import Console
+
+    to_stdout, text = json_path == Path('-'), json.dumps(evaluation.to_json(), allow_nan=False)
     if to_stdout:
         typer.echo(text)
     elif json_path is not None:
