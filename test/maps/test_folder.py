@@ -60,6 +60,7 @@ def tree():
         (maps / 'out.vprmap').symlink_to(outside / 'm.vprmap')
         (maps / 'in').symlink_to(maps / 'a')
         (maps / 'loop').symlink_to(maps / 'loop')
+        (maps / 'longer').symlink_to(maps / 'longer' / 'a')
         (maps / 'loop.vprmap').symlink_to(maps / 'loop.vprmap')
         yield maps
 
@@ -73,6 +74,8 @@ def tree():
 @example('file:///etc/%2e%2e/m.vprmap')
 @example('file://server/maps/m.vprmap')
 @example('loop/m.vprmap')
+@example('loop/../out.vprmap')
+@example('longer/../out.vprmap')
 @example('a' * 300 + '.vprmap')
 @example('\ud800.vprmap')
 @example('file:///%ff.vprmap')

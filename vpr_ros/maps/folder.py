@@ -41,6 +41,10 @@ class MapFolder:
         """
         try:
             path = (self._path / _path_in(url)).resolve()
+            if path.resolve() != path:
+                # A link to itself ends resolve() early, and what comes after it may be links, too.
+                msg = 'its links lead in a circle'
+                raise ValueError(msg)
             inside = path.is_relative_to(self._path.resolve())
             is_map = path.suffix == SUFFIX and not path.is_dir()
         except (OSError, RuntimeError, ValueError) as error:
