@@ -40,11 +40,7 @@ class MapFolder:
                 a link, or is not the name of a map.
         """
         try:
-            path = (self._path / _path_in(url)).resolve()
-            if path.resolve() != path:
-                # A link to itself ends resolve() early, and what comes after it may be links, too.
-                msg = 'its links lead in a circle'
-                raise ValueError(msg)
+            path = _followed(self._path / _path_in(url))
             inside = path.is_relative_to(self._path.resolve())
             is_map = path.suffix == SUFFIX and not path.is_dir()
         except (OSError, RuntimeError, ValueError) as error:
@@ -60,6 +56,16 @@ class MapFolder:
             msg = f'{url!r} is not the name of a map, which ends in {SUFFIX}'
             raise MapAccessError(msg)
         return path
+
+
+def _followed(path: Path) -> Path:
+    """Return a path with all symbolic links followed."""
+    followed = path.resolve()
+    # A link to itself ends that early, and what comes after it may be links, too.
+    if followed.resolve() != followed:
+        msg = 'its links lead in a circle'
+        raise ValueError(msg)
+    return followed
 
 
 def _path_in(url: str) -> str:
