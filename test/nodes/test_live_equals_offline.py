@@ -25,7 +25,8 @@ DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared'
 MAP_BAG = DATA / 'bags' / 'gardens_day_left'
 QUERY_BAG = DATA / 'bags' / 'gardens_day_right'
 IMAGE = '/camera/image_raw'
-ANSWERS = '/place_recognition_node/candidates'
+NODE = '/place_recognition_node'
+ANSWERS = f'{NODE}/candidates'
 
 pytestmark = [
     pytest.mark.ros,
@@ -58,7 +59,7 @@ def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
     if temporal != 'none' and calibration is None:
         pytest.skip(f'no calibration of {describer.model_info.name} is shipped')
     model, topic = describer.model_info.name, f'{IMAGE}/compressed'
-    with AnswerRecorder(ANSWERS) as recorder:
+    with AnswerRecorder(NODE) as recorder:
         node = start(
             'place_recognition_node',
             remap={'image': IMAGE},
@@ -107,6 +108,10 @@ def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
             [known.get(h.place.id, np.nan) for h in expected.hits],
             atol=1e-6,
         )
+    poses = {one.stamp: one.decision.pose for one in offline if one.decision.pose is not None}
+    assert recorder.poses.keys() == poses.keys()
+    for stamp, pose in poses.items():
+        np.testing.assert_allclose(recorder.poses[stamp].as_array(), pose.as_array(), atol=1e-6)
 
 
 def test_live_mapper_makes_the_places_of_the_offline_one(start, gardens, describer, tmp_path):

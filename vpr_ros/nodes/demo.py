@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _IMAGE = '/camera/image_raw'
-_ANSWERS = '/place_recognition_node/candidates'
+_NODE = '/place_recognition_node'
+_ANSWERS = f'{_NODE}/candidates'
 _TOLERANCE = 5.0
 """Metres within which an answer counts as right."""
 _PATIENCE = 60.0
@@ -170,7 +171,7 @@ def _recognise(
             **reliable('/odom'),
         },
     )
-    with AnswerRecorder(_ANSWERS) as recorder, node:
+    with AnswerRecorder(_NODE) as recorder, node:
         recorder.wait_for_publisher(lambda: node.alive)
         # As fast as the node answers, so that this machine's speed does not change the result.
         played = _play(
@@ -219,7 +220,9 @@ def _judge(
             created=datetime.now().astimezone().isoformat(' ', 'minutes'),
             software=f'vpr_ros {vpr_ros.__version__}',
         )
-        answers = tuple(to_query_result(answer, truth) for answer in recorder.answers)
+        answers = tuple(
+            to_query_result(answer, recorder.poses, truth) for answer in recorder.answers
+        )
         evaluation = Evaluation(setup, place_table(places), answers)
         evaluation.save(folder / 'evaluation.json')
         write_report(

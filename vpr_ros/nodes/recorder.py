@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import rclpy
+from geometry_msgs.msg import PoseWithCovarianceStamped
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from geometry_msgs.msg import Pose as RosPose
+    from std_msgs.msg import Header
     from typing_extensions import Self
 
 
@@ -31,20 +33,28 @@ class AnswerRecorder:
     """Collects the first answer to each image while its context is open.
 
     Args:
-        topic: Where the answers come from.
+        node: Name of the place_recognition_node that answers.
+
+    Attributes:
+        answers: In the order they came.
+        poses: What the node published on ``~/pose``, by stamp in nanoseconds.
     """
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, node: str) -> None:
         self.answers: list[PlaceCandidateArray] = []
-        self._topic = topic
+        self.poses: dict[int, Pose] = {}
+        self._topic, self._pose_topic = f'{node}/candidates', f'{node}/pose'
         self._changed = threading.Condition()
-        self._stamps: set[tuple[int, int]] = set()
+        self._stamps: set[int] = set()
 
     def __enter__(self) -> Self:
         self._context = Context()
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self._node = rclpy.create_node('vpr_answer_recorder', context=self._context)
         self._node.create_subscription(PlaceCandidateArray, self._topic, self._note, 1000)
+        self._node.create_subscription(
+            PoseWithCovarianceStamped, self._pose_topic, self._note_pose, 1000
+        )
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, daemon=True)
@@ -69,12 +79,28 @@ class AnswerRecorder:
             time.sleep(0.02)
 
     def wait_for(self, count: int, timeout: float = 10.0) -> bool:
-        """Wait until so many answers have come; return whether they have, within the seconds."""
+        """Wait until so many answers have come; return whether they have, within the seconds.
+
+        Where the last one was accepted its pose, which is published after it, is waited for, too.
+        """
+
+        def complete() -> bool:
+            if not self.answers or len(self.answers) < count:
+                return False
+            last = self.answers[-1]
+            return last.status != Status.ACCEPTED or _stamp_of(last.header) in self.poses
+
         with self._changed:
-            return self._changed.wait_for(lambda: len(self.answers) >= count, timeout)
+            return self._changed.wait_for(complete, timeout)
+
+    def _note_pose(self, message: PoseWithCovarianceStamped) -> None:
+        with self._changed:
+            pose = Pose.from_array(_to_array(message.pose.pose))
+            self.poses[_stamp_of(message.header)] = pose
+            self._changed.notify_all()
 
     def _note(self, answer: PlaceCandidateArray) -> None:
-        stamp = answer.header.stamp.sec, answer.header.stamp.nanosec
+        stamp = _stamp_of(answer.header)
         with self._changed:
             # The player repeats its first image until somebody answers.
             if stamp not in self._stamps:
@@ -87,14 +113,15 @@ class AnswerRecorder:
             self._executor.spin()
 
 
-def to_query_result(answer: PlaceCandidateArray, truth: Mapping[int, Pose]) -> QueryResult:
-    """Convert an answer, beside the true pose at its stamp where there is one."""
-    stamp = answer.header.stamp.sec * 10**9 + answer.header.stamp.nanosec
+def to_query_result(
+    answer: PlaceCandidateArray, published: Mapping[int, Pose], truth: Mapping[int, Pose]
+) -> QueryResult:
+    """Convert an answer, beside the pose published and the true pose at its stamp, if any."""
+    stamp = _stamp_of(answer.header)
     candidates = answer.candidates
     poses = [_to_array(candidate.pose.pose) for candidate in candidates]
     scores = np.array([candidate.score for candidate in candidates], np.float64)
     status = Status(answer.status)
-    accepted = status == Status.ACCEPTED and candidates
     return QueryResult(
         stamp=stamp,
         status=status.name,
@@ -104,10 +131,14 @@ def to_query_result(answer: PlaceCandidateArray, truth: Mapping[int, Pose]) -> Q
         similarities=np.array([candidate.similarity for candidate in candidates], np.float64),
         hamming=np.array([candidate.hamming_distance for candidate in candidates], np.int64),
         probabilities=None if np.isnan(scores).all() else scores,
-        pose=Pose.from_array(poses[0]) if accepted else None,
+        pose=published.get(stamp),
         timings={'in the node': answer.latency.sec + answer.latency.nanosec * 1e-9},
         reason=answer.reason,
     )
+
+
+def _stamp_of(header: Header) -> int:
+    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
 
 
 def _to_array(pose: RosPose) -> list[float]:
