@@ -60,7 +60,7 @@ class DecisionConfig:
     max_distance_ratio: float = 0.85
     place_radius: float = 5.0
     position_sigma: float = 0.5
-    angle_sigma: float = 0.05
+    angle_sigma: float = 0.07
 
 
 @dataclass(frozen=True)

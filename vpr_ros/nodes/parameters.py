@@ -304,7 +304,7 @@ DECISION = (
     ),
     Parameter(
         'angle_sigma',
-        0.05,
+        0.07,
         'Smallest standard deviation of a published angle.',
         'rad',
         minimum=0.0,
