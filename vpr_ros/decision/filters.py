@@ -215,17 +215,9 @@ class BayesFilter(PlaceFilter):
     _LEAVE = 0.02
     _PACES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0])
     _PACE_SPREAD = 0.5
+    _USUAL = np.exp(-0.5 * ((_PACES[:, None] - 1) / _PACE_SPREAD) ** 2)
+    _USUAL /= _USUAL.sum()
     _PACE_CHANGE = 0.1
-
-    def __init__(
-        self,
-        places: Callable[[], Places],
-        likelihood: PlaceLikelihood,
-        motion: MotionConfig | None = None,
-    ) -> None:
-        super().__init__(places, likelihood, motion)
-        usual = np.exp(-0.5 * ((self._PACES - 1) / self._PACE_SPREAD) ** 2)
-        self._usual: Floats = (usual / usual.sum())[:, None]
 
     def _forget(self) -> None:
         # (P, N), one row a pace, or a single one where odometry tells the pace.
@@ -238,7 +230,7 @@ class BayesFilter(PlaceFilter):
     def _move(self, layout: Layout, seconds: float, step: Pose | None) -> None:
         off = 1 - self._belief.sum()
         if step is None:
-            moved, paces = self._onward(layout, seconds), self._usual
+            moved, paces = self._onward(layout, seconds), self._USUAL
         else:
             moved, paces = self._displaced(layout, step), np.ones((1, 1))
         count = moved.shape[1]
@@ -281,8 +273,8 @@ class BayesFilter(PlaceFilter):
         kept: Floats = self._belief
         total = kept.sum(axis=0)
         if len(kept) == 1:
-            kept = self._usual * total
-        kept = (1 - self._PACE_CHANGE) * kept + self._PACE_CHANGE * self._usual * total
+            kept = self._USUAL * total
+        kept = (1 - self._PACE_CHANGE) * kept + self._PACE_CHANGE * self._USUAL * total
         way, count = layout.by_seconds, len(layout)
         moved: Floats = np.empty_like(kept)
         for i, pace in enumerate(self._PACES):

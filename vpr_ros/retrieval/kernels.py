@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two computations of a search, and the only place that touches faiss.
 
-Descriptors of float16 are multiplied by our own compiled code where it is there, which takes half
-the time of faiss; those of int8 always by faiss.
+Codes of 512 bits are compared and descriptors of float16 multiplied by our own compiled code where
+it is there, which takes half the time of faiss; codes of other lengths and int8 are faiss' always.
 
 faiss and torch each bring an OpenMP runtime. A query is too small to share between threads, and
 waking a pool for it can cost a hundred times the work itself, so each call runs on one thread;
