@@ -24,7 +24,7 @@ from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
 from vpr_ros.maps import NewPlace, PlaceMap
 from vpr_ros.msg import PlaceCandidateArray
-from vpr_ros.nodes.conversions import to_time
+from vpr_ros.nodes.conversions import from_time, to_time
 from vpr_ros.nodes.process import NodeProcess
 from vpr_ros.types import Description
 
@@ -201,7 +201,7 @@ class _Bench:
         self._publisher.publish(bytes(self._raw))
 
     def _on_answer(self, answer: PlaceCandidateArray) -> None:
-        stamp = answer.header.stamp.sec * 10**9 + answer.header.stamp.nanosec
+        stamp = from_time(answer.header.stamp)
         latency = answer.latency.sec * 1e3 + answer.latency.nanosec * 1e-6
         self.answers.append(_Answer(stamp, latency, (time.time_ns() - stamp) * 1e-6))
 

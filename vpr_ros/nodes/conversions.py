@@ -34,6 +34,11 @@ def to_time(stamp: int) -> Time:
     return Time(sec=stamp // _SECOND, nanosec=stamp % _SECOND)
 
 
+def from_time(stamp: Time) -> int:
+    """Return nanoseconds since the epoch."""
+    return int(stamp.sec) * _SECOND + int(stamp.nanosec)
+
+
 def to_duration(seconds: float) -> Duration:
     """Convert a duration in seconds."""
     nanoseconds = round(seconds * _SECOND)

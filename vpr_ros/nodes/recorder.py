@@ -20,12 +20,12 @@ from vpr_ros.decision import Status
 from vpr_ros.evaluation import QueryResult
 from vpr_ros.geometry import Pose
 from vpr_ros.msg import PlaceCandidateArray
+from vpr_ros.nodes.conversions import from_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from geometry_msgs.msg import Pose as RosPose
-    from std_msgs.msg import Header
     from typing_extensions import Self
 
 
@@ -88,7 +88,7 @@ class AnswerRecorder:
             if not self.answers or len(self.answers) < count:
                 return False
             last = self.answers[-1]
-            return last.status != Status.ACCEPTED or _stamp_of(last.header) in self.poses
+            return last.status != Status.ACCEPTED or from_time(last.header.stamp) in self.poses
 
         with self._changed:
             return self._changed.wait_for(complete, timeout)
@@ -96,11 +96,11 @@ class AnswerRecorder:
     def _note_pose(self, message: PoseWithCovarianceStamped) -> None:
         with self._changed:
             pose = Pose.from_array(_to_array(message.pose.pose))
-            self.poses[_stamp_of(message.header)] = pose
+            self.poses[from_time(message.header.stamp)] = pose
             self._changed.notify_all()
 
     def _note(self, answer: PlaceCandidateArray) -> None:
-        stamp = _stamp_of(answer.header)
+        stamp = from_time(answer.header.stamp)
         with self._changed:
             # The player repeats its first image until somebody answers.
             if stamp not in self._stamps:
@@ -117,7 +117,7 @@ def to_query_result(
     answer: PlaceCandidateArray, published: Mapping[int, Pose], truth: Mapping[int, Pose]
 ) -> QueryResult:
     """Convert an answer, beside the pose published and the true pose at its stamp, if any."""
-    stamp = _stamp_of(answer.header)
+    stamp = from_time(answer.header.stamp)
     candidates = answer.candidates
     poses = [_to_array(candidate.pose.pose) for candidate in candidates]
     scores = np.array([candidate.score for candidate in candidates], np.float64)
@@ -135,10 +135,6 @@ def to_query_result(
         timings={'in the node': answer.latency.sec + answer.latency.nanosec * 1e-9},
         reason=answer.reason,
     )
-
-
-def _stamp_of(header: Header) -> int:
-    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
 
 
 def _to_array(pose: RosPose) -> list[float]:
