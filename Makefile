@@ -55,10 +55,11 @@ test: lint ## Lint, type-check and run all tests but the slow ones.
 test-slow: build ## Run the tests that take minutes, or a GPU.
 	@$(IN_ENVIRONMENT) $(PYTEST) -m 'slow or gpu' $(PYTEST_ARGS)
 
-lint: build ## Run ruff and mypy.
+lint: build ## Run ruff, mypy and import-linter.
 	@$(IN_ENVIRONMENT) python -m ruff check .
 	@$(IN_ENVIRONMENT) python -m ruff format --check .
 	@$(IN_ENVIRONMENT) python -m mypy
+	@$(IN_ENVIRONMENT) lint-imports --no-logo
 
 format: setup ## Format the code and mend what ruff can.
 	@.venv/bin/python -m ruff format .

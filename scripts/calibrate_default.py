@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Fit the calibration of a network that is shipped in vpr_ros/decision/calibrations.
+"""Fit the calibration of a network that is shipped in vpr_ros/localize/calibrations.
 
 It learns from synthetic towns 5 to 8 (town 0 is kept for tests, 1 to 3 trained the network), from
 the first half of the second lap of `bags/airsim_track` in its first lap, and from traverses in
@@ -22,26 +22,27 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import vpr_ros.decision.calibration as shipped  # noqa: E402
 from rich.console import Console  # noqa: E402
 
-import vpr_ros.decision.calibration as shipped  # noqa: E402
-from vpr_ros.bags import Bag, choose_topics  # noqa: E402
-from vpr_ros.cli.calibrate import show  # noqa: E402
-from vpr_ros.decision import Localizer  # noqa: E402
+from vpr_ros.cli.calibrate_command import show  # noqa: E402
 from vpr_ros.describe import Describer  # noqa: E402
 from vpr_ros.evaluation import Evaluation, Setup, Tolerance  # noqa: E402
-from vpr_ros.evaluation.bag import place_table, query_result  # noqa: E402
-from vpr_ros.evaluation.calibrating import Session, calibrate  # noqa: E402
+from vpr_ros.evaluation.bag_evaluation import place_table, query_result  # noqa: E402
 from vpr_ros.evaluation.calibration_figure import draw  # noqa: E402
-from vpr_ros.mapping import KeyframeConfig, MapBuilder, replay_frames  # noqa: E402
+from vpr_ros.evaluation.calibration_fit import AnsweredTraverse, calibrate  # noqa: E402
+from vpr_ros.inputs.bags import Bag, choose_topics  # noqa: E402
+from vpr_ros.inputs.replay import replay_frames  # noqa: E402
+from vpr_ros.localize import Localizer  # noqa: E402
+from vpr_ros.mapping import KeyframeConfig, MapBuilder  # noqa: E402
 from vpr_ros.maps import PlaceMap  # noqa: E402
-from vpr_ros.retrieval import Retriever  # noqa: E402
+from vpr_ros.search import Retriever  # noqa: E402
 from vpr_ros.simulation import Conditions, Town, Traverse, write_bag  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vpr_ros.mapping import PoseReading
+    from vpr_ros.inputs.poses import PoseReading
     from vpr_ros.types import Description
 
 DRIVES = {
@@ -125,7 +126,7 @@ class Library:
                 ]
         return self._known[name]
 
-    def session(self, map_name: str, query_name: str, *, known: bool) -> Session:
+    def session(self, map_name: str, query_name: str, *, known: bool) -> AnsweredTraverse:
         """Look a traverse up in the map of another."""
         place_map = self._map(map_name)
         with place_map:
@@ -137,7 +138,7 @@ class Library:
                 for frame in self.frames(query_name)
             )
             setup = Setup(query_name, map_name, place_map.model, TOLERANCE, CANDIDATES)
-            return Session(Evaluation(setup, place_table(place_map), queries), known)
+            return AnsweredTraverse(Evaluation(setup, place_table(place_map), queries), known)
 
     def _map(self, name: str) -> PlaceMap:
         path = self._work / f'{name}.{self._describer.model_info.name}.vprmap'
@@ -167,7 +168,7 @@ class _Remembered:
         return [frame.description for frame in frames]
 
 
-def sessions(library: Library) -> Iterator[Session]:
+def sessions(library: Library) -> Iterator[AnsweredTraverse]:
     """Yield what is learnt from."""
     for names, known in ((KNOWN, True), (ELSEWHERE, False)):
         for map_name, query_name in names:

@@ -22,26 +22,23 @@ import gtsam
 import numpy as np
 from matplotlib.figure import Figure
 
-from vpr_ros.bags import Bag, choose_topics
-from vpr_ros.cli.verifying import camera_of
-from vpr_ros.decision import DecisionConfig, Localizer, LoopConfig, LoopDetector, Verifier
+from vpr_ros.cli.verify_options import camera_of
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
-from vpr_ros.mapping import (
-    KeyframeConfig,
-    MapBuilder,
-    PoseReading,
-    PoseSource,
-    replay_frames,
-)
+from vpr_ros.inputs.bags import Bag, choose_topics
+from vpr_ros.inputs.poses import PoseReading, PoseSource
+from vpr_ros.inputs.replay import replay_frames
+from vpr_ros.localize import DecisionConfig, Localizer, Verifier
+from vpr_ros.loops import LoopConfig, LoopDetector
+from vpr_ros.mapping import KeyframeConfig, MapBuilder
 from vpr_ros.maps import PlaceMap
-from vpr_ros.retrieval import Retriever
+from vpr_ros.search import Retriever
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vpr_ros.decision.resection import Resection
+    from vpr_ros.geometry.resection import Resection
 
 WRONG = 5.0
 """A loop is wrong if it puts its later end so far from where it was, metres."""

@@ -8,12 +8,11 @@ from pathlib import Path
 import cv2
 import pytest
 
-from vpr_ros.bags import Bag, choose_topics
 from vpr_ros.cli import main as cli
 from vpr_ros.describe import Describer
-from vpr_ros.mapping import replay_frames
-from vpr_ros.mapping.builder import MapBuilder
-from vpr_ros.mapping.keyframes import KeyframeConfig
+from vpr_ros.inputs.bags import Bag, choose_topics
+from vpr_ros.inputs.replay import replay_frames
+from vpr_ros.mapping import KeyframeConfig, MapBuilder
 from vpr_ros.maps import PlaceMap
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'evaluation'))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from vpr_ros.cli.main import main
-from vpr_ros.geometry import Pose
-from vpr_ros.maps import Datum, NewPlace, PlaceMap
+from vpr_ros.geometry import Datum, Pose
+from vpr_ros.maps import NewPlace, PlaceMap
 from vpr_ros.types import Description, ModelInfo
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from vpr_ros.cli.main import main
-from vpr_ros.geometry import Pose
-from vpr_ros.maps import Datum, NewPlace, PlaceMap
+from vpr_ros.geometry import Datum, Pose
+from vpr_ros.maps import NewPlace, PlaceMap
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('test-net', 'weights', 16, 0, 'none', trained=False)

@@ -7,11 +7,10 @@ from __future__ import annotations
 import numpy as np
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from vpr_ros.bags import Bag, choose_topics
-from vpr_ros.frames.cdr import types
-from vpr_ros.mapping import replay_frames
-from vpr_ros.mapping.builder import MapBuilder
-from vpr_ros.mapping.keyframes import KeyframeConfig
+from vpr_ros.inputs.bags import Bag, choose_topics
+from vpr_ros.inputs.frames.cdr import types
+from vpr_ros.inputs.replay import replay_frames
+from vpr_ros.mapping import KeyframeConfig, MapBuilder
 from vpr_ros.maps import PlaceMap
 from vpr_ros.types import Description, ModelInfo
 

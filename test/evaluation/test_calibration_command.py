@@ -6,7 +6,7 @@ import pytest
 from evaluation_bags import PLACES, SampleDescriber, build_map, look, write_traverse
 
 from vpr_ros.cli.main import main
-from vpr_ros.decision.calibration import Calibration
+from vpr_ros.localize import Calibration
 
 
 @pytest.fixture(scope='module')

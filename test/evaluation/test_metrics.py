@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vpr_ros.evaluation import metrics
-from vpr_ros.evaluation.metrics import Tolerance
+from vpr_ros.evaluation import Tolerance, metrics
 from vpr_ros.geometry import Pose
 
 coordinate = st.integers(-20, 20).map(float)

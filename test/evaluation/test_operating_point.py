@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from vpr_ros.bags import Bag, choose_topics
-from vpr_ros.decision import Localizer, calibration_for, make_filter
 from vpr_ros.describe import Describer
 from vpr_ros.evaluation import Tolerance
-from vpr_ros.evaluation.bag import evaluate_bag
-from vpr_ros.mapping import KeyframeConfig, MapBuilder, map_bag, replay_frames
+from vpr_ros.evaluation.bag_evaluation import evaluate_bag
+from vpr_ros.inputs.bags import Bag, choose_topics
+from vpr_ros.inputs.replay import replay_frames
+from vpr_ros.localize import Localizer, calibration_for, make_filter
+from vpr_ros.mapping import KeyframeConfig, MapBuilder, map_bag
 from vpr_ros.maps import PlaceMap
-from vpr_ros.retrieval import Retriever
+from vpr_ros.search import Retriever
 from vpr_ros.types import DEFAULT_MODEL
 
 DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))

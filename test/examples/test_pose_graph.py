@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vpr_ros.decision.resection import Resection
 from vpr_ros.geometry import Pose
+from vpr_ros.geometry.resection import Resection
 
 pytest.importorskip('gtsam', reason='needs the extra eval')
 

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_ros.geometry import Pose
-from vpr_ros.maps import Datum, NewPlace, PlaceMap, merge, verify
+from vpr_ros.geometry import Datum, Pose
+from vpr_ros.maps import NewPlace, PlaceMap, merge, verify
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('crash-net', 'none', 256, 0, 'none', trained=False)

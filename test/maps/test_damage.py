@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpr_ros.errors import MapError
-from vpr_ros.maps import Datum, GeoPoint, PlaceMap, verify
+from vpr_ros.geometry import Datum, GeoPoint
+from vpr_ros.maps import PlaceMap, verify
 
 
 class Sound:

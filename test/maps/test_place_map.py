@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpr_ros.errors import MapError
-from vpr_ros.geometry import Pose
-from vpr_ros.maps import Camera, Datum, GeoPoint, NewPlace, PlaceMap
+from vpr_ros.geometry import Datum, GeoPoint, Pose
+from vpr_ros.maps import Camera, NewPlace, PlaceMap
 from vpr_ros.types import Description
 
 FINITE = st.floats(-1e9, 1e9)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vpr_ros.errors import ModelError
-from vpr_ros.models.initial import initial_state
+from vpr_ros.models.initial_state import initial_state
 from vpr_ros.models.mobile import MobileStem, MobileTrunk
 
 

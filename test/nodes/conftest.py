@@ -1,95 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs nodes as real processes over real DDS, in a domain of their own."""
-
 from __future__ import annotations
 
-import os
 import sys
-import time
 from pathlib import Path
 
-import pytest
-
 # The tests are imported by file, so that helpers beside them must be made findable.
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-# Its own domain for each process that runs tests, of which there may be several at once.
-os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 230)
-os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-
-try:
-    import rclpy
-    from rclpy.executors import SingleThreadedExecutor
-    from rclpy.qos import QoSDurabilityPolicy, QoSProfile
-
-    from vpr_ros.nodes.process import NodeProcess
-except ImportError:
-    # Without ROS the tests of nodes skip themselves; those of ROS-free modules still run.
-    rclpy = None
-
-
-class Listener:
-    """A node of the test that collects messages and waits for conditions."""
-
-    def __init__(self) -> None:
-        self.node = rclpy.create_node(f'test_{os.getpid()}_{time.monotonic_ns()}')
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self.node)
-
-    def collect(self, message_type, topic, qos=50) -> list:
-        messages: list = []
-        self.node.create_subscription(message_type, topic, messages.append, qos)
-        return messages
-
-    def collect_latched(self, message_type, topic) -> list:
-        latched = QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
-        return self.collect(message_type, topic, latched)
-
-    def publisher(self, message_type, topic, qos=10):
-        return self.node.create_publisher(message_type, topic, qos)
-
-    def wait_until(self, condition, timeout=60.0, what='') -> None:
-        deadline = time.monotonic() + timeout
-        while not condition():
-            assert time.monotonic() < deadline, f'waited {timeout} s in vain {what}'
-            self._executor.spin_once(timeout_sec=0.05)
-
-    def close(self) -> None:
-        self._executor.shutdown()
-        self.node.destroy_node()
-
-
-@pytest.fixture(scope='session', autouse=True)
-def _ros():
-    if rclpy is None:
-        yield
-        return
-    rclpy.init()
-    yield
-    rclpy.shutdown()
-
-
-@pytest.fixture
-def listener():
-    listener = Listener()
-    yield listener
-    listener.close()
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Start nodes; whatever still runs at the end of the test is ended, and the logs shown."""
-    running: list[NodeProcess] = []
-
-    def start_node(executable: str, remap=None, **parameters) -> NodeProcess:
-        log = tmp_path / f'{len(running)}-{executable}.log'
-        running.append(NodeProcess(executable, log, remap, parameters))
-        return running[-1]
-
-    yield start_node
-    for node in running:
-        if node.alive:
-            # Killed nodes would be counted by the middleware, and by the next test, for seconds.
-            node.stop(timeout=5)
-        print(f'--- {node.log.name}\n{node.output}')
+from ros_fixtures import _ros, listener, start  # noqa: F401

@@ -24,7 +24,7 @@ def test_filter_without_a_calibration_is_refused_with_what_to_do(start, listener
 
 
 def test_calibration_of_another_model_is_refused_with_the_reason(start, listener, tmp_path):
-    from vpr_ros.decision import calibration_for
+    from vpr_ros.localize import calibration_for
 
     path = tmp_path / 'hog.yaml'
     calibration_for(Describer('hog').model_info).save(path)

@@ -11,15 +11,16 @@ import pytest
 
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
-from vpr_ros.bags import Bag, choose_topics
-from vpr_ros.decision import Localizer, MotionConfig, calibration_for, make_filter
+from vpr_ros.bench.answer_recorder import AnswerRecorder
+from vpr_ros.bench.bag_player import Playback, play
+from vpr_ros.bench.node_process import reliable
 from vpr_ros.describe import Describer
-from vpr_ros.mapping import KeyframeConfig, map_bag, replay_frames
+from vpr_ros.inputs.bags import Bag, choose_topics
+from vpr_ros.inputs.replay import replay_frames
+from vpr_ros.localize import Localizer, MotionConfig, calibration_for, make_filter
+from vpr_ros.mapping import KeyframeConfig, map_bag
 from vpr_ros.maps import PlaceMap
-from vpr_ros.nodes.bag_player import Playback, play
-from vpr_ros.nodes.process import reliable
-from vpr_ros.nodes.recorder import AnswerRecorder
-from vpr_ros.retrieval import Retriever
+from vpr_ros.search import Retriever
 
 DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
 MAP_BAG = DATA / 'bags' / 'gardens_day_left'

@@ -17,7 +17,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 from vpr_ros.msg import PlaceCandidateArray
 
-from vpr_ros.decision import Decision, Localization, Status
+from vpr_ros.localize import Decision, Localization, Status
 from vpr_ros.nodes.debug_image import draw
 from vpr_ros.nodes.markers import ellipse_of, place_marker
 

@@ -303,7 +303,7 @@ def test_places_added_by_a_running_mapper_are_found(start, listener, tmp_path, d
 def test_quality_of_service_of_an_input_can_be_overridden(start, listener):
     from rclpy.qos import QoSReliabilityPolicy
 
-    from vpr_ros.nodes.process import reliable
+    from vpr_ros.bench.node_process import reliable
 
     start('place_recognition_node', **reliable('/image'))
     topics = ('/image', '/image/compressed')

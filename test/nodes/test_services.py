@@ -19,8 +19,8 @@ from vpr_ros.msg import MapInfo, PlaceCandidateArray
 from vpr_ros.srv import DeleteSession, GetPlace, LoadMap, MergeMap, QueryPlace, SaveMap
 
 from vpr_ros.describe import Describer
-from vpr_ros.frames.thumbnail import decode_thumbnail, encode_thumbnail
 from vpr_ros.geometry import Pose
+from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail, encode_thumbnail
 from vpr_ros.maps import NewPlace, PlaceMap, verify
 
 pytestmark = pytest.mark.ros

@@ -16,14 +16,14 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage
 from vpr_ros.msg import PlaceCandidateArray
 
-from vpr_ros.bags import Bag, choose_topics
-from vpr_ros.decision import DecisionConfig, Localizer, Status, calibration_for, verifier_for
 from vpr_ros.describe import Describer
 from vpr_ros.evaluation import Tolerance
-from vpr_ros.evaluation.bag import evaluate_bag
+from vpr_ros.evaluation.bag_evaluation import evaluate_bag
+from vpr_ros.inputs.bags import Bag, choose_topics
+from vpr_ros.localize import DecisionConfig, Localizer, Status, calibration_for, verifier_for
 from vpr_ros.mapping import KeyframeConfig, map_bag
 from vpr_ros.maps import PlaceMap
-from vpr_ros.retrieval import Retriever
+from vpr_ros.search import Retriever
 
 DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
 MAP_BAG = DATA / 'bags' / 'gardens_day_left'

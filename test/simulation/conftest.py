@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from vpr_ros.simulation import Camera, Town
+from vpr_ros.simulation import SimulatedCamera, Town
 
 
 @pytest.fixture(scope='package')
 def town() -> Town:
-    return Town(seed=0, camera=Camera(width=160, height=120))
+    return Town(seed=0, camera=SimulatedCamera(width=160, height=120))

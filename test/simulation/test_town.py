@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpr_ros.simulation import Camera, Conditions, ConditionsError, Town, Traverse
-from vpr_ros.simulation.layout import Surface
+from vpr_ros.simulation import Conditions, ConditionsError, SimulatedCamera, Town, Traverse
 from vpr_ros.simulation.paint import MATT, Paint
+from vpr_ros.simulation.town_plan import Surface
 
 if TYPE_CHECKING:
     from vpr_ros.geometry import Pose
@@ -22,7 +22,7 @@ DAY = Conditions.named('day')
 EMPTY = Conditions(traffic=0.0)
 
 
-def project(frame_pose: Pose, camera: Camera, point: np.ndarray) -> np.ndarray:
+def project(frame_pose: Pose, camera: SimulatedCamera, point: np.ndarray) -> np.ndarray:
     optical = frame_pose @ camera.mounting
     ray = camera.matrix @ (optical.inverse().rotation @ (point - optical.position))
     return ray[:2] / ray[2]
@@ -73,7 +73,7 @@ def test_known_points_are_seen_where_the_intrinsics_say() -> None:
 
 
 def test_supersampling_keeps_the_view() -> None:
-    camera = Camera()
+    camera = SimulatedCamera()
     ray = np.array([0.3, -0.2, 1.0])
     fine, coarse = camera.supersampled(2) @ ray, camera.matrix @ ray
     assert (fine[:2] + 0.5) / 2 - 0.5 == pytest.approx(coarse[:2])

@@ -8,7 +8,7 @@ import torch
 from vpr_ros import models
 from vpr_ros.models.vit import ViTConfig
 from vpr_ros.training.freezing import freeze, parameter_groups, starts_with, training_modes
-from vpr_ros.training.initial import initial_network
+from vpr_ros.training.initial_network import initial_network
 from vpr_ros.training.parse import RecipeError
 from vpr_ros.training.session import train
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vpr_ros import models
-from vpr_ros.training import features
+from vpr_ros.training import teacher_features as features
 from vpr_ros.training.parse import RecipeError
 from vpr_ros.training.recipe import TeacherRecipe
 from vpr_ros.training.teacher import (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.evaluating import Report
+from vpr_ros.cli.evaluate_options import Report
 from vpr_ros.cli.options import AsJson
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.evaluating import Angle, JsonPath, Report, require_folders, warn_untrained
-from vpr_ros.cli.localizing import Candidates
+from vpr_ros.cli.evaluate_options import Angle, JsonPath, Report, require_folders, warn_untrained
+from vpr_ros.cli.localize_options import Candidates
 from vpr_ros.cli.options import AsJson, Device, Network, Weights
-from vpr_ros.evaluation.dataset_layout import Layout
+from vpr_ros.evaluation.dataset_layout import DatasetLayout
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from vpr_ros.evaluation.dataset import Progress
+    from vpr_ros.evaluation import Tolerance
+    from vpr_ros.evaluation.dataset_evaluation import Progress
     from vpr_ros.evaluation.dataset_layout import Dataset
+    from vpr_ros.evaluation.dataset_lint import Finding
     from vpr_ros.evaluation.dataset_results import DatasetEvaluation
     from vpr_ros.evaluation.description_store import AnyDescriber
-    from vpr_ros.evaluation.lint import Finding
-    from vpr_ros.evaluation.metrics import Tolerance
 
 _EXIT_PROBLEMS = 1
 
@@ -38,7 +38,7 @@ _Folder = Annotated[
     Path, typer.Argument(metavar='FOLDER', help='The data set; images/test is looked for in it.')
 ]
 _LayoutOption = Annotated[
-    Layout,
+    DatasetLayout,
     typer.Option(
         '--layout',
         help='utm: names are @utm_east@utm_north@...; frames: equal index means equal place; tum, '
@@ -62,7 +62,7 @@ _Threshold = Annotated[
 def dataset(
     folder: _Folder,
     *,
-    layout: _LayoutOption = Layout.UTM,
+    layout: _LayoutOption = DatasetLayout.UTM,
     split: _Split = 'test',
     database: _Database = 'database',
     queries: _Queries = 'queries',
@@ -94,8 +94,8 @@ def dataset(
     """Search a data set as published evaluations do: recall of floats, codes, and both."""
     from rich.console import Console
 
-    from vpr_ros.evaluation import lint as linter
-    from vpr_ros.evaluation.dataset import cache_folder, evaluate_dataset
+    from vpr_ros.evaluation import dataset_lint as linter
+    from vpr_ros.evaluation.dataset_evaluation import cache_folder, evaluate_dataset
 
     if report is not None:  # what it needs should be missed now, not after an hour of work
         from vpr_ros.evaluation.dataset_report import write_report
@@ -141,7 +141,7 @@ def dataset(
 def lint(
     folder: _Folder,
     *,
-    layout: _LayoutOption = Layout.UTM,
+    layout: _LayoutOption = DatasetLayout.UTM,
     split: _Split = 'test',
     database: _Database = 'database',
     queries: _Queries = 'queries',
@@ -151,7 +151,7 @@ def lint(
     """Look for known traps in a data set; exit with 1 where figures would be wrong."""
     from rich.console import Console
 
-    from vpr_ros.evaluation import lint as linter
+    from vpr_ros.evaluation import dataset_lint as linter
     from vpr_ros.evaluation.dataset_layout import folder_pair, images_by_path
 
     tolerance = _tolerance(layout, threshold, None)
@@ -248,12 +248,12 @@ def _lines(evaluation: DatasetEvaluation, cache: Path) -> Iterator[str]:
     )
 
 
-def _tolerance(layout: Layout, threshold: float | None, angle: float | None) -> Tolerance:
+def _tolerance(layout: DatasetLayout, threshold: float | None, angle: float | None) -> Tolerance:
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.dataset_layout import PUBLISHED_DISTANCE
 
     if threshold is None:
-        if layout is Layout.FRAMES:
+        if layout is DatasetLayout.FRAMES:
             msg = 'with --layout frames say what is right: --tolerance 2, for example'
             raise typer.BadParameter(msg)
         threshold = PUBLISHED_DISTANCE
@@ -262,7 +262,7 @@ def _tolerance(layout: Layout, threshold: float | None, angle: float | None) -> 
 
 def _read(
     folder: Path,
-    layout: Layout,
+    layout: DatasetLayout,
     split: str,
     names: tuple[str, str],
     poses: tuple[Path | None, Path | None],
@@ -272,8 +272,8 @@ def _read(
     from vpr_ros.evaluation import dataset_layout
 
     pair = dataset_layout.folder_pair(folder, split, *names)
-    if layout is Layout.UTM or layout is Layout.FRAMES:
-        utm = layout is Layout.UTM
+    if layout is DatasetLayout.UTM or layout is DatasetLayout.FRAMES:
+        utm = layout is DatasetLayout.UTM
         read = dataset_layout.utm_images if utm else dataset_layout.frame_images
         database, queries = (read(path) for path in pair)
     else:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.evaluating import Angle, JsonPath, Report, require_folders
-from vpr_ros.cli.localizing import Candidates, MaxDistanceRatio, MinSimilarity, PlaceRadius
+from vpr_ros.cli.evaluate_options import Angle, JsonPath, Report, require_folders
+from vpr_ros.cli.localize_options import Candidates, MaxDistanceRatio, MinSimilarity, PlaceRadius
 from vpr_ros.cli.options import Device, Network, Weights
-from vpr_ros.cli.verifying import FieldOfView, MinInliers, Verify
+from vpr_ros.cli.verify_options import FieldOfView, MinInliers, Verify
 from vpr_ros.errors import VprError
+from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -28,16 +29,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console
 
-    from vpr_ros.decision import Pinhole
     from vpr_ros.evaluation.gallery import Pictures
     from vpr_ros.evaluation.loop_results import LoopEvaluation
-    from vpr_ros.frames import Picture
-    from vpr_ros.mapping import PoseReading
+    from vpr_ros.geometry.pinhole import Pinhole
+    from vpr_ros.inputs.frames import Picture
+    from vpr_ros.inputs.poses import PoseReading
 
     Traverse = tuple[Iterator[tuple[Picture, PoseReading | None]], Pinhole | None, Pictures, int]
 
 THUMBNAIL = 320
-_SECOND = 10**9
 
 
 def loops(
@@ -93,21 +93,15 @@ def loops(
     """Close loops within one traverse and compare with the revisits there really were."""
     import vpr_ros
     from vpr_ros.cli.progress import progress_bar
-    from vpr_ros.decision import (
-        DecisionConfig,
-        Localizer,
-        LoopConfig,
-        LoopDetector,
-        VerificationConfig,
-        Verifier,
-    )
     from vpr_ros.describe import Describer
     from vpr_ros.evaluation import Tolerance
+    from vpr_ros.evaluation.loop_evaluation import PairsTell, PosesTell, Truth, evaluate_loops
     from vpr_ros.evaluation.loop_results import LoopSetup
-    from vpr_ros.evaluation.loops import PairsTell, PosesTell, Truth, evaluate_loops
+    from vpr_ros.localize import DecisionConfig, Localizer, VerificationConfig, Verifier
+    from vpr_ros.loops import LoopConfig, LoopDetector
     from vpr_ros.mapping import KeyframeConfig, MapBuilder
     from vpr_ros.maps import PlaceMap
-    from vpr_ros.retrieval import Retriever
+    from vpr_ros.search import Retriever
 
     require_folders(report, json_path)
     if report is not None:  # what it needs should be missed now, not after an hour of work
@@ -195,10 +189,11 @@ def _traverse(
     poses: bool,
 ) -> Traverse:
     """Return frames, intrinsics, a source of pictures by stamp, and how many frames there are."""
-    from vpr_ros.bags import Bag, choose_image, choose_pose
-    from vpr_ros.cli.verifying import camera_of
-    from vpr_ros.evaluation.bag import frame_pictures
-    from vpr_ros.mapping import PoseSource, replay_frames
+    from vpr_ros.cli.verify_options import camera_of
+    from vpr_ros.evaluation.bag_evaluation import frame_pictures
+    from vpr_ros.inputs.bags import Bag, choose_image, choose_pose
+    from vpr_ros.inputs.poses import PoseSource
+    from vpr_ros.inputs.replay import replay_frames
 
     if source.is_dir() and not (source / 'metadata.yaml').exists():
         if poses:
@@ -218,8 +213,8 @@ def _traverse(
 
 def _folder(source: Path, degrees: float | None) -> Traverse:
     """Return the images of a folder, one a second, in the order of the numbers in their names."""
-    from vpr_ros.decision import Pinhole
-    from vpr_ros.frames import SUFFIXES, ImageFile
+    from vpr_ros.geometry.pinhole import Pinhole
+    from vpr_ros.inputs.frames import SUFFIXES, ImageFile
 
     files = sorted(
         (file for file in source.iterdir() if file.suffix.lower() in SUFFIXES),
@@ -228,14 +223,14 @@ def _folder(source: Path, degrees: float | None) -> Traverse:
     if not files:
         msg = f'{source} holds no images'
         raise VprError(msg)
-    frames = [ImageFile(file, i * _SECOND) for i, file in enumerate(files)]
+    frames = [ImageFile(file, i * SECOND) for i, file in enumerate(files)]
     camera = None
     if degrees is not None:
         height, width = frames[0].rgb.shape[:2]
         camera = Pinhole.of_view(degrees, width, height)
 
     def fetch(stamps: Collection[int]) -> dict[int, NDArray[np.uint8]]:
-        return {stamp: frames[stamp // _SECOND].rgb for stamp in stamps}
+        return {stamp: frames[stamp // SECOND].rgb for stamp in stamps}
 
     return iter([(frame, None) for frame in frames]), camera, fetch, len(frames)
 

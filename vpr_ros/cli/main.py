@@ -55,35 +55,45 @@ class Part:
 
 PARTS = {
     'demo': Part(
-        'vpr_ros.cli.demo:demo',
+        'vpr_ros.cli.demo_command:demo',
         'Map a synthetic town by day, find the way in it by evening, and show a report.',
         'eval',
     ),
-    'map': Part('vpr_ros.cli.map:app', 'Build, inspect, merge, edit and exchange place maps.'),
-    'query': Part('vpr_ros.cli.query:query', 'Find the places that images show in a map.'),
-    'explain': Part('vpr_ros.cli.explain:explain', 'Draw what in an image the network goes by.'),
+    'map': Part(
+        'vpr_ros.cli.map_commands:app', 'Build, inspect, merge, edit and exchange place maps.'
+    ),
+    'query': Part('vpr_ros.cli.query_command:query', 'Find the places that images show in a map.'),
+    'explain': Part(
+        'vpr_ros.cli.explain_command:explain', 'Draw what in an image the network goes by.'
+    ),
     'evaluate': Part(
-        'vpr_ros.cli.evaluate:app', 'Measure recall, precision and latency of recognition.', 'eval'
+        'vpr_ros.cli.evaluate_bag:app',
+        'Measure recall, precision and latency of recognition.',
+        'eval',
     ),
     'calibrate': Part(
-        'vpr_ros.cli.calibrate:calibrate',
+        'vpr_ros.cli.calibrate_command:calibrate',
         'Learn from answers of known truth how probable it is that an answer is right.',
         'eval',
     ),
     'weights': Part(
-        'vpr_ros.cli.weights:app', 'List, fetch and convert the weights of the networks.'
+        'vpr_ros.cli.weights_commands:app', 'List, fetch and convert the weights of the networks.'
     ),
-    'bench': Part('vpr_ros.cli.bench:app', 'Measure the speed of the parts on this machine.'),
+    'bench': Part(
+        'vpr_ros.cli.bench_commands:app', 'Measure the speed of the parts on this machine.'
+    ),
     'export': Part(
-        'vpr_ros.cli.export:export',
+        'vpr_ros.cli.export_command:export',
         'Write a network as an ONNX file, checked against torch.',
         'onnx',
     ),
     'train': Part(
-        'vpr_ros.cli.train:app', 'Distil, fine-tune and hash networks by recipes.', 'train'
+        'vpr_ros.cli.train_commands:app',
+        'Distil, fine-tune and hash networks by recipes.',
+        'train',
     ),
-    'bag': Part('vpr_ros.cli.bag:app', 'Play bags as ROS topics, without rosbag2.'),
-    'dataset': Part('vpr_ros.cli.dataset:app', 'Prepare data sets for training.'),
+    'bag': Part('vpr_ros.cli.bag_commands:app', 'Play bags as ROS topics, without rosbag2.'),
+    'dataset': Part('vpr_ros.cli.dataset_commands:app', 'Prepare data sets for training.'),
 }
 
 

@@ -17,7 +17,8 @@ from vpr_ros.cli.options import AsJson, MapPath, Sessions
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
-    from vpr_ros.maps import GeoPoint, PlaceMap
+    from vpr_ros.geometry import GeoPoint
+    from vpr_ros.maps import PlaceMap
 
 Mount = Annotated[
     str,
@@ -141,10 +142,10 @@ def update_poses(
 
     They are given in the map frame. Places it does not name keep their poses.
     """
-    from vpr_ros.mapping import parse_mount
+    from vpr_ros.geometry.mounts import parse_mount
+    from vpr_ros.geometry.trajectory_file import Trajectory, read_tum
     from vpr_ros.maps import PlaceMap
-    from vpr_ros.maps.optimised import update_by_id, update_by_stamp
-    from vpr_ros.maps.trajectory import Trajectory, read_tum
+    from vpr_ros.maps.pose_updates import update_by_id, update_by_stamp
 
     sensor = parse_mount(mount)
     trajectory = read_tum(poses, by_id=by is Key.ID)
@@ -190,7 +191,7 @@ def _source(text: str) -> tuple[Path, list[int] | None]:
 
 
 def _point(lat: float, lon: float) -> GeoPoint:
-    from vpr_ros.maps import GeoPoint
+    from vpr_ros.geometry import GeoPoint
 
     try:
         return GeoPoint(lat, lon)

@@ -21,7 +21,7 @@ from vpr_ros.types import DEFAULT_MODEL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vpr_ros.mapping.folders import Sighting
+    from vpr_ros.inputs.folders import PosedImage
 
 _Output = Annotated[Path | None, typer.Option(metavar='FILE', help='- is standard output.')]
 
@@ -49,7 +49,7 @@ def export(
     """Write poses as a TUM trajectory, places as GeoJSON or CSV (QGIS: lon and lat, EPSG:4326)."""
     from vpr_ros.cli.progress import progress_bar
     from vpr_ros.maps import PlaceMap
-    from vpr_ros.maps.export import write_csv, write_geojson, write_tum
+    from vpr_ros.maps.map_export import write_csv, write_geojson, write_tum
 
     if not (tum or geojson or csv):
         msg = 'say to what: --tum, --geojson or --csv'
@@ -105,8 +105,9 @@ def import_(
     """Add the images of a folder to a map as one session; the map is made if it is not there."""
     from vpr_ros.cli.progress import progress_bar
     from vpr_ros.describe import Describer
-    from vpr_ros.mapping import KeyframeConfig, parse_mount
-    from vpr_ros.mapping.folders import import_images
+    from vpr_ros.geometry.mounts import parse_mount
+    from vpr_ros.mapping import KeyframeConfig
+    from vpr_ros.mapping.folder_import import import_images
     from vpr_ros.maps import PlaceMap
 
     sensor = parse_mount(mount)
@@ -132,9 +133,11 @@ def import_(
     say(as_json, answer, f'{path}: {added} places of {len(sightings)} images added, {total} now')
 
 
-def _sightings(form: Form, folder: Path, poses: Path | None, times: Path | None) -> list[Sighting]:
+def _sightings(
+    form: Form, folder: Path, poses: Path | None, times: Path | None
+) -> list[PosedImage]:
     from vpr_ros.cli.progress import progress_bar
-    from vpr_ros.mapping import folders
+    from vpr_ros.inputs import folders
 
     if form is Form.UTM:
         return folders.utm_folder(folder)

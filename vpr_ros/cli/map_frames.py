@@ -26,7 +26,8 @@ def datum(
 
     There x points east and y north. A datum cannot be changed: poses depend on it.
     """
-    from vpr_ros.maps import Datum, PlaceMap
+    from vpr_ros.geometry import Datum
+    from vpr_ros.maps import PlaceMap
 
     with PlaceMap.open(path, writable=at is not None, memory_budget=0) as place_map:
         if at is not None:
@@ -55,7 +56,7 @@ def mount(
     as_json: AsJson = False,
 ) -> None:
     """Show where cameras sat on their robots, or say where one did."""
-    from vpr_ros.mapping import parse_mount
+    from vpr_ros.geometry.mounts import parse_mount
     from vpr_ros.maps import PlaceMap
 
     wanted = parse_mount(pose)

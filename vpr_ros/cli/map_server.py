@@ -17,7 +17,7 @@ from vpr_ros.errors import VprError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vpr_ros.server import RemoteMap
+    from vpr_ros.fleet import RemoteMap
 
 Collection = Annotated[
     str, typer.Argument(metavar='COLLECTION', help='Name of the map on the server.')
@@ -100,7 +100,7 @@ def _remote(url: str, api_key: str | None, collection: str) -> Iterator[RemoteMa
             "pip install 'vpr_ros[server]'"
         )
         raise VprError(msg) from error
-    from vpr_ros.server import RemoteMap
+    from vpr_ros.fleet import RemoteMap
 
     client = QdrantClient(url=url, api_key=api_key, timeout=_SECONDS, check_compatibility=False)
     try:

@@ -151,7 +151,8 @@ def _onnx_network(
 ) -> OnnxNetwork:
     try:
         # They need packages of an extra.
-        from vpr_ros.describe import export, onnx_network  # noqa: PLC0415
+        from vpr_ros.describe import onnx_export as export  # noqa: PLC0415
+        from vpr_ros.describe import onnx_network  # noqa: PLC0415
     except ModuleNotFoundError as error:
         msg = f"the backend onnx needs {error.name}: pip install 'vpr_ros[onnx]'"
         raise ModelError(msg) from error

@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from vpr_ros import models
+from vpr_ros.describe import configure_threads
 from vpr_ros.describe.describer import load_described
 from vpr_ros.describe.optimise import inference_form
 from vpr_ros.describe.preprocess import preprocess
-from vpr_ros.describe.runtime import choose_device, configure_threads
+from vpr_ros.describe.runtime import choose_device
 from vpr_ros.types import Description
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from vpr_ros.evaluation.reliability import reliability
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vpr_ros.evaluation.calibrating import Calibrated
+    from vpr_ros.evaluation.calibration_fit import Calibrated
 
 _COLOURS = ('#3b6ea5', '#c0562f', '#e3a587', '#3f8f5f', '#a3cdb3')
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.evaluation.metrics import Tolerance, within
-from vpr_ros.geometry import Pose
-from vpr_ros.mapping.folders import (
+from vpr_ros.geometry import Datum, Pose
+from vpr_ros.inputs.folders import (
     FolderError,
     UtmName,
     csv_folder,
@@ -26,14 +26,13 @@ from vpr_ros.mapping.folders import (
     kitti_folder,
     tum_folder,
 )
-from vpr_ros.maps import Datum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from vpr_ros.evaluation.metrics import Bools, Floats
-    from vpr_ros.mapping.folders import Sighting
+    from vpr_ros.inputs.folders import PosedImage
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ _ROUNDING = 1e-6
 """Metres by which the difference of two decimal numbers may come out too great."""
 
 
-class Layout(str, Enum):
+class DatasetLayout(str, Enum):
     """How a data set tells where its images were taken."""
 
     UTM = 'utm'
@@ -82,7 +81,7 @@ class Dataset:
     """What is searched, by what, and what counts as right."""
 
     name: str
-    layout: Layout
+    layout: DatasetLayout
     database: ImageSet
     queries: ImageSet
     tolerance: Tolerance
@@ -149,7 +148,7 @@ def frame_images(folder: Path) -> ImageSet:
 
 
 def posed_pair(
-    layout: Layout, folders: tuple[Path, Path], files: tuple[Path, Path]
+    layout: DatasetLayout, folders: tuple[Path, Path], files: tuple[Path, Path]
 ) -> tuple[ImageSet, ImageSet]:
     """Read two folders with a file of poses each; of positions on Earth one frame is made.
 
@@ -159,7 +158,11 @@ def posed_pair(
         FolderError: A folder or file is not as the layout has it.
         TrajectoryError: A file of poses cannot be read.
     """
-    read = {Layout.TUM: tum_folder, Layout.KITTI: kitti_folder, Layout.CSV: csv_folder}[layout]
+    read = {
+        DatasetLayout.TUM: tum_folder,
+        DatasetLayout.KITTI: kitti_folder,
+        DatasetLayout.CSV: csv_folder,
+    }[layout]
     sightings = [read(folder, file) for folder, file in zip(folders, files, strict=True)]
     first = next((s.geo for group in sightings for s in group if s.geo is not None), None)
     datum = None if first is None else Datum.at(first)
@@ -172,7 +175,7 @@ def posed_pair(
     return database, queries.chosen(known)
 
 
-def _posed(folder: Path, sightings: Sequence[Sighting], datum: Datum | None) -> ImageSet:
+def _posed(folder: Path, sightings: Sequence[PosedImage], datum: Datum | None) -> ImageSet:
     readings = [sighting.reading(datum) for sighting in sightings]
     poses = [np.full(7, np.nan) if r is None else r.pose.as_array() for r in readings]
     paths = tuple(sighting.path for sighting in sightings)

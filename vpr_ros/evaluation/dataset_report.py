@@ -14,7 +14,7 @@ from vpr_ros.evaluation.dataset_search import BOTH
 from vpr_ros.evaluation.gallery import Card, Gallery, Kind, data_uri, spread
 from vpr_ros.evaluation.page import render
 from vpr_ros.evaluation.words import UNKNOWN, counted
-from vpr_ros.frames import ImageFile
+from vpr_ros.inputs.frames import ImageFile
 
 if TYPE_CHECKING:
     from pathlib import Path

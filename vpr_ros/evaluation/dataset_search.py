@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.errors import VprError
-from vpr_ros.maps.coder import ItqCoder
-from vpr_ros.retrieval import kernels
+from vpr_ros.maps import ItqCoder
+from vpr_ros.search import kernels
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from vpr_ros.errors import ImageError, VprError
-from vpr_ros.frames import ImageFile
+from vpr_ros.inputs.frames import ImageFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.evaluation.metrics import Bools, Floats, Tolerance
-    from vpr_ros.evaluation.results import QueryResult
+    from vpr_ros.evaluation.query_result import QueryResult
 
 RECALL_COUNTS = (1, 5, 10, 20, 100)
 ERROR_LEVELS = (50.0, 90.0, 95.0, 100.0)

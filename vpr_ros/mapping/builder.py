@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.errors import MapError
-from vpr_ros.frames.thumbnail import encode_thumbnail
+from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
 from vpr_ros.mapping.keyframes import KeyframeConfig, KeyframeGate
 from vpr_ros.maps import NewPlace
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vpr_ros.describe import Describer
-    from vpr_ros.frames import Picture
-    from vpr_ros.geometry import Pose
-    from vpr_ros.mapping.pose_source import PoseReading
-    from vpr_ros.maps import Datum, PlaceMap
+    from vpr_ros.geometry import Datum, Pose
+    from vpr_ros.inputs.frames import Picture
+    from vpr_ros.inputs.poses import PoseReading
+    from vpr_ros.maps import PlaceMap
     from vpr_ros.types import Description
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.maps.geo import GeoPoint, surface_positions
+from vpr_ros.geometry import GeoPoint
+from vpr_ros.geometry.geodesy import surface_positions
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

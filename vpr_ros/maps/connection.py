@@ -12,13 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpr_ros.errors import (
-    MapAccessError,
-    MapDamagedError,
-    MapError,
-    MapInUseError,
-    MapSpaceError,
-)
+from vpr_ros.errors import MapAccessError, MapDamagedError, MapError, MapInUseError, MapSpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vpr_ros.geometry import Pose
-    from vpr_ros.maps.geo import Datum, GeoPoint
+    from vpr_ros.geometry import Datum, GeoPoint, Pose
     from vpr_ros.types import Description, ModelInfo
 
 

@@ -18,8 +18,9 @@ import vpr_ros
 from vpr_ros.errors import MapError, MapExistsError, MapInUseError, MapMissingError
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps import descriptors as floats
-from vpr_ros.maps import schema, thumbnails
-from vpr_ros.maps.batch import camera_of, pose_row, prepare
+from vpr_ros.maps import file_format as schema
+from vpr_ros.maps import thumbnail_table as thumbnails
+from vpr_ros.maps.compression import refitted
 from vpr_ros.maps.connection import (
     close_after_writing,
     explained,
@@ -27,12 +28,12 @@ from vpr_ros.maps.connection import (
     open_to_read,
     open_to_write,
 )
-from vpr_ros.maps.incoming import Incoming
+from vpr_ros.maps.foreign_places import Incoming
+from vpr_ros.maps.integrity import problems_of
 from vpr_ros.maps.lock import WriterLock
+from vpr_ros.maps.new_places import camera_of, pose_row, prepare
 from vpr_ros.maps.place import Camera, MapInfo, Place, Session
-from vpr_ros.maps.recoding import refitted
 from vpr_ros.maps.snapshot import cache_for, load, require_same_model
-from vpr_ros.maps.verification import problems_of
 
 if TYPE_CHECKING:
     import os
@@ -41,8 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
-    from vpr_ros.geometry import Pose
-    from vpr_ros.maps.geo import Datum
+    from vpr_ros.geometry import Datum, Pose
     from vpr_ros.maps.place import NewPlace
     from vpr_ros.maps.snapshot import Snapshot
     from vpr_ros.types import ModelInfo

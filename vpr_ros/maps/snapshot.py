@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 
 from vpr_ros.errors import MapDamagedError, MapError, MapModelError
-from vpr_ros.geometry import Pose
-from vpr_ros.maps import schema
+from vpr_ros.geometry import GeoPoint, Pose
+from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.coder import ItqCoder, PcaReducer
 from vpr_ros.maps.columns import SELECT, Columns, Growing, empty, unpack_covariance
 from vpr_ros.maps.descriptors import DescriptorCache
-from vpr_ros.maps.geo import GeoPoint
 from vpr_ros.maps.place import Camera, Place, Session
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The networks, D²-VPR, our narrow variant of it, CricaVPR, SelaVPR++, and classical formulas."""
 
-from vpr_ros.models.checkpoints import fingerprint, load_published, load_weights
 from vpr_ros.models.output import ModelOutput
 from vpr_ros.models.registry import (
     ModelSpec,
@@ -13,6 +12,7 @@ from vpr_ros.models.registry import (
     spec,
     weights_folder,
 )
+from vpr_ros.models.weights_file import fingerprint, load_published, load_weights
 
 __all__ = [
     'ModelOutput',

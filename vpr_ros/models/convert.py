@@ -16,10 +16,10 @@ from torch import nn
 import vpr_ros
 from vpr_ros.errors import ModelError
 from vpr_ros.models import registry
-from vpr_ros.models.checkpoints import load_published, load_weights
 from vpr_ros.models.download import file_digest
 from vpr_ros.models.published import PUBLISHED
 from vpr_ros.models.vit import VIT_B, VIT_L, VIT_S, VisionTransformer
+from vpr_ros.models.weights_file import load_published, load_weights
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from vpr_ros.errors import ModelError
 from vpr_ros.models.classical import Hog, PatchNorm
 from vpr_ros.models.cricavpr import CricaVPR, CricaVPRConfig
 from vpr_ros.models.d2vpr import D2VPR, D2VPRConfig
-from vpr_ros.models.initial import initial_state
+from vpr_ros.models.initial_state import initial_state
 from vpr_ros.models.selavprpp import SelaVPRpp, SelaVPRppConfig
 from vpr_ros.models.vit import VIT_L, ViTConfig
 

@@ -12,17 +12,17 @@ from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Pose, Quaternion
 
 from vpr_ros.msg import MapInfo, PlaceCandidate, PlaceCandidateArray
+from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vpr_ros.decision import Localization, Verification
     from vpr_ros.geometry import Pose as OurPose
+    from vpr_ros.localize import Localization, Verification
     from vpr_ros.maps import PlaceMap
-    from vpr_ros.retrieval import Hit
+    from vpr_ros.search import Hit
     from vpr_ros.types import ModelInfo
 
-_SECOND = 10**9
 _NO_CODES = 65535
 _MOST_INLIERS = 65535
 _SHA256 = 64
@@ -31,18 +31,18 @@ _SHA256 = 64
 
 def to_time(stamp: int) -> Time:
     """Convert nanoseconds since the epoch."""
-    return Time(sec=stamp // _SECOND, nanosec=stamp % _SECOND)
+    return Time(sec=stamp // SECOND, nanosec=stamp % SECOND)
 
 
 def from_time(stamp: Time) -> int:
     """Return nanoseconds since the epoch."""
-    return int(stamp.sec) * _SECOND + int(stamp.nanosec)
+    return int(stamp.sec) * SECOND + int(stamp.nanosec)
 
 
 def to_duration(seconds: float) -> Duration:
     """Convert a duration in seconds."""
-    nanoseconds = round(seconds * _SECOND)
-    return Duration(sec=nanoseconds // _SECOND, nanosec=nanoseconds % _SECOND)
+    nanoseconds = round(seconds * SECOND)
+    return Duration(sec=nanoseconds // SECOND, nanosec=nanoseconds % SECOND)
 
 
 def to_pose(pose: OurPose) -> Pose:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from vpr_ros.decision import Status
 from vpr_ros.errors import ImageError
-from vpr_ros.frames import decode
+from vpr_ros.inputs.frames import decode
+from vpr_ros.localize import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from vpr_ros.decision import Localization
-    from vpr_ros.retrieval import Hit
+    from vpr_ros.localize import Localization
+    from vpr_ros.search import Hit
 
     Picture = NDArray[np.uint8]
 

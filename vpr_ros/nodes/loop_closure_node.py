@@ -11,28 +11,22 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpr_ros.decision import (
-    Keyframe,
-    Localizer,
-    LoopConfig,
-    LoopDetector,
-    VerificationConfig,
-    Verifier,
-)
+from vpr_ros.localize import Localizer, VerificationConfig, Verifier
+from vpr_ros.loops import Keyframe, LoopConfig, LoopDetector
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import PlaceMap
 from vpr_ros.msg import LoopClosure
 from vpr_ros.nodes.conversions import to_covariance, to_pose, to_time
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
 from vpr_ros.nodes.node import decision_config, run
-from vpr_ros.retrieval import Retriever
+from vpr_ros.search import Retriever
 
 if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-    from vpr_ros.decision import Pinhole
-    from vpr_ros.frames import Frame
-    from vpr_ros.mapping import PoseReading
+    from vpr_ros.geometry.pinhole import Pinhole
+    from vpr_ros.inputs.frames import Frame
+    from vpr_ros.inputs.poses import PoseReading
 
 
 class LoopClosureNode(MappingNode):

@@ -19,8 +19,8 @@ from vpr_ros.nodes.services import RefusedError, map_info, required, serve, serv
 from vpr_ros.srv import DeleteSession, LoadMap, MergeMap
 
 if TYPE_CHECKING:
-    from vpr_ros.frames import Frame
-    from vpr_ros.maps import Datum
+    from vpr_ros.geometry import Datum
+    from vpr_ros.inputs.frames import Frame
 
 _CODED_FROM = 512
 """Places of which codes are fitted, where the model makes none, and again at twice as many.

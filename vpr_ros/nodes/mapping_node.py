@@ -9,22 +9,17 @@ from typing import TYPE_CHECKING
 from rclpy.lifecycle import TransitionCallbackReturn
 
 from vpr_ros.errors import VprError
-from vpr_ros.frames import Frame
-from vpr_ros.mapping import (
-    FixLimits,
-    FramesWithPoses,
-    KeyframeConfig,
-    PoseReading,
-    PoseSource,
-    parse_mount,
-)
-from vpr_ros.nodes.inputs import PoseInput
+from vpr_ros.geometry.mounts import parse_mount
+from vpr_ros.inputs.frames import Frame
+from vpr_ros.inputs.poses import FixLimits, FramesWithPoses, PoseReading, PoseSource
+from vpr_ros.mapping import KeyframeConfig
 from vpr_ros.nodes.node import REPEAT, VprNode
+from vpr_ros.nodes.subscriptions import PoseInput
 
 if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleState
 
-    from vpr_ros.maps import Datum
+    from vpr_ros.geometry import Datum
     from vpr_ros.nodes.health import InputHealth
 
 PosedFrame = tuple[Frame, 'PoseReading | None']

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rclpy.lifecycle import LifecycleNode
 
-    from vpr_ros.decision import Decision
+    from vpr_ros.localize import Decision
     from vpr_ros.maps import PlaceMap
-    from vpr_ros.retrieval import Hit
+    from vpr_ros.search import Hit
 
 _MOST_PLACES = 10_000
 """Places of a larger map are thinned out to so many: drawing more shows no more."""

@@ -34,16 +34,16 @@ from rclpy.parameter import Parameter as RosParameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 
-from vpr_ros.decision import DecisionConfig
 from vpr_ros.describe import Describer
 from vpr_ros.errors import MapAccessError, VprError
-from vpr_ros.frames import image_decoder
-from vpr_ros.mapping.rig import parse_cameras, parse_extrinsics
+from vpr_ros.geometry.mounts import parse_cameras, parse_extrinsics
+from vpr_ros.inputs.frames import image_decoder
+from vpr_ros.localize import DecisionConfig
 from vpr_ros.maps import MapFolder
-from vpr_ros.nodes.inputs import ImageInput, IntrinsicsInput, PoseInput
 from vpr_ros.nodes.jobs import Jobs
 from vpr_ros.nodes.parameters import NODES
 from vpr_ros.nodes.rate import StampGate
+from vpr_ros.nodes.subscriptions import ImageInput, IntrinsicsInput, PoseInput
 from vpr_ros.nodes.timing import RecentRate, StageTimes
 from vpr_ros.nodes.transforms import Transforms
 from vpr_ros.nodes.worker import NewestWorker
@@ -54,9 +54,9 @@ if TYPE_CHECKING:
     from lifecycle_msgs.srv import ChangeState
     from rclpy.lifecycle import LifecycleState
 
-    from vpr_ros.decision import Pinhole
-    from vpr_ros.frames import Frame
     from vpr_ros.geometry import Pose
+    from vpr_ros.geometry.pinhole import Pinhole
+    from vpr_ros.inputs.frames import Frame
     from vpr_ros.nodes.health import InputHealth
 
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)

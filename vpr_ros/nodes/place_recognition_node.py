@@ -14,7 +14,10 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
-from vpr_ros.decision import (
+from vpr_ros.errors import MapError, VprError
+from vpr_ros.inputs.frames import Frame
+from vpr_ros.inputs.poses import PoseBuffer, PoseSource
+from vpr_ros.localize import (
     Localizer,
     MotionConfig,
     Prior,
@@ -23,9 +26,6 @@ from vpr_ros.decision import (
     make_filter,
     verifier_for,
 )
-from vpr_ros.errors import MapError, VprError
-from vpr_ros.frames import Frame
-from vpr_ros.mapping import PoseBuffer, PoseSource
 from vpr_ros.maps import PlaceMap
 from vpr_ros.msg import LocalizerState, MapInfo, PlaceCandidateArray
 from vpr_ros.nodes.conversions import (
@@ -37,12 +37,13 @@ from vpr_ros.nodes.conversions import (
 )
 from vpr_ros.nodes.debug_image import draw
 from vpr_ros.nodes.health import SILENCE
-from vpr_ros.nodes.inputs import PoseInput
 from vpr_ros.nodes.markers import Markers
 from vpr_ros.nodes.node import LATCHED, VprNode, decision_config, run
 from vpr_ros.nodes.services import RefusedError, map_info, required, serve, serve_map
-from vpr_ros.retrieval import Retriever
+from vpr_ros.nodes.subscriptions import PoseInput
+from vpr_ros.search import Retriever
 from vpr_ros.srv import LoadMap, QueryPlace
+from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,13 +51,14 @@ if TYPE_CHECKING:
 
     from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-    from vpr_ros.decision import Calibration, Localization, Pinhole, PlaceFilter, Verifier
     from vpr_ros.geometry import Pose
-    from vpr_ros.mapping import PoseReading
+    from vpr_ros.geometry.pinhole import Pinhole
+    from vpr_ros.inputs.poses import PoseReading
+    from vpr_ros.localize import Calibration, Localization, PlaceFilter, Verifier
 
 _REFRESH = 1.0
 """Seconds between looks for places added to the map."""
-_FIX_AGE = 2 * 10**9
+_FIX_AGE = 2 * SECOND
 """Nanoseconds that a fix may be older or newer than an image and still tell where it was."""
 _ODOMETRY_LAG = 2 * 10**8
 """Nanoseconds that the newest odometry may be older than an image and still be its own."""

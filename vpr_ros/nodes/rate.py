@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vpr_ros.frames import Picture
+    from vpr_ros.inputs.frames import Picture
 
 
 class StampGate:

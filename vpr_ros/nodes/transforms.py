@@ -15,7 +15,7 @@ from vpr_ros.geometry import Pose
 if TYPE_CHECKING:
     from rclpy.node import Node
 
-    from vpr_ros.frames import Frame
+    from vpr_ros.inputs.frames import Frame
 
 
 class Transforms:

@@ -2,20 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The synthetic town: rendered traverses with exact poses, as images or as rosbag2."""
 
-from vpr_ros.simulation.bag import DATUM, write_bag
-from vpr_ros.simulation.camera import Camera
+from vpr_ros.simulation.bag_writer import DATUM, write_bag
+from vpr_ros.simulation.camera import SimulatedCamera
 from vpr_ros.simulation.conditions import Conditions, ConditionsError
 from vpr_ros.simulation.route import Route
 from vpr_ros.simulation.town import Town
-from vpr_ros.simulation.traverse import Frame, Traverse
+from vpr_ros.simulation.traverse import RenderedFrame, Traverse
 
 __all__ = [
     'DATUM',
-    'Camera',
     'Conditions',
     'ConditionsError',
-    'Frame',
+    'RenderedFrame',
     'Route',
+    'SimulatedCamera',
     'Town',
     'Traverse',
     'write_bag',

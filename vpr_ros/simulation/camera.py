@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.geometry import Pose
+from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_OPTICAL = Pose.of((0.0, 0.0, 0.0), (-0.5, 0.5, -0.5, 0.5))
-"""Rotation of an optical frame (x right, y down, z forward) in a body frame (REP-103)."""
-
 
 @dataclass(frozen=True)
-class Camera:
+class SimulatedCamera:
     """Intrinsics of an ideal pinhole camera and its mounting on ``base_link``.
 
     Attributes:
@@ -56,7 +54,7 @@ class Camera:
         up = Pose.of(
             (self.forward, 0.0, self.elevation), (0, np.sin(pitch / 2), 0, np.cos(pitch / 2))
         )
-        return up @ _OPTICAL
+        return up @ OPTICAL_ROTATION
 
     def supersampled(self, factor: int) -> NDArray[np.float64]:
         """Return K of the same view with every pixel split into factor x factor."""

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from vpr_ros.geometry import Pose
     from vpr_ros.simulation.actors import Car, Walker
-    from vpr_ros.simulation.camera import Camera
+    from vpr_ros.simulation.camera import SimulatedCamera
     from vpr_ros.simulation.conditions import Conditions
-    from vpr_ros.simulation.layout import Plan, Standing
     from vpr_ros.simulation.paint import Colour, Paint, Painter
+    from vpr_ros.simulation.town_plan import Plan, Standing
     from vpr_ros.simulation.vehicles import Body, CarPart
 
 _REACH = 150.0
@@ -79,7 +79,7 @@ class Scene:
 
     def view(
         self,
-        camera: Camera,
+        camera: SimulatedCamera,
         optical: Pose,
         cars: Iterable[Car],
         walkers: Iterable[Walker],
@@ -110,7 +110,7 @@ class Scene:
         return self._finish(raster, camera, optical, noise)
 
     def _finish(
-        self, raster: Raster, camera: Camera, optical: Pose, noise: np.random.Generator
+        self, raster: Raster, camera: SimulatedCamera, optical: Pose, noise: np.random.Generator
     ) -> NDArray[np.uint8]:
         size = (camera.width, camera.height)
         colour = cv2.resize(raster.colour, size, interpolation=cv2.INTER_AREA)[..., :3]
@@ -252,7 +252,7 @@ def _across(rays: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _ground(
-    camera: Camera, optical: Pose, nearness: NDArray[np.float32]
+    camera: SimulatedCamera, optical: Pose, nearness: NDArray[np.float32]
 ) -> tuple[NDArray[np.bool_], float]:
     """Return which pixels show the ground, and the row of the horizon in the middle column."""
     # A pixel ray d (optical frame, depth 1) meets the ground z = 0 at depth -height / d_z.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.simulation.conditions import Conditions
-    from vpr_ros.simulation.layout import Plan
+    from vpr_ros.simulation.town_plan import Plan
 
 _CELL = 0.5
 """Side of a cell of the height maps, metres."""

@@ -9,17 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vpr_ros.simulation.paint import (
-    FOLIAGE,
-    HOLE,
-    LAMP,
-    LEDGE,
-    MATT,
-    SIGN,
-    Colour,
-    Paint,
-    shade,
-)
+from vpr_ros.simulation.paint import FOLIAGE, HOLE, LAMP, LEDGE, MATT, SIGN, Colour, Paint, shade
 
 if TYPE_CHECKING:
     from vpr_ros.simulation.conditions import Season

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.simulation.actors import Traffic
-from vpr_ros.simulation.camera import Camera
-from vpr_ros.simulation.layout import plan
+from vpr_ros.simulation.camera import SimulatedCamera
 from vpr_ros.simulation.route import Route
 from vpr_ros.simulation.scene import Scene
+from vpr_ros.simulation.town_plan import plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +34,9 @@ class Town:
     and 170 MB for each of the last ``scenes`` conditions.
     """
 
-    def __init__(self, seed: int = 0, camera: Camera | None = None, scenes: int = 2) -> None:
+    def __init__(
+        self, seed: int = 0, camera: SimulatedCamera | None = None, scenes: int = 2
+    ) -> None:
         """Lay out a town.
 
         Args:
@@ -43,7 +45,7 @@ class Town:
             scenes: Conditions whose lit textures are kept.
         """
         self.seed = seed
-        self.camera = camera or Camera()
+        self.camera = camera or SimulatedCamera()
         self._plan = plan(seed)
         self._paints: dict[Painter, Paint] = {}
         self._scenes: OrderedDict[Conditions, Scene] = OrderedDict()

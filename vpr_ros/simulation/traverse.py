@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.geometry import Pose
-    from vpr_ros.simulation.camera import Camera
+    from vpr_ros.simulation.camera import SimulatedCamera
     from vpr_ros.simulation.conditions import Conditions
     from vpr_ros.simulation.town import Town
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class RenderedFrame:
     """One picture of a traverse.
 
     Attributes:
@@ -75,20 +75,20 @@ class Traverse:
     def __len__(self) -> int:
         return int(self._route.length / self._spacing)
 
-    def __getitem__(self, index: int) -> Frame:
+    def __getitem__(self, index: int) -> RenderedFrame:
         if not 0 <= index < len(self):
             msg = f'frame {index} of {len(self)}'
             raise IndexError(msg)
         stamp = self.stamp(index)
         pose = self.pose_at(stamp)
         rgb = self.town.view(pose, self.conditions, self._seed, stamp / 1e9)
-        return Frame(stamp, rgb, pose, pose @ self.town.camera.mounting)
+        return RenderedFrame(stamp, rgb, pose, pose @ self.town.camera.mounting)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[RenderedFrame]:
         return (self[i] for i in range(len(self)))
 
     @property
-    def camera(self) -> Camera:
+    def camera(self) -> SimulatedCamera:
         """The camera of all frames."""
         return self.town.camera
 

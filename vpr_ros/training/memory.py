@@ -21,7 +21,7 @@ _ADAM_STATES = 2  # mean and variance of every gradient
 
 
 @dataclass(frozen=True)
-class Way:
+class TuningMode:
     """A way to train.
 
     Attributes:
@@ -67,20 +67,20 @@ _ADAPTERS = tuple(f'backbone.blocks.{i}.adapter' for i in range(12))
 _ALONE = {'cross_image': False}
 
 WAYS = (
-    Way(
+    TuningMode(
         'side adapters',
         'selavprpp-base',
         ('backbone.adapters', 'aggregation', 'linear1', 'linear2'),
         {'branches': 'float'},
     ),
-    Way('adapters in the blocks', 'cricavpr', _ADAPTERS, _ALONE),
-    Way('last 4 of 12 blocks', 'cricavpr', (*_last_blocks(8), 'backbone.norm'), _ALONE),
-    Way('everything', 'cricavpr', (), _ALONE),
+    TuningMode('adapters in the blocks', 'cricavpr', _ADAPTERS, _ALONE),
+    TuningMode('last 4 of 12 blocks', 'cricavpr', (*_last_blocks(8), 'backbone.norm'), _ALONE),
+    TuningMode('everything', 'cricavpr', (), _ALONE),
 )
 """On DINOv2 ViT-B/14: as SelaVPR++ trains, and what it is compared with."""
 
 
-def measure(way: Way, batch: int, size: int) -> Kept:
+def measure(way: TuningMode, batch: int, size: int) -> Kept:
     """Run one step's forward and backward pass in float32 and count.
 
     Args:

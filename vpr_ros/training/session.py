@@ -25,13 +25,13 @@ from safetensors.torch import save_file
 import vpr_ros
 from vpr_ros import models
 from vpr_ros.describe import configure_threads
-from vpr_ros.training.checkpoints import WholeCheckpoints
+from vpr_ros.training.batch_picture import write_grid
 from vpr_ros.training.data import Augmentation, batch_loader, open_source
 from vpr_ros.training.freezing import freeze
-from vpr_ros.training.initial import initial_network
+from vpr_ros.training.initial_network import initial_network
 from vpr_ros.training.parse import RecipeError
-from vpr_ros.training.picture import write_grid
 from vpr_ros.training.place_training import VALIDATED, PlaceTraining
+from vpr_ros.training.resume_points import WholeCheckpoints
 from vpr_ros.training.teacher import load_statistics, open_teacher, save_statistics
 from vpr_ros.training.traverses import TraverseRecall
 

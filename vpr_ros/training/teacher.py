@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vpr_ros.training.features import open_features
+from vpr_ros.training.teacher_features import open_features
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from vpr_ros.training.features import Features
     from vpr_ros.training.recipe import TeacherRecipe
+    from vpr_ros.training.teacher_features import TeacherFeatures
 
 _SMALLEST_SPREAD = 1e-6
 
@@ -29,7 +29,7 @@ class Teacher:
         features: What is made of an image.
     """
 
-    def __init__(self, features: Features) -> None:
+    def __init__(self, features: TeacherFeatures) -> None:
         self.features = features
         self.statistics: list[tuple[Tensor, Tensor]] | None = None
 

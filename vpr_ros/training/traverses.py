@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.bags import Bag, choose_topics
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.errors import BagError
+from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.dataset_layout import frame_images, images_by_path, utm_images
-from vpr_ros.evaluation.metrics import Tolerance, recall_at, within
-from vpr_ros.frames import ImageFile
-from vpr_ros.mapping import replay_frames
-from vpr_ros.retrieval.kernels import nearest_codes
+from vpr_ros.evaluation.metrics import recall_at, within
+from vpr_ros.inputs.bags import Bag, choose_topics
+from vpr_ros.inputs.frames import ImageFile
+from vpr_ros.inputs.replay import replay_frames
+from vpr_ros.search.kernels import nearest_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ _RANKS = (1, 5, 10)
 
 
 @dataclass(frozen=True, eq=False)
-class Traverse:
+class ValidationTraverse:
     """Images along a way.
 
     Attributes:
@@ -53,7 +54,7 @@ class Described:
     codes: NDArray[np.uint8] | None
 
 
-def open_traverse(path: str) -> Traverse:
+def open_traverse(path: str) -> ValidationTraverse:
     """Read a folder of images, numbered or with positions in their names, or a bag with poses.
 
     Raises:
@@ -64,7 +65,7 @@ def open_traverse(path: str) -> Traverse:
     if folder.is_dir() and not (folder / 'metadata.yaml').exists():
         named = images_by_path(folder)[0].name.startswith('@')
         found = utm_images(folder) if named else frame_images(folder)
-        return Traverse(found.paths, found.poses)
+        return ValidationTraverse(found.paths, found.poses)
     with Bag(folder) as bag:
         topics = choose_topics(bag)
         posed = [
@@ -75,7 +76,7 @@ def open_traverse(path: str) -> Traverse:
     if not posed:
         msg = f'{path} has no image whose pose is known'
         raise BagError(msg)
-    return Traverse([rgb for rgb, _ in posed], np.array([pose for _, pose in posed]))
+    return ValidationTraverse([rgb for rgb, _ in posed], np.array([pose for _, pose in posed]))
 
 
 class TraverseRecall:
@@ -117,7 +118,9 @@ class TraverseRecall:
                     figures[f'{pair.name}/{kind}_r{rank}'] = 100 * recall
         return figures
 
-    def _describe(self, net: nn.Module, traverse: Traverse, device: torch.device) -> Described:
+    def _describe(
+        self, net: nn.Module, traverse: ValidationTraverse, device: torch.device
+    ) -> Described:
         descriptors, codes = [], []
         for i in range(0, len(traverse.images), self._batch):
             images = [_pixels(image) for image in traverse.images[i : i + self._batch]]

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import BagError
-from vpr_ros.geometry import Pose
-from vpr_ros.mapping.folders import Sighting
-from vpr_ros.maps import GeoPoint
-from vpr_ros.simulation import Camera, Conditions, Town, Traverse, write_bag
+from vpr_ros.geometry import GeoPoint, Pose
+from vpr_ros.inputs.folders import PosedImage
+from vpr_ros.simulation import Conditions, SimulatedCamera, Town, Traverse, write_bag
 from vpr_ros.training.data import TrainingDataError, open_source
 from vpr_ros.training.data.cells import Cells
 from vpr_ros.training.data.posed import posed_places
@@ -119,8 +118,8 @@ def test_images_with_poses_are_cut_by_position_and_heading(tmp_path):
 
 
 def test_positions_on_earth_and_in_the_map_make_the_same_places():
-    def sightings(make) -> list[Sighting]:
-        return [Sighting(Path(f'/images/{i}.jpg'), i, **make(i)) for i in range(40)]
+    def sightings(make) -> list[PosedImage]:
+        return [PosedImage(Path(f'/images/{i}.jpg'), i, **make(i)) for i in range(40)]
 
     metre = 1 / 111319.49
     earth = sightings(lambda i: {'geo': GeoPoint(0.0, i * metre), 'heading': 1.2})
@@ -133,13 +132,13 @@ def test_positions_on_earth_and_in_the_map_make_the_same_places():
 
 
 def test_too_few_images_in_every_cell_are_refused_with_what_to_do():
-    sightings = [Sighting(Path(f'{i}.jpg'), i, Pose.planar(40 * i, 0, 0)) for i in range(9)]
+    sightings = [PosedImage(Path(f'{i}.jpg'), i, Pose.planar(40 * i, 0, 0)) for i in range(9)]
     with pytest.raises(TrainingDataError, match='use larger cells'):
-        posed_places([*sightings, Sighting(Path('x.jpg'), 9)])
+        posed_places([*sightings, PosedImage(Path('x.jpg'), 9)])
 
 
 def test_bags_of_one_map_frame_make_common_places(tmp_path, monkeypatch):
-    town = Town(1, Camera(width=40, height=30))
+    town = Town(1, SimulatedCamera(width=40, height=30))
     for name in ('day', 'night'):
         traverse = Traverse(town, Conditions.named(name), spacing=4.0)
         monkeypatch.setattr(Traverse, '__len__', lambda _: 20)

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from vpr_ros.bags import Bag, choose_topics
 from vpr_ros.errors import ImageError
+from vpr_ros.inputs.bags import Bag, choose_topics
+from vpr_ros.inputs.folders import csv_folder
+from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.mapping import KeyframeConfig, KeyframeGate
-from vpr_ros.mapping.folders import csv_folder
-from vpr_ros.mapping.replay import replay_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from vpr_ros.mapping.folders import Sighting
-    from vpr_ros.mapping.pose_source import PoseReading
+    from vpr_ros.inputs.folders import PosedImage
+    from vpr_ros.inputs.poses import PoseReading
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def bag_sightings(
     cache: Path,
     frames: BagFrames | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> list[Sighting]:
+) -> list[PosedImage]:
     """Return frames of bags as files in a cache, written where they are not yet there.
 
     Args:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.frames import ImageFile
+from vpr_ros.inputs.frames import ImageFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpr_ros.frames import SUFFIXES
-from vpr_ros.mapping.folders import UtmName
+from vpr_ros.inputs.folders import UtmName
+from vpr_ros.inputs.frames import SUFFIXES
 from vpr_ros.training.data.cells import Cells
 from vpr_ros.training.data.source import TrainingDataError
 
@@ -54,7 +54,7 @@ class View(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class SourceLayout:
     """A data set and how SelaVPR++ divides it into places (Lu et al. 2025).
 
     Attributes:
@@ -90,9 +90,9 @@ def _msls(folder: Path) -> list[tuple[str, Iterator[View]]]:
 
 
 LAYOUTS = {
-    'sf-xl': Layout(Cells(size=10, angle=60, across=5, headings=2), 1, _sf_xl),
-    'pitts30k': Layout(Cells(size=15, angle=60, across=3, headings=2), None, _pitts30k),
-    'msls': Layout(Cells(size=15, angle=60, across=3, headings=2), None, _msls),
+    'sf-xl': SourceLayout(Cells(size=10, angle=60, across=5, headings=2), 1, _sf_xl),
+    'pitts30k': SourceLayout(Cells(size=15, angle=60, across=3, headings=2), None, _pitts30k),
+    'msls': SourceLayout(Cells(size=15, angle=60, across=3, headings=2), None, _msls),
 }
 
 

@@ -8,20 +8,20 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpr_ros.mapping import folders
-from vpr_ros.simulation import Camera
+from vpr_ros.inputs import folders
+from vpr_ros.simulation import SimulatedCamera
 from vpr_ros.training.data.bag_images import BagFrames, bag_sightings
 from vpr_ros.training.data.cells import Cells
 from vpr_ros.training.data.gsv_cities import gsv_cities
-from vpr_ros.training.data.photos import Photographs
+from vpr_ros.training.data.photographs import Photographs
 from vpr_ros.training.data.posed import posed_places
 from vpr_ros.training.data.source import TrainingDataError
-from vpr_ros.training.data.town import TownPlaces, Visits
+from vpr_ros.training.data.town_places import TownPlaces, Visits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vpr_ros.mapping.folders import Sighting
+    from vpr_ros.inputs.folders import PosedImage
     from vpr_ros.training.data.source import PlaceSource
 
 
@@ -82,7 +82,7 @@ def town(
     if 'conditions' in chosen:
         chosen['conditions'] = tuple(chosen['conditions'])
     if 'camera' in chosen:
-        chosen['camera'] = Camera(**chosen['camera'])
+        chosen['camera'] = SimulatedCamera(**chosen['camera'])
     folder = None if cache is None else Path(cache).expanduser()
     return TownPlaces(seeds, Visits(**chosen), apart, folder, progress)
 
@@ -112,12 +112,12 @@ def poses(
         min_images: Places with fewer are left out.
     """
     images = _folder(folder)
-    with_file: dict[str, Callable[[Path, Path], list[Sighting]]] = {
+    with_file: dict[str, Callable[[Path, Path], list[PosedImage]]] = {
         'tum': folders.tum_folder,
         'csv': folders.csv_folder,
         'kitti': lambda f, p: folders.kitti_folder(f, p, None if times is None else Path(times)),
     }
-    alone: dict[str, Callable[[Path], list[Sighting]]] = {
+    alone: dict[str, Callable[[Path], list[PosedImage]]] = {
         'utm': folders.utm_folder,
         'exif': folders.photo_folder,
     }

@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpr_ros.maps import Datum
+from vpr_ros.geometry import Datum
 from vpr_ros.training.data.cells import Cells
 from vpr_ros.training.data.files import ImageFiles
 from vpr_ros.training.data.source import TrainingDataError
@@ -19,13 +19,13 @@ from vpr_ros.training.data.source import TrainingDataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vpr_ros.mapping.folders import Sighting
+    from vpr_ros.inputs.folders import PosedImage
 
 _log = logging.getLogger(__name__)
 
 
 def posed_places(
-    sightings: Sequence[Sighting], cells: Cells | None = None, min_images: int = 4
+    sightings: Sequence[PosedImage], cells: Cells | None = None, min_images: int = 4
 ) -> ImageFiles:
     """Make a source of images with poses: cells are places, groups of cells are areas.
 

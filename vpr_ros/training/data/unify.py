@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from vpr_ros.training.data.layouts import Layout, View
+    from vpr_ros.training.data.layouts import SourceLayout, View
 
 _log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def _reported(
         yield view
 
 
-def _groups(layout: Layout, views: Iterable[View]) -> list[list[list[View]]]:
+def _groups(layout: SourceLayout, views: Iterable[View]) -> list[list[list[View]]]:
     """Return the groups in order of appearance, of each its places, of each its views."""
     groups: dict[tuple[int, int, int], dict[tuple[int, int, int], list[View]]] = {}
     for view in views:

@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Calibrations of answers that were made up, so that the truth about them is known."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chi2
+
+from vpr_ros.evaluation import Evaluation, PlaceTable, QueryResult, Setup, Tolerance
+from vpr_ros.evaluation.calibration_fit import (
+    AnsweredTraverse,
+    PoseOffset,
+    calibrate,
+    nees,
+    pose_error,
+)
+from vpr_ros.evaluation.reliability import reliability
+from vpr_ros.geometry import Pose
+from vpr_ros.localize import Calibration, CalibrationError
+from vpr_ros.localize.calibration import PoseErrorModel
+from vpr_ros.types import ModelInfo
+
+MODEL = ModelInfo('made-up', '0' * 64, 64, 512, 'none', trained=True)
+TOLERANCE = Tolerance(5.0, math.radians(45))
+PLACES, SECOND = 50, 10**9
+
+
+def session(seed, *, known=True, noise=0.12, candidates=50, model=MODEL, frames=60):
+    """A drive along a street; what it shows resembles its place, and by chance others."""
+    rng = np.random.default_rng(seed)
+    x = 4.0 * np.arange(PLACES)
+    poses = np.column_stack([x, *np.zeros((5, PLACES)), np.ones(PLACES)])
+    places = PlaceTable(
+        np.arange(1, PLACES + 1), np.ones(PLACES, np.int64), np.arange(PLACES) * SECOND, poses
+    )
+    queries = []
+    for i in range(frames):
+        at = 4.0 * PLACES * i / frames + rng.normal(0, 0.3)
+        similarities = rng.normal(0.3, noise, PLACES)
+        if known:
+            similarities += 0.4 * np.exp(-0.5 * ((x - at) / 3) ** 2)
+        order = np.argsort(-similarities)[:candidates]
+        bits = np.clip(256 - 256 * similarities + rng.normal(0, 12, PLACES), 0, 512)
+        yaw = rng.normal(0, 0.05)
+        queries.append(
+            QueryResult(
+                stamp=i * SECOND * PLACES // frames,
+                status='ACCEPTED',
+                truth=Pose.planar(at, rng.normal(0, 0.5), yaw),
+                candidate_ids=places.ids[order],
+                candidate_poses=poses[order],
+                similarities=similarities[order],
+                hamming=bits[order].astype(np.int64),
+            )
+        )
+    setup = Setup(f'drive {seed}', 'street', model, TOLERANCE, candidates)
+    return AnsweredTraverse(Evaluation(setup, places, tuple(queries)), known)
+
+
+@pytest.fixture(scope='module')
+def fitted():
+    sessions = [session(seed) for seed in range(3)] + [session(9, known=False)]
+    return calibrate(sessions, TOLERANCE, 0.95)
+
+
+def test_probabilities_come_true_on_the_sessions_left_out(fitted):
+    for stage in ('frame', 'bayes', 'sequence'):
+        found = fitted.predictions[stage]
+        measured = reliability(found.probabilities, found.right)
+        prevalence = found.right.mean()
+        assert measured.ece < 0.2
+        assert measured.brier < 0.8 * prevalence * (1 - prevalence)
+
+
+def test_threshold_keeps_the_wanted_precision(fitted):
+    for stage, found in fitted.predictions.items():
+        threshold = fitted.calibration.stages[stage].threshold
+        accepted = found.probabilities >= threshold
+        assert accepted.any()
+        assert found.right[accepted].mean() >= 0.95
+
+
+def test_hardly_anything_of_an_unmapped_world_is_accepted(fitted):
+    for stage, found in fitted.predictions.items():
+        elsewhere = ~found.mapped
+        accepted = found.probabilities >= fitted.calibration.stages[stage].threshold
+        assert accepted[elsewhere].mean() <= 0.05
+
+
+def test_frames_before_make_more_answers_certain(fitted):
+    quality = fitted.calibration.quality
+    assert quality['bayes']['recall'] > quality['frame']['recall'] + 0.1
+
+
+def test_no_evidence_speaks_against_its_candidate(fitted):
+    for stage in fitted.calibration.stages.values():
+        assert min(stage.weights.values()) >= 0
+
+
+def test_errors_of_right_answers_are_as_large_as_the_covariance_says(fitted):
+    for quality in fitted.calibration.quality.values():
+        assert abs(quality['nees'] - 3) <= quality['nees_band'], quality
+
+
+def test_normalised_errors_are_those_of_chi_square():
+    rng = np.random.default_rng(0)
+    spreads = [np.diag(rng.uniform(0, 4, 2)) for _ in range(4000)]
+    model = PoseErrorModel(0.7, 0.5, 0.05, 2.0)
+    errors = [
+        PoseOffset(
+            rng.multivariate_normal(np.zeros(2), 0.7**2 * np.eye(2) + 0.5 * spread),
+            abs(rng.normal(0, math.sqrt(0.05**2 + 2.0 * 0.01))),
+            spread,
+            0.01,
+        )
+        for spread in spreads
+    ]
+    values = nees(errors, model)
+    assert values.mean() == pytest.approx(3, rel=0.05)
+    assert np.mean(values <= chi2.ppf(0.95, 3)) == pytest.approx(0.95, abs=0.015)
+    found = pose_error(errors)
+    assert found.position == pytest.approx(0.7, rel=0.1)
+    assert found.position_factor == pytest.approx(0.5, rel=0.2)
+
+
+def test_what_was_learnt_on_some_drives_holds_on_another(fitted):
+    fresh = calibrate([session(20), session(21), session(22, known=False)], TOLERANCE, 0.95)
+    own, other = (one.calibration.pose_errors['frame'] for one in (fitted, fresh))
+    assert own.position == pytest.approx(other.position, rel=0.5)
+    assert own.angle == pytest.approx(0.05, rel=0.3)
+
+
+def test_result_is_written_and_read(fitted, tmp_path):
+    fitted.calibration.save(tmp_path / 'made-up.yaml')
+    read = Calibration.load(tmp_path / 'made-up.yaml')
+    assert [entry['frames'] for entry in read.data] == [60] * 4
+    assert read.quality['frame']['ece'] == pytest.approx(
+        fitted.calibration.quality['frame']['ece'], rel=1e-5
+    )
+
+
+def test_single_session_is_refused():
+    with pytest.raises(CalibrationError, match='at least 2'):
+        calibrate([session(0)], TOLERANCE)
+
+
+def test_too_few_wrong_answers_are_refused_with_the_counts():
+    easy = [session(seed, noise=0.001) for seed in range(2)]
+    with pytest.raises(CalibrationError, match=r'0 wrong answers.*--elsewhere'):
+        calibrate(easy, TOLERANCE)
+
+
+def test_models_are_not_mixed():
+    other = dataclasses.replace(MODEL, weights_id='1' * 64)
+    with pytest.raises(CalibrationError, match='different models'):
+        calibrate([session(0), session(1, model=other)], TOLERANCE)
+
+
+def test_evaluation_with_too_few_candidates_is_refused():
+    with pytest.raises(CalibrationError, match='max-candidates 100'):
+        calibrate([session(0), session(1, candidates=20)], TOLERANCE)
+
+
+def test_reliability_of_a_worked_example():
+    found = reliability(np.array([0.05, 0.05, 0.95, 0.95]), np.array([False, True, True, True]))
+    assert found.ece == pytest.approx(0.5 * 0.45 + 0.5 * 0.05)
+    assert found.brier == pytest.approx((0.05**2 + 0.95**2 + 2 * 0.05**2) / 4)
+    assert found.counts[[0, 9]].tolist() == [2, 2]
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=50))
+def test_calibration_error_is_a_share(pairs):
+    probabilities, right = (np.array(column) for column in zip(*pairs, strict=True))
+    found = reliability(probabilities, right)
+    assert 0 <= found.ece <= 1
+    assert found.counts.sum() == len(pairs)

@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vpr_ros.geometry import Pose
+from vpr_ros.inputs.poses import FramesWithPoses, PoseReading
+
+
+@dataclass(frozen=True)
+class Stamped:
+    stamp: int
+
+
+def pose(stamp: int) -> PoseReading:
+    return PoseReading(stamp, Pose.planar(stamp, 0, 0))
+
+
+def test_frame_waits_for_the_pose_source_to_pass_it():
+    pairs = FramesWithPoses()
+    pairs.add_frame(Stamped(10))
+    pairs.add_pose(pose(5))
+    assert not list(pairs.ready())
+    pairs.add_pose(pose(15))
+    ((frame, reading),) = pairs.ready()
+    assert frame.stamp == reading.stamp == 10
+
+
+@given(st.data())
+def test_pairs_do_not_depend_on_which_message_came_first(data):
+    frames = sorted(data.draw(st.sets(st.integers(0, 1000), max_size=20)))
+    poses = sorted(data.draw(st.sets(st.integers(0, 1000), max_size=20)))
+    order = data.draw(st.permutations(['frame'] * len(frames) + ['pose'] * len(poses)))
+
+    def run(order):
+        pairs, waiting = FramesWithPoses(), {'frame': list(frames), 'pose': list(poses)}
+        out = []
+        for kind in order:
+            stamp = waiting[kind].pop(0)
+            if kind == 'frame':
+                pairs.add_frame(Stamped(stamp))
+            else:
+                pairs.add_pose(pose(stamp))
+            out += pairs.ready()
+        out += pairs.rest()
+        return [(f.stamp, r and r.pose.position[0]) for f, r in out]
+
+    assert run(order) == run(['pose'] * len(poses) + ['frame'] * len(frames))
+
+
+def test_oldest_frame_gives_way_where_poses_never_come():
+    pairs = FramesWithPoses(capacity=3)
+    for stamp in range(10):
+        pairs.add_frame(Stamped(stamp))
+    assert pairs.dropped == 7
+    assert [frame.stamp for frame, _ in pairs.rest()] == [7, 8, 9]
+
+
+def test_frames_of_before_a_clock_jump_are_dropped():
+    pairs = FramesWithPoses()
+    pairs.add_pose(pose(100 * 10**9))
+    pairs.add_frame(Stamped(101 * 10**9))
+    pairs.add_pose(pose(1))
+    assert pairs.dropped == 1
+    assert pairs.waiting == 0

@@ -1,0 +1,281 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Beliefs on a street of places, where some pictures deceive."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from calibration_sample import PLACES, sample_calibration
+
+from vpr_ros.geometry import Pose
+from vpr_ros.localize import FILTERS, DecisionConfig, Localizer, decide, make_filter
+from vpr_ros.localize.evidence import Candidates
+from vpr_ros.localize.temporal.map_layout import MapLayout, MappedPath
+from vpr_ros.search import Hit
+
+COUNT, SPACING, SECOND = 60, 2.0, 10**9
+RADIUS = 3.0
+
+
+def street(poses=True, count=COUNT):
+    """Places 2 m apart along x, a second from each to the next."""
+    row = np.arange(count)
+    columns = np.full((count, 7), np.nan)
+    if poses:
+        columns = np.column_stack([SPACING * row, *np.zeros((5, count)), np.ones(count)])
+    return SimpleNamespace(
+        ids=row + 1, sessions=np.ones(count, np.int64), stamps=row * SECOND, poses=columns
+    )
+
+
+def looks(place, places, deceiving=None):
+    """Candidates of a frame at a place (none if off the map), or one that looks like another."""
+    rng = np.random.default_rng(0 if place is None else place)
+    similarities = rng.normal(0.2, 0.05, len(places.ids))
+    if place is not None:
+        similarities[place if deceiving is None else deceiving] = 0.6
+    order = np.argsort(-similarities)
+    return Candidates(
+        places.ids[order],
+        similarities[order],
+        np.full(len(order), -1),
+        places.poses[order],
+    )
+
+
+def odometry(place):
+    return Pose.planar(SPACING * place, 0, 0)
+
+
+class Drive:
+    """A filter fed along the street; remembers what it believed of the true place."""
+
+    def __init__(self, kind, places=None, odometry=True):
+        self.places = places or street()
+        self.filter = make_filter(kind, lambda: self.places, PLACES)
+        self._odometry = odometry
+        self._stamp = 0
+        self._travelled = 0.0
+
+    def see(self, place, deceiving=None, moved=SPACING):
+        """Return (belief in the true place, id of what is believed most)."""
+        self._stamp += SECOND
+        self._travelled += moved
+        candidates = looks(place, self.places, deceiving)
+        pose = Pose.planar(self._travelled, 0, 0) if self._odometry else None
+        support = self.filter.update(self._stamp, candidates, RADIUS, pose)
+        best = int(candidates.ids[support.argmax()])
+        at = candidates.ids == (0 if place is None else place + 1)
+        return float(support[at].sum()), best
+
+
+@pytest.fixture(params=FILTERS)
+def kind(request):
+    return request.param
+
+
+@pytest.mark.parametrize('guided', [True, False])
+def test_one_deceiving_frame_does_not_move_the_belief(kind, guided):
+    drive = Drive(kind, odometry=guided)
+    for place in range(5, 20):
+        drive.see(place)
+    belief, best = drive.see(20, deceiving=50)
+    assert belief > 0.9
+    assert abs(best - 21) <= 1
+
+
+def test_first_frame_is_judged_by_itself_and_those_after_it_are_not():
+    places = street()
+    hits = [
+        Hit.of(SimpleNamespace(id=int(i), pose=Pose.from_array(pose)), 7, similarity)
+        for i, pose, similarity in zip(
+            places.ids[:5], places.poses[:5], (0.5, 0.4, 0.4, 0.3, 0.3), strict=True
+        )
+    ]
+    calibration, config = sample_calibration(), DecisionConfig()
+    localizer = Localizer(
+        SimpleNamespace(describe=lambda images: images),
+        SimpleNamespace(search=lambda *_, **__: hits),
+        calibration=calibration,
+        frames=make_filter('bayes', lambda: places, PLACES),
+    )
+
+    def ask(place):
+        frame = SimpleNamespace(stamp=place * SECOND, rgb=0, camera='')
+        return localizer.localize(frame, odometry=odometry(place)).decision
+
+    by_itself = decide(hits, config, calibration)
+    assert ask(1).reason == by_itself.reason
+    assert 'by the frames so far' in ask(2).reason
+
+
+@pytest.mark.parametrize('guided', [True, False])
+def test_belief_grows_while_frames_agree(kind, guided):
+    drive = Drive(kind, odometry=guided)
+    first, _ = drive.see(5)
+    for place in range(6, 15):
+        last, best = drive.see(place)
+    assert last > max(first, 0.95)
+    assert best == 15
+    assert drive.filter.stage == (kind if guided else f'{kind}_without_odometry')
+
+
+def test_robot_that_was_carried_away_is_found_again(kind):
+    drive = Drive(kind)
+    for place in range(5, 20):
+        drive.see(place)
+    found = [drive.see(place)[1] == place + 1 for place in range(40, 58)]
+    assert not found[0]
+    assert all(found[-3:])
+
+
+def test_reset_forgets_the_frames_before(kind):
+    drive, fresh = Drive(kind), Drive(kind)
+    for place in range(5, 20):
+        drive.see(place)
+    drive.filter.reset()
+    assert drive.see(40) == pytest.approx(fresh.see(40))
+
+
+def test_nothing_is_believed_where_nothing_stands_out(kind):
+    drive = Drive(kind)
+    rng = np.random.default_rng(1)
+    ids, poses = drive.places.ids, drive.places.poses
+    for i in range(1, 20):
+        similarities = np.sort(rng.uniform(0.1, 0.2, COUNT))[::-1]
+        order = rng.permutation(COUNT)
+        frame = Candidates(ids[order], similarities, np.full(COUNT, -1), poses[order])
+        support = drive.filter.update(i * SECOND, frame, RADIUS, odometry(i))
+    assert support.max() < 0.5
+
+
+def test_standing_before_a_deceiving_wall_makes_nobody_surer(kind):
+    drive = Drive(kind)
+    for place in range(5, 15):
+        drive.see(place)
+    before, _ = drive.see(15, deceiving=50)
+    for _ in range(30):
+        after, _ = drive.see(15, deceiving=50, moved=0.0)
+    assert after == before
+
+
+def test_clock_that_goes_back_begins_anew(kind):
+    drive, fresh = Drive(kind), Drive(kind)
+    for place in range(5, 20):
+        drive.see(place)
+    drive._stamp = 0
+    assert drive.see(40) == pytest.approx(fresh.see(40))
+
+
+def test_places_without_poses_are_followed_in_their_order(kind):
+    drive = Drive(kind, street(poses=False), odometry=False)
+    for place in range(5, 20):
+        drive.see(place)
+    _, best = drive.see(20, deceiving=50)
+    assert abs(best - 21) <= 1
+
+
+def test_filter_follows_a_map_that_grows(kind):
+    drive = Drive(kind)
+    for place in range(5, 10):
+        drive.see(place)
+    before, _ = drive.see(10)
+    drive.places = street(count=COUNT + 5)
+    belief, best = drive.see(11, deceiving=50)
+    assert abs(best - 12) <= 1
+    assert belief > 0.5 * before
+
+
+def test_support_is_a_probability(kind):
+    drive = Drive(kind)
+    for place in [*range(5, 10), None, None, *range(30, 33)]:
+        drive.see(place)
+        candidates = looks(place, drive.places)
+        drive._stamp += SECOND
+        support = drive.filter.update(drive._stamp, candidates, RADIUS)
+        assert ((support >= 0) & (support <= 1)).all()
+
+
+def test_belief_in_a_place_is_its_own_and_not_its_neighbours(kind):
+    drive = Drive(kind)
+    for place in range(5, 20):
+        belief, best = drive.see(place)
+    everywhere = looks(None, drive.places)
+    exactly = drive.filter.belief_in(everywhere)
+    assert everywhere.ids[exactly.argmax()] == best
+    assert exactly.sum() <= 1
+    assert exactly.max() < belief
+
+
+def test_without_odometry_frames_at_a_steady_pace_say_more_than_frames_at_any_pace():
+    """Neighbours in time are neighbours on the map in one drive, and random in the other."""
+
+    def most(step):
+        drive = Drive('bayes', odometry=False)
+        rng = np.random.default_rng(4)
+        beliefs = []
+        for i in range(18):
+            place = 5 + i + (int(rng.integers(-6, 7)) if step == 'wild' else 0)
+            beliefs.append(drive.see(place)[0])
+        return max(beliefs[-5:])
+
+    assert most('steady') > 0.9
+    assert most('wild') < 0.5
+
+
+@pytest.mark.parametrize('pace', [0.5, 1.0, 1.5])
+def test_without_odometry_a_drive_at_another_pace_than_the_map_is_followed(pace):
+    drive = Drive('bayes', odometry=False)
+    for i in range(30):
+        drive.see(round(5 + pace * i))
+    belief, best = drive.see(round(5 + pace * 30), deceiving=1)
+    assert abs(best - 1 - (5 + pace * 30)) <= 2
+    assert belief > 0.3
+
+
+@given(
+    along=st.lists(st.integers(-50, 50), min_size=1, max_size=30),
+    wanted=st.lists(st.floats(-80, 80), min_size=1, max_size=10),
+)
+def test_coordinates_lie_between_the_places_that_are_found_about_them(along, wanted):
+    way, asked = MappedPath(np.array(along, float)), np.array(wanted)
+    before, after, share, there = way.between(asked)
+    start, end = way.along[before], way.along[after]
+    assert ((share >= 0) & (share <= 1)).all()
+    assert (start <= end).all()
+    at = start + share * (end - start)
+    _, near = way.at(asked)
+    # Between two places that are not too far apart it is just there.
+    inside = (start <= asked) & (asked <= end) & (share > 0) & (share < 1)
+    np.testing.assert_allclose(at[inside], asked[inside], atol=1e-9)
+    assert (there | ~near).all()
+
+
+coordinates = st.lists(
+    st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=1, max_size=40
+)
+
+
+@settings(deadline=None)
+@given(coordinates, coordinates, st.floats(1e-3, 500))
+def test_places_within_a_radius_are_those_that_measuring_gives(places, points, radius):
+    poses = np.array([[x, y, 0, 0, 0, 0, 1] for x, y in places])
+    count = len(poses)
+    row = np.arange(count)
+    layout = MapLayout(
+        SimpleNamespace(ids=row, sessions=np.ones(count, int), stamps=row, poses=poses)
+    )
+    asked = np.array([[x, y, 0.0] for x, y in points])
+    who, rows = layout.pairs(asked, radius)
+    distances = np.linalg.norm(asked[:, None] - poses[None, :, :3], axis=2)
+    assert sorted(zip(who.tolist(), rows.tolist(), strict=True)) == [
+        tuple(pair) for pair in np.argwhere(distances <= radius).tolist()
+    ]

@@ -1,0 +1,254 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What place_recognition_node spends its time on, measured from outside."""
+
+from __future__ import annotations
+
+import resource
+import struct
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import Image
+
+from vpr_ros.bench.node_process import NodeProcess
+from vpr_ros.describe import Describer
+from vpr_ros.geometry import Pose
+from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.msg import PlaceCandidateArray
+from vpr_ros.nodes.conversions import from_time, to_time
+from vpr_ros.types import Description
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vpr_ros.nodes.parameters import Value
+
+_WIDTH, _HEIGHT = 640, 480
+_START = 60.0
+"""Seconds the node may take to load network and map."""
+
+
+_SUFFIX = ' p50 / p95 [ms]'
+_LOCKSTEP = 30
+"""Images that are answered one by one to learn how fast the node is."""
+
+
+def bench_node(
+    rate: float, seconds: float, model: str, places: int
+) -> list[dict[str, str | float]]:
+    """Send images to a node and return its stages with median and 95th percentile, ms.
+
+    The stage overhead is everything but the network and the search; rest is what no other stage
+    names.
+    """
+    with _running(model, places) as bench:
+        bench.send(rate, seconds)
+        stages = {
+            key.removesuffix(_SUFFIX): [float(part) for part in value.split(' / ')]
+            for key, value in bench.report().items()
+            if key.endswith(_SUFFIX)
+        }
+    return [
+        {'stage': name, 'p50 [ms]': p50, 'p95 [ms]': p95} for name, (p50, p95) in stages.items()
+    ]
+
+
+def bench_overload(
+    seconds: float, model: str, places: int, factor: float = 5.0
+) -> list[dict[str, str | float]]:
+    """Send images faster than a node can answer them, and return what becomes of it.
+
+    Latencies are from receiving an image in the node to publishing its answer; those to the
+    sender's own ears include the middleware, twice. The network has one thread, since sender and
+    node share the machine.
+    """
+    with _running(model, places, threads=1) as bench:
+        for _ in range(_LOCKSTEP):
+            bench.ask()
+        alone = [answer.latency for answer in bench.answers[_LOCKSTEP // 3 :]]
+        sustainable = 1e3 / float(np.median(alone))
+        before, memory = bench.report(), bench.memory()
+        bench.answers.clear()
+        sent = bench.send(factor * sustainable, seconds)
+        after = bench.report()
+        answers = bench.answers
+        memories = memory, bench.memory()
+
+    def grown(key: str) -> int:
+        return int(after[key]) - int(before[key])
+
+    rows: list[tuple[str, str | float]] = [
+        ('sustainable rate [Hz]', sustainable),
+        ('sent [Hz]', sent / seconds),
+        ('answered [Hz]', len(answers) / seconds),
+        ('images sent', sent),
+        ('images received', grown('images received')),
+        ('images dropped for newer ones', grown('images dropped for newer ones')),
+        ('images processed', grown('images processed')),
+        ('latency of one at a time p50 [ms]', float(np.median(alone))),
+        ('latency of one at a time max [ms]', max(alone)),
+        *_percentiles('latency', [answer.latency for answer in answers]),
+        *_percentiles('latency to the sender', [answer.heard for answer in answers]),
+        ('memory before [MB]', memories[0]),
+        ('memory after [MB]', memories[1]),
+    ]
+    return [{'figure': name, 'value': value} for name, value in rows]
+
+
+def _percentiles(name: str, values: list[float]) -> list[tuple[str, str | float]]:
+    p50, p95, most = np.percentile(values, [50, 95, 100])
+    return [
+        (f'{name} {p} [ms]', float(v))
+        for p, v in zip(('p50', 'p95', 'max'), (p50, p95, most), strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """How long an answer took, ms: in the node, and from sending the image to hearing it."""
+
+    stamp: int
+    latency: float
+    heard: float
+
+
+class _Bench:
+    """Sends images to a node that runs, and listens to it."""
+
+    def __init__(self, process: NodeProcess) -> None:
+        self._process = process
+        self._node = rclpy.create_node('vpr_bench')
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._node)
+        self._reports: list[DiagnosticArray] = []
+        self.answers: list[_Answer] = []
+        self._node.create_subscription(DiagnosticArray, '/diagnostics', self._reports.append, 10)
+        self._node.create_subscription(
+            PlaceCandidateArray, '/place_recognition_node/candidates', self._on_answer, 100
+        )
+        self._publisher = self._node.create_publisher(Image, 'image', 1)
+        pixels = np.random.default_rng(0).integers(0, 256, _WIDTH * _HEIGHT * 3, np.uint8)
+        image = Image(height=_HEIGHT, width=_WIDTH, encoding='rgb8', step=_WIDTH * 3)
+        image.data = pixels.tobytes()
+        self._raw = bytearray(serialize_message(image))
+        self.wait_until(lambda: self._publisher.get_subscription_count() > 0)
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        self._node.destroy_node()
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _START
+        while not condition():
+            self._process.check()
+            if time.monotonic() > deadline:
+                msg = f'the node does not answer after {_START} s:\n{self._process.output}'
+                raise TimeoutError(msg)
+            self._executor.spin_once(timeout_sec=0.1)
+
+    def ask(self) -> None:
+        """Send an image and wait for its answer; the first may be lost in discovery."""
+        count, sent = len(self.answers), 0.0
+
+        def answered() -> bool:
+            nonlocal sent
+            if len(self.answers) == count and time.monotonic() - sent > 1:
+                sent = time.monotonic()
+                self._publish()
+            return len(self.answers) > count
+
+        self.wait_until(answered)
+
+    def send(self, rate: float, seconds: float) -> int:
+        """Send images at a rate; return how many."""
+        end, due, sent = time.monotonic() + seconds, time.monotonic(), 0
+        while time.monotonic() < end:
+            self._publish()
+            sent += 1
+            due = max(due + 1 / rate, time.monotonic() - 1 / rate)
+            # Once at least, so that answers are heard when they come.
+            self._executor.spin_once(timeout_sec=0)
+            while (left := due - time.monotonic()) > 0:
+                self._executor.spin_once(timeout_sec=left)
+        return sent
+
+    def report(self) -> dict[str, str]:
+        """Return the next diagnostics of the node."""
+        self._reports.clear()
+        # The first may be older than what was sent last.
+        self.wait_until(lambda: len(self._reports) > 1)
+        return {value.key: value.value for value in self._reports[-1].status[0].values}
+
+    def memory(self) -> float:
+        """Return the node's resident memory, MB."""
+        pages = Path(f'/proc/{self._process.process.pid}/statm').read_text().split()[1]
+        return int(pages) * resource.getpagesize() / 1e6
+
+    def _publish(self) -> None:
+        # Serialised once: a sender in Python is slower than many a camera otherwise.
+        stamp = to_time(time.time_ns())
+        struct.pack_into('<iI', self._raw, 4, stamp.sec, stamp.nanosec)
+        self._publisher.publish(bytes(self._raw))
+
+    def _on_answer(self, answer: PlaceCandidateArray) -> None:
+        stamp = from_time(answer.header.stamp)
+        latency = answer.latency.sec * 1e3 + answer.latency.nanosec * 1e-6
+        self.answers.append(_Answer(stamp, latency, (time.time_ns() - stamp) * 1e-6))
+
+
+@contextmanager
+def _running(model: str, places: int, threads: int = 0) -> Iterator[_Bench]:
+    """Run a node with a map of random places."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'bench.vprmap'
+        _make_map(path, model, places)
+        rclpy.init()
+        try:
+            parameters: dict[str, Value] = {
+                'map_path': str(path),
+                'model': model,
+                'threads': threads,
+            }
+            log = Path(folder) / 'node.log'
+            with NodeProcess('place_recognition_node', log, parameters=parameters) as process:
+                bench = _Bench(process)
+                try:
+                    yield bench
+                finally:
+                    bench.close()
+        finally:
+            rclpy.shutdown()
+
+
+def _make_map(path: Path, model: str, count: int) -> None:
+    """Write a map of random places: searching takes the same time in any map."""
+    info = Describer(model).model_info
+    rng = np.random.default_rng(0)
+    descriptors = rng.standard_normal((count, info.descriptor_dim), np.float32)
+    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    codes = rng.integers(0, 256, (count, info.code_bits // 8), np.uint8)
+    with PlaceMap.create(path, model=info) as place_map:
+        session = place_map.begin_session('random', 0)
+        place_map.add(
+            [
+                NewPlace(
+                    Description(descriptor, code if info.code_bits else None),
+                    session,
+                    stamp=i,
+                    pose=Pose.planar(i, 0, 0),
+                )
+                for i, (descriptor, code) in enumerate(zip(descriptors, codes, strict=True))
+            ]
+        )
+        if not info.code_bits:
+            place_map.recode()

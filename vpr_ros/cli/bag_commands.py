@@ -1,0 +1,187 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr bag``: play and inspect bags."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vpr_ros.cli.options import AsJson
+from vpr_ros.stamps import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+app = typer.Typer(no_args_is_help=True, help='Play and inspect bags, without rosbag2.')
+
+
+_Bag = Annotated[
+    Path, typer.Argument(metavar='BAG', help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag file.')
+]
+
+
+@app.command()
+def play(
+    bag: _Bag,
+    *,
+    rate: Annotated[float, typer.Option(min=0.001, help='Bag seconds a second.')] = 1.0,
+    loop: Annotated[
+        bool, typer.Option('--loop', help='Start again at the end; stamps and /clock jump back.')
+    ] = False,
+    start: Annotated[float, typer.Option(min=0.0, help='Seconds of the bag to skip.')] = 0.0,
+    duration: Annotated[
+        float | None, typer.Option(min=0.0, help='Seconds of the bag to play, else all.')
+    ] = None,
+    topics: Annotated[
+        list[str] | None, typer.Option(help='Topic to play, else all; repeatable.')
+    ] = None,
+    remap: Annotated[
+        list[str] | None, typer.Option(metavar='FROM:=TO', help='New name; repeatable.')
+    ] = None,
+    clock: Annotated[bool, typer.Option(help='Publish the time of the bag on /clock.')] = True,
+    subscribers: Annotated[
+        int,
+        typer.Option(
+            '--wait-for-subscribers',
+            min=0,
+            metavar='N',
+            help='Begin when each image topic has N subscribers.',
+        ),
+    ] = 0,
+    wait_for: Annotated[
+        str,
+        typer.Option(
+            metavar='TOPIC',
+            help='Before the next image, wait for a message with the stamp of the last on this '
+            'topic, so that no image is dropped however slow the node is.',
+        ),
+    ] = '',
+    timeout: Annotated[
+        float, typer.Option(min=0.0, help='Seconds to wait for subscribers and answers.')
+    ] = 30.0,
+) -> None:
+    """Publish the messages of a bag on their topics, with their recorded stamps."""
+    from vpr_ros.bench import bag_player
+
+    playback = bag_player.Playback(
+        rate=rate,
+        loop=loop,
+        start=start,
+        duration=duration,
+        topics=tuple(topics or ()),
+        remap=_parse_remap(remap or []),
+        clock=clock,
+        subscribers=subscribers,
+        wait_for=wait_for,
+        timeout=timeout,
+    )
+    # Supervisors stop programs with SIGTERM: end as for Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    played = _with_progress(bag, lambda progress: bag_player.play(bag, playback, progress))
+    counts = ', '.join(f'{name} {count}' for name, count in sorted(played.published.items()))
+    how = 'stopped' if played.interrupted else 'played'
+    typer.echo(f'{how} {bag}: {counts or "nothing published"}')
+    if played.unanswered:
+        typer.echo(f'images not answered on {wait_for}: {played.unanswered}', err=True)
+
+
+@app.command()
+def info(
+    bag: _Bag,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a bag holds, and which topics a traverse would be read from."""
+    report = _describe(bag)
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for name in ('topic', 'type', 'messages', 'Hz', 'used for'):
+        table.add_column(name, overflow='fold')
+    for topic in report['topics']:
+        used = [key for key in ('image', 'pose') if report[key] == topic['name']]
+        numbers = str(topic['count']), f'{topic["rate_hz"]:.1f}'
+        table.add_row(topic['name'], topic['type'], *numbers, ', '.join(used))
+    typer.echo(f'{bag}: {report["duration_s"]:.1f} s from {report["start"]}')
+    Console().print(table)
+    for key in ('image', 'pose'):
+        if report[key] is None:
+            typer.echo(f'{key}: {report[f"{key}_reason"]}')
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    from vpr_ros.errors import BagError
+    from vpr_ros.inputs.bags import Bag, choose_image, choose_pose
+
+    with Bag(path) as bag:
+        seconds = bag.duration / SECOND
+        report: dict[str, Any] = {
+            'path': str(path),
+            'start': datetime.fromtimestamp(bag.start / SECOND, timezone.utc).isoformat(),
+            'start_ns': bag.start,
+            'duration_s': seconds,
+            'messages': sum(topic.count for topic in bag.topics.values()),
+            'topics': [
+                {
+                    'name': topic.name,
+                    'type': topic.type,
+                    'count': topic.count,
+                    'rate_hz': max(topic.count - 1, 0) / seconds if seconds else 0.0,
+                }
+                for topic in bag.topics.values()
+            ],
+        }
+        for key, choose in (('image', choose_image), ('pose', choose_pose)):
+            report[key] = None
+            try:
+                report[key] = choose(bag).name
+            except BagError as error:
+                report[f'{key}_reason'] = str(error)
+    return report
+
+
+def _parse_remap(pairs: list[str]) -> dict[str, str]:
+    remap = {}
+    for pair in pairs:
+        old, separator, new = pair.partition(':=')
+        if not (old and separator and new):
+            msg = f'{pair} is not of the form FROM:=TO'
+            raise typer.BadParameter(msg, param_hint='--remap')
+        remap[old] = new
+    return remap
+
+
+def _with_progress(bag: Path, run: Callable[[Callable[[float], None]], Any]) -> Any:
+    """Run with a bar of bag time where there is a terminal to show it."""
+    if not sys.stderr.isatty():
+        return run(lambda _: None)
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        TextColumn('{task.completed:.1f} s of the bag'),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(bag.name, total=_length(bag))
+        return run(lambda seconds: progress.update(task, completed=seconds))
+
+
+def _length(path: Path) -> float:
+    from vpr_ros.inputs.bags import Bag
+
+    with Bag(path) as bag:
+        return bag.duration / SECOND

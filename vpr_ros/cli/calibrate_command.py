@@ -1,0 +1,204 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr calibrate``: what do similarities mean?"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpr_ros.cli.evaluate_options import Angle, Distance
+from vpr_ros.cli.options import Device, Weights
+from vpr_ros.errors import VprError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from vpr_ros.evaluation import Tolerance
+    from vpr_ros.evaluation.calibration_fit import AnsweredTraverse, Calibrated
+
+_MAP, _JSON = '.vprmap', '.json'
+_CANDIDATES = 100
+
+
+def calibrate(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar='MAP QUERY... ',
+            help='A map and bags taken where it was made, with poses in its frame; then perhaps'
+            ' another map with its bags. Results of vpr evaluate (.json) may stand anywhere.',
+        ),
+    ],
+    *,
+    output: Annotated[Path, typer.Option('--output', '-o', help='The calibration, YAML.')],
+    elsewhere: Annotated[
+        list[Path] | None,
+        typer.Option(help='Bag of places that none of the maps shows; may be repeated.'),
+    ] = None,
+    tolerance: Distance = 5.0,
+    angle: Angle = 45.0,
+    precision: Annotated[
+        float, typer.Option(min=0.5, max=1.0, help='Share of right answers that is wanted.')
+    ] = 0.99,
+    figure: Annotated[
+        Path | None, typer.Option(help='Draw reliability and precision here (PNG, SVG, PDF).')
+    ] = None,
+    weights: Weights = None,
+    device: Device = 'auto',
+) -> None:
+    """Learn from answers of known truth how probable it is that an answer is right.
+
+    Every session is judged by what was learnt of the others. The file belongs to one network and
+    its weights; nodes and commands take it as calibration.
+    """
+    from rich.console import Console
+
+    from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.evaluation import Tolerance
+    from vpr_ros.evaluation.calibration_fit import calibrate as fit
+
+    right = Tolerance(tolerance, None if angle is None else math.radians(angle))
+    sessions = list(_sessions(inputs, elsewhere or [], right, weights, device))
+    with progress_bar('fitting') as progress:
+        result = fit(sessions, right, precision, progress)
+    result.calibration.save(output)
+    console = Console()
+    show(result, console)
+    console.print(f'Calibration: {output}', highlight=False)
+    if figure is not None:
+        from vpr_ros.evaluation.calibration_figure import draw
+
+        draw(result, figure)
+        console.print(f'Figure: {figure}', highlight=False)
+
+
+def _sessions(
+    inputs: list[Path],
+    elsewhere: list[Path],
+    tolerance: Tolerance,
+    weights: Path | None,
+    device: str,
+) -> Iterator[AnsweredTraverse]:
+    from vpr_ros.evaluation import Evaluation
+    from vpr_ros.evaluation.calibration_fit import AnsweredTraverse
+
+    current: Path | None = None
+    for path in inputs:
+        if path.suffix == _MAP:
+            current = path
+            for bag in elsewhere:
+                yield _localised(path, bag, tolerance, weights, device, known=False)
+        elif path.suffix == _JSON:
+            yield AnsweredTraverse(Evaluation.load(path))
+        elif current is None:
+            msg = f'{path} is no result of vpr evaluate, and no map ({_MAP}) stands before it'
+            raise VprError(msg)
+        else:
+            yield _localised(current, path, tolerance, weights, device, known=True)
+
+
+def _localised(
+    map_path: Path,
+    bag_path: Path,
+    tolerance: Tolerance,
+    weights: Path | None,
+    device: str,
+    *,
+    known: bool,
+) -> AnsweredTraverse:
+    from vpr_ros.cli.localize_options import localizing
+    from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.evaluation.bag_evaluation import evaluate_bag
+    from vpr_ros.evaluation.calibration_fit import AnsweredTraverse
+    from vpr_ros.inputs.bags import Bag, choose_topics
+    from vpr_ros.localize import DecisionConfig
+
+    opened = localizing(
+        map_path,
+        None,
+        weights,
+        device,
+        config=DecisionConfig(),
+        k=_CANDIDATES,
+        candidates=_CANDIDATES,
+        calibration='none',
+    )
+    title = f'localising {bag_path.name} in {map_path.name}'
+    with Bag(bag_path) as bag, opened as (place_map, localizer), progress_bar(title) as progress:
+        evaluation = evaluate_bag(
+            place_map,
+            bag,
+            localizer,
+            choose_topics(bag),
+            tolerance,
+            candidates=_CANDIDATES,
+            progress=progress,
+        )
+    return AnsweredTraverse(evaluation, known)
+
+
+def show(result: Calibrated, console: Console) -> None:
+    """Print how good the probabilities are."""
+    from rich.table import Table
+
+    from vpr_ros.evaluation.reliability import reliability
+
+    calibration = result.calibration
+    frames = sum(entry['frames'] for entry in calibration.data)
+    table = Table(
+        title=f'{calibration.model.name}: {frames} frames, each session judged by the others',
+        header_style='bold',
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    for column in (
+        'decision by',
+        'right',
+        'Brier',
+        'ECE',
+        'accept',
+        'precision',
+        'recall',
+        'NEES',
+    ):
+        first = column == 'decision by'
+        table.add_column(column, justify='left' if first else 'right', no_wrap=True)
+    for stage, quality in calibration.quality.items():
+        table.add_row(
+            stage.replace('_without_odometry', ', no odometry'),
+            f'{quality["right"]:.1%}',
+            f'{quality["brier"]:.3f}',
+            f'{quality["ece"]:.3f}',
+            f'≥ {calibration.stages[stage].threshold:.3f}',
+            f'{quality["precision"]:.1%}',
+            f'{quality["recall"]:.1%}',
+            f'{quality["nees"]:.1f}±{quality["nees_band"]:.1f}',
+        )
+    console.print(table)
+    for stage, found in result.predictions.items():
+        measured = reliability(found.probabilities, found.right)
+        bins = [
+            f'{predicted:.2f}→{observed:.2f} ({count})'
+            for predicted, observed, count in zip(
+                measured.predicted, measured.observed, measured.counts, strict=True
+            )
+            if count
+        ]
+        console.print(f'{stage.replace("_", " ")}: said→came true {", ".join(bins)}', style='dim')
+    sigmas = [
+        f'{stage.replace("_", " ")} {error.position:.2f} m, {math.degrees(error.angle):.1f}°'
+        for stage, error in calibration.pose_errors.items()
+    ]
+    console.print(f'Least standard deviations: {"; ".join(sigmas)}', style='dim')
+    console.print(
+        'NEES: mean square of pose errors (x, y, yaw) in units of the covariance, with the 95 % '
+        'band over sessions; 3 is right, less is too cautious.',
+        style='dim',
+    )

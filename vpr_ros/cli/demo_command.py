@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr demo``: see it work without a robot, a camera or a data set."""
+
+from __future__ import annotations
+
+import time
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help='Where bags, map, logs and report go.')] = Path(
+        'demo'
+    ),
+    seed: Annotated[int, typer.Option(help='Which town.')] = 0,
+    mapping_rate: Annotated[
+        float, typer.Option(min=0.1, help='Frames per second sent to the map builder.')
+    ] = 10.0,
+    open_report: Annotated[
+        bool, typer.Option('--open/--no-open', help='Open the report in a browser.')
+    ] = True,
+) -> None:
+    """Map a synthetic town by day, find the way in it by rainy evening, and show a report.
+
+    Real nodes run as processes of their own and get the images over DDS, as on a robot.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+
+    from vpr_ros.bench.demonstration import run_demo
+    from vpr_ros.cli.evaluate_bag import show
+
+    console = Console()
+    started = time.monotonic()
+    columns = TextColumn('{task.description:<30}'), BarColumn(), TaskProgressColumn()
+    with Progress(*columns, console=console) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(step: str, done: float, total: float) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step)
+            bar.update(tasks[step], completed=done, total=total)
+
+        result = run_demo(folder, seed, mapping_rate, progress)
+    show(result.evaluation, console)
+    console.print(
+        f'{len(result.evaluation.queries)} of {result.sent} images answered by the live node;'
+        f' {time.monotonic() - started:.0f} s in all'
+    )
+    report = result.report.absolute()
+    console.print(f'Report: {report.as_uri()}', soft_wrap=True)
+    if open_report:
+        # Does nothing where there is no browser to open.
+        webbrowser.open(report.as_uri())

@@ -1,0 +1,213 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr evaluate``: how good recognition is, measured against true poses."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpr_ros.cli import evaluate_compare, evaluate_dataset, evaluate_loops
+from vpr_ros.cli.evaluate_options import (
+    Angle,
+    Distance,
+    JsonPath,
+    Report,
+    require_folders,
+    warn_untrained,
+)
+from vpr_ros.cli.localize_options import (
+    NO_FILTER,
+    CalibrationFile,
+    Candidates,
+    MaxDistanceRatio,
+    MinSimilarity,
+    ModelName,
+    PlaceRadius,
+    Temporal,
+)
+from vpr_ros.cli.options import Device, MapPath, Weights
+from vpr_ros.cli.verify_options import FieldOfView, MinInliers, Verify
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vpr_ros.evaluation import Evaluation
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Measure recall, precision and latency of recognition."""
+
+
+@app.command()
+def bag(
+    map_path: MapPath,
+    bag_path: Annotated[Path, typer.Argument(metavar='BAG', help='The queries, with poses.')],
+    *,
+    map_bag: Annotated[
+        Path | None,
+        typer.Option(help='Bag the map was built from: gives the report pictures of the places.'),
+    ] = None,
+    image_topic: Annotated[str | None, typer.Option(help='Images of the query bag.')] = None,
+    pose_topic: Annotated[str | None, typer.Option(help='True poses, in the map frame.')] = None,
+    map_image_topic: Annotated[str | None, typer.Option(help='Images of the map bag.')] = None,
+    tolerance: Distance = 5.0,
+    angle: Angle = None,
+    k: Annotated[
+        int, typer.Option('--max-candidates', '-k', min=1, help='Candidates per frame.')
+    ] = 20,
+    candidates: Candidates = 100,
+    min_similarity: MinSimilarity = 0.0,
+    max_distance_ratio: MaxDistanceRatio = 0.85,
+    place_radius: PlaceRadius = 5.0,
+    calibration: CalibrationFile = '',
+    temporal: Temporal = NO_FILTER,
+    odometry: Annotated[
+        bool, typer.Option('--odometry', help='Tell the filter the motion, by the true poses.')
+    ] = False,
+    verify: Verify = False,
+    min_inliers: MinInliers = 15,
+    field_of_view: FieldOfView = None,
+    limit: Annotated[int | None, typer.Option(min=1, help='Only the first N frames.')] = None,
+    json_path: JsonPath = None,
+    report: Report = None,
+    model: ModelName = None,
+    weights: Weights = None,
+    device: Device = 'auto',
+) -> None:
+    """Localise every frame of a bag in a map and compare with the bag's own poses."""
+    from rich.console import Console
+
+    from vpr_ros.cli.localize_options import localizing
+    from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.cli.verify_options import camera_of
+    from vpr_ros.evaluation import Tolerance
+    from vpr_ros.evaluation.bag_evaluation import evaluate_bag, frame_pictures, place_pictures
+    from vpr_ros.evaluation.results import dumps
+    from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
+    from vpr_ros.localize import DecisionConfig, verifier_for
+
+    if report is not None:  # what it needs should be missed now, not after an hour of work
+        from vpr_ros.evaluation.report import write_report
+    to_stdout = json_path == Path('-')
+    require_folders(report, json_path)
+    config = DecisionConfig(
+        min_similarity=min_similarity,
+        max_distance_ratio=max_distance_ratio,
+        place_radius=place_radius,
+    )
+    console = Console(stderr=to_stdout)
+    with ExitStack() as stack:
+        source = stack.enter_context(Bag(bag_path))
+        topics = choose_topics(source, image_topic, pose_topic)
+        opened = localizing(
+            map_path,
+            model,
+            weights,
+            device,
+            config=config,
+            k=k,
+            candidates=candidates,
+            calibration=calibration,
+            temporal=temporal,
+            verifying=(
+                partial(
+                    verifier_for,
+                    min_inliers=min_inliers,
+                    camera=camera_of(source, topics.image.name, field_of_view),
+                )
+                if verify
+                else None
+            ),
+        )
+        place_map, localizer = stack.enter_context(opened)
+        with progress_bar(f'localising {source.path.name}') as progress:
+            evaluation = evaluate_bag(
+                place_map,
+                source,
+                localizer,
+                topics,
+                Tolerance(tolerance, None if angle is None else math.radians(angle)),
+                candidates=k,
+                limit=limit,
+                odometry=odometry,
+                mode=_mode(temporal, odometry=odometry) + (', verified' if verify else ''),
+                created=datetime.now().astimezone().isoformat(' ', 'minutes'),
+                progress=progress,
+            )
+        if json_path is not None and not to_stdout:
+            evaluation.save(json_path)
+        if report is not None:
+            pictures = None
+            if map_bag is not None:
+                mapped = stack.enter_context(Bag(map_bag))
+                topic = choose_image(mapped, map_image_topic).name
+                pictures = place_pictures(evaluation.places, mapped, topic)
+            write_report(
+                report,
+                evaluation,
+                query_pictures=frame_pictures(source, topics.image.name),
+                place_pictures=pictures,
+            )
+    if to_stdout:
+        typer.echo(dumps(evaluation))
+    show(evaluation, console)
+    if report is not None:
+        console.print(f'report: {report}', markup=False, highlight=False)
+
+
+app.command()(evaluate_dataset.dataset)
+app.command()(evaluate_dataset.lint)
+app.command()(evaluate_compare.compare)
+app.command()(evaluate_loops.loops)
+
+
+def _mode(temporal: str, *, odometry: bool) -> str:
+    """Return how frames are decided on, in words."""
+    if temporal == NO_FILTER:
+        return 'single frame'
+    return f'{temporal} {"with" if odometry else "without"} odometry'
+
+
+def show(evaluation: Evaluation, console: Console) -> None:
+    """Print the figures."""
+    from rich.table import Table
+
+    from vpr_ros.evaluation.words import UNKNOWN, metres, milliseconds, share, verdict
+
+    setup, s = evaluation.setup, evaluation.summary
+    warn_untrained(console, setup.model)
+    table = Table(title=f'{setup.query} in {setup.map}', show_header=False)
+    table.add_column(style='bold')
+    table.add_column(justify='right')
+    for n, value in s.recall.items():
+        table.add_row(f'recall@{n}', share(value))
+    if s.localisable < s.judged:
+        table.add_row('frames with a place in the map', f'{s.localisable} of {s.judged}')
+        table.add_row('recall@1 of those', share(s.recall_localisable[1]))
+    auc = UNKNOWN if math.isnan(s.curve.auc) else f'{s.curve.auc:.3f}'
+    table.add_row(f'average precision ({s.score})', auc)
+    table.add_row('recall at 100 % precision', share(s.recall_at_full_precision))
+    table.add_row('accepted', f'{s.accepted} of {s.judged}')
+    table.add_row('precision of the accepted', share(s.precision_accepted))
+    table.add_row('median error of the accepted', metres(s.position_error[50.0]))
+    table.add_section()
+    for name, count in s.statuses.items():
+        table.add_row(name, str(count.frames))
+    if setup.unreadable:
+        table.add_row('unreadable frames', str(setup.unreadable))
+    table.add_section()
+    for stage, latency in s.latency.items():
+        times = f'{milliseconds(latency.p50)}, 95 % {milliseconds(latency.p95)}'
+        table.add_row(stage, times)
+    console.print(table)
+    console.print(verdict(s), highlight=False)

@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr export``: networks for other runtimes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_COMPARED = 20
+
+
+def export(
+    model: Annotated[str, typer.Argument(metavar='NAME', help='Network, such as d2vpr-nano.')],
+    out: Annotated[Path, typer.Argument(metavar='OUT', help='File to write (.onnx).')],
+    *,
+    onnx: Annotated[bool, typer.Option('--onnx', help='Write ONNX, the only format yet.')] = True,
+    weights: Annotated[Path | None, typer.Option(help='Weights file of the network.')] = None,
+    opset: Annotated[
+        int,
+        typer.Option(min=17, max=18, help='ONNX operators; TensorRT fails on GridSample from 20.'),
+    ] = 17,
+    int8: Annotated[
+        bool, typer.Option('--int8', help='Multiply in 8 bits; for one image at a time.')
+    ] = False,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            help='Folder of photographs to check the results on; patterns, if not given.'
+        ),
+    ] = None,
+) -> None:
+    """Write a network as an ONNX file, once it gives the same results as torch.
+
+    The file takes `images` (B, 3, S, S) float32, resized and normalised as its metadata say, with
+    the batch open and the size fixed, and returns `descriptor` and, where there is one, `code`.
+    """
+    from vpr_ros import models
+    from vpr_ros.cli.sample_photographs import photographs
+    from vpr_ros.describe.describer import load_described
+    from vpr_ros.describe.onnx_export import export_onnx, write_whole
+
+    del onnx
+    entry = models.spec(model)
+    net, info = load_described(entry, weights)
+    contents, agreement = export_onnx(
+        net,
+        info,
+        entry.input_size,
+        opset=opset,
+        precision='int8' if int8 else 'fp32',
+        images=photographs(images, _COMPARED) if images else (),
+    )
+    write_whole(out, contents)
+    typer.echo(
+        f'{out}: {len(contents) / 1e6:.1f} MB; over {agreement.images} images the descriptors'
+        f' differ from torch by at most {agreement.difference:.1e} (cosine at least'
+        f' {agreement.cosine:.6f}), the codes in {agreement.bits} bits'
+    )

@@ -1,0 +1,215 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr map``: build, inspect and verify place maps; what changes them is in ``map_edit``."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpr_ros.cli import map_edit, map_exchange, map_frames, map_server
+from vpr_ros.cli.options import AsJson, Device, MapPath, Network, Weights
+from vpr_ros.types import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from vpr_ros.maps import Camera, MapInfo
+
+app = typer.Typer(no_args_is_help=True)
+
+_EXIT_PROBLEMS = 1
+
+
+@app.command()
+def build(
+    bag_path: Annotated[Path, typer.Argument(metavar='BAG', help='Images and poses.')],
+    path: MapPath,
+    *,
+    image_topic: Annotated[str | None, typer.Option(help='Images of the bag.')] = None,
+    pose_topic: Annotated[str | None, typer.Option(help='Poses or fixes of the bag.')] = None,
+    model: Network = DEFAULT_MODEL,
+    weights: Weights = None,
+    device: Device = 'auto',
+    distance: Annotated[float, typer.Option(help='A place every so many metres.')] = 0.5,
+    angle: Annotated[float, typer.Option(help='A place at every turn of so many degrees.')] = 11.5,
+    interval: Annotated[float, typer.Option(help='A place every so many seconds; 0: never.')] = 0,
+    session: Annotated[str | None, typer.Option(help="Name of the traverse; the bag's.")] = None,
+    thumbnails: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help='Keep pictures of so many pixels along the longer side, to verify; 0: none.',
+        ),
+    ] = 0,
+    mount: map_edit.Mount = '',
+    fix_min_status: Annotated[
+        int, typer.Option(min=0, max=2, help='Least status of a fix: 0 any, 1 SBAS, 2 RTK.')
+    ] = 0,
+    fix_max_sigma: Annotated[
+        float, typer.Option(min=0, help='Greatest deviation of a fix, metres; 0: any.')
+    ] = 10.0,
+) -> None:
+    """Build a map from a bag, or add the bag as a session to a map that exists."""
+    from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.describe import Describer
+    from vpr_ros.geometry.mounts import parse_mount
+    from vpr_ros.inputs.bags import Bag, choose_topics
+    from vpr_ros.inputs.poses import FixLimits, PoseSource
+    from vpr_ros.mapping import KeyframeConfig, map_bag
+    from vpr_ros.maps import PlaceMap
+
+    keyframes = KeyframeConfig(distance, math.radians(angle), interval)
+    sensor, limits = parse_mount(mount), FixLimits(fix_min_status, fix_max_sigma)
+    with Bag(bag_path) as bag:
+        topics = choose_topics(bag, image_topic, pose_topic)
+        describer = Describer(model, device=device, weights=weights)
+        place_map = PlaceMap.open_or_create(path, describer.model_info)
+        with place_map, progress_bar(f'mapping {bag.path.name}') as progress:
+            added = map_bag(
+                place_map,
+                bag,
+                describer,
+                topics,
+                keyframes,
+                session=session if session is not None else bag.path.name,
+                source=PoseSource(topics.pose.type, place_map.datum, sensor, limits),
+                thumbnails=thumbnails,
+                progress=progress,
+            )
+    typer.echo(f'{added} places added')
+    info(path)
+
+
+@app.command()
+def info(path: MapPath, *, as_json: AsJson = False) -> None:
+    """Show what a map holds and what made it."""
+    from vpr_ros.maps import PlaceMap
+
+    with PlaceMap.open(path) as place_map:
+        about = place_map.info()
+    if as_json:
+        typer.echo(json.dumps(asdict(about), indent=2, default=str))
+        return
+    _print(about)
+
+
+@app.command()
+def verify(path: MapPath, *, as_json: AsJson = False) -> None:
+    """Check every byte of a map that matters; exit with 1 where something is wrong."""
+    from vpr_ros import maps
+
+    problems = maps.verify(path)
+    if as_json:
+        typer.echo(json.dumps({'path': str(path), 'problems': problems}, indent=2))
+    else:
+        typer.echo('\n'.join(f'{path}: {problem}' for problem in problems) or f'{path}: sound')
+    if problems:
+        raise typer.Exit(_EXIT_PROBLEMS)
+
+
+@app.command()
+def recode(
+    path: MapPath,
+    *,
+    bits: Annotated[int, typer.Option(min=8, help='Length of the codes.')] = 512,
+    seed: Annotated[int, typer.Option(help='Of the fit.')] = 0,
+    dim: Annotated[
+        int | None, typer.Option(min=8, help='Shorten descriptors to so many components.')
+    ] = None,
+    storage: Annotated[str | None, typer.Option(help='float16 or int8.')] = None,
+) -> None:
+    """Fit binary codes on the places of a map, shorten its descriptors, store them smaller.
+
+    Codes are fitted only where the model has no hash head.
+    """
+    from vpr_ros.maps import PlaceMap
+
+    with PlaceMap.open(path, writable=True) as place_map:
+        place_map.recode(bits, seed, dim, storage)
+        about = place_map.info()
+    typer.echo(
+        f'{path}: {about.places} places, {about.code_bits} bits, {about.coder}, '
+        f'{about.descriptor_dim} elements as {about.storage}'
+    )
+
+
+app.command()(map_edit.merge)
+app.command()(map_edit.delete)
+app.command()(map_edit.compact)
+app.command()(map_edit.update_poses)
+app.command()(map_frames.datum)
+app.command()(map_frames.mount)
+app.command()(map_exchange.export)
+app.command('import')(map_exchange.import_)
+app.command()(map_server.push)
+app.command()(map_server.pull)
+app.command('sessions')(map_server.sessions)
+
+
+def _print(about: MapInfo) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None)
+    table.add_column()
+    table.add_column(overflow='fold')
+    trained = '' if about.model.trained else ' (untrained: its answers mean nothing)'
+    size = f'{about.bytes / 2**20:.2f} MiB'
+    if about.places:
+        size += f', {about.bytes / about.places:.0f} bytes a place'
+    rows = {
+        'map': f'{about.path} ({about.id})',
+        'format': f'{about.format}, version {about.version}, made by {about.created_by}',
+        'model': f'{about.model.name}{trained}',
+        'weights': about.model.weights_id,
+        'descriptors': _descriptors(about),
+        'codes': f'{about.code_bits} bits, {about.coder}'
+        if about.coder
+        else 'none: vpr map recode',
+        'places': f'{about.places} in {len(about.sessions)} session'
+        + 's' * (len(about.sessions) != 1),
+        'cameras': ', '.join(map(_camera, about.cameras)) or 'none',
+        'frame': about.frame_id,
+        'datum': _datum(about),
+        'extent': _extent(about),
+        'size': size,
+    }
+    for label, value in rows.items():
+        table.add_row(label, value)
+    Console().print(table, highlight=False, markup=False)
+    for session in about.sessions:
+        started = datetime.fromtimestamp(session.started / 1e9, timezone.utc).isoformat()
+        typer.echo(
+            f'session {session.id} {session.name!r}: {session.places} places, began {started}'
+        )
+
+
+def _descriptors(about: MapInfo) -> str:
+    shortened = about.descriptor_dim != about.model.descriptor_dim
+    of = f' of {about.model.descriptor_dim}' if shortened else ''
+    return f'{about.descriptor_dim}{of} elements, {about.storage}'
+
+
+def _camera(camera: Camera) -> str:
+    if camera.mount is None:
+        return repr(camera.name)
+    x, y, z = camera.mount[:3]
+    return f'{camera.name!r} at {x:.3f} {y:.3f} {z:.3f} m of the base'
+
+
+def _datum(about: MapInfo) -> str:
+    if about.datum is None:
+        return 'none'
+    return f'{about.datum.lat:.8f}°, {about.datum.lon:.8f}°, {about.datum.alt:.3f} m (WGS 84)'
+
+
+def _extent(about: MapInfo) -> str:
+    if about.bounds is None:
+        return 'no poses'
+    sides = (f'{high - low:.1f}' for low, high in zip(*about.bounds, strict=True))
+    return f'{" x ".join(sides)} m'

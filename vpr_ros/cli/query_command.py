@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr query``: which places of a map do images show?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vpr_ros.cli.localize_options import (
+    CalibrationFile,
+    Candidates,
+    MaxDistanceRatio,
+    MinSimilarity,
+    ModelName,
+    PlaceRadius,
+)
+from vpr_ros.cli.options import AsJson, Device, MapPath, Weights
+from vpr_ros.errors import VprError
+
+if TYPE_CHECKING:
+    from vpr_ros.geometry import Pose
+    from vpr_ros.localize import Localization
+    from vpr_ros.maps import PlaceMap
+
+
+def query(
+    map_path: MapPath,
+    images: Annotated[list[Path], typer.Argument(metavar='IMAGE...', help='JPEG, PNG or TIFF.')],
+    *,
+    k: Annotated[
+        int, typer.Option('--max-candidates', '-k', min=1, help='Candidates shown per image.')
+    ] = 5,
+    candidates: Candidates = 100,
+    min_similarity: MinSimilarity = 0.0,
+    max_distance_ratio: MaxDistanceRatio = 0.85,
+    place_radius: PlaceRadius = 5.0,
+    calibration: CalibrationFile = '',
+    as_json: AsJson = False,
+    model: ModelName = None,
+    weights: Weights = None,
+    device: Device = 'auto',
+) -> None:
+    """Find the places that images show in a map.
+
+    Images that cannot be read are named and left out; then the exit code is 2.
+    """
+    from vpr_ros.cli.localize_options import localizing
+    from vpr_ros.inputs.frames import ImageFile
+    from vpr_ros.localize import DecisionConfig
+
+    config = DecisionConfig(
+        min_similarity=min_similarity,
+        max_distance_ratio=max_distance_ratio,
+        place_radius=place_radius,
+    )
+    failed = False
+    answers = []
+    with localizing(
+        map_path,
+        model,
+        weights,
+        device,
+        config=config,
+        k=k,
+        candidates=candidates,
+        calibration=calibration,
+    ) as (place_map, localizer):
+        for path in images:
+            try:
+                result = localizer.localize(ImageFile(path))
+            except VprError as error:
+                typer.secho(f'vpr: {path}: {error}', fg=typer.colors.RED, err=True)
+                failed = True
+                continue
+            if as_json:
+                answers.append(_as_json(path, result))
+            else:
+                show(path, result, place_map)
+        about = place_map.model
+    if as_json:
+        data = {
+            'map': str(map_path),
+            'model': about.name,
+            'trained': about.trained,
+            'answers': answers,
+        }
+        typer.echo(json.dumps(data, indent=2, allow_nan=False))
+    if failed:
+        raise typer.Exit(2)
+
+
+def _as_json(path: Path, result: Localization) -> dict[str, Any]:
+    return {
+        'image': str(path),
+        'status': result.decision.status.name,
+        'reason': result.decision.reason,
+        'pose': _seven(result.decision.pose),
+        'candidates': [
+            {
+                'place_id': hit.place_id,
+                'session_id': hit.place.session,
+                'stamp': hit.place.stamp,
+                'similarity': hit.similarity,
+                'probability': result.decision.probabilities.get(hit.place_id),
+                'hamming': hit.hamming,
+                'pose': _seven(hit.place.pose),
+                'geo': None
+                if hit.place.geo is None
+                else {'latitude': hit.place.geo.lat, 'longitude': hit.place.geo.lon},
+            }
+            for hit in result.hits
+        ],
+    }
+
+
+def _seven(pose: Pose | None) -> list[float] | None:
+    return None if pose is None else [float(value) for value in pose.as_array()]
+
+
+def show(path: Path, result: Localization, place_map: PlaceMap) -> None:
+    """Print one image's candidates."""
+    import math
+
+    from rich.console import Console
+    from rich.table import Table
+
+    decision = result.decision
+    names = {session.id: session.name for session in place_map.session_list()}
+    table = Table(box=None, header_style='bold')
+    for column in ('place', 'session', 'x', 'y', 'z', 'yaw', 'similarity', 'bits', 'probability'):
+        table.add_column(column, justify='left' if column == 'session' else 'right')
+    for hit in result.hits:
+        place, pose = hit.place, hit.place.pose
+        where = [''] * 4
+        if pose is not None:
+            where = [f'{value:.2f}' for value in pose.position]
+            where.append(f'{math.degrees(pose.yaw):.0f}°')
+        bits = '' if hit.hamming < 0 else str(hit.hamming)
+        session = names.get(place.session) or str(place.session)
+        known = decision.probabilities.get(place.id)
+        probability = '' if known is None else f'{known:.3f}'
+        table.add_row(str(place.id), session, *where, f'{hit.similarity:.3f}', bits, probability)
+    console = Console(highlight=False)
+    trained = '' if place_map.model.trained else ' (untrained weights: it means nothing)'
+    console.print(f'{path}: {decision.status.name}{trained}', style='bold', markup=False)
+    console.print(decision.reason, markup=False)
+    console.print(table)

@@ -1,0 +1,241 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What in an image a network goes by: attention, weight in the descriptor, deformed regions."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import cv2
+import numpy as np
+import torch
+from torch.nn import functional
+
+from vpr_ros import models
+from vpr_ros.describe.describer import load_network
+from vpr_ros.describe.preprocess import preprocess
+from vpr_ros.models.cricavpr import CricaVPR
+from vpr_ros.models.d2vpr import D2VPR
+from vpr_ros.models.pooling import REGIONS, DeformableRegions
+from vpr_ros.models.vit import VisionTransformer, tokens_to_map
+from vpr_ros.types import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from vpr_ros.models.pooling import GeM
+    from vpr_ros.models.vit import Attention
+
+_CELLS = 16  # a side, of the grid that is blurred cell by cell
+_BATCH = 32
+_NO_PARTS = np.empty((0, 0), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainedRegion:
+    """A region of the image as it is sampled.
+
+    Attributes:
+        plain: (rows, columns, 2) points x, y as fractions of the image before the deformation.
+        moved: The same points where the network samples them; equal where it does not deform.
+    """
+
+    plain: NDArray[np.float32]
+    moved: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What a network saw in one image.
+
+    Attributes:
+        weight: (G, G) float32 summing to one, top row first: how much each part of the image
+            counts in the descriptor. For networks generalised means, being sums, are split among
+            their terms; that regions overlap more in some parts than in others is evened out. For
+            formulas it is how far the descriptor turns when that part is blurred.
+        attention: (G, G) float32 summing to one, how much the class token heeds each patch in
+            the last block, mean of all heads; None for formulas.
+        regions: The regions that are pooled, four medium then nine small ones; empty where the
+            network pools the whole image only.
+        parts: (1 + regions, D) float32, the descriptor by what it describes, the whole image
+            first; empty (0, 0) where it is not made of such parts.
+    """
+
+    weight: NDArray[np.float32]
+    attention: NDArray[np.float32] | None
+    regions: tuple[ExplainedRegion, ...]
+    parts: NDArray[np.float32]
+
+
+class Explainer:
+    """Explains descriptions by one network, also those whose descriptors depend on the batch.
+
+    Args:
+        model: Registry name, see `models.names`.
+        weights: A weights file; None for those that a `Describer` would take.
+
+    Attributes:
+        model: Its name.
+        trained: False for seeded random weights, whose explanations mean nothing.
+
+    Raises:
+        ModelError: The model is unknown, or its weights are missing or damaged.
+    """
+
+    def __init__(self, model: str = DEFAULT_MODEL, weights: str | Path | None = None) -> None:
+        entry = models.spec(model)
+        self.model = model
+        self._size = entry.input_size
+        self._net, identity = load_network(entry, weights)
+        self.trained = not identity.startswith('untrained')
+
+    @torch.inference_mode()
+    def explain(self, rgb: NDArray[np.uint8]) -> Explanation:
+        """Explain how an RGB image, (H, W, 3) uint8 of any size, is described.
+
+        Raises:
+            ImageError: The image is empty, not uint8 or not (H, W, 3).
+        """
+        image = preprocess([rgb], self._size)
+        net = self._net
+        backbone = getattr(net, 'backbone', None)
+        if not isinstance(backbone, VisionTransformer):
+            return Explanation(_turn_when_blurred(net, image), None, (), _NO_PARTS)
+        last = cast('Attention', backbone.blocks[-1].attn)
+        branch = 'aggregation' if hasattr(net, 'aggregation') else 'aggregation_hashing'
+        gem = cast('GeM', getattr(net, branch)[1])
+        with _listening(last, gem, backbone) as heard:
+            descriptor = net(image).descriptor[0]
+        (attended,), _ = heard[last]
+        (features, means), pooled = heard[gem]
+        if means is None:
+            means = torch.full((1, features.shape[1]), 1 / features.shape[1])
+        shares = _shares(features[0], means, pooled.reshape(len(means), -1), gem)
+        grid = math.isqrt(attended.shape[1] - 1)
+        points = _deformed(net, heard[backbone][1])
+        even = means.mean(0)
+        if points is None:
+            weight = _even(shares.reshape(grid, grid), even.reshape(grid, grid))
+        else:
+            base = cast('DeformableRegions', net.regions).base
+            weight = _even(_on_grid(shares, points, grid), _on_grid(even, base, grid))
+        regions: tuple[ExplainedRegion, ...] = ()
+        parts = _NO_PARTS
+        if isinstance(net, (D2VPR, CricaVPR)):
+            regions = _regions(points)
+            parts = descriptor.reshape(1 + len(regions), -1).numpy()
+        return Explanation(weight, _class_attention(last, attended), regions, parts)
+
+
+def agreement(one: Explanation, other: Explanation) -> NDArray[np.float32]:
+    """Return the cosine between the same parts of two descriptors, the whole image's first.
+
+    Empty where the descriptors are not made of parts.
+    """
+    products = (one.parts * other.parts).sum(1)
+    norms = np.linalg.norm(one.parts, axis=1) * np.linalg.norm(other.parts, axis=1)
+    return np.asarray(products / np.maximum(norms, 1e-12), np.float32)
+
+
+@contextmanager
+def _listening(*modules: nn.Module) -> Iterator[dict[nn.Module, tuple[Any, Any]]]:
+    """Note the arguments and the result of each module's last call."""
+    heard: dict[nn.Module, tuple[Any, Any]] = {}
+
+    def note(module: nn.Module, arguments: Any, result: Any) -> None:
+        heard[module] = arguments, result
+
+    handles = [module.register_forward_hook(note) for module in modules]
+    try:
+        yield heard
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _class_attention(attention: Attention, tokens: Tensor) -> NDArray[np.float32]:
+    """Return how much the class token heeds each patch of (1, 1 + N, D), as (G, G)."""
+    qkv = attention.qkv(tokens).unflatten(-1, (3, attention.heads, -1))
+    query, key, _ = qkv.permute(2, 0, 3, 1, 4)[:, 0]
+    scores = query[:, :1] @ key.transpose(1, 2) / math.sqrt(query.shape[-1])
+    heeded = scores.softmax(-1).mean(0)[0, 1:]
+    grid = math.isqrt(len(heeded))
+    return cast('NDArray[np.float32]', (heeded / heeded.sum()).reshape(grid, grid).numpy())
+
+
+def _deformed(net: nn.Module, tokens: Tensor) -> Tensor | None:
+    """Return the sampled points (P, 2) of an image's regions; None if nothing is deformed."""
+    if not isinstance(net, D2VPR) or not isinstance(net.regions, DeformableRegions):
+        return None
+    return net.regions.deform(net.offset_generator(tokens_to_map(tokens), tokens[:, 0]))[0]
+
+
+def _regions(points: Tensor | None) -> tuple[ExplainedRegion, ...]:
+    plain = [region.points() for region in REGIONS]
+    moved = plain if points is None else torch.split(points, [len(group) for group in plain])
+    return tuple(
+        ExplainedRegion(*(part.reshape(region.rows, region.columns, 2).numpy() for part in pair))
+        for region, *pair in zip(REGIONS, plain, moved, strict=True)
+    )
+
+
+def _shares(features: Tensor, means: Tensor, pooled: Tensor, gem: GeM) -> Tensor:
+    """Return the share (N,) of each position in the energy of what was pooled.
+
+    Args:
+        features: (N, C), what the generalised mean got.
+        means: (R, N), see `GeM.forward`.
+        pooled: (R, C), what it made of them.
+        gem: Whose exponent it was.
+    """
+    powers = features.float().clamp(min=gem.eps).pow(gem.p)
+    energy = pooled.square() / (means @ powers)
+    shares = ((means.T @ energy) * powers).sum(1)
+    return shares / shares.sum()
+
+
+def _on_grid(shares: Tensor, points: Tensor, grid: int) -> Tensor:
+    """Return shares (N,) of points (N, 2) in [0, 1] as (grid, grid)."""
+    at = points * (grid - 1)
+    low = at.floor().clamp(max=grid - 2)
+    beyond = at - low
+    total = torch.zeros(grid * grid)
+    for right in (0, 1):
+        for down in (0, 1):
+            x = beyond[:, 0] if right else 1 - beyond[:, 0]
+            y = beyond[:, 1] if down else 1 - beyond[:, 1]
+            cell = (low[:, 1] + down) * grid + low[:, 0] + right
+            total.index_add_(0, cell.long(), shares * x * y)
+    return total.reshape(grid, grid)
+
+
+def _even(shares: Tensor, expected: Tensor) -> NDArray[np.float32]:
+    """Return shares (G, G) over those of an image that is the same everywhere, summing to one."""
+    # Slightly blurred, for points that fall between the cells of the grid.
+    seen, even = (cv2.GaussianBlur(part.numpy(), (0, 0), 0.8) for part in (shares, expected))
+    ratio = seen / even
+    return cast('NDArray[np.float32]', ratio / ratio.sum())
+
+
+def _turn_when_blurred(net: nn.Module, image: Tensor) -> NDArray[np.float32]:
+    """Return how far the descriptor turns when a cell of the image loses its detail."""
+    size = image.shape[2:]
+    reach = size[1] // _CELLS
+    padded = functional.pad(image, (reach,) * 4, mode='reflect')
+    change = functional.avg_pool2d(padded, 2 * reach + 1, stride=1) - image
+    whole = net(image).descriptor
+    cells = torch.eye(_CELLS**2).reshape(-1, 1, _CELLS, _CELLS)
+    turns = []
+    for some in torch.split(cells, _BATCH):
+        # Without sharp borders, which would be detail of their own.
+        blurred = image + functional.interpolate(some, size=size, mode='bilinear') * change
+        turns.append(1 - (net(blurred).descriptor * whole).sum(1))
+    turned = torch.cat(turns).clamp(min=0) + 1e-9
+    return cast('NDArray[np.float32]', (turned / turned.sum()).reshape(_CELLS, _CELLS).numpy())

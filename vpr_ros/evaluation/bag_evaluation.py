@@ -1,0 +1,163 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A bag as the queries of an evaluation, by the chain that the live node runs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import vpr_ros
+from vpr_ros.errors import ImageError, VprError
+from vpr_ros.evaluation.query_result import PlaceTable, QueryResult
+from vpr_ros.evaluation.results import Evaluation, Setup
+from vpr_ros.inputs.frames import Frame, stamp_of
+from vpr_ros.inputs.poses import PoseSource
+from vpr_ros.inputs.poses.pose_source import FIX
+from vpr_ros.inputs.replay import replay_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    from vpr_ros.evaluation.gallery import Pictures
+    from vpr_ros.evaluation.metrics import Tolerance
+    from vpr_ros.geometry import Pose
+    from vpr_ros.inputs.bags import Bag, ChosenTopics
+    from vpr_ros.localize import Localization, Localizer
+    from vpr_ros.maps import PlaceMap
+
+    Progress: TypeAlias = Callable[[int, int], None]
+    """Told after each frame how many are done, and of how many."""
+
+_log = logging.getLogger(__name__)
+
+
+def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
+    place_map: PlaceMap,
+    bag: Bag,
+    localizer: Localizer,
+    topics: ChosenTopics,
+    tolerance: Tolerance,
+    *,
+    candidates: int,
+    limit: int | None = None,
+    odometry: bool = False,
+    mode: str = 'single frame',
+    created: str = '',
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Localise every frame of a bag and compare with where the bag says it was taken.
+
+    Args:
+        place_map: What the localizer searches.
+        bag: The queries; its poses must be in the frame of the map.
+        localizer: The chain to be judged, returning as many candidates as told here.
+        topics: Of the bag.
+        tolerance: What counts as right.
+        candidates: Candidates per frame, the largest N of recall@N.
+        limit: Stop after this many frames.
+        odometry: Whether the localizer's filter is told the motion between frames, for which the
+            true poses stand in.
+        mode: How it decides, to be kept with the results.
+        created: When, ISO 8601, to be kept with the results.
+        progress: Told how far it is.
+
+    Raises:
+        VprError: The bag has fixes and the map no origin on Earth to compare them in.
+    """
+    if topics.pose.type == FIX and place_map.datum is None:
+        msg = (
+            f'{topics.pose.name} holds positions on Earth, but the map {place_map.path} has no '
+            'origin there (datum): name a pose topic in the frame of the map, or build the map '
+            'from fixes too'
+        )
+        raise VprError(msg)
+    total = topics.image.count if limit is None else min(limit, topics.image.count)
+    places = place_table(place_map)
+    queries: list[QueryResult] = []
+    unreadable = 0
+    source = PoseSource(topics.pose.type, place_map.datum)
+    frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
+    for done, (frame, reading) in enumerate(islice(frames, limit), start=1):
+        try:
+            motion = reading.pose if odometry and reading else None
+            result = localizer.localize(frame, odometry=motion)
+        except ImageError as error:
+            unreadable += 1
+            _log.warning('frame at %d ns left out: %s', frame.stamp, error)
+        else:
+            queries.append(query_result(result, reading.pose if reading else None))
+        if progress is not None:
+            progress(done, max(done, total))
+    setup = Setup(
+        query=bag.path.name,
+        map=place_map.path.name,
+        model=place_map.model,
+        tolerance=tolerance,
+        candidates=candidates,
+        mode=mode,
+        created=created,
+        software=f'vpr_ros {vpr_ros.__version__}',
+        unreadable=unreadable,
+    )
+    return Evaluation(setup, places, tuple(queries))
+
+
+def place_table(place_map: PlaceMap) -> PlaceTable:
+    """Return what an evaluation needs to know of a map."""
+    columns = place_map.snapshot.columns
+    return PlaceTable(
+        columns.ids, columns.sessions, columns.stamps, np.asarray(columns.poses, np.float64)
+    )
+
+
+def query_result(result: Localization, truth: Pose | None) -> QueryResult:
+    """Put what was answered about a frame beside where it was taken."""
+    hits, known = result.hits, result.decision.probabilities
+    return QueryResult(
+        stamp=result.stamp,
+        status=result.decision.status.name,
+        truth=truth,
+        candidate_ids=np.array([hit.place_id for hit in hits], np.int64),
+        candidate_poses=np.array([hit.pose for hit in hits], np.float64).reshape(-1, 7),
+        similarities=np.array([hit.similarity for hit in hits], np.float64),
+        hamming=np.array([hit.hamming for hit in hits], np.int64),
+        probabilities=np.array([known[hit.place_id] for hit in hits]) if known else None,
+        pose=result.decision.pose,
+        timings=dict(result.timings),
+        reason=result.decision.reason,
+    )
+
+
+def frame_pictures(bag: Bag, image_topic: str) -> Pictures:
+    """Return a source of a bag's pictures by stamp; unreadable ones are left out."""
+
+    def fetch(stamps: Collection[int]) -> dict[int, NDArray[np.uint8]]:
+        pictures: dict[int, NDArray[np.uint8]] = {}
+        for message in bag.messages([image_topic]):
+            # What cannot be read was reported when it was localised.
+            with contextlib.suppress(VprError):
+                if (stamp := stamp_of(message.raw)) in stamps:
+                    pictures[stamp] = Frame(message.raw, message.type).rgb
+        return pictures
+
+    return fetch
+
+
+def place_pictures(places: PlaceTable, bag: Bag, image_topic: str) -> Pictures:
+    """Return a source of the places' pictures by id, from the bag the map was built from."""
+    by_stamp = frame_pictures(bag, image_topic)
+
+    def fetch(ids: Collection[int]) -> dict[int, NDArray[np.uint8]]:
+        stamps = {place: int(places.stamps[places.rows[place]]) for place in ids}
+        pictures = by_stamp(set(stamps.values()))
+        return {place: pictures[stamp] for place, stamp in stamps.items() if stamp in pictures}
+
+    return fetch

@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A published data set evaluated as the papers do: every query against the whole database."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import vpr_ros
+from vpr_ros.evaluation.dataset_layout import have_positives, near
+from vpr_ros.evaluation.dataset_results import DatasetEvaluation, DatasetSetup, MethodResult
+from vpr_ros.evaluation.dataset_search import codes_of, search
+from vpr_ros.evaluation.description_store import describe_images
+from vpr_ros.evaluation.summary import RECALL_COUNTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    from vpr_ros.evaluation.dataset_layout import Dataset, ImageSet
+    from vpr_ros.evaluation.dataset_lint import Finding
+    from vpr_ros.evaluation.dataset_search import Ranking
+    from vpr_ros.evaluation.description_store import AnyDescriber
+
+    Progress: TypeAlias = Callable[[str, int, int], None]
+    """Told what is being done, how much of it is, and of how much."""
+
+_BATCH = 32
+"""Images described between two writes, where descriptions do not depend on it."""
+
+
+def cache_folder() -> Path:
+    """Return where descriptions are kept: in ``$XDG_CACHE_HOME``, or ``~/.cache``."""
+    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    return Path(base) / 'vpr_ros' / 'descriptions'
+
+
+def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
+    dataset: Dataset,
+    describer: AnyDescriber,
+    cache: Path,
+    *,
+    batch: int = 0,
+    candidates: int = 100,
+    bits: int = 512,
+    queries_list: str = '',
+    findings: Sequence[Finding] = (),
+    created: str = '',
+    progress: Progress = lambda _what, _done, _total: None,
+) -> DatasetEvaluation:
+    """Describe all images, search three ways, and judge what was found.
+
+    Recall is over all queries: one without a right image in the database counts as missed, and
+    so does one that cannot be read. What was described is kept in the cache, so that a run that
+    was killed goes on where it was, and one with another tolerance need not describe anything.
+
+    Args:
+        dataset: What to search, by what, and what is right.
+        describer: Describes the images.
+        cache: Folder where descriptions are kept.
+        batch: Images described together, where the descriptions depend on that; else 0.
+        candidates: Images that codes pass on to floats.
+        bits: Length of the codes, where they have to be fitted.
+        queries_list: Name of the list the queries were chosen by, to be kept with the results.
+        findings: Of the linter, to be kept with the results.
+        created: When, ISO 8601, likewise.
+        progress: Told how far it is.
+
+    Raises:
+        VprError: The cache cannot be written, or nothing can be read.
+    """
+    database, queries = (
+        describe_images(
+            images,
+            describer,
+            cache,
+            batch=batch or _BATCH,
+            company=batch,
+            progress=lambda done, total, what=what: progress(f'describing {what}', done, total),  # type: ignore[misc]
+        )
+        for what, images in (('database', dataset.database), ('queries', dataset.queries))
+    )
+    codes = codes_of(database, queries, bits)
+    rankings = search(
+        database,
+        queries,
+        codes,
+        k=max(RECALL_COUNTS),
+        candidates=candidates,
+        progress=lambda done, total: progress('searching', done, total),
+    )
+    seconds = np.concatenate([database.seconds, queries.seconds])
+    setup = DatasetSetup(
+        dataset=dataset.name,
+        layout=dataset.layout.value,
+        model=describer.model_info,
+        tolerance=dataset.tolerance,
+        candidates=candidates,
+        code_bits=codes.bits,
+        coder=codes.coder,
+        batch=batch,
+        queries_id=queries_id(dataset.queries),
+        queries_list=queries_list,
+        unreadable_database=int((~database.readable).sum()),
+        unreadable_queries=int((~queries.readable).sum()),
+        describe_seconds=float(np.nanmedian(seconds)),
+        stored_bytes=database.bytes + queries.bytes,
+        created=created,
+        software=f'vpr_ros {vpr_ros.__version__}',
+    )
+    return DatasetEvaluation(
+        setup,
+        dataset.database.names,
+        dataset.queries.names,
+        have_positives(dataset),
+        {name: judged(dataset, ranking) for name, ranking in rankings.items()},
+        list(findings),
+    )
+
+
+def queries_id(queries: ImageSet) -> str:
+    """Return what two evaluations of the same queries share, and others do not."""
+    digest = hashlib.sha256(queries.poses.astype('<f8').tobytes())
+    for path, name in zip(queries.paths, queries.names, strict=True):
+        digest.update(f'{name}\0{path.stat().st_size}\n'.encode())
+    return digest.hexdigest()
+
+
+def judged(dataset: Dataset, ranking: Ranking) -> MethodResult:
+    """Return which answers are right."""
+    count, depth = ranking.rows.shape
+    rank = np.zeros(count, np.int64)
+    for query in range(count):
+        rows = ranking.rows[query]
+        found = dataset.database.poses[rows[rows >= 0]]
+        right = near(dataset.queries.poses[query][None], found, dataset.tolerance)
+        if right.any():
+            rank[query] = int(right.argmax()) + 1
+    return MethodResult(
+        rank,
+        ranking.rows[:, 0],
+        ranking.scores[:, 0].astype(np.float64),
+        depth,
+        ranking.seconds,
+    )

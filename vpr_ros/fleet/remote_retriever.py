@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Search of a map on a server: hash prefetch and re-ranking by descriptors in one request."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from qdrant_client import models
+
+from vpr_ros.fleet.payload_filters import around_gates, conditions_of, sessions_admitted
+from vpr_ros.fleet.points import DESCRIPTOR, HASH, columns_of, signs
+from vpr_ros.fleet.remote_map import explained
+from vpr_ros.maps import Camera
+from vpr_ros.search import Hit, Window
+from vpr_ros.search.nearby import Nearby
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vpr_ros.fleet.remote_map import RemoteMap
+    from vpr_ros.maps import Place
+    from vpr_ros.types import Description
+
+_HAMMING = models.SearchParams(
+    # Signs lose nothing when they are packed into bits, so nothing needs scoring anew.
+    quantization=models.QuantizationSearchParams(rescore=False)
+)
+
+
+class RemoteRetriever:
+    """Searches a map on a server as `vpr_ros.search.Retriever` does one in a file.
+
+    Results are the same but where candidates are equally near: which of those the server passes
+    on, it does not say. Sessions in windows are those of the collection.
+    """
+
+    def __init__(self, remote: RemoteMap) -> None:
+        self._remote = remote
+
+    def search(
+        self,
+        description: Description,
+        k: int = 10,
+        candidates: int = 100,
+        window: Window | None = None,
+    ) -> list[Hit]:
+        """Return the best places for a description; see `vpr_ros.search.Retriever.search`.
+
+        Raises:
+            MapError: The description is not of the map's model, or the server fails.
+        """
+        remote = self._remote
+        query, code = remote.rules.query_of(description)
+        wanted = self._filter(window)
+        if wanted is None:
+            return []
+        prefetch, params = None, None
+        if code is None:
+            params = models.SearchParams(exact=True)
+        else:
+            prefetch = models.Prefetch(
+                query=signs(code),
+                using=HASH,
+                filter=wanted,
+                params=_HAMMING,
+                limit=max(candidates, k),
+            )
+        with explained(remote.collection):
+            answer = remote.client.query_points(
+                remote.collection,
+                query=query.tolist(),
+                using=DESCRIPTOR,
+                prefetch=prefetch,
+                query_filter=wanted,
+                search_params=params,
+                limit=k,
+            )
+        best = sorted(answer.points, key=lambda point: (-point.score, point.id))
+        return [Hit.of(self._place(point), _hamming(code, point), point.score) for point in best]
+
+    def refresh(self) -> bool:
+        """See which sessions were pushed or deleted since; return whether there was anything."""
+        return self._remote.refresh()
+
+    def _filter(self, window: Window | None) -> models.Filter | None:
+        """Return what places must fulfil, None where none can."""
+        sessions = sessions_admitted(window, self._remote.rules.names)
+        if not sessions or (window is not None and window.cameras == frozenset()):
+            return None
+        window = window or Window()
+        conditions = conditions_of(window, sessions)
+        gates = around_gates(window)
+        if gates:
+            inside = self._inside(window, models.Filter(must=[*conditions, *gates]))
+            if not inside:
+                return None
+            conditions.append(models.HasIdCondition(has_id=list(inside)))
+        return models.Filter(must=conditions)
+
+    def _inside(self, window: Window, roughly: models.Filter) -> list[int]:
+        """Return which places lie within the gates, exactly."""
+        gates = Window(near=window.near, near_geo=window.near_geo)
+        fields = ['session', 'camera', 'second', 'nanosecond', 'x', 'y', 'z', 'geo']
+        inside: list[int] = []
+        for points in self._remote.scroll(roughly, fields):
+            columns = columns_of(points, {}, 0)
+            snapshot = replace(self._remote.rules, columns=columns)
+            inside += columns.ids[gates.select(snapshot, Nearby())].tolist()
+        return inside
+
+    def _place(self, point: models.ScoredPoint) -> Place:
+        rules, cameras = self._remote.rules, dict[Camera, int]()
+        columns = columns_of([point], cameras, rules.meta.code_bits // 8)
+        known = {key: camera for camera, key in cameras.items()}
+        return replace(rules, columns=columns, cameras=known).place_at(0)
+
+
+def _hamming(code: NDArray[np.uint8] | None, point: models.ScoredPoint) -> int:
+    if code is None or point.payload is None:
+        return -1
+    stored = int.from_bytes(bytes.fromhex(point.payload['code']), 'big')
+    return bin(stored ^ int.from_bytes(code.tobytes(), 'big')).count('1')

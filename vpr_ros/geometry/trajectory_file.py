@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Poses in files of the TUM form: `stamp x y z qx qy qz qw`, seconds and metres, one a line."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.errors import VprError
+from vpr_ros.geometry.pose import Pose
+from vpr_ros.stamps import parse_stamp
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+_COMMENT = '#'
+_SEPARATOR = re.compile(r'[\s,]+')
+
+
+class TrajectoryError(VprError):
+    """A file of poses that cannot be read, or does not fit what it is meant for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Poses with a number each.
+
+    Attributes:
+        keys: (N,) int64: stamps in nanoseconds, or identities of places.
+        poses: N poses.
+    """
+
+    keys: NDArray[np.int64]
+    poses: list[Pose]
+
+
+def read_tum(path: str | os.PathLike[str], *, by_id: bool = False) -> Trajectory:
+    """Read a file of poses; fields may be separated by commas, lines with # are comments.
+
+    Args:
+        path: The file.
+        by_id: Whether the first field is an identity of a place and not a stamp.
+
+    Raises:
+        TrajectoryError: The file cannot be read; names the line.
+    """
+    keys, poses = [], []
+    for number, fields in numbered_fields(path):
+        with located(path, number):
+            if len(fields) != 8:
+                msg = f'{len(fields)} fields, not stamp x y z qx qy qz qw'
+                raise ValueError(msg)
+            keys.append(int(fields[0]) if by_id else parse_stamp(fields[0]))
+            poses.append(Pose.from_array([float(field) for field in fields[1:]]))
+    try:
+        return Trajectory(np.array(keys, np.int64), poses)
+    except OverflowError as error:
+        msg = f'{path}: an identity does not fit in 64 bits'
+        raise TrajectoryError(msg) from error
+
+
+@contextmanager
+def located(path: str | os.PathLike[str], line: int) -> Iterator[None]:
+    """Turn a ValueError into a TrajectoryError that names the line."""
+    try:
+        yield
+    except ValueError as error:
+        msg = f'{path}, line {line}: {error}'
+        raise TrajectoryError(msg) from error
+
+
+def numbered_fields(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield number and fields of each line of a text file that is no comment.
+
+    Raises:
+        TrajectoryError: The file cannot be read.
+    """
+    try:
+        with open(path, encoding='utf-8') as file:  # noqa: PTH123
+            for number, line in enumerate(file, start=1):
+                text = line.strip()
+                if text and not text.startswith(_COMMENT):
+                    yield number, _SEPARATOR.split(text)
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f'{path} cannot be read: {getattr(error, "strerror", None) or "it is no text"}'
+        raise TrajectoryError(msg) from error
+
+
+def tum_line(key: str, pose: Iterable[float]) -> str:
+    """Return a line; numbers are written so that they read back exactly."""
+    return ' '.join([key, *(repr(float(value)) for value in pose)])

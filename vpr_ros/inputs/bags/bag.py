@@ -1,0 +1,203 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A bag: its topics and its messages in order."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vpr_ros.errors import BagError
+from vpr_ros.inputs.bags.storage import explain, open_storages
+from vpr_ros.inputs.frames import deserialize
+from vpr_ros.inputs.poses import POSE_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from vpr_ros.inputs.bags.storage import Record, Storage
+
+_LOG = logging.getLogger(__name__)
+
+IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+"""Image types, preferred first: raw images have lost nothing."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of a bag.
+
+    Attributes:
+        name: As recorded.
+        type: For example ``sensor_msgs/msg/Image``.
+        count: Number of messages, as far as the bag knows.
+        latched: Its publishers kept the last messages for late subscribers (transient local).
+    """
+
+    name: str
+    type: str
+    count: int
+    latched: bool = False
+
+
+class Message(NamedTuple):
+    """One recorded message: topic, time of recording in ns, type and CDR bytes."""
+
+    topic: str
+    time: int
+    type: str
+    raw: bytes
+
+
+class Bag:
+    """A rosbag2 folder, a single ``.mcap`` or ``.db3`` file, or a ROS 1 ``.bag`` (as CDR).
+
+    Files whose recording was cut off are read as far as they go, with a warning.
+
+    Args:
+        path: The bag.
+
+    Raises:
+        BagError: There is no bag, it cannot be read or holds no message.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._storages: list[Storage] = open_storages(self.path)
+        filled = [storage for storage in self._storages if storage.start <= storage.end]
+        if not filled:
+            self.close()
+            msg = f'the bag {self.path} holds no messages'
+            raise BagError(msg)
+        self.start = min(storage.start for storage in filled)
+        """Time of the first message, ns."""
+        self.end = max(storage.end for storage in filled)
+        """Time of the last message, ns."""
+        self.topics = self._collect_topics()
+        """Every topic by its name, sorted."""
+
+    @property
+    def duration(self) -> int:
+        """Time from the first message to the last, ns."""
+        return self.end - self.start
+
+    def image_topics(self) -> list[Topic]:
+        """Return the topics with images, raw before compressed."""
+        return self._topics_of(IMAGE_TYPES)
+
+    def pose_topics(self) -> list[Topic]:
+        """Return the topics that say where the robot was, preferred first."""
+        return self._topics_of(POSE_TYPES)
+
+    def messages(
+        self,
+        topics: Collection[str] | None = None,
+        start: int | None = None,
+        stop: int | None = None,
+    ) -> Iterator[Message]:
+        """Yield messages in the order of recording; iterate once at a time.
+
+        A damaged part ends with a warning, and the next part of the bag follows.
+
+        Args:
+            topics: Names of the topics wanted, all when None.
+            start: Leave out what was recorded before this time, ns.
+            stop: Leave out what was recorded at this time or later, ns.
+
+        Raises:
+            BagError: A topic that is not in the bag was asked for.
+        """
+        for name in topics or ():
+            self.require(name)
+        return self._read(topics, start, stop)
+
+    def require(self, name: str) -> Topic:
+        """Return a topic by its name.
+
+        Raises:
+            BagError: It is not in the bag; the text lists those that are.
+        """
+        if name in self.topics:
+            return self.topics[name]
+        msg = f'the bag {self.path} has no topic {name}; it has: {self.describe_topics()}'
+        raise BagError(msg)
+
+    def describe_topics(self) -> str:
+        """Return the topics with their types as one line."""
+        return ', '.join(f'{topic.name} ({topic.type})' for topic in self.topics.values())
+
+    @staticmethod
+    def deserialize(message: Message) -> Any:
+        """Decode a message of one of the standard packages.
+
+        Raises:
+            MessageError: The bytes are damaged or the type is unknown.
+        """
+        return deserialize(message.raw, message.type)
+
+    def close(self) -> None:
+        """Release the files."""
+        while self._storages:
+            self._storages.pop().close()
+
+    def __enter__(self) -> Bag:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self.close()
+
+    def _read(
+        self, topics: Collection[str] | None, start: int | None, stop: int | None
+    ) -> Iterator[Message]:
+        count = 0
+        for storage in self._storages:
+            wanted = [c for c in storage.connections if topics is None or c.topic in topics]
+            if not wanted:  # which rosbags takes for all
+                continue
+            records = storage.read(wanted, start, stop)
+            while (record := self._next(records, count)) is not None:
+                connection, time, raw = record
+                yield Message(connection.topic, time, connection.msgtype, bytes(raw))
+                count += 1
+
+    def _next(self, records: Iterator[Record], count: int) -> Record | None:
+        try:
+            return next(records, None)
+        except Exception as error:  # noqa: BLE001  rosbags raises all kinds on damaged files
+            _LOG.warning(
+                '%s is damaged after %d messages: %s; what follows in the file is lost',
+                self.path,
+                count,
+                explain(error),
+            )
+            return None
+
+    def _collect_topics(self) -> dict[str, Topic]:
+        topics: dict[str, Topic] = {}
+        for storage in self._storages:
+            for connection in storage.connections:
+                name = connection.topic
+                before = topics.get(name, Topic(name, connection.msgtype, 0, latched=True))
+                topics[name] = Topic(
+                    name,
+                    before.type,
+                    before.count + connection.msgcount,
+                    before.latched and _is_latched(connection),
+                )
+        return dict(sorted(topics.items()))
+
+    def _topics_of(self, kinds: tuple[str, ...]) -> list[Topic]:
+        found = [topic for topic in self.topics.values() if topic.type in kinds and topic.count]
+        return sorted(found, key=lambda topic: kinds.index(topic.type))
+
+
+def _is_latched(connection: Any) -> bool:
+    """Tell whether every publisher of a recorded topic was transient local, or latched (ROS 1)."""
+    if getattr(connection.ext, 'latching', None):
+        return True
+    offered = getattr(connection.ext, 'offered_qos_profiles', ())
+    if not offered:
+        return str(connection.topic) == '/tf_static'
+    return all(qos.durability.name == 'TRANSIENT_LOCAL' for qos in offered)

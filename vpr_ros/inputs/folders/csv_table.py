@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Images listed in a CSV file with named columns."""
+
+from __future__ import annotations
+
+import csv
+import math
+from typing import TYPE_CHECKING
+
+from vpr_ros.geometry import GeoPoint, Pose
+from vpr_ros.geometry.trajectory_file import located
+from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage
+from vpr_ros.stamps import SECOND, parse_stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+NAMES = {
+    'file': ('file', 'filename', 'file_name', 'image', 'path', 'name'),
+    'stamp_ns': ('stamp_ns', 'timestamp_ns', 'time_ns'),
+    'stamp': ('stamp', 'timestamp', 'time'),
+    'x': ('x', 'tx'),
+    'y': ('y', 'ty'),
+    'z': ('z', 'tz'),
+    'qx': ('qx',),
+    'qy': ('qy',),
+    'qz': ('qz',),
+    'qw': ('qw',),
+    'yaw': ('yaw',),
+    'lat': ('lat', 'latitude'),
+    'lon': ('lon', 'lng', 'longitude'),
+    'alt': ('alt', 'altitude'),
+    'heading': ('heading',),
+}
+"""Columns that are understood, and what else they may be called; others are ignored."""
+
+
+def csv_folder(folder: Path, table: Path) -> list[PosedImage]:
+    """Return the images a table lists, in its order, each with what it says of them.
+
+    Columns: `file` (in the folder); `stamp` in seconds or `stamp_ns`, else one a second is taken;
+    x, y, z in metres with qx, qy, qz, qw or `yaw` in radians; or `lat`, `lon` in degrees, `alt` in
+    metres, `heading` in degrees clockwise from north. Empty fields are unknown.
+
+    Raises:
+        FolderError: The table cannot be read, lacks a column, or lists an image that is not there.
+        TrajectoryError: A value makes no sense; names the line.
+    """
+    try:
+        with table.open(encoding='utf-8-sig', newline='') as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            columns = _columns(table, reader.fieldnames or [])
+            sightings = []
+            for number, row in enumerate(reader):
+                with located(table, reader.line_num):
+                    values = {
+                        name: (row[column] or '').strip() for name, column in columns.items()
+                    }
+                    sightings.append(_sighting(folder, values, number))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        msg = f'{table} cannot be read: {getattr(error, "strerror", None) or error}'
+        raise FolderError(msg) from error
+    missing = [sighting.path for sighting in sightings if not sighting.path.is_file()]
+    if missing:
+        msg = f'{table} lists {len(missing)} images that are not there, such as {missing[0]}'
+        raise FolderError(msg)
+    return sightings
+
+
+def _columns(table: Path, titles: Sequence[str]) -> dict[str, str]:
+    """Return the title of each column that is understood."""
+    given = {title.strip().lstrip('#').lower(): title for title in titles}
+    columns = {
+        name: given[alias]
+        for name, aliases in NAMES.items()
+        for alias in aliases
+        if alias in given
+    }
+    if 'file' not in columns or not ({'x', 'y'} <= set(columns) or {'lat', 'lon'} <= set(columns)):
+        msg = (
+            f'{table} needs the columns file and either x, y or lat, lon in its first line; '
+            f'it has {", ".join(given) or "none"}'
+        )
+        raise FolderError(msg)
+    return columns
+
+
+def _sighting(folder: Path, values: dict[str, str], number: int) -> PosedImage:
+    def known(*names: str) -> bool:
+        return all(values.get(name) for name in names)
+
+    def value(name: str, unknown: float = 0.0) -> float:
+        return float(values[name]) if known(name) else unknown
+
+    pose = geo = heading = None
+    if known('x', 'y'):
+        position = value('x'), value('y'), value('z')
+        if known('qx', 'qy', 'qz', 'qw'):
+            pose = Pose.of(position, [value(name) for name in ('qx', 'qy', 'qz', 'qw')])
+        else:
+            pose = Pose.of(position, Pose.planar(0, 0, value('yaw')).orientation)
+    if known('lat', 'lon'):
+        geo = GeoPoint(value('lat'), value('lon'), value('alt', math.nan))
+    if known('heading'):
+        heading = math.radians(value('heading'))
+    stamp = number * SECOND
+    if known('stamp_ns'):
+        stamp = int(values['stamp_ns'])
+    elif known('stamp'):
+        stamp = parse_stamp(values['stamp'])
+    return PosedImage(folder / values['file'], stamp, pose, geo, heading)

@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Photographs that know by their EXIF data when and where they were taken."""
+
+from __future__ import annotations
+
+import logging
+import math
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from vpr_ros.geometry import GeoPoint
+from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+_EXIF, _GPS = 0x8769, 0x8825
+_TAKEN, _OFFSET, _FRACTION = 0x9003, 0x9011, 0x9291
+_LAT_REF, _LAT, _LON_REF, _LON, _ALT_REF, _ALT, _TIME, _DIRECTION_REF, _DIRECTION = (
+    *range(1, 8),
+    16,
+    17,
+)
+_DATE = 29
+_BELOW_SEA = b'\x01'
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def photo_folder(
+    folder: Path, progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> list[PosedImage]:
+    """Return the photographs of a folder that say where they were taken, in order of time.
+
+    Heights are above sea level by the EXIF standard, and are taken as above the ellipsoid as most
+    cameras write them: they may be off by the height of the geoid, up to 100 m.
+
+    Args:
+        folder: Images; those without a position are reported in the log and left out.
+        progress: Told after each how many are done, and of how many.
+
+    Raises:
+        FolderError: None of them says where it was taken.
+        ModuleNotFoundError: Pillow is not installed.
+    """
+    images = images_in(folder)
+    sightings = []
+    for done, path in enumerate(images, start=1):
+        sighting = read_photo(path)
+        if sighting is not None:
+            sightings.append(sighting)
+        progress(done, len(images))
+    if not sightings:
+        msg = f'none of the {len(images)} images in {folder} says where it was taken (EXIF GPS)'
+        raise FolderError(msg)
+    if len(sightings) < len(images):
+        _log.warning('%d images left out: no GPS position', len(images) - len(sightings))
+    return sorted(sightings, key=lambda sighting: (sighting.stamp, sighting.path))
+
+
+def read_photo(path: Path) -> PosedImage | None:
+    """Return what a photograph says of itself, None where it does not know where it was taken."""
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  An extra.
+
+    try:
+        with Image.open(path) as image:  # Reads the header alone.
+            tags = image.getexif()
+            exif, gps = tags.get_ifd(_EXIF), tags.get_ifd(_GPS)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        _log.warning('%s: %s', path, error)
+        return None
+    try:
+        geo = GeoPoint(
+            _angle(gps[_LAT], gps.get(_LAT_REF, 'N')),
+            _angle(gps[_LON], gps.get(_LON_REF, 'E')),
+            _altitude(gps),
+        )
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return PosedImage(path, _stamp(exif, gps), geo=geo, heading=_heading(gps))
+
+
+def _angle(parts: Any, reference: str) -> float:
+    """Return degrees of degrees, minutes and seconds."""
+    degrees, minutes, seconds = (float(part) for part in parts)
+    angle = degrees + minutes / 60 + seconds / 3600
+    return -angle if str(reference).strip('\0 ').upper() in ('S', 'W') else angle
+
+
+def _altitude(gps: Mapping[int, Any]) -> float:
+    try:
+        altitude = float(gps[_ALT])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return math.nan
+    if not math.isfinite(altitude):
+        return math.nan
+    return -altitude if gps.get(_ALT_REF) == _BELOW_SEA else altitude
+
+
+def _heading(gps: Mapping[int, Any]) -> float | None:
+    """Return radians clockwise from true north; magnetic directions are not used."""
+    if _text(gps, _DIRECTION_REF).upper() != 'T':
+        return None
+    try:
+        heading = math.radians(float(gps[_DIRECTION]))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return heading if math.isfinite(heading) else None
+
+
+def _stamp(exif: Mapping[int, Any], gps: Mapping[int, Any]) -> int:
+    """Return nanoseconds by the satellites' clock, else the camera's, else 0."""
+    moment = _satellite_time(gps) or _camera_time(exif)
+    return 0 if moment is None else (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def _satellite_time(gps: Mapping[int, Any]) -> datetime | None:
+    try:
+        hours, minutes, seconds = (float(part) for part in gps[_TIME])
+        day = datetime.strptime(f'{_text(gps, _DATE)}+0000', '%Y:%m:%d%z')
+        return day + timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+
+
+def _camera_time(exif: Mapping[int, Any]) -> datetime | None:
+    offset = _text(exif, _OFFSET) or '+00:00'  # What cameras of old do not say.
+    fraction = _text(exif, _FRACTION) or '0'
+    try:
+        return datetime.strptime(
+            f'{_text(exif, _TAKEN)}.{fraction[:6]}{offset}', '%Y:%m:%d %H:%M:%S.%f%z'
+        )
+    except ValueError:
+        return None
+
+
+def _text(tags: Mapping[int, Any], tag: int) -> str:
+    return str(tags.get(tag, '')).strip('\0 ')

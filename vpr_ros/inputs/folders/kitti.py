@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Images in order, beside a file with the pose of each, as in KITTI odometry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.geometry import Pose
+from vpr_ros.geometry.mounts import OPTICAL_ROTATION
+from vpr_ros.geometry.trajectory_file import located, numbered_fields
+from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
+from vpr_ros.stamps import parse_stamp
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_PERIOD = 10**8
+"""Nanoseconds between images where no times are given: KITTI's cameras take ten a second."""
+
+
+def kitti_folder(folder: Path, poses: Path, times: Path | None = None) -> list[PosedImage]:
+    """Return the images of a folder in order of their names, each with its pose.
+
+    KITTI's poses are of the camera's optical frame in that of the first image; here they are of
+    the camera, x forward and z up, in a frame with the same axes at its first pose.
+
+    Args:
+        folder: Images.
+        poses: A line for each: the first three rows of a 4 x 4 matrix.
+        times: A line for each: seconds; None for ten images a second.
+
+    Raises:
+        FolderError: There are not as many poses, or times, as images.
+        TrajectoryError: A file cannot be read; names the line.
+    """
+    images = images_in(folder)
+    placed = _read_poses(poses)
+    stamps = [_PERIOD * i for i in range(len(images))] if times is None else _read_times(times)
+    for number, what, file in ((len(placed), 'poses', poses), (len(stamps), 'times', times)):
+        if number != len(images):
+            msg = f'{file} has {number} {what} for the {len(images)} images in {folder}'
+            raise FolderError(msg)
+    return [
+        PosedImage(path, stamp, pose)
+        for path, stamp, pose in zip(images, stamps, placed, strict=True)
+    ]
+
+
+def _read_poses(path: Path) -> list[Pose]:
+    poses = []
+    for number, fields in numbered_fields(path):
+        with located(path, number):
+            if len(fields) != 12:
+                msg = f'{len(fields)} numbers, not the 12 of a 3 x 4 matrix'
+                raise ValueError(msg)
+            matrix = np.array([float(field) for field in fields]).reshape(3, 4)
+            optical = Pose.of(matrix[:, 3], _quaternion(matrix[:, :3]))
+            poses.append(OPTICAL_ROTATION @ optical @ OPTICAL_ROTATION.inverse())
+    return poses
+
+
+def _read_times(path: Path) -> list[int]:
+    stamps = []
+    for number, fields in numbered_fields(path):
+        with located(path, number):
+            stamps.append(parse_stamp(fields[0]))
+    return stamps
+
+
+def _quaternion(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return x, y, z, w of a rotation matrix, also of one that is rounded.
+
+    Bar-Itzhack, New method for extracting the quaternion from a rotation matrix, JGCD 2000,
+    version 3: the eigenvector of the greatest eigenvalue.
+
+    Raises:
+        ValueError: The matrix is no rotation.
+    """
+    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3) or np.linalg.det(rotation) < 0:
+        msg = 'the matrix is no rotation'
+        raise ValueError(msg)
+    (a, b, c), (d, e, f), (g, h, i) = rotation
+    symmetric = np.array(
+        [
+            [a - e - i, b + d, c + g, h - f],
+            [b + d, e - a - i, f + h, c - g],
+            [c + g, f + h, i - a - e, d - b],
+            [h - f, c - g, d - b, a + e + i],
+        ]
+    )
+    return np.asarray(np.linalg.eigh(symmetric)[1][:, -1])

@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Images named by their stamps, beside a trajectory in the TUM form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpr_ros.geometry.trajectory_file import read_tum
+from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
+from vpr_ros.inputs.poses import PoseBuffer, PoseReading
+from vpr_ros.stamps import parse_stamp
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NANOSECOND_DIGITS = 16
+"""Whole numbers this long are nanoseconds, as EuRoC names its images; else seconds."""
+
+
+def tum_folder(folder: Path, poses: Path) -> list[PosedImage]:
+    """Return the images of a folder, each with the pose at its stamp, interpolated.
+
+    Args:
+        folder: Images named by their stamps, in seconds (TUM) or nanoseconds (EuRoC).
+        poses: Trajectory of the sensor in the map frame.
+
+    Raises:
+        FolderError: The name of an image is no stamp.
+        TrajectoryError: The trajectory cannot be read.
+    """
+    images = sorted((_stamp(path), path) for path in images_in(folder))
+    trajectory = read_tum(poses)
+    in_order = iter(
+        sorted(
+            (
+                PoseReading(stamp, pose)
+                for stamp, pose in zip(trajectory.keys.tolist(), trajectory.poses, strict=True)
+            ),
+            key=lambda reading: reading.stamp,
+        )
+    )
+    buffer = PoseBuffer()
+    sightings = []
+    for stamp, path in images:
+        while not buffer.decided(stamp) and (reading := next(in_order, None)) is not None:
+            buffer.add(reading)
+        at_stamp = buffer.at(stamp)
+        sightings.append(PosedImage(path, stamp, at_stamp.pose if at_stamp else None))
+    return sightings
+
+
+def _stamp(path: Path) -> int:
+    stem = path.stem
+    if stem.isdecimal() and len(stem) >= _NANOSECOND_DIGITS:
+        return int(stem)
+    try:
+        return parse_stamp(stem)
+    except ValueError as error:
+        msg = f'{path}: {error}; images beside a TUM trajectory are named by their stamps'
+        raise FolderError(msg) from error

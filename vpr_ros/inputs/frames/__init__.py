@@ -1,0 +1,21 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Messages to pixels and stamps, without ROS."""
+
+from vpr_ros.inputs.frames.cdr import deserialize, stamp_of
+from vpr_ros.inputs.frames.decode import decode
+from vpr_ros.inputs.frames.decoder_choice import Decoder, image_decoder
+from vpr_ros.inputs.frames.frame import Frame, Picture
+from vpr_ros.inputs.frames.image_file import SUFFIXES, ImageFile
+
+__all__ = [
+    'SUFFIXES',
+    'Decoder',
+    'Frame',
+    'ImageFile',
+    'Picture',
+    'decode',
+    'deserialize',
+    'image_decoder',
+    'stamp_of',
+]

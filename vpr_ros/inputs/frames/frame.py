@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One camera image on its way from the middleware to the network."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from vpr_ros.inputs.frames.cdr import deserialize, frame_id_of, stamp_of
+from vpr_ros.inputs.frames.decoder_choice import image_decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Picture(Protocol):
+    """Whatever can be described: a frame off the wire, or an image file.
+
+    Attributes:
+        stamp: Nanoseconds.
+        camera: Name of the camera; empty where there is only one.
+    """
+
+    stamp: int
+    camera: str
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB.
+
+        Raises:
+            VprError: There is no picture in it.
+        """
+        ...
+
+
+class Frame:
+    """An image message as it came off the wire; decoded only when somebody looks at it.
+
+    Most frames are never decoded: they fail the keyframe gate or a newer one overtakes them.
+
+    Args:
+        raw: Serialised (CDR) sensor_msgs/Image or sensor_msgs/CompressedImage.
+        typename: Which of the two.
+        camera: Name of the camera; empty where there is only one.
+        straighten: Takes the distortion of the lens out of the pixels; None leaves them.
+
+    Attributes:
+        stamp: Header stamp, nanoseconds.
+        camera: Name of the camera.
+
+    Raises:
+        MessageError: The bytes are too short to hold a header.
+    """
+
+    def __init__(
+        self,
+        raw: bytes,
+        typename: str,
+        camera: str = '',
+        straighten: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+    ) -> None:
+        self.stamp = stamp_of(raw)
+        self.camera = camera
+        self._raw = raw
+        self._typename = typename
+        self._straighten = straighten
+
+    @cached_property
+    def frame_id(self) -> str:
+        """The header's frame, by convention the optical frame of the camera.
+
+        Raises:
+            MessageError: The header is damaged.
+        """
+        return frame_id_of(self._raw)
+
+    @cached_property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB.
+
+        Raises:
+            VprError: The message is malformed, or no picture can be made of it.
+        """
+        rgb = image_decoder().decode(deserialize(self._raw, self._typename))
+        return rgb if self._straighten is None else self._straighten(rgb)

@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Frames wait here until the pose source has passed their stamp."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from vpr_ros.inputs.poses.pose_buffer import PoseBuffer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vpr_ros.inputs.frames import Frame
+    from vpr_ros.inputs.poses.pose_reading import PoseReading
+
+
+class FramesWithPoses:
+    """Pairs frames with the pose at their stamp; the same for live topics and for bags.
+
+    A frame is paired once the pose source has passed its stamp, so the answer does not depend on
+    which of the two messages came first.
+
+    Args:
+        poses: History of the pose source.
+        capacity: Frames that may wait; the oldest gives way. None for no limit (offline).
+
+    Attributes:
+        capacity: As given.
+        dropped: Frames that gave way, or were outdated by a clock that jumped back.
+    """
+
+    def __init__(self, poses: PoseBuffer | None = None, capacity: int | None = None) -> None:
+        self._poses = poses or PoseBuffer()
+        self.capacity = capacity
+        self._waiting: deque[Frame] = deque()
+        self.dropped = 0
+
+    @property
+    def waiting(self) -> int:
+        """Frames that have no pose yet."""
+        return len(self._waiting)
+
+    def add_frame(self, frame: Frame) -> None:
+        """Queue a frame until its pose is known."""
+        if self.capacity is not None and len(self._waiting) >= self.capacity:
+            self._waiting.popleft()
+            self.dropped += 1
+        self._waiting.append(frame)
+
+    def add_pose(self, reading: PoseReading) -> None:
+        """Add what the pose source said."""
+        if self._poses.add(reading):
+            self.dropped += len(self._waiting)
+            self._waiting.clear()
+
+    def ready(self) -> Iterator[tuple[Frame, PoseReading | None]]:
+        """Take the frames whose pose is decided, in order; None where the source was silent."""
+        while self._waiting and self._poses.decided(self._waiting[0].stamp):
+            frame = self._waiting.popleft()
+            yield frame, self._poses.at(frame.stamp)
+
+    def rest(self) -> Iterator[tuple[Frame, None]]:
+        """Take the frames that are still waiting when no more poses will come."""
+        while self._waiting:
+            yield self._waiting.popleft(), None

@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Deciding whether the best candidate is right."""
+
+from vpr_ros.localize.calibration import Calibration, CalibrationError, calibration_for
+from vpr_ros.localize.decision import Decision, Status, decide
+from vpr_ros.localize.decision_config import DecisionConfig
+from vpr_ros.localize.localizer import Localization, Localizer
+from vpr_ros.localize.prior import Prior
+from vpr_ros.localize.temporal.filters import FILTERS, MotionConfig, PlaceFilter, make_filter
+from vpr_ros.localize.verification.verifier import (
+    Verification,
+    VerificationConfig,
+    Verifier,
+    verifier_for,
+)
+
+__all__ = [
+    'FILTERS',
+    'Calibration',
+    'CalibrationError',
+    'Decision',
+    'DecisionConfig',
+    'Localization',
+    'Localizer',
+    'MotionConfig',
+    'PlaceFilter',
+    'Prior',
+    'Status',
+    'Verification',
+    'VerificationConfig',
+    'Verifier',
+    'calibration_for',
+    'decide',
+    'make_filter',
+    'verifier_for',
+]

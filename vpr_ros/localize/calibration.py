@@ -1,0 +1,278 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From evidence to the probability of being right: what ``vpr calibrate`` has learnt of a model.
+
+A calibration is a small YAML file, bound to the network and weights whose similarities it was
+fitted on. Reading and applying it needs numpy and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+from vpr_ros.errors import VprError
+from vpr_ros.localize.evidence import FEATURES
+from vpr_ros.types import ModelInfo
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vpr_ros.localize.evidence import Evidence
+
+FORMAT = 2
+NONE = 'none'
+"""Choice of no calibration."""
+FRAME = 'frame'
+"""The stage that looks at one frame alone."""
+
+_SHIPPED = Path(__file__).parent / 'calibrations'
+_HEADER = """\
+# How probable it is that a candidate is right, for one network. Made by `vpr calibrate`.
+"""
+
+_log = logging.getLogger(__name__)
+
+
+class CalibrationError(VprError):
+    """A calibration that is missing, damaged, newer, or made for another network."""
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """P(right) = 1 / (1 + exp(-(intercept + sum of weight * feature))).
+
+    Attributes:
+        intercept: The logarithm of the odds where every feature is 0.
+        weights: By name of the feature.
+        means: Of the features when fitted; they stand in for what is not known.
+        threshold: Least probability that is accepted.
+    """
+
+    intercept: float
+    weights: dict[str, float]
+    means: dict[str, float]
+    threshold: float
+
+    def probability(self, evidence: Evidence) -> float:
+        """Return the probability that the candidate is right."""
+        return float(self.probabilities(evidence.features))
+
+    def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probabilities (...) that candidates are right, from features (..., 5)."""
+        odds = np.full(features.shape[:-1], self.intercept)
+        for name, weight in self.weights.items():
+            values = features[..., FEATURES.index(name)]
+            odds += weight * np.where(np.isnan(values), self.means[name], values)
+        return np.asarray(1 / (1 + np.exp(-np.clip(odds, -50.0, 50.0))), np.float64)
+
+
+@dataclass(frozen=True)
+class PlaceLikelihood:
+    """What a frame says about each place: log P(similarity | there) / P(similarity | elsewhere).
+
+    Linear in the similarity and in its standing among the candidates, the number of their
+    standard deviations above their median.
+
+    Attributes:
+        intercept: Where both are 0.
+        similarity: Weight.
+        standing: Weight.
+        share: Share of it that counts as news in a row of frames: neighbouring frames err alike,
+            so that their likelihoods must not be multiplied as if they were independent.
+    """
+
+    intercept: float
+    similarity: float
+    standing: float
+    share: float
+
+    def log_ratios(self, similarities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the logarithms (H,) for candidates with these similarities (H,)."""
+        return (
+            self.intercept
+            + self.similarity * similarities
+            + self.standing * standings(similarities)
+        )
+
+
+def standings(similarities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how many standard deviations each (H,) is above the median of all."""
+    return np.asarray(
+        (similarities - np.median(similarities)) / (np.std(similarities) + 1e-6), np.float64
+    )
+
+
+@dataclass(frozen=True)
+class PoseErrorModel:
+    """How far off the pose of a right answer is: variance = base^2 + factor * spread.
+
+    The spread is the covariance of the poses of the agreeing candidates about their mean.
+
+    Attributes:
+        position: Base standard deviation, metres.
+        position_factor: Of the spread of positions.
+        angle: Base standard deviation, radians.
+        angle_factor: Of the spread of angles.
+    """
+
+    position: float
+    position_factor: float
+    angle: float
+    angle_factor: float
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """All that was learnt of one model.
+
+    Attributes:
+        model: The network and weights.
+        radius: What is right: within so many metres ...
+        angle: ... and radians, or None where any direction will do.
+        precision: Share of right answers that the thresholds are chosen for.
+        stages: By kind of decision: ``frame``, and for each filter with and without odometry.
+        places: What one frame says about each place, for filters.
+        pose_errors: By stage, of right answers.
+        data: What it was fitted on, one entry a session.
+        quality: Figures by stage, each session predicted by a fit on the others.
+    """
+
+    model: ModelInfo
+    radius: float
+    angle: float | None
+    precision: float
+    stages: dict[str, Logistic]
+    places: PlaceLikelihood
+    pose_errors: dict[str, PoseErrorModel]
+    data: list[dict[str, Any]] = field(default_factory=list)
+    quality: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def require(self, model: ModelInfo) -> None:
+        """Refuse a model that this was not fitted on.
+
+        Raises:
+            CalibrationError: Names everything that differs.
+        """
+        names = [f.name for f in fields(ModelInfo) if f.name != 'trained']
+        differences = [
+            f'{name} {ours!r} in the calibration, {theirs!r} here'
+            for name in names
+            if (ours := getattr(self.model, name)) != (theirs := getattr(model, name))
+        ]
+        if differences:
+            msg = (
+                f'the calibration was made for another model ({"; ".join(differences)}): its '
+                'probabilities would mean nothing; calibrate this one with `vpr calibrate`'
+            )
+            raise CalibrationError(msg)
+
+    def save(self, path: Path) -> None:
+        """Write a file that people can read."""
+        content = {
+            'format': FORMAT,
+            'model': asdict(self.model),
+            'right_within': {'metres': self.radius, 'radians': self.angle},
+            'precision': self.precision,
+            'stages': {name: asdict(stage) for name, stage in self.stages.items()},
+            'places': asdict(self.places),
+            'pose_errors': {name: asdict(error) for name, error in self.pose_errors.items()},
+            'quality': self.quality,
+            'data': self.data,
+        }
+        text = yaml.safe_dump(_rounded(content), sort_keys=False, width=99)
+        path.write_text(_HEADER + text, encoding='utf-8')
+
+    @staticmethod
+    def load(path: Path) -> Calibration:
+        """Read what `save` wrote.
+
+        Raises:
+            CalibrationError: The file cannot be read, is no calibration, newer, or damaged.
+        """
+        try:
+            content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            msg = f'the calibration {path} cannot be read: {error}'
+            raise CalibrationError(msg) from error
+        found = content.get('format') if isinstance(content, dict) else None
+        if found != FORMAT:
+            msg = (
+                f'{path} is no calibration that this program reads (format {found}, not {FORMAT}):'
+                ' make one with `vpr calibrate`'
+            )
+            raise CalibrationError(msg)
+        try:
+            return _from_content(content)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            msg = f'the calibration {path} is damaged: {type(error).__name__}: {error}'
+            raise CalibrationError(msg) from error
+
+
+def calibration_for(model: ModelInfo, choice: str = '') -> Calibration | None:
+    """Return the calibration to judge a model by, or None to do without.
+
+    Args:
+        model: What describes the images.
+        choice: A file; ``none`` for none; empty for the one in the package if there is one that
+            fits, and none otherwise.
+
+    Raises:
+        CalibrationError: The file that was named cannot be used with the model.
+    """
+    if choice == NONE:
+        return None
+    if choice:
+        calibration = Calibration.load(Path(choice).expanduser())
+        calibration.require(model)
+        return calibration
+    path = _SHIPPED / f'{model.name}.yaml'
+    if not path.is_file():
+        return None
+    try:
+        calibration = Calibration.load(path)
+        calibration.require(model)
+    except CalibrationError as error:
+        _log.warning('probabilities are not known: %s', error)
+        return None
+    return calibration
+
+
+def _from_content(content: dict[str, Any]) -> Calibration:
+    right, stages, errors = (content[key] for key in ('right_within', 'stages', 'pose_errors'))
+    calibration = Calibration(
+        model=ModelInfo(**content['model']),
+        radius=float(right['metres']),
+        angle=None if right['radians'] is None else float(right['radians']),
+        precision=float(content['precision']),
+        stages={str(name): Logistic(**stage) for name, stage in stages.items()},
+        places=PlaceLikelihood(**content['places']),
+        pose_errors={name: PoseErrorModel(**error) for name, error in errors.items()},
+        data=list(content['data']),
+        quality=dict(content['quality']),
+    )
+    if missing := set(stages) - set(errors):
+        msg = f'how far off answers by {sorted(missing)} are is not said'
+        raise ValueError(msg)
+    for stage in calibration.stages.values():
+        numbers = [stage.intercept, stage.threshold, *stage.weights.values()]
+        numbers += [stage.means[name] for name in stage.weights]
+        unknown = set(stage.weights) - set(FEATURES)
+        if unknown or not np.isfinite(numbers).all():
+            msg = f'features {sorted(unknown)} are not known' if unknown else 'it has no numbers'
+            raise ValueError(msg)
+    return calibration
+
+
+def _rounded(value: Any) -> Any:
+    """Round to six significant digits, which no fit knows better."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f'{value:.6g}') if isinstance(value, float) else value

@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the robot must be by another source, such as a satellite fix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.localize.decision import Decision, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vpr_ros.search import Hit
+
+_SIGMAS = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """A circle on the ground that the robot is in.
+
+    Attributes:
+        centre: (2,) x and y in the map frame, metres.
+        radius: Metres.
+    """
+
+    centre: NDArray[np.float64]
+    radius: float
+
+    @staticmethod
+    def around(
+        position: NDArray[np.float64], covariance: NDArray[np.float64] | None, gate: float
+    ) -> Prior:
+        """Return the circle about a measured position (3,), three standard deviations wider."""
+        sigma = 0.0
+        if covariance is not None:
+            sigma = float(np.sqrt(max(np.linalg.eigvalsh(covariance[:2, :2])[-1], 0.0)))
+        return Prior(np.array(position[:2]), gate + _SIGMAS * sigma)
+
+    def admits(self, hit: Hit) -> bool:
+        """Whether a place lies in the circle; one whose pose is not known may."""
+        return not np.linalg.norm(hit.pose[:2] - self.centre) > self.radius
+
+    def contradicts(self, free: Decision, hits: Sequence[Hit]) -> bool:
+        """Whether what would be believed without the prior lies outside of it."""
+        return free.status == Status.ACCEPTED and not self.admits(hits[0])

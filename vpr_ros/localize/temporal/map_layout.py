@@ -1,0 +1,177 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How the places of a map lie to one another: in space and along the way they were mapped."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Rows = NDArray[np.intp]
+
+_FAR = 1e7
+"""Metres or seconds that sessions without a common frame are kept apart."""
+
+
+class Places(Protocol):
+    """Columns of a map: ids, sessions and stamps (N,), and poses (N, 7), NaN where unknown."""
+
+    @property
+    def ids(self) -> NDArray[np.int64]: ...  # noqa: D102
+    @property
+    def sessions(self) -> NDArray[np.int64]: ...  # noqa: D102
+    @property
+    def stamps(self) -> NDArray[np.int64]: ...  # noqa: D102
+    @property
+    def poses(self) -> NDArray[np.float64]: ...  # noqa: D102
+
+
+class MapLayout:
+    """Geometry of the places of one version of a map.
+
+    Attributes:
+        positions: (N, 3) metres. Places without a pose lie on a line for each session, a metre
+            for each second, far from everything else.
+        yaws: (N,) radians, 0 for places without a pose.
+        posed: (N,) whether a place has a pose.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._ids = np.asarray(places.ids)
+        self._sessions = np.asarray(places.sessions)
+        self._seconds = (places.stamps - places.stamps[:1].sum()) * 1e-9
+        poses = np.asarray(places.poses, np.float64)
+        self.posed = np.isfinite(poses[:, 0])
+        line = np.column_stack(
+            [self._seconds, _FAR * (self._sessions + 1.0), np.zeros(len(poses))]
+        )
+        self.positions = np.where(self.posed[:, None], poses[:, :3], line)
+        x, y, z, w = np.where(self.posed[:, None], poses[:, 3:], (0.0, 0.0, 0.0, 1.0)).T
+        self.yaws = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        self._cells: dict[float, _Cells] = {}
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def rows_of(self, ids: NDArray[np.int64]) -> Rows:
+        """Return the rows of places by identity, -1 for those that are not there."""
+        rows = np.searchsorted(self._ids, ids)
+        found = self._ids[np.minimum(rows, len(self) - 1)] == ids
+        return np.where(found, rows, -1)
+
+    def extends(self, other: MapLayout) -> bool:
+        """Whether this has all places of another, and perhaps more after them."""
+        return bool(np.array_equal(self._ids[: len(other)], other._ids))
+
+    @cached_property
+    def pause(self) -> float:
+        """Median time from place to place along the way, seconds; 0 for a single place."""
+        inner = np.diff(self._seconds)[np.diff(self._sessions) == 0]
+        return float(np.median(inner)) if len(inner) else 0.0
+
+    @cached_property
+    def spacing(self) -> float:
+        """Median distance of neighbours along the way, metres; 0 for a single place."""
+        steps = np.linalg.norm(np.diff(self.positions, axis=0), axis=1)
+        inner = steps[np.diff(self._sessions) == 0]
+        return float(np.median(inner)) if len(inner) else 0.0
+
+    @cached_property
+    def by_metres(self) -> MappedPath:
+        """The places along the way they were mapped, in metres."""
+        steps = np.linalg.norm(np.diff(self.positions, axis=0), axis=1)
+        steps[np.diff(self._sessions) != 0] = 0
+        return MappedPath(np.concatenate([[0.0], np.cumsum(steps)]) + _FAR * self._sessions)
+
+    @cached_property
+    def by_seconds(self) -> MappedPath:
+        """The places in the order of time, in seconds."""
+        return MappedPath(self._seconds + 1e3 * _FAR * self._sessions)
+
+    def pairs(self, points: Floats, radius: float) -> tuple[Rows, Rows]:
+        """Return (indices of points, rows of places) for all that are within a radius.
+
+        Args:
+            points: (M, 3) metres.
+            radius: Metres.
+        """
+        size = 2.0 ** np.ceil(np.log2(max(radius, 1e-3)))
+        if size not in self._cells:
+            self._cells = {size: _Cells(self.positions[:, :2], size)}
+        who, rows = self._cells[size].around(points[:, :2])
+        near = np.linalg.norm(points[who] - self.positions[rows], axis=1) <= radius
+        return who[near], rows[near]
+
+
+class MappedPath:
+    """Places along a coordinate.
+
+    Args:
+        along: (N,) coordinates; sessions lie far apart.
+    """
+
+    def __init__(self, along: Floats) -> None:
+        self.along = along
+        self._order = np.argsort(along, kind='stable')
+        self._values = along[self._order]
+        steps = np.diff(self._values)
+        self._middles = self._values[:-1] + steps / 2
+        # Beyond a place's surroundings there is nothing.
+        self._reach = 2 * float(np.median(steps)) if len(steps) else np.inf
+
+    def at(self, wanted: Floats) -> tuple[Rows, NDArray[np.bool_]]:
+        """Return the rows of the places nearest to coordinates, and whether they are there."""
+        rows = self._order[np.searchsorted(self._middles, wanted)]
+        return rows, np.abs(self.along[rows] - wanted) <= self._reach
+
+    def between(self, wanted: Floats) -> tuple[Rows, Rows, Floats, NDArray[np.bool_]]:
+        """Return the rows of the places about coordinates and how far between them those are.
+
+        Args:
+            wanted: (M,) coordinates.
+
+        Returns:
+            The row before and the row after each (M,), the share (M,) of the way from one to the
+            other, and whether (M,) there is a place within reach. Where the two lie so far apart
+            that nothing is between them the share is 0 or 1: all of the nearer.
+        """
+        before = np.searchsorted(self._values, wanted, 'right') - 1
+        before = np.clip(before, 0, max(len(self._values) - 2, 0))
+        after = np.minimum(before + 1, len(self._values) - 1)
+        start, gap = self._values[before], self._values[after] - self._values[before]
+        share = np.clip((wanted - start) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
+        share = np.where(gap > 2 * self._reach, np.rint(share), share)
+        there = np.abs(start + share * gap - wanted) <= self._reach
+        return self._order[before], self._order[after], share, there
+
+
+class _Cells:
+    """Square cells of the ground plane, each with its places."""
+
+    def __init__(self, positions: Floats, size: float) -> None:
+        self._size = size
+        keys = self._keys(np.floor(positions / size).astype(np.int64))
+        self._rows = np.argsort(keys, kind='stable')
+        self._sorted = keys[self._rows]
+
+    def around(self, points: Floats) -> tuple[Rows, Rows]:
+        """Return (indices of points, rows) for all in the nine cells around each point."""
+        cells = np.floor(points / self._size).astype(np.int64)
+        offsets = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)])
+        keys = self._keys((cells[:, None] + offsets).reshape(-1, 2))
+        first = np.searchsorted(self._sorted, keys, 'left')
+        counts = np.searchsorted(self._sorted, keys, 'right') - first
+        who = np.repeat(np.repeat(np.arange(len(points)), 9), counts)
+        # Positions within each run of equal keys, one run after another.
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return who, self._rows[np.repeat(first, counts) + within]
+
+    @staticmethod
+    def _keys(cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.asarray(cells[:, 0] * (1 << 32) + cells[:, 1], np.int64)

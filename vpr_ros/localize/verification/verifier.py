@@ -1,0 +1,340 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Do two pictures show the same things in the same arrangement?
+
+Looks at the first candidates through their thumbnails in the map. It can take an acceptance back
+(nothing fits), and give one where descriptors alone did not suffice (one place fits, no other
+does).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.errors import MapError
+from vpr_ros.geometry.mounts import OPTICAL_ROTATION
+from vpr_ros.geometry.resection import Observation, in_base, resect, triangulate
+from vpr_ros.geometry.two_view import TwoView, relate
+from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail, shrunk
+from vpr_ros.localize.decision import Decision, Status
+from vpr_ros.localize.verification.local_features import FeatureDetector
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vpr_ros.geometry import Pose
+    from vpr_ros.geometry.pinhole import Pinhole
+    from vpr_ros.geometry.resection import Resection
+    from vpr_ros.localize.decision_config import DecisionConfig
+    from vpr_ros.localize.verification.local_features import LocalFeatures
+    from vpr_ros.maps import Place, PlaceMap
+    from vpr_ros.search import Hit
+
+
+_CACHED = 256
+"""Places whose features are kept, some 130 MB of SIFT at most."""
+_NEIGHBOURS = 8
+"""Places before and after one that may serve as the other end of a baseline."""
+
+
+@dataclass(frozen=True)
+class VerificationConfig:
+    """When a geometry is believed.
+
+    Attributes:
+        top: Candidates looked at.
+        min_inliers: Matches that must agree.
+        rival_share: A place elsewhere with so many of the best one's inliers makes it ambiguous.
+        size: Longest side that pictures are shrunk to, pixels, as the map's thumbnails were.
+        ratio: Of the distances to the best and second best feature.
+        threshold: Distance from the epipolar line, pixels.
+        baseline: Least and greatest way between keyframes that give depth, metres.
+        baseline_sigma: Relative standard deviation of that way as the poses of the map give it.
+        position_floor: Standard deviation of a measured position beyond what its points explain,
+            metres; what is left is small pictures and points that share their errors.
+        angle_floor: The same of an angle, radians.
+    """
+
+    top: int = 5
+    min_inliers: int = 15
+    rival_share: float = 0.5
+    size: int = 320
+    ratio: float = 0.8
+    threshold: float = 1.5
+    baseline: tuple[float, float] = (0.3, 8.0)
+    baseline_sigma: float = 0.05
+    position_floor: float = 0.15
+    angle_floor: float = 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """How a candidate's picture goes with the query's.
+
+    Attributes:
+        place_id: The candidate.
+        matches: (M, 2) rows of features of the query and of the place.
+        view: The geometry most of them agree with, from the place to the query.
+        verified: Whether enough of them agree.
+    """
+
+    place_id: int
+    matches: NDArray[np.intp]
+    view: TwoView
+    verified: bool
+
+    @property
+    def inliers(self) -> int:
+        """Matches that agree."""
+        return int(np.count_nonzero(self.view.inliers))
+
+    @property
+    def ratio(self) -> float:
+        """Share of the matches that agree."""
+        return self.inliers / len(self.matches) if len(self.matches) else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """A verdict after a look at the pictures.
+
+    Attributes:
+        hits: Candidates; a verified one comes first.
+        decision: What is believed now.
+        verifications: Of the candidates looked at, in the order of the hits.
+        transform: Base frame of the query in the base frame of the first hit, where it is
+            accepted and distances are known.
+    """
+
+    hits: list[Hit]
+    decision: Decision
+    verifications: tuple[Verification, ...] = ()
+    transform: Resection | None = None
+
+
+class Verifier:
+    """Compares pictures with the thumbnails of a map.
+
+    Args:
+        place_map: With thumbnails; a place without one is not verified.
+        config: When a geometry is believed.
+        camera: Intrinsics of the camera that mapped and looks now; None knows neither directions
+            nor distances.
+        mount: Its optical frame in the base frame, for places that do not tell.
+        detector: Of local features.
+
+    Attributes:
+        camera: As given; may be replaced when it becomes known.
+    """
+
+    def __init__(
+        self,
+        place_map: PlaceMap,
+        config: VerificationConfig | None = None,
+        camera: Pinhole | None = None,
+        mount: Pose = OPTICAL_ROTATION,
+        detector: FeatureDetector | None = None,
+    ) -> None:
+        self._map = place_map
+        self._config = config or VerificationConfig()
+        self.camera = camera
+        self._mount = mount
+        self._detector = detector or FeatureDetector()
+        self._cache: OrderedDict[int, LocalFeatures | None] = OrderedDict()
+
+    def check(
+        self,
+        rgb: NDArray[np.uint8],
+        hits: Sequence[Hit],
+        decision: Decision,
+        decided: DecisionConfig,
+    ) -> Checked:
+        """Return candidates and verdict, having looked.
+
+        Args:
+            rgb: (H, W, 3) the query.
+            hits: Candidates, best first.
+            decision: What was made of them without looking.
+            decided: By which rules.
+
+        Raises:
+            MapError: A thumbnail is damaged.
+        """
+        if not hits:
+            return Checked([], decision)
+        query = self._detector.detect(shrunk(rgb, self._config.size))
+        found = tuple(self.compare(query, hit.place_id) for hit in hits[: self._config.top])
+        order = sorted(range(len(found)), key=lambda i: (-found[i].inliers, i))
+        best = found[order[0]]
+        if not best.verified:
+            looked = f'; at most {best.inliers} features of {len(found)} candidates agree'
+            if decision.status != Status.ACCEPTED:
+                return Checked(list(hits), decision, found)
+            refused = Decision(Status.UNVERIFIED, decision.reason + looked)
+            return Checked(list(hits), refused, found)
+        hits = [hits[i] for i in order] + list(hits[len(found) :])
+        found = tuple(found[i] for i in order)
+        place = hits[0].place
+        rival = self._rival(hits, found, decided.place_radius)
+        if rival is not None:
+            text = f'{best.inliers} features agree with place {place.id}, {rival.inliers} with '
+            text += f'place {rival.place_id} elsewhere'
+            return Checked(hits, Decision(Status.AMBIGUOUS, text), found)
+        transform = self._transform(query, place, best)
+        text = f'{best.inliers} of {len(best.matches)} features agree with place {place.id}'
+        accepted = _accepted(text, place, transform, decided)
+        return Checked(hits, accepted, found, transform)
+
+    def compare(self, query: LocalFeatures, place_id: int) -> Verification:
+        """Return how the picture of a place goes with that of the query."""
+        place = self._features(place_id)
+        if place is None:
+            nothing = np.empty((0, 2), np.intp)
+            return Verification(place_id, nothing, TwoView(np.zeros(0, np.bool_)), verified=False)
+        matches = self._detector.match(query, place, self._config.ratio)
+        view = relate(
+            place.points[matches[:, 1]],
+            query.points[matches[:, 0]],
+            query.size,
+            self.camera,
+            self._config.threshold,
+        )
+        enough = np.count_nonzero(view.inliers) >= self._config.min_inliers
+        return Verification(place_id, matches, view, verified=bool(enough))
+
+    def _rival(
+        self, hits: Sequence[Hit], found: Sequence[Verification], radius: float
+    ) -> Verification | None:
+        """Return another place elsewhere that fits nearly as well as the first."""
+        here = hits[0].place.pose
+        for hit, other in zip(hits[1:], found[1:], strict=False):
+            pose = hit.place.pose
+            elsewhere = here is None or pose is None or here.distance_to(pose) > radius
+            enough = other.inliers >= self._config.rival_share * found[0].inliers
+            if elsewhere and other.verified and enough:
+                return other
+        return None
+
+    def _features(self, place_id: int) -> LocalFeatures | None:
+        """Return the features of a place's thumbnail, None where it has none."""
+        if place_id in self._cache:
+            self._cache.move_to_end(place_id)
+            return self._cache[place_id]
+        jpeg = self._map.thumbnail(place_id)
+        features = None
+        if jpeg is not None:
+            features = self._detector.detect(shrunk(decode_thumbnail(jpeg), self._config.size))
+        self._cache[place_id] = features
+        if len(self._cache) > _CACHED:
+            self._cache.popitem(last=False)
+        return features
+
+    def _transform(
+        self, query: LocalFeatures, place: Place, verification: Verification
+    ) -> Resection | None:
+        """Return where the query's base is in the place's, in metres, where that can be told."""
+        anchor = self._features(place.id)
+        camera, mount = self.camera, place.mount or self._mount
+        if camera is None or place.pose is None or anchor is None:
+            return None
+        # The threshold is taken for two standard deviations of a feature.
+        sigma = self._config.threshold / 2 / camera.focal_pixels(query.size)
+        rays = camera.rays(anchor.points, anchor.size)
+        sightings = [
+            self._sighting(camera, anchor, place.pose @ mount, neighbour)
+            for neighbour in self._neighbours(place)
+        ]
+        points = triangulate(rays, [s for s in sightings if s is not None], sigma)
+        matched = dict(verification.matches[verification.view.inliers][:, ::-1].tolist())
+        both = np.array(
+            [i for i, row in enumerate(points.rows.tolist()) if row in matched], np.intp
+        )
+        seen = replace(
+            points,
+            rows=points.rows[both],
+            positions=points.positions[both],
+            covariances=points.covariances[both],
+        )
+        rows = np.array([matched[row] for row in seen.rows.tolist()], np.intp)
+        found = resect(
+            seen,
+            camera.rays(query.points[rows], query.size),
+            sigma,
+            self._config.baseline_sigma,
+        )
+        if found is None:
+            return None
+        floors = [self._config.position_floor] * 3 + [self._config.angle_floor] * 3
+        covariance = found.covariance + np.diag(np.square(floors))
+        return in_base(replace(found, covariance=covariance), mount)
+
+    def _neighbours(self, place: Place) -> list[Place]:
+        """Return places of the same drive that are far enough away to give depth."""
+        columns = self._map.snapshot.columns
+        row = int(columns.rows_of([place.id])[0])
+        around = columns.ids[max(0, row - _NEIGHBOURS) : row + _NEIGHBOURS + 1]
+        low, high = self._config.baseline
+        return [
+            other
+            for other in self._map.places(around)
+            if other.session == place.session
+            and other.camera == place.camera
+            and other.pose is not None
+            and place.pose is not None
+            and low <= place.pose.distance_to(other.pose) <= high
+        ]
+
+    def _sighting(
+        self, camera: Pinhole, anchor: LocalFeatures, pose: Pose, neighbour: Place
+    ) -> Observation | None:
+        """Return what a neighbour sees of the features of a place, whose camera stood there."""
+        features = self._features(neighbour.id)
+        if features is None or neighbour.pose is None:
+            return None
+        matches = self._detector.match(features, anchor, self._config.ratio)
+        between = pose.inverse() @ neighbour.pose @ (neighbour.mount or self._mount)
+        rays = camera.rays(features.points[matches[:, 0]], features.size)
+        return Observation(matches[:, 1], rays, between)
+
+
+def _accepted(
+    text: str, place: Place, transform: Resection | None, config: DecisionConfig
+) -> Decision:
+    """Return the acceptance of a place, with the pose as well as it is known."""
+    if place.pose is None:
+        return Decision(Status.ACCEPTED, text + '; the place has no pose')
+    if transform is None:
+        sigmas = [config.position_sigma] * 3 + [config.angle_sigma] * 3
+        return Decision(Status.ACCEPTED, text, place.pose, np.diag(np.square(sigmas)))
+    turn = np.kron(np.eye(2), place.pose.rotation)
+    covariance = turn @ transform.covariance @ turn.T
+    return Decision(Status.ACCEPTED, text, place.pose @ transform.pose, covariance)
+
+
+def verifier_for(
+    place_map: PlaceMap, min_inliers: int = 15, camera: Pinhole | None = None
+) -> Verifier:
+    """Return what looks at the thumbnails of a map.
+
+    Args:
+        place_map: To be verified by; an empty one may still get thumbnails.
+        min_inliers: Matches that must agree.
+        camera: Intrinsics, where they are known.
+
+    Raises:
+        MapError: It has places, but the first and the last have no picture.
+    """
+    ids = place_map.ids
+    if len(ids) and not any(place_map.thumbnail(int(i)) for i in (ids[0], ids[-1])):
+        msg = (
+            f'{place_map.path} keeps no thumbnails to verify candidates by: build it with '
+            'thumbnails (vpr map build --thumbnails 320, or the parameter thumbnails)'
+        )
+        raise MapError(msg)
+    return Verifier(place_map, VerificationConfig(min_inliers=min_inliers), camera)

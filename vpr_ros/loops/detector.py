@@ -1,0 +1,146 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Loop closures: one traverse recognised in itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vpr_ros.localize import Decision, Status
+from vpr_ros.loops.consistency import Closure, End, LastClosures
+from vpr_ros.search import Apart, Window
+
+if TYPE_CHECKING:
+    from vpr_ros.inputs.frames import Picture
+    from vpr_ros.inputs.poses import PoseReading
+    from vpr_ros.localize import Localization, Localizer
+    from vpr_ros.mapping import MapBuilder
+    from vpr_ros.maps import Place, PlaceMap
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How much of the recent past a loop may not close to; every condition must hold.
+
+    Attributes:
+        time: Least age of the earlier place, seconds.
+        distance: Least way between the ends, metres along the path; 0 for traverses without poses.
+        keyframes: Least number of places between the ends.
+        interval: Least time between loops that are announced, seconds of stamps; 0 for all.
+        measured: Announce only loops whose ends were measured against each other; needs a
+            localizer that verifies and knows the camera.
+    """
+
+    time: float = 20.0
+    distance: float = 10.0
+    keyframes: int = 10
+    interval: float = 0.0
+    measured: bool = False
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """A new place, and the earlier place it closes a loop to.
+
+    Attributes:
+        place_id: The new place.
+        earlier: The place recognised in it; None where there is none, it contradicts the loops
+            before, it was not measured though that is asked for, or announcing it would exceed
+            the rate.
+        localization: What the search found and how it was judged.
+    """
+
+    place_id: int
+    earlier: Place | None
+    localization: Localization
+
+
+class LoopDetector:
+    """Maps a traverse and looks every new place up among the older ones.
+
+    Args:
+        place_map: The traverse's own map, open for writing.
+        builder: Adds places to it.
+        localizer: Searches it.
+        config: What counts as older.
+
+    Attributes:
+        localizer: As given; may be replaced, when thresholds change.
+    """
+
+    def __init__(
+        self,
+        place_map: PlaceMap,
+        builder: MapBuilder,
+        localizer: Localizer,
+        config: LoopConfig | None = None,
+    ) -> None:
+        self._map = place_map
+        self._builder = builder
+        self.localizer = localizer
+        self._config = config or LoopConfig()
+        self._announced: int | None = None
+        self._last = LastClosures()
+
+    def offer(self, frame: Picture, reading: PoseReading | None) -> Keyframe | None:
+        """Take a frame; return what became of it if it was due to become a place.
+
+        Raises:
+            ImageError: A due frame cannot be decoded.
+            MapError: The map cannot be written.
+        """
+        if not self._builder.due(frame, reading):
+            return None
+        found = self._held_against_the_last(
+            self.localizer.localize(frame, self._window(frame.stamp)), reading
+        )
+        place_id = self._builder.add(frame, reading, found.description)
+        if not self._announces(found):
+            return Keyframe(place_id, None, found)
+        self._announced = frame.stamp
+        return Keyframe(place_id, found.hits[0].place, found)
+
+    def _held_against_the_last(
+        self, found: Localization, reading: PoseReading | None
+    ) -> Localization:
+        """Take an acceptance back whose measured pose contradicts the loops before it."""
+        if found.decision.status != Status.ACCEPTED or found.transform is None or reading is None:
+            return found
+        place, transform = found.hits[0].place, found.transform
+        if place.pose is None or place.distance is None:
+            return found
+        closure = Closure(
+            End(place.pose, place.distance),
+            End(reading.pose, self._builder.travelled),
+            transform.pose,
+            transform.covariance,
+        )
+        if self._last.admit(closure):
+            return found
+        text = f'{found.decision.reason}, but the way since the last loops leads elsewhere'
+        return replace(found, decision=Decision(Status.TEMPORALLY_INCONSISTENT, text))
+
+    def _announces(self, found: Localization) -> bool:
+        if found.decision.status != Status.ACCEPTED:
+            return False
+        if self._config.measured and found.transform is None:
+            return False
+        # A clock that was set back starts anew.
+        since = None if self._announced is None else found.stamp - self._announced
+        return since is None or not 0 <= since < self._config.interval * 1e9
+
+    def _window(self, stamp: int) -> Window:
+        """Return the window that keeps the recent past out."""
+        config = self._config
+        newest = stamp - round(config.time * 1e9)
+        if config.keyframes:
+            stamps = self._map.stamps
+            recent = stamps[-config.keyframes :]
+            # With too few places nothing is old enough.
+            enough = len(stamps) > config.keyframes
+            newest = min(newest, int(recent[0]) - 1) if enough else -1
+        apart = None
+        if config.distance and self._builder.session is not None:
+            apart = Apart(self._builder.session, self._builder.travelled, config.distance)
+        return Window(stamps=(0, newest), apart=apart)

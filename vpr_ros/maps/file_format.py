@@ -1,0 +1,243 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The file format: tables, identity of the file, what it says of itself, and its checksums.
+
+Every value a user could lose is covered by a CRC-32: places (which bind the CRC of their
+descriptor), sessions, cameras, the coder and `meta`; `meta` also binds the number of places and
+the sum of their checksums, so that lost rows are noticed as well as changed ones.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sqlite3
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vpr_ros.errors import MapDamagedError, MapInUseError, MapNewerError
+from vpr_ros.geometry import Datum
+from vpr_ros.maps.descriptors import FLOAT16, STORAGES, Packing
+from vpr_ros.types import ModelInfo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+APPLICATION_ID = 0x5650524D
+"""'VPRM' in the SQLite header."""
+FORMAT = 2
+"""Raised when older software could no longer read the file rightly.
+
+1: all but what follows. 2: `meta` has mounts of cameras; maps without any are still written as 1.
+"""
+
+_META = 'CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID'
+_SESSIONS = (
+    'CREATE TABLE sessions (id INTEGER PRIMARY KEY, name TEXT NOT NULL, '
+    'started INTEGER NOT NULL, uid TEXT NOT NULL, crc INTEGER NOT NULL)'
+)
+_CAMERAS = (
+    'CREATE TABLE cameras (id INTEGER PRIMARY KEY, name TEXT NOT NULL, crc INTEGER NOT NULL)'
+)
+_PLACES = (
+    'CREATE TABLE places (id INTEGER PRIMARY KEY, session INTEGER NOT NULL, '
+    'camera INTEGER NOT NULL, stamp INTEGER NOT NULL, distance REAL, x REAL, y REAL, z REAL, '
+    'qx REAL, qy REAL, qz REAL, qw REAL, latitude REAL, longitude REAL, altitude REAL, '
+    'covariance BLOB, code BLOB, descriptor_crc INTEGER NOT NULL, crc INTEGER NOT NULL)'
+)
+_DESCRIPTORS = 'CREATE TABLE descriptors (place INTEGER PRIMARY KEY, data BLOB NOT NULL)'
+_CODER = (
+    'CREATE TABLE coder (id TEXT PRIMARY KEY, mean BLOB NOT NULL, projection BLOB NOT NULL) '
+    'WITHOUT ROWID'
+)
+TABLES = (_META, _SESSIONS, _CAMERAS, _PLACES, _DESCRIPTORS, _CODER)
+THUMBNAILS = (
+    'CREATE TABLE thumbnails (place INTEGER PRIMARY KEY, data BLOB NOT NULL, crc INTEGER NOT NULL)'
+)
+"""Only in maps with pictures; made with the first of them."""
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What the file says of itself; one row of table `meta` for each field, as JSON."""
+
+    id: str
+    created: int
+    created_by: str
+    model: ModelInfo
+    frame_id: str
+    datum: Datum | None
+    code_bits: int
+    coder: str = ''
+    version: int = 1
+    revision: int = 1  # Raised by every write that changes or removes places already there.
+    next_place: int = 1
+    next_session: int = 1
+    places: int = 0
+    digest: int = 0  # Sum of the CRCs of the places.
+    storage: str = FLOAT16
+    reducer: str = ''
+    reduced_dim: int = 0  # Length of the descriptors where there is a reducer.
+    # Poses on the base (7 numbers), by identity of the camera as a text.
+    mounts: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def packing(self) -> Packing:
+        """How descriptors are stored."""
+        return Packing(self.storage, self.reduced_dim or self.model.descriptor_dim)
+
+    @property
+    def format(self) -> int:
+        """The oldest version of the format that can say all this."""
+        return 2 if self.mounts else 1
+
+
+def crc_of(*values: object) -> int:
+    """Return the CRC-32 of a row of texts and integers."""
+    return zlib.crc32(json.dumps(values).encode())
+
+
+def create_tables(connection: sqlite3.Connection, meta: Meta) -> None:
+    """Make an empty database a map; the caller holds the transaction."""
+    connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
+    for statement in TABLES:
+        connection.execute(statement)
+    write_meta(connection, meta)
+
+
+def check_identity(connection: sqlite3.Connection) -> None:
+    """Refuse what is no map, or a map this version cannot read.
+
+    Raises:
+        MapError: With the reason, without the name of the file.
+    """
+    (application,) = connection.execute('PRAGMA application_id').fetchone()
+    (version,) = connection.execute('PRAGMA user_version').fetchone()
+    if application != APPLICATION_ID:
+        msg = 'is not a place map (another kind of SQLite file, or an empty one)'
+        raise MapDamagedError(msg)
+    if version > FORMAT:
+        msg = (
+            f'was written in format {version} by a newer version of vpr_ros; this one reads up '
+            f'to format {FORMAT}: upgrade vpr_ros'
+        )
+        raise MapNewerError(msg)
+    if version < 1:
+        msg = f'is damaged: it claims format {version}, which never existed'
+        raise MapDamagedError(msg)
+    # A map holds these tables and nothing else: no triggers or views that a stranger added.
+    found = {sql for (sql,) in connection.execute('SELECT sql FROM sqlite_master') if sql}
+    if found - {THUMBNAILS} != set(TABLES):
+        msg = 'is damaged or was altered: its tables are not those of a place map'
+        raise MapDamagedError(msg)
+
+
+def write_meta(connection: sqlite3.Connection, meta: Meta) -> None:
+    """Replace what the file says of itself."""
+    (version,) = connection.execute('PRAGMA user_version').fetchone()
+    if version != meta.format:
+        connection.execute(f'PRAGMA user_version = {meta.format}')
+    values = dataclasses.asdict(meta)
+    if not meta.mounts:
+        del values['mounts']  # Not known to format 1.
+        connection.execute("DELETE FROM meta WHERE key = 'mounts'")
+    items = {key: json.dumps(value) for key, value in values.items()}
+    items['crc'] = str(crc_of(*sorted(items.items())))
+    connection.executemany('INSERT OR REPLACE INTO meta VALUES (?, ?)', items.items())
+
+
+def read_meta(connection: sqlite3.Connection) -> Meta:
+    """Read what the file says of itself.
+
+    Raises:
+        MapError: It was changed by something other than vpr_ros.
+    """
+    items: dict[str, str] = dict(connection.execute('SELECT key, value FROM meta'))
+    crc = items.pop('crc', '')
+    if crc != str(crc_of(*sorted(items.items()))):
+        msg = 'is damaged: the checksum of table meta does not match'
+        raise MapDamagedError(msg)
+    values: dict[str, Any] = {key: json.loads(value) for key, value in items.items()}
+    values['model'] = ModelInfo(**values['model'])
+    values['datum'] = values['datum'] and Datum(**values['datum'])
+    if values['storage'] not in STORAGES:
+        msg = f'its descriptors are stored as {values["storage"]!r}, which is not known here'
+        raise MapNewerError(msg)
+    return Meta(**values)
+
+
+def read_version(connection: sqlite3.Connection) -> int:
+    """Return the version that was last committed, 0 if it cannot be understood."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+    return int(row[0]) if row and str(row[0]).isdecimal() else 0
+
+
+def page_size(descriptor_bytes: int) -> int:
+    """Return the SQLite page size that wastes least on descriptors of this size.
+
+    Small pages are preferred where they cost at most 3 % more, for they are cheaper to log.
+    """
+    sizes = (4096, 8192, 16384, 32768, 65536)
+    costs = {size: _bytes_per_row(size, descriptor_bytes + 5) for size in sizes}
+    enough = 1.03 * min(costs.values())
+    return next(size for size in sizes if costs[size] <= enough)
+
+
+def _bytes_per_row(size: int, payload: int) -> float:
+    """File bytes of one row in a table b-tree leaf (SQLite file format, section 1.6)."""
+    cell = 9  # Lengths and pointer.
+    if payload <= size - 35:
+        return size / ((size - 8) // (payload + cell))
+    least = (size - 12) * 32 // 255 - 23
+    local = least + (payload - least) % (size - 4)
+    if local > size - 35:
+        local = least
+    overflow_pages = -(-(payload - local) // (size - 4))
+    return size / ((size - 8) // (local + cell + 4)) + overflow_pages * size
+
+
+def create_file(path: Path, meta: Meta) -> None:
+    """Make the file of an empty map, whole or not at all.
+
+    The caller holds the writer's lock and found nothing at the path.
+
+    Raises:
+        sqlite3.Error, OSError: The folder cannot be written.
+    """
+    draft = path.with_name(path.name + '-new')
+    draft.unlink(missing_ok=True)
+    connection = sqlite3.connect(draft, isolation_level=None)
+    try:
+        connection.execute(f'PRAGMA page_size = {page_size(meta.packing.row_bytes)}')
+        # A draft that is not finished is thrown away.
+        connection.execute('PRAGMA journal_mode = OFF')
+        connection.execute('BEGIN')
+        create_tables(connection, meta)
+        connection.execute('COMMIT')
+    except BaseException:
+        connection.close()
+        draft.unlink(missing_ok=True)
+        raise
+    connection.close()
+    put_in_place(draft, path)
+
+
+def put_in_place(draft: Path, path: Path) -> None:
+    """Give a finished file its name, durably.
+
+    Raises:
+        MapError: The log of another map lies there, which SQLite would mix with this one.
+        OSError: The folder cannot be written.
+    """
+    for log in (path.with_name(path.name + end) for end in ('-wal', '-journal')):
+        if log.exists():
+            msg = f'{log} belongs to a map that is gone: remove it, or bring that map back'
+            raise MapInUseError(msg)
+    draft.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

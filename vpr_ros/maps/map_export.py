@@ -1,0 +1,233 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Places in files that other programs read: TUM for trajectories, GeoJSON and CSV for QGIS."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from vpr_ros.errors import MapError
+from vpr_ros.geometry.geodesy import to_utm, utm_zone
+from vpr_ros.geometry.trajectory_file import tum_line
+from vpr_ros.maps.area import on_earth
+from vpr_ros.stamps import format_stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from numpy.typing import NDArray
+
+    from vpr_ros.maps.place_map import PlaceMap
+
+_PLACE = ('id', 'session', 'session_name', 'camera', 'stamp_ns', 'time', 'distance')
+_UTM = ('utm_zone', 'utm_east', 'utm_north')
+COLUMNS = (*_PLACE, 'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw', 'lon', 'lat', 'alt', *_UTM)
+"""Of the CSV; UTM coordinates are all of one zone, that of the first place on Earth."""
+Progress = Callable[[int, int], None]
+_TOLD_EVERY = 4096
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_DEGREE_DECIMALS = 9  # A tenth of a millimetre.
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Some of the places of a map, as rows of values; None where one is unknown."""
+
+    place_map: PlaceMap
+    rows: NDArray[np.intp]
+    progress: Progress
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        snapshot = self.place_map.snapshot
+        columns = snapshot.columns.take(self.rows)
+        names = {key: name for key, (name, _, _) in snapshot.names.items()}
+        positions = on_earth(snapshot)[self.rows]
+        zone, projected = _utm(positions)
+        total = len(columns)
+        for done, (
+            place_id,
+            session,
+            camera,
+            stamp,
+            distance,
+            pose,
+            (lat, lon, alt),
+            (east, north),
+        ) in enumerate(
+            zip(
+                columns.ids.tolist(),
+                columns.sessions.tolist(),
+                columns.cameras.tolist(),
+                columns.stamps.tolist(),
+                columns.distances.tolist(),
+                columns.poses.tolist(),
+                positions.tolist(),
+                projected.tolist(),
+                strict=True,
+            ),
+            start=1,
+        ):
+            values = [
+                place_id,
+                session,
+                names[session],
+                snapshot.cameras[camera].name,
+                stamp,
+                _time(stamp),
+                distance,
+                *pose,
+                round(lon, _DEGREE_DECIMALS),
+                round(lat, _DEGREE_DECIMALS),
+                round(alt, 4) + 0.0,  # No negative zero.
+                None if math.isnan(east) else zone,
+                round(east, 4),
+                round(north, 4),
+            ]
+            yield dict(zip(COLUMNS, map(_known, values), strict=True))
+            if done % _TOLD_EVERY == 0 or done == total:
+                self.progress(done, total)
+
+
+def write_tum(
+    place_map: PlaceMap, file: IO[str], sessions: Collection[int] | None = None, *, ids: bool
+) -> int:
+    """Write the poses, in order of stamp; return how many.
+
+    Args:
+        place_map: The map.
+        file: Open for writing text.
+        sessions: Identities; None for all.
+        ids: Write identities of places where the form has stamps, in order of identity.
+    """
+    rows = _rows(place_map, sessions)
+    columns = place_map.snapshot.columns
+    rows = rows[~np.isnan(columns.poses[rows, 0])]
+    if not ids:
+        rows = rows[np.argsort(columns.stamps[rows], kind='stable')]
+    file.write(f'# {"id" if ids else "stamp"} x y z qx qy qz qw\n')
+    keys = columns.ids[rows].tolist() if ids else columns.stamps[rows].tolist()
+    for key, pose in zip(keys, columns.poses[rows].tolist(), strict=True):
+        file.write(tum_line(str(key) if ids else format_stamp(key), pose) + '\n')
+    return len(rows)
+
+
+def write_csv(
+    place_map: PlaceMap,
+    file: IO[str],
+    sessions: Collection[int] | None = None,
+    progress: Progress = lambda _done, _total: None,
+) -> int:
+    """Write every place, fields that are unknown empty; return how many.
+
+    Args:
+        place_map: The map.
+        file: Open for writing text with newline=''.
+        sessions: Identities; None for all.
+        progress: Told now and then how many are done, and of how many.
+    """
+    rows = _rows(place_map, sessions)
+    writer = csv.DictWriter(file, COLUMNS)
+    writer.writeheader()
+    writer.writerows(_Table(place_map, rows, progress))
+    return len(rows)
+
+
+def write_geojson(
+    place_map: PlaceMap,
+    file: IO[str],
+    sessions: Collection[int] | None = None,
+    progress: Progress = lambda _done, _total: None,
+) -> int:
+    """Write the places whose position on Earth is known as points (RFC 7946); return how many.
+
+    Args:
+        place_map: The map.
+        file: Open for writing text.
+        sessions: Identities; None for all.
+        progress: Told now and then how many are done, and of how many.
+
+    Raises:
+        MapError: There is none.
+    """
+    rows = _rows(place_map, sessions)
+    positions = on_earth(place_map.snapshot)
+    rows = rows[~np.isnan(positions[rows, 0])]
+    if not len(rows):
+        msg = f'{place_map.path}: no place has a position on Earth, and there is no datum'
+        raise MapError(msg)
+    headings = _headings(place_map)
+    file.write('{"type": "FeatureCollection", "features": [')
+    for number, (row, place) in enumerate(
+        zip(rows.tolist(), _Table(place_map, rows, progress), strict=True)
+    ):
+        point = [place['lon'], place['lat']]
+        if place['alt'] is not None:
+            point.append(place['alt'])
+        feature = {
+            'type': 'Feature',
+            'id': place['id'],
+            'geometry': {'type': 'Point', 'coordinates': point},
+            'properties': {
+                **{key: place[key] for key in _PLACE},
+                'heading': _known(round(headings[row], 2)),
+            },
+        }
+        file.write(',\n' * (number > 0) + json.dumps(feature, ensure_ascii=False, allow_nan=False))
+    file.write(']}\n')
+    return len(rows)
+
+
+def _rows(place_map: PlaceMap, sessions: Collection[int] | None) -> NDArray[np.intp]:
+    if sessions is None:
+        return np.arange(len(place_map))
+    for session in sessions:
+        if session not in place_map.snapshot.names:
+            msg = f'{place_map.path}: the map has no session {session}'
+            raise MapError(msg)
+    return np.flatnonzero(np.isin(place_map.sessions, list(sessions)))
+
+
+def _headings(place_map: PlaceMap) -> list[float]:
+    """Return where each place looks, degrees clockwise from north, NaN where it is unknown."""
+    snapshot = place_map.snapshot
+    if snapshot.meta.datum is None:
+        return [math.nan] * len(snapshot)
+    x, y, z, w = snapshot.columns.poses[:, 3:].T
+    yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    heading = np.degrees(np.pi / 2 - yaw) % 360
+    # Poses made of fixes alone say by their covariance that nothing is known of the rotation.
+    unknown = snapshot.columns.covariances[:, 20] > np.pi**2 * 0.999
+    headings: list[float] = np.where(unknown, np.nan, heading).tolist()
+    return headings
+
+
+def _utm(positions: NDArray[np.float64]) -> tuple[str | None, NDArray[np.float64]]:
+    """Return a zone and the UTM coordinates (N, 2) of positions (N, 3) in it, NaN where unknown.
+
+    One zone for all, for coordinates of two cannot be subtracted.
+    """
+    known = positions[~np.isnan(positions[:, 0])]
+    zone = utm_zone(*known[0, :2].tolist()) if len(known) else None
+    if zone is None:
+        return None, np.full((len(positions), 2), np.nan)
+    number, south = zone
+    return f'{number}{"S" if south else "N"}', to_utm(positions, number, south=south)
+
+
+def _time(stamp: int) -> str | None:
+    try:
+        return (_EPOCH + timedelta(microseconds=stamp // 1000)).isoformat()
+    except OverflowError:
+        return None
+
+
+def _known(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value

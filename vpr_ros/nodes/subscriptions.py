@@ -1,0 +1,288 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Subscriptions to cameras and pose sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from nav_msgs.msg import Odometry
+from rclpy.qos import QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, NavSatFix
+
+from vpr_ros.errors import VprError
+from vpr_ros.geometry.pinhole import Intrinsics, Pinhole
+from vpr_ros.inputs.frames import Frame
+from vpr_ros.inputs.frames.freeze_watch import FreezeWatch
+from vpr_ros.inputs.frames.rectify import Rectifier
+from vpr_ros.nodes.health import InputHealth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rclpy.node import Node
+    from rclpy.subscription import Subscription
+
+    from vpr_ros.inputs.poses import PoseReading, PoseSource
+
+_IMAGE_TYPES = {
+    'sensor_msgs/msg/Image': Image,
+    'sensor_msgs/msg/CompressedImage': CompressedImage,
+}
+_POSE_INPUTS = {
+    'odometry': ('odom', Odometry, 'nav_msgs/msg/Odometry'),
+    'pose': ('pose', PoseStamped, 'geometry_msgs/msg/PoseStamped'),
+    'pose_with_covariance': (
+        'pose',
+        PoseWithCovarianceStamped,
+        'geometry_msgs/msg/PoseWithCovarianceStamped',
+    ),
+    'fix': ('fix', NavSatFix, 'sensor_msgs/msg/NavSatFix'),
+}
+
+
+_FROZEN = 30
+"""Equal images in a row after which a camera counts as frozen."""
+
+
+def _subscribe(
+    node: Node,
+    message_type: type,
+    topic: str,
+    callback: Callable[[Any], None],
+    *,
+    depth: int,
+    raw: bool = False,
+) -> Subscription:
+    """Subscribe with the quality of service of sensor data, which parameters may override."""
+    qos = QoSProfile(
+        reliability=QoSReliabilityPolicy.BEST_EFFORT,
+        history=QoSHistoryPolicy.KEEP_LAST,
+        depth=depth,
+    )
+    return node.create_subscription(
+        message_type,
+        topic,
+        callback,
+        qos,
+        raw=raw,
+        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+    )
+
+
+class ImageInput:
+    """Delivers the images of one camera undecoded, from the raw or the compressed topic.
+
+    Args:
+        node: Owner of the subscriptions.
+        camera: Its name, which is also its topics' namespace; empty for the only one.
+        transport: ``raw``, ``compressed``, or ``auto`` for whichever delivers first.
+        received: Called with each frame.
+        refused: Called with the error where a message cannot be used.
+        rectify: Take the distortion out, by the camera's camera_info.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        camera: str,
+        transport: str,
+        received: Callable[[Frame], None],
+        refused: Callable[[VprError], None],
+        *,
+        rectify: bool = False,
+    ) -> None:
+        self._node = node
+        self._camera = camera
+        self._received = received
+        self._refused = refused
+        self._freeze = FreezeWatch()
+        namespace = f'{camera}/' if camera else ''
+        topic = node.resolve_topic_name(f'{namespace}image')
+        topics = {
+            'sensor_msgs/msg/Image': topic,
+            'sensor_msgs/msg/CompressedImage': topic + '/compressed',
+        }
+        if transport == 'raw':
+            del topics['sensor_msgs/msg/CompressedImage']
+        elif transport == 'compressed':
+            del topics['sensor_msgs/msg/Image']
+        self._subscriptions: dict[str, Subscription] = {
+            typename: self._subscribe(typename, name) for typename, name in topics.items()
+        }
+        self.health = ImageHealth(
+            node,
+            f'image of {camera}' if camera else 'image',
+            lambda: list(self._subscriptions.values()),
+            self._freeze,
+        )
+        self._calibration = CalibrationInput(node, camera, refused) if rectify else None
+
+    @property
+    def inputs(self) -> list[InputHealth]:
+        """How all that this listens to is doing."""
+        return [self.health] + ([self._calibration.health] if self._calibration else [])
+
+    @property
+    def topics(self) -> list[str]:
+        """Full names of the image topics listened to."""
+        return [subscription.topic_name for subscription in self._subscriptions.values()]
+
+    def destroy(self) -> None:
+        """End the subscriptions."""
+        for subscription in self._subscriptions.values():
+            self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
+        if self._calibration is not None:
+            self._calibration.destroy()
+
+    def _subscribe(self, typename: str, topic: str) -> Subscription:
+        def callback(raw: bytes) -> None:
+            self._listen_only_to(typename)
+            self.health.hear()
+            self._freeze.see(raw)
+            straighten = self._calibration.rectifier if self._calibration else None
+            try:
+                frame = Frame(raw, typename, self._camera, straighten)
+            except VprError as error:
+                self._refused(error)
+            else:
+                self._received(frame)
+
+        # Raw bytes: a frame that is dropped is never deserialised. A short queue is enough, since
+        # the callback only hands the bytes on, and old frames are worthless.
+        return _subscribe(self._node, _IMAGE_TYPES[typename], topic, callback, depth=2, raw=True)
+
+    def _listen_only_to(self, typename: str) -> None:
+        """Leave the other transport, which would carry the same pictures again."""
+        for other in [name for name in self._subscriptions if name != typename]:
+            self._node.destroy_subscription(self._subscriptions.pop(other))
+
+
+class ImageHealth(InputHealth):
+    """Also notices a camera that sends the same image again and again."""
+
+    def __init__(
+        self,
+        node: Node,
+        what: str,
+        subscriptions: Callable[[], Sequence[Subscription]],
+        freeze: FreezeWatch,
+    ) -> None:
+        super().__init__(node, what, subscriptions)
+        self._freeze = freeze
+
+    def fault(self) -> str:
+        """Say what is wrong with the camera; empty where nothing is."""
+        fault = super().fault()
+        if fault or self._freeze.repeats < _FROZEN:
+            return fault
+        return (
+            f'{self.what} is frozen: more than {_FROZEN} in a row are equal in every byte, which '
+            'noise makes impossible in a live camera; restart its driver'
+        )
+
+
+class CalibrationInput:
+    """Keeps the rectifier of a camera up to date with its camera_info."""
+
+    def __init__(self, node: Node, camera: str, refused: Callable[[VprError], None]) -> None:
+        def callback(info: CameraInfo) -> None:
+            self.health.hear()
+            try:
+                self.rectifier.learn(info)
+            except VprError as error:
+                refused(error)
+
+        self._node = node
+        topic = f'{camera}/camera_info' if camera else 'camera_info'
+        self._subscription = _subscribe(node, CameraInfo, topic, callback, depth=2)
+        self.rectifier = Rectifier(self._subscription.topic_name)
+        what = f'camera_info of {camera}' if camera else 'camera_info'
+        self.health = InputHealth(node, what, lambda: [self._subscription])
+
+    def destroy(self) -> None:
+        """End the subscription."""
+        self._node.destroy_subscription(self._subscription)
+
+
+class IntrinsicsInput:
+    """Delivers the intrinsics of a camera from its camera_info, as often as it comes.
+
+    Args:
+        node: Owner of the subscription.
+        camera: Its name; empty for the only one.
+        received: Called with the intrinsics.
+        refused: Called with the error where a message says nothing usable.
+        rectified: Whether its images are rectified before they are used.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        camera: str,
+        received: Callable[[Pinhole], None],
+        refused: Callable[[VprError], None],
+        *,
+        rectified: bool,
+    ) -> None:
+        def callback(info: CameraInfo) -> None:
+            try:
+                received(Pinhole.of(Intrinsics.of(info), rectified=rectified))
+            except VprError as error:
+                refused(error)
+
+        self._node = node
+        topic = f'{camera}/camera_info' if camera else 'camera_info'
+        self._subscription = _subscribe(node, CameraInfo, topic, callback, depth=1)
+
+    def destroy(self) -> None:
+        """End the subscription."""
+        self._node.destroy_subscription(self._subscription)
+
+
+class PoseInput:
+    """Delivers the robot's pose from odometry, a pose topic or GNSS fixes.
+
+    Args:
+        node: Owner of the subscription.
+        kind: A value of the parameter ``pose_source`` other than ``none``.
+        source: Makes a ``PoseSource`` for a type of message.
+        received: Called with each reading.
+        refused: Called with the error where a message says nothing usable.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        kind: str,
+        source: Callable[[str], PoseSource],
+        received: Callable[[PoseReading], None],
+        refused: Callable[[VprError], None],
+    ) -> None:
+        topic, message_type, typename = _POSE_INPUTS[kind]
+        self.source = source(typename)
+
+        def callback(message: Any) -> None:
+            self.health.hear()
+            try:
+                reading = self.source.read(message)
+            except VprError as error:
+                refused(error)
+            else:
+                received(reading)
+
+        self._node = node
+        self._subscription = _subscribe(node, message_type, topic, callback, depth=100)
+        self.health = InputHealth(node, 'pose', lambda: [self._subscription])
+
+    @property
+    def topic(self) -> str:
+        """Full name of the topic listened to."""
+        return str(self._subscription.topic_name)
+
+    def destroy(self) -> None:
+        """End the subscription."""
+        self._node.destroy_subscription(self._subscription)

@@ -1,0 +1,169 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Exact search of a place map in two stages: Hamming distance, then inner product."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.maps.descriptors import DescriptorError
+from vpr_ros.search import kernels
+from vpr_ros.search.nearby import Nearby
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from vpr_ros.maps import Place, PlaceMap, Snapshot
+    from vpr_ros.search.window import Window
+    from vpr_ros.types import Description
+
+_SORTED_WHOLE = 1000
+_UNKNOWN = np.full(7, np.nan)
+
+
+class Hit:
+    """A place that looks like the query.
+
+    Attributes:
+        place_id: Identity of the place.
+        pose: (7,) of the place: x, y, z, qx, qy, qz, qw; NaN where it is not known.
+        hamming: Differing bits of the codes, -1 where the map has no codes yet.
+        similarity: Inner product of the query's descriptor with the stored one, whose rounding
+            can take it beyond 1 by 0.0005 at most.
+    """
+
+    def __init__(
+        self,
+        place_id: int,
+        pose: NDArray[np.float64],
+        hamming: int,
+        similarity: float,
+        place: Callable[[], Place],
+    ) -> None:
+        self.place_id = place_id
+        self.pose = pose
+        self.hamming = hamming
+        self.similarity = similarity
+        self._place = place
+
+    @staticmethod
+    def of(place: Place, hamming: int, similarity: float) -> Hit:
+        """Return the hit of a place that was read already."""
+        pose = _UNKNOWN if place.pose is None else place.pose.as_array()
+        return Hit(place.id, pose, hamming, similarity, lambda: place)
+
+    @cached_property
+    def place(self) -> Place:
+        """All of the place as it was when the search began, read at first use."""
+        return self._place()
+
+
+class Retriever:
+    """Searches a map, also while it grows.
+
+    The nearest `candidates` by Hamming distance between codes (of equal ones, the places added
+    first) are ranked by the inner product of their float descriptors (of equal ones, the places
+    added first); that is all of them, computed exactly, with no approximate index. With at least
+    as many candidates as places the result is that of a pure float search, and so it is on a map
+    without codes, which is one whose model has no hash head and that was never recoded.
+    """
+
+    def __init__(self, place_map: PlaceMap) -> None:
+        self._map = place_map
+        self._nearby = Nearby()
+
+    def search(
+        self,
+        description: Description,
+        k: int = 10,
+        candidates: int = 100,
+        window: Window | None = None,
+    ) -> list[Hit]:
+        """Return the best places for a description.
+
+        Args:
+            description: Made by the map's model.
+            k: How many at most.
+            candidates: How many the first stage passes to the second, at least `k`.
+            window: Which places may be returned.
+
+        Returns:
+            At most `k` hits, best first.
+
+        Raises:
+            MapError: The description is not of the map's model, or the map is damaged.
+        """
+        while True:
+            snapshot = self._map.snapshot
+            try:
+                return self._search(snapshot, description, k, max(candidates, k), window)
+            except DescriptorError:
+                # Deleted or recoded while we searched? Then a newer snapshot knows.
+                if not self._map.refresh() and self._map.snapshot is snapshot:
+                    raise
+
+    def refresh(self) -> bool:
+        """See what was committed to the map since; return whether there was anything."""
+        return self._map.refresh()
+
+    def _search(
+        self,
+        snapshot: Snapshot,
+        description: Description,
+        k: int,
+        candidates: int,
+        window: Window | None,
+    ) -> list[Hit]:
+        query, code = snapshot.query_of(description)
+        selected = None if window is None else window.select(snapshot, self._nearby)
+        if selected is not None and selected.all():
+            selected = None
+        if code is None:
+            rows = np.arange(len(snapshot)) if selected is None else np.flatnonzero(selected)
+            distances = np.full(len(rows), -1, np.int32)
+        else:
+            codes = snapshot.columns.codes
+            if selected is None:
+                rows, distances = kernels.nearest_codes(code, codes, candidates)
+            else:
+                rows, distances = kernels.nearest_selected_codes(code, codes, candidates, selected)
+            order = rows.argsort()
+            rows, distances = rows[order], distances[order]
+        similarities = self._similarities(snapshot, query, rows)
+        best = _best(similarities, k)
+        rows, columns = rows[best], snapshot.columns
+        return [
+            Hit(place_id, pose, hamming, similarity, partial(snapshot.place_at, row))
+            for row, place_id, pose, hamming, similarity in zip(
+                rows.tolist(),
+                columns.ids[rows].tolist(),
+                columns.poses[rows],
+                distances[best].tolist(),
+                similarities[best].tolist(),
+                strict=True,
+            )
+        ]
+
+    def _similarities(
+        self, snapshot: Snapshot, query: NDArray[np.float32], rows: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        packing, similarities = snapshot.meta.packing, np.empty(len(rows), np.float32)
+        for start in range(0, len(rows), kernels.AT_ONCE):
+            part = slice(start, start + kernels.AT_ONCE)
+            packed, there = self._map.stored_descriptors(snapshot, rows[part])
+            similarities[part] = kernels.inner_products(query, packed, there, packing)
+        return similarities
+
+
+def _best(similarities: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+    """Return the indices of the k highest, highest first, of equal ones the lower index first."""
+    losses = -similarities
+    if len(losses) <= max(k, _SORTED_WHOLE):
+        return losses.argsort(kind='stable')[:k]
+    among = np.flatnonzero(losses <= np.partition(losses, k - 1)[k - 1])
+    return among[losses[among].argsort(kind='stable')[:k]]

@@ -1,0 +1,32 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Stamps: integers of nanoseconds, which float64 could not hold exactly."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+SECOND = 10**9
+"""Nanoseconds in a second."""
+
+
+def format_stamp(stamp: int) -> str:
+    """Return nanoseconds as seconds, all nine decimals, exactly."""
+    seconds, rest = divmod(abs(stamp), SECOND)
+    return f'{"-" if stamp < 0 else ""}{seconds}.{rest:09d}'
+
+
+def parse_stamp(text: str) -> int:
+    """Return seconds as nanoseconds, exactly, which float64 could not.
+
+    Raises:
+        ValueError: It is no number, or beyond 64 bits.
+    """
+    try:
+        stamp = Decimal(text).scaleb(9)
+        if abs(stamp) < 2**63 - 1:
+            return int(stamp.to_integral_value())
+    except ArithmeticError:
+        pass
+    msg = f'{text[:40]!r} is no stamp in seconds'
+    raise ValueError(msg)
