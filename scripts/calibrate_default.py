@@ -29,8 +29,9 @@ from vpr_ros.cli.calibrate_command import show  # noqa: E402
 from vpr_ros.describe import Describer  # noqa: E402
 from vpr_ros.evaluation import Evaluation, Setup, Tolerance  # noqa: E402
 from vpr_ros.evaluation.bag_evaluation import place_table, query_result  # noqa: E402
+from vpr_ros.evaluation.calibration_data import AnsweredTraverse  # noqa: E402
 from vpr_ros.evaluation.calibration_figure import draw  # noqa: E402
-from vpr_ros.evaluation.calibration_fit import AnsweredTraverse, calibrate  # noqa: E402
+from vpr_ros.evaluation.calibration_fit import calibrate  # noqa: E402
 from vpr_ros.inputs.bags import Bag, choose_topics  # noqa: E402
 from vpr_ros.inputs.replay import replay_frames  # noqa: E402
 from vpr_ros.localize import Localizer  # noqa: E402
@@ -130,11 +131,9 @@ class Library:
         """Look a traverse up in the map of another."""
         place_map = self._map(map_name)
         with place_map:
-            localizer = Localizer(
-                _Remembered(), Retriever(place_map), k=CANDIDATES, candidates=CANDIDATES
-            )
+            localizer = Localizer(_Remembered(), Retriever(place_map), candidates=CANDIDATES)
             queries = tuple(
-                query_result(localizer.localize(frame), frame.reading.pose)
+                query_result(localizer.localize(frame, k=CANDIDATES), frame.reading.pose)
                 for frame in self.frames(query_name)
             )
             setup = Setup(query_name, map_name, place_map.model, TOLERANCE, CANDIDATES)

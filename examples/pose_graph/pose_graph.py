@@ -140,7 +140,7 @@ def find_loops(
                 decision,
                 verifier=Verifier(place_map, camera=camera),
             ),
-            LoopConfig(measured=True),
+            LoopConfig(require_transform=True),
         )
         run = Run([], [], [])
         for (frame, true), believed in zip(known, odometry, strict=True):

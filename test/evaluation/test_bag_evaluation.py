@@ -22,7 +22,7 @@ from vpr_ros.search import Retriever
 
 def evaluate(town, bag_path, **options):
     with PlaceMap.open(town) as place_map, Bag(bag_path) as bag:
-        localizer = Localizer(SampleDescriber(), Retriever(place_map), DecisionConfig(), k=5)
+        localizer = Localizer(SampleDescriber(), Retriever(place_map), DecisionConfig())
         return evaluate_bag(
             place_map, bag, localizer, choose_topics(bag), Tolerance(0.5), candidates=5, **options
         )

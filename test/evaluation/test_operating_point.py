@@ -80,7 +80,7 @@ def evaluate(describer, calibration, gardens):
                 columns = place_map.snapshot.columns
                 before = make_filter(kind, lambda: columns, calibration.places)
             localizer = Localizer(
-                describer, Retriever(place_map), k=20, calibration=calibration, frames=before
+                describer, Retriever(place_map), calibration=calibration, temporal=before
             )
             return evaluate_bag(
                 place_map,
@@ -136,7 +136,7 @@ def test_errors_of_a_later_lap_are_no_greater_than_the_covariance_says(
             describer,
             Retriever(place_map),
             calibration=calibration,
-            frames=make_filter('bayes', lambda: place_map.snapshot.columns, calibration.places),
+            temporal=make_filter('bayes', lambda: place_map.snapshot.columns, calibration.places),
         )
         for frame, reading in replayed[later]:
             decision = localizer.localize(frame, odometry=reading.pose).decision

@@ -67,19 +67,17 @@ def test_server_answers_as_the_file_does(pushed, describe, number, k, candidates
     query = describe(number)
     local = Retriever(place_map).search(query, k, candidates, window)
     found = server.RemoteRetriever(remote).search(query, k, candidates, window)
-    if local and local[0].hamming >= 0:
+    if len(local) and local.hamming[0] >= 0:
         # Of equally near candidates the server may choose others.
         everything = Retriever(place_map).search(query, 120, 120, window)
-        distances = sorted(hit.hamming for hit in everything)
+        distances = sorted(everything.hamming.tolist())
         limit = max(candidates, k)
         if len(distances) > limit and distances[limit - 1] == distances[limit]:
             return
-    assert [hit.hamming for hit in found] == [hit.hamming for hit in local]
-    assert np.allclose(
-        [hit.similarity for hit in found], [hit.similarity for hit in local], atol=1e-5
-    )
-    for there, here in zip(found, local, strict=True):
-        same(there.place, here.place, offset=40 * (here.place.session - 1))
+    assert found.hamming.tolist() == local.hamming.tolist()
+    assert np.allclose(found.similarities, local.similarities, atol=1e-5)
+    for there, here in zip(found.places(), local.places(), strict=True):
+        same(there, here, offset=40 * (here.session - 1))
 
 
 def same(there, here, offset):
@@ -136,10 +134,10 @@ def test_sessions_come_and_go_one_by_one(town, tmp_path, describe):
     assert reader.refresh() is True
     assert reader.refresh() is False
     retriever = server.RemoteRetriever(reader)
-    assert retriever.search(describe(85))[0].place.session == 1
+    assert retriever.search(describe(85)).place(0).session == 1
     writer.delete_session(1)
     assert retriever.refresh() is True
-    assert {hit.place.session for hit in retriever.search(describe(85), 50)} == {2, 3}
+    assert {place.session for place in retriever.search(describe(85), 50).places()} == {2, 3}
     assert reader.pull(tmp_path / 'two.vprmap', [3]) == {3: 1}
 
 
@@ -157,7 +155,7 @@ def test_places_of_an_interrupted_push_are_not_seen(town, describe, monkeypatch)
         with pytest.raises(KeyboardInterrupt):
             remote.push(place_map, [2], interrupt)
         retriever = server.RemoteRetriever(remote)
-        assert {hit.place.session for hit in retriever.search(describe(85), 100)} == {1}
+        assert {place.session for place in retriever.search(describe(85), 100).places()} == {1}
         assert remote.push(place_map, [2]) == {2: 2}
     assert [session.places for session in remote.session_list()] == [40, 40]
 

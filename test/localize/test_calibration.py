@@ -20,6 +20,12 @@ from vpr_ros.localize import Calibration, CalibrationError, calibration, calibra
 from vpr_ros.localize.evidence import Evidence
 
 
+def evidence_of(similarity, rival, hamming=np.nan, other=np.nan, agreement=1.0, support=np.nan):
+    """Return the evidence of one candidate."""
+    figures = similarity, rival, hamming, other, agreement, support
+    return Evidence(*(np.array([figure], float) for figure in figures), np.array([-1]))
+
+
 def test_what_is_written_reads_back(tmp_path):
     path = tmp_path / 'sample.yaml'
     written = sample_calibration()
@@ -32,25 +38,26 @@ def test_what_is_written_reads_back(tmp_path):
 
 
 def test_probability_is_the_logistic_function_of_the_evidence():
-    evidence = Evidence(similarity=0.8, rival_similarity=0.2)
+    features = evidence_of(0.8, 0.2).features
     odds = -6 + 6 * 0.8 + 10 * -math.log(math.sqrt(0.2 / 0.8))
-    assert FRAME.probability(evidence) == pytest.approx(1 / (1 + math.exp(-odds)))
+    assert FRAME.probabilities(features)[0] == pytest.approx(1 / (1 + math.exp(-odds)))
 
 
 def test_unknown_evidence_counts_as_average():
     stage = dataclasses.replace(
         FRAME, weights={'support': 3.0}, means={'support': 2.0}, intercept=0.0
     )
-    assert stage.probability(Evidence(0.5)) == pytest.approx(1 / (1 + math.exp(-6)))
+    (found,) = stage.probabilities(evidence_of(0.5, 0.0).features)
+    assert found == pytest.approx(1 / (1 + math.exp(-6)))
 
 
 @given(
     st.floats(-1, 1), st.floats(-1, 1), st.integers(0, 512), st.integers(0, 512), st.floats(0, 1)
 )
 def test_any_evidence_has_finite_features_and_a_probability(s, rival, bits, other, support):
-    evidence = Evidence(s, rival, rival, bits, other, other, 0.5, support)
-    assert np.isfinite(evidence.features).all()
-    assert 0 <= FRAME.probability(evidence) <= 1
+    features = evidence_of(s, rival, bits, other, 0.5, support).features
+    assert np.isfinite(features).all()
+    assert 0 <= FRAME.probabilities(features)[0] <= 1
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpr_ros.localize.evidence import Candidates, features_of_each, gather
+sys.path.insert(0, str(Path(__file__).parent))
+
+from candidates_sample import sample_candidates
+
+from vpr_ros.localize.evidence import gather, with_ordinary_rival
+from vpr_ros.search import Candidates
+
+RADIUS = 10.0
 
 
 @given(
@@ -16,7 +26,7 @@ from vpr_ros.localize.evidence import Candidates, features_of_each, gather
     poses=st.booleans(),
     support=st.booleans(),
 )
-def test_features_of_all_are_those_of_each(seed, count, codes, poses, support):
+def test_evidence_of_all_is_that_of_each_by_its_definition(seed, count, codes, poses, support):
     rng = np.random.default_rng(seed)
     places = rng.uniform(0, 40, (count, 7))
     candidates = Candidates(
@@ -27,9 +37,42 @@ def test_features_of_all_are_those_of_each(seed, count, codes, poses, support):
     )
     chances = rng.uniform(0, 1, count) if support else None
 
-    each = features_of_each(candidates, 10.0, chances)
+    evidence = gather(candidates, RADIUS, chances)
 
     for i in range(count):
-        chance = np.nan if chances is None else float(chances[i])
-        one = gather(candidates, i, 10.0, chance).features
-        np.testing.assert_allclose(each[i], one, rtol=1e-12)
+        away = np.linalg.norm(candidates.poses[:, :3] - candidates.poses[i, :3], axis=1)
+        here = away <= RADIUS
+        here[i] = True
+        others = candidates.similarities[~here]
+        bits = candidates.hamming[~here] if codes else []
+        assert evidence.similarities[i] == candidates.similarities[i]
+        assert evidence.rival_similarities[i] == max(others, default=0.0)
+        if len(others):
+            assert candidates.ids[evidence.rivals[i]] == candidates.ids[~here][others.argmax()]
+        else:
+            assert evidence.rivals[i] == -1
+        hamming = candidates.hamming[i] if codes else np.nan
+        np.testing.assert_equal(evidence.hamming[i], hamming)
+        np.testing.assert_equal(evidence.rival_hamming[i], min(bits, default=np.nan))
+        assert evidence.agreement[i] == here[:10].mean()
+        chance = np.nan if chances is None else chances[i]
+        np.testing.assert_equal(evidence.support[i], chance)
+
+        one = gather(candidates, RADIUS, chances, np.array([i])).features[0]
+        np.testing.assert_array_equal(evidence.features[i], one)
+
+
+def test_ordinary_rival_is_the_median_elsewhere():
+    candidates = sample_candidates(
+        (1, 0.9, 0), (2, 0.8, 50), (3, 0.3, 60), (4, 0.2, 70), (5, 0.9, 1)
+    )
+    evidence = with_ordinary_rival(candidates, 0, RADIUS)
+    assert evidence.rival_similarities.tolist() == [0.3]
+    assert gather(candidates, RADIUS).rival_similarities[0] == 0.8
+
+
+def test_evidence_of_the_frame_alone_has_no_support():
+    candidates = sample_candidates((1, 0.9, 0), (2, 0.8, 50))
+    evidence = gather(candidates, RADIUS, np.array([0.9, 0.1])).of_frame()
+    assert np.isnan(evidence.features[:, -1]).all()
+    assert np.isfinite(evidence.features[:, 0]).all()

@@ -10,34 +10,26 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from calibration_sample import sample_calibration
+from candidates_sample import sample_candidates
 
-from vpr_ros.geometry import Pose
 from vpr_ros.localize import Localizer, Prior, Status
-from vpr_ros.search import Hit
 
 
 class Finder:
     """Describes and finds always the same."""
 
-    def __init__(self, *hits):
-        self._hits = hits
+    def __init__(self, *rows):
+        self._rows = rows
 
     def describe(self, images):
         return [None for _ in images]
 
     def search(self, *_, **__):
-        return [
-            Hit.of(
-                SimpleNamespace(id=i, pose=None if x is None else Pose.planar(x, 0, 0)),
-                7,
-                similarity,
-            )
-            for i, similarity, x in self._hits
-        ]
+        return sample_candidates(*self._rows)
 
 
-def localize(prior, *hits):
-    finder = Finder(*hits)
+def localize(prior, *rows):
+    finder = Finder(*rows)
     localizer = Localizer(finder, finder, calibration=sample_calibration())
     frame = SimpleNamespace(stamp=1, rgb=None, camera='')
     (result,) = localizer.localize_all([frame], prior=prior)
@@ -51,7 +43,7 @@ def test_prior_tells_look_alikes_apart():
     assert localize(None, FAR_LAMP, NEAR_LAMP, WALL).decision.status == Status.AMBIGUOUS
     result = localize(Prior(np.zeros(2), 60), FAR_LAMP, NEAR_LAMP, WALL)
     assert result.decision.status == Status.ACCEPTED
-    assert [hit.place.id for hit in result.hits] == [1, 3]
+    assert result.candidates.ids.tolist() == [1, 3]
     assert not result.contradicted
 
 
@@ -64,7 +56,7 @@ def test_certain_place_outside_is_passed_over_and_reported():
 def test_nothing_inside_is_no_answer():
     result = localize(Prior(np.full(2, 1e4), 60), FAR_LAMP, WALL)
     assert result.decision.status == Status.NO_MAP
-    assert result.hits == []
+    assert len(result.candidates) == 0
 
 
 def test_circle_is_as_wide_as_the_fix_is_uncertain():
@@ -75,5 +67,4 @@ def test_circle_is_as_wide_as_the_fix_is_uncertain():
 
 
 def test_place_without_a_pose_may_be_inside():
-    place = SimpleNamespace(pose=np.full(7, np.nan))
-    assert Prior(np.zeros(2), 1.0).admits(place)
+    assert Prior(np.zeros(2), 1.0).admits(np.full((1, 7), np.nan)).all()

@@ -4,7 +4,6 @@
 
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,19 +13,24 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 
 from calibration_sample import sample_calibration
+from candidates_sample import sample_candidates
 
-from vpr_ros.geometry import Pose
 from vpr_ros.localize import DecisionConfig, Status, decide
 from vpr_ros.localize.evidence import Support
-from vpr_ros.search import Hit
 
 CALIBRATION = sample_calibration()
 CONFIG = DecisionConfig(position_sigma=0.0, angle_sigma=0.0)
 
 
-def hit(place_id, similarity, x=None, yaw=0.0):
-    pose = None if x is None else Pose.planar(x, 0, yaw)
-    return Hit.of(SimpleNamespace(id=place_id, pose=pose), 7, similarity)
+def judge(rows, config=CONFIG, support=None):
+    """Return the decision and the probability of each place by its id."""
+    candidates, decision = decide(sample_candidates(*rows), config, CALIBRATION, support)
+    pairs = zip(candidates.ids.tolist(), candidates.probabilities.tolist(), strict=True)
+    return decision, dict(pairs)
+
+
+def verdict(rows, support=None):
+    return judge(rows, support=support)[0]
 
 
 def support_of(*chances):
@@ -34,52 +38,52 @@ def support_of(*chances):
 
 
 def test_clear_winner_is_accepted_with_its_probability():
-    decision = decide([hit(1, 0.9, 7), hit(2, 0.2, 100)], CONFIG, CALIBRATION)
+    decision, probabilities = judge([(1, 0.9, 7), (2, 0.2, 100)])
     assert decision.status == Status.ACCEPTED
-    assert decision.probabilities[1] > 0.99
-    assert decision.probabilities[2] <= 1 - decision.probabilities[1]
+    assert probabilities[1] > 0.99
+    assert probabilities[2] <= 1 - probabilities[1]
 
 
 def test_look_alike_elsewhere_is_ambiguous():
-    hits = [hit(1, 0.9, 7), hit(2, 0.89, 100), hit(3, 0.1, 200), hit(4, 0.1, 300)]
-    decision = decide(hits, CONFIG, CALIBRATION)
+    rows = [(1, 0.9, 7), (2, 0.89, 100), (3, 0.1, 200), (4, 0.1, 300)]
+    decision = verdict(rows)
     assert decision.status == Status.AMBIGUOUS
     assert decision.pose is None
     assert 'place 2' in decision.reason
 
 
 def test_place_never_mapped_is_below_threshold():
-    hits = [hit(i, 0.30 - 0.01 * i, 50 * i) for i in range(1, 9)]
-    assert decide(hits, CONFIG, CALIBRATION).status == Status.BELOW_THRESHOLD
+    rows = [(i, 0.30 - 0.01 * i, 50 * i) for i in range(1, 9)]
+    assert verdict(rows).status == Status.BELOW_THRESHOLD
 
 
 def test_own_threshold_comes_before_that_of_the_calibration():
-    hits = [hit(1, 0.6, 7), hit(2, 0.2, 100)]
-    chance = decide(hits, CONFIG, CALIBRATION).probabilities[1]
+    rows = [(1, 0.6, 7), (2, 0.2, 100)]
+    chance = judge(rows)[1][1]
     for least, status in ((chance - 0.01, Status.ACCEPTED), (chance + 0.01, None)):
         config = DecisionConfig(min_probability=least)
-        found = decide(hits, config, CALIBRATION).status
+        found = judge(rows, config)[0].status
         assert found == status if status is not None else found != Status.ACCEPTED
 
 
 def test_frame_that_does_not_fit_those_before_is_inconsistent():
-    hits = [hit(2, 0.2, 100), hit(1, 0.9, 7)]
+    rows = [(2, 0.2, 100), (1, 0.9, 7)]
     support = support_of(0.6, 0.1)
-    decision = decide(hits, CONFIG, CALIBRATION, support)
+    decision = verdict(rows, support)
     assert decision.status == Status.TEMPORALLY_INCONSISTENT
     assert 'place 1' in decision.reason
 
 
 def test_frames_before_can_make_a_doubtful_frame_certain():
-    hits = [hit(1, 0.5, 7), hit(2, 0.49, 100)]
-    assert decide(hits, CONFIG, CALIBRATION).status != Status.ACCEPTED
+    rows = [(1, 0.5, 7), (2, 0.49, 100)]
+    assert verdict(rows).status != Status.ACCEPTED
     support = support_of(0.98, 0.01)
-    assert decide(hits, CONFIG, CALIBRATION, support).status == Status.ACCEPTED
+    assert verdict(rows, support).status == Status.ACCEPTED
 
 
 def test_answered_pose_is_the_mean_of_the_agreeing_candidates():
-    hits = [hit(1, 0.9, 7, 0.1), hit(2, 0.9, 9, -0.1), hit(3, 0.1, 100), hit(4, 0.9, 8, 3.0)]
-    decision = decide(hits, CONFIG, CALIBRATION)
+    rows = [(1, 0.9, 7, 0.1), (2, 0.9, 9, -0.1), (3, 0.1, 100), (4, 0.9, 8, 3.0)]
+    decision = verdict(rows)
     assert decision.pose.position[0] == pytest.approx(8)
     assert decision.pose.yaw == pytest.approx(0, abs=1e-9)
     # base^2 + factor * spread, of the calibration
@@ -89,9 +93,9 @@ def test_answered_pose_is_the_mean_of_the_agreeing_candidates():
 
 
 def test_with_frames_before_each_agreeing_candidate_counts_as_they_believe_in_it():
-    hits = [hit(1, 0.9, 7), hit(2, 0.9, 9), hit(3, 0.1, 100)]
+    rows = [(1, 0.9, 7), (2, 0.9, 9), (3, 0.1, 100)]
     support = Support('bayes', np.array([0.99, 0.99, 0.0]), np.array([0.24, 0.72, 0.0]))
-    decision = decide(hits, CONFIG, CALIBRATION, support)
+    decision = verdict(rows, support)
     assert decision.pose.position[0] == pytest.approx((7 + 3 * 9) / 4)
     assert decision.covariance[0, 0] == pytest.approx(0.4**2)  # of this stage
 
@@ -107,14 +111,13 @@ candidates = st.lists(
 @given(candidates, st.booleans())
 def test_probabilities_of_places_elsewhere_never_add_up_to_more_than_one(values, filtered):
     values = sorted(values, key=lambda v: -v[0])
-    hits = [hit(i, s, x) for i, (s, x, _) in enumerate(values)]
+    rows = [(i, s, x) for i, (s, x, _) in enumerate(values)]
     support = support_of(*(v[2] for v in values)) if filtered else None
-    decision = decide(hits, CONFIG, CALIBRATION, support)
-    first = decision.probabilities[0]
-    for other in hits[1:]:
-        p = decision.probabilities[other.place.id]
-        here, there = hits[0].place.pose, other.place.pose
-        near = here is not None and there is not None and here.distance_to(there) <= 5
+    decision, probabilities = judge(rows, support=support)
+    first, here = probabilities[0], rows[0][2]
+    for place_id, _, there in rows[1:]:
+        p = probabilities[place_id]
+        near = here is not None and there is not None and abs(here - there) <= 5
         assert 0 <= p <= first
         assert near or first + p <= 1 + 1e-12
     if decision.pose is not None:

@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 
 from vpr_ros.geometry import Pose
 from vpr_ros.localize.remounting import seen_through
-from vpr_ros.maps import Place
-from vpr_ros.search import Hit
+from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.search import Candidates
+from vpr_ros.types import Description, ModelInfo
 
+MODEL = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
+DESCRIPTION = Description(np.eye(8, dtype=np.float32)[0], np.uint8([1]))
+FRONT, REAR = Pose.of((1.0, 0.0, 0.0)), Pose.planar(-1.0, 0.0, np.pi)
 NUMBERS = st.floats(-5, 5)
 POSES = st.builds(
     lambda p, q: Pose.of(p, (*q, 1.0)),
@@ -20,29 +24,67 @@ POSES = st.builds(
 )
 
 
-def hit(pose, mount):
-    place = Place(1, 1, 0, pose, None, None, 'front', None, mount)
-    return Hit.of(place, 3, 0.9)
+def candidates_of(path, places):
+    """Return all places of a new map, each a pose and the mount of its camera."""
+    with PlaceMap.create(path, MODEL) as place_map:
+        session = place_map.begin_session('drive', 0)
+        place_map.add(
+            [
+                NewPlace(DESCRIPTION, session, i, pose, camera='camera', mount=mount)
+                for i, (pose, mount) in enumerate(places)
+            ]
+        )
+        count = len(places)
+        similarities, bits = np.linspace(0.9, 0.1, count), np.full(count, 3)
+        return Candidates.found(place_map.snapshot, np.arange(count), similarities, bits)
 
 
-@given(base=POSES, mapped=POSES, query=POSES)
-def test_both_cameras_see_the_place_from_one_pose(base, mapped, query):
-    (found,) = seen_through([hit(base, mapped)], query)
-    camera, wanted = found.place.pose @ query, base @ mapped
-    np.testing.assert_allclose(camera.position, wanted.position, atol=1e-9)
-    assert camera.angle_to(wanted) < 1e-7
-    assert (found.hamming, found.similarity) == (3, 0.9)
+@pytest.fixture(scope='module')
+def mapped(tmp_path_factory):
+    """Candidates at random poses by cameras at random mounts, some of which are not known."""
+    rng = np.random.default_rng(5)
+
+    def random_pose(scale):
+        return Pose.of(rng.normal(0, scale, 3), rng.normal(0, 1, 4))
+
+    mounts = [None, REAR, *(random_pose(1) for _ in range(4))]
+    places = [
+        (None if i % 7 == 0 else random_pose(100), mounts[i % len(mounts)]) for i in range(300)
+    ]
+    return candidates_of(tmp_path_factory.mktemp('remounting') / 'random.vprmap', places)
 
 
-def test_a_rear_camera_sees_the_other_way_round():
-    front = Pose.of((1.0, 0.0, 0.0))
-    rear = Pose.planar(-1.0, 0.0, np.pi)
-    (found,) = seen_through([hit(Pose.planar(10, 0, 0), front)], rear)
-    np.testing.assert_allclose(found.place.pose.position, [10, 0, 0], atol=1e-12)
-    assert abs(found.place.pose.yaw) == pytest.approx(np.pi)
+@given(query=POSES | st.just(REAR))
+def test_poses_are_to_the_last_bit_those_of_each_place_by_itself(mapped, query):
+    found = seen_through(mapped, query)
+    for place, moved, row in zip(mapped.places(), found.places(), found.poses, strict=True):
+        expected = place.pose
+        if place.mount is not None and (place.mount.as_array() != query.as_array()).any():
+            expected = place.base_seeing_it(Pose.identity(), query)
+        if expected is None:
+            assert moved.pose is None
+            assert np.isnan(row).all()
+        else:
+            np.testing.assert_array_equal(row, expected.as_array())
+            np.testing.assert_array_equal(moved.pose.as_array(), expected.as_array())
+        if place.pose is not None and place.mount is not None:
+            np.testing.assert_array_equal(moved.mount.as_array(), query.as_array())
+            camera, wanted = moved.pose @ query, place.pose @ place.mount
+            np.testing.assert_allclose(camera.position, wanted.position, atol=1e-9)
+            assert camera.angle_to(wanted) < 1e-7
 
 
-@pytest.mark.parametrize(('pose', 'mount'), [(None, Pose.identity()), (Pose.identity(), None)])
-def test_places_of_which_too_little_is_known_stay_as_they_are(pose, mount):
-    (found,) = seen_through([hit(pose, mount)], Pose.planar(1, 2, 3))
-    assert found.place.pose is pose
+def test_everything_but_the_poses_stays(mapped):
+    found = seen_through(mapped, FRONT)
+    for name in ('ids', 'similarities', 'hamming', 'rows'):
+        np.testing.assert_array_equal(getattr(found, name), getattr(mapped, name))
+    assert np.isfinite(mapped.snapshot.columns.poses[1]).all()
+    assert (found.poses[2] != mapped.poses[2]).any()
+
+
+def test_a_rear_camera_sees_the_other_way_round(tmp_path):
+    (place,) = seen_through(
+        candidates_of(tmp_path / 'front.vprmap', [(Pose.planar(10, 0, 0), FRONT)]), REAR
+    ).places()
+    np.testing.assert_allclose(place.pose.position, [10, 0, 0], atol=1e-12)
+    assert abs(place.pose.yaw) == pytest.approx(np.pi)

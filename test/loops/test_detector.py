@@ -51,7 +51,7 @@ def detector(tmp_path, config, verifier=None):
         yield LoopDetector(
             place_map,
             MapBuilder(place_map, Describer(), KeyframeConfig(0.5)),
-            Localizer(Describer(), Retriever(place_map), k=1, verifier=verifier),
+            Localizer(Describer(), Retriever(place_map), verifier=verifier),
             config,
         )
 
@@ -102,15 +102,15 @@ def test_loops_are_announced_no_faster_than_asked_for(tmp_path):
 
 
 def test_loops_that_were_not_measured_are_kept_back_where_measures_are_asked_for(tmp_path):
-    assert closures(tmp_path, LAP + LAP, LoopConfig(10, 10, 10, measured=True)) == []
+    assert closures(tmp_path, LAP + LAP, LoopConfig(10, 10, 10, require_transform=True)) == []
 
 
 class Measures:
     """Finds that each picture was made where its place was."""
 
-    def check(self, rgb, hits, decision, decided):
+    def check(self, rgb, candidates, decision, decided):
         measured = Resection(Pose.identity(), np.diag(np.square([0.2] * 3 + [0.02] * 3)), 30)
-        return Checked(list(hits), decision, (), measured if hits else None)
+        return Checked(candidates, decision, (), measured if len(candidates) else None)
 
 
 def test_loop_that_the_way_since_the_last_ones_contradicts_is_kept_back(tmp_path):

@@ -80,9 +80,9 @@ def test_recoded_map_finds_its_places_and_those_added_later(
         assert place_map.descriptors([3]).shape == (1, dim or 32)
         retriever = Retriever(place_map)
         for i in range(42):
-            best = retriever.search(describe(i, bits=bits))[0]
-            assert (best.place.id, best.hamming) == (i + 1, 0)
-            assert best.similarity == pytest.approx(1, abs=0.02)
+            found = retriever.search(describe(i, bits=bits))
+            assert (found.ids[0], found.hamming[0]) == (i + 1, 0)
+            assert found.similarities[0] == pytest.approx(1, abs=0.02)
 
 
 def test_reader_follows_a_recoding(whole, describe):
@@ -92,10 +92,10 @@ def test_reader_follows_a_recoding(whole, describe):
     ):
         retriever = Retriever(reader)
         query = describe(5, bits=writer.model.code_bits)
-        assert retriever.search(query)[0].place.id == 6
+        assert retriever.search(query).ids[0] == 6
         writer.recode(16, dim=16, storage=INT8)
         # Not refreshed: the search notices by itself that descriptors are others.
-        assert retriever.search(query)[0].place.id == 6
+        assert retriever.search(query).ids[0] == 6
         assert reader.info().descriptor_dim == 16
 
 
@@ -130,9 +130,9 @@ def test_shortened_maps_merge_with_their_like(whole, tmp_path, describe, new_pla
             place_map.merge(source)
     with PlaceMap.open(merged, writable=True) as place_map, PlaceMap.open(other) as source:
         place_map.merge(source)
-        hit = Retriever(place_map).search(describe(90, bits=model.code_bits))[0]
-        assert hit.place.id == 41
-        assert hit.similarity == pytest.approx(1, abs=0.02)
+        found = Retriever(place_map).search(describe(90, bits=model.code_bits))
+        assert found.ids[0] == 41
+        assert found.similarities[0] == pytest.approx(1, abs=0.02)
 
 
 def test_places_can_be_added_while_codes_are_fitted(
@@ -159,6 +159,6 @@ def test_places_can_be_added_while_codes_are_fitted(
         fitting.join()
         assert place_map.codes.shape == (41, 2)
         assert place_map.place(41).camera == '40'
-        (hit,) = Retriever(place_map).search(describe(40, bits=0), k=1, candidates=1)
-        assert (hit.place.id, hit.hamming) == (41, 0)
+        found = Retriever(place_map).search(describe(40, bits=0), k=1, candidates=1)
+        assert (found.ids.tolist(), found.hamming.tolist()) == ([41], [0])
     assert verify(path) == []

@@ -20,6 +20,7 @@ from vpr_ros.msg import PlaceCandidateArray
 from vpr_ros.localize import Decision, Localization, Status
 from vpr_ros.nodes.debug_image import draw
 from vpr_ros.nodes.markers import ellipse_of, place_marker
+from vpr_ros.search import Candidates
 
 pytestmark = pytest.mark.ros
 
@@ -135,7 +136,7 @@ def test_large_maps_are_thinned_and_places_without_pose_left_out():
 @pytest.mark.parametrize('match', [None, b'', b'no picture'])
 @pytest.mark.parametrize('shape', [(480, 640, 3), (100, 10, 3), (1, 1, 3)])
 def test_debug_image_is_drawn_without_a_match(match, shape):
-    result = Localization(0, None, [], Decision(Status.NO_MAP, 'é' * 500), {})
+    result = Localization(0, None, Candidates.none(), Decision(Status.NO_MAP, 'é' * 500), {})
     drawn = draw(np.full(shape, 99, np.uint8), result, match)
     assert drawn.dtype == np.uint8
     assert drawn.ndim == 3

@@ -44,8 +44,9 @@ def brute_force(place_map, query, k, candidates, admitted):
     return [(i, bits if query.code is not None else -1, dot) for bits, i, dot in best[:k]]
 
 
-def answers(hits):
-    return [(hit.place.id, hit.hamming, hit.similarity) for hit in hits]
+def answers(found):
+    columns = found.ids.tolist(), found.hamming.tolist(), found.similarities.tolist()
+    return list(zip(*columns, strict=True))
 
 
 @st.composite
@@ -116,11 +117,11 @@ def compare_with_brute_force(maps, dyadic, data):
     query = Description(dyadic(rng, 6), code)
     k, candidates = data.draw(st.integers(1, 100)), data.draw(st.integers(0, 100))
     window = data.draw(st.none() | windows())
-    hits = Retriever(place_map).search(query, k, candidates, window)
+    found = Retriever(place_map).search(query, k, candidates, window)
     expected = brute_force(
         place_map, query, k, candidates, lambda place: window is None or admits(window, place)
     )
-    assert answers(hits) == expected
+    assert answers(found) == expected
 
 
 @settings(max_examples=100, deadline=None)
@@ -151,11 +152,11 @@ def test_as_many_candidates_as_places_is_a_pure_float_search(make_map, model, se
     vector = rng.standard_normal(64).astype(np.float32)
     query = Description(vector / np.linalg.norm(vector), rng.integers(0, 256, 4, dtype=np.uint8))
     similarities = place_map.descriptors(range(90)).astype(np.float64) @ query.descriptor
-    hits = Retriever(place_map).search(query, k, candidates=90)
-    assert len(hits) == min(k, 90)
-    found = np.array([hit.similarity for hit in hits])
+    candidates = Retriever(place_map).search(query, k, candidates=90)
+    assert len(candidates) == min(k, 90)
+    found = candidates.similarities
     assert np.allclose(found, np.sort(similarities)[::-1][:k], atol=1e-6)
-    assert np.allclose(found, similarities[[hit.place.id - 1 for hit in hits]], atol=1e-6)
+    assert np.allclose(found, similarities[candidates.ids - 1], atol=1e-6)
 
 
 _kept = {}
@@ -178,10 +179,10 @@ def test_similarity_of_a_place_does_not_depend_on_the_other_candidates(make_map,
     place_map.add([NewPlace(Description(v, c), 1, 0) for v, c in zip(vectors, codes, strict=True)])
     seen = {}
     for candidates in (1, 2, 3, 7, 50, 300):
-        hits = Retriever(place_map).search(Description(vectors[0], codes[1]), 300, candidates)
-        hits += Retriever(place_map).search(Description(vectors[0], codes[1]), 1, candidates)
-        for hit in hits:
-            assert seen.setdefault(hit.place.id, hit.similarity) == hit.similarity
+        for k in (300, 1):
+            query = Description(vectors[0], codes[1])
+            for key, _, value in answers(Retriever(place_map).search(query, k, candidates)):
+                assert seen.setdefault(key, value) == value
 
 
 def test_map_is_searched_by_floats_until_it_is_coded(make_map, hashless, dyadic):
@@ -189,11 +190,11 @@ def test_map_is_searched_by_floats_until_it_is_coded(make_map, hashless, dyadic)
     query = Description(place_map.descriptors([7])[0])
     retriever = Retriever(place_map)
     before = retriever.search(query, 5)
-    assert {hit.hamming for hit in before} == {-1}
+    assert set(before.hamming.tolist()) == {-1}
     place_map.recode(bits=16)
     after = retriever.search(query, 5, candidates=50)
-    assert [hit.place.id for hit in after] == [hit.place.id for hit in before]
-    assert after[0].hamming == 0
+    assert after.ids.tolist() == before.ids.tolist()
+    assert after.hamming[0] == 0
 
 
 def test_places_near_a_point_on_earth(make_map, model, dyadic):
@@ -205,8 +206,8 @@ def test_places_near_a_point_on_earth(make_map, model, dyadic):
     ids = place_map.add([NewPlace(query, 1, 0, geo=point) for point in points])
     search = Retriever(place_map).search
     for radius, expected in ((5, ids[:1]), (20, ids[:2]), (20000, ids)):
-        hits = search(query, window=Window(near_geo=(points[0], radius)))
-        assert [hit.place.id for hit in hits] == expected
+        found = search(query, window=Window(near_geo=(points[0], radius)))
+        assert found.ids.tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -229,16 +230,16 @@ def test_reader_finds_what_a_writer_adds_moves_and_deletes(make_map, model, dyad
     with PlaceMap.open(writer.path, memory_budget=0) as reader:
         retriever = Retriever(reader)
         (new,) = writer.add([NewPlace(query, 1, 5, Pose.identity())])
-        assert new not in [hit.place.id for hit in retriever.search(query, 30)]
+        assert new not in retriever.search(query, 30).ids
         assert retriever.refresh() is True
-        assert retriever.search(query, 1)[0].place.id == new
+        assert retriever.search(query, 1).ids.tolist() == [new]
         writer.update_poses([new], [Pose.planar(1, 2, 3)])
         retriever.refresh()
         near = Window(near=((1, 2, 0), 0.5))
-        assert [hit.place.id for hit in retriever.search(query, window=near)] == [new]
+        assert retriever.search(query, window=near).ids.tolist() == [new]
         # Not refreshed: the search notices by itself that a candidate is gone.
         writer.delete([new])
-        assert new not in [hit.place.id for hit in retriever.search(query, 30)]
+        assert new not in retriever.search(query, 30).ids
 
 
 def test_gate_follows_places_that_are_added_moved_and_deleted(make_map, model, monkeypatch):
@@ -255,8 +256,8 @@ def test_gate_follows_places_that_are_added_moved_and_deleted(make_map, model, m
             place_map.delete(place_map.ids[::5])
         window = Window(near=(rng.uniform(-30, 30, 3), 30.0))
         expected = [p.id for p in place_map.places(place_map.ids) if admits(window, p)]
-        hits = retriever.search(query, 1000, window=window)
-        assert sorted(hit.place.id for hit in hits) == expected
+        found = retriever.search(query, 1000, window=window)
+        assert sorted(found.ids.tolist()) == expected
 
 
 def test_searching_while_adding_and_deleting_is_safe(make_map, model, dyadic):
@@ -270,8 +271,7 @@ def test_searching_while_adding_and_deleting_is_safe(make_map, model, dyadic):
         try:
             while not stop.is_set():
                 for query in queries:
-                    hits = retriever.search(query, 20)
-                    found = [hit.similarity for hit in hits]
+                    found = retriever.search(query, 20).similarities.tolist()
                     assert found == sorted(found, reverse=True)
                     assert all(-1 <= similarity <= 1 for similarity in found)
                     searches[0] += 1

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from vpr_ros.evaluation import Tolerance
-    from vpr_ros.evaluation.calibration_fit import AnsweredTraverse, Calibrated
+    from vpr_ros.evaluation.calibration_data import AnsweredTraverse
+    from vpr_ros.evaluation.calibration_fit import Calibrated
 
 _MAP, _JSON = '.vprmap', '.json'
 _CANDIDATES = 100
@@ -86,7 +87,7 @@ def _sessions(
     device: str,
 ) -> Iterator[AnsweredTraverse]:
     from vpr_ros.evaluation import Evaluation
-    from vpr_ros.evaluation.calibration_fit import AnsweredTraverse
+    from vpr_ros.evaluation.calibration_data import AnsweredTraverse
 
     current: Path | None = None
     for path in inputs:
@@ -115,7 +116,7 @@ def _localised(
     from vpr_ros.cli.localize_options import localizing
     from vpr_ros.cli.progress import progress_bar
     from vpr_ros.evaluation.bag_evaluation import evaluate_bag
-    from vpr_ros.evaluation.calibration_fit import AnsweredTraverse
+    from vpr_ros.evaluation.calibration_data import AnsweredTraverse
     from vpr_ros.inputs.bags import Bag, choose_topics
     from vpr_ros.localize import DecisionConfig
 
@@ -125,7 +126,6 @@ def _localised(
         weights,
         device,
         config=DecisionConfig(),
-        k=_CANDIDATES,
         candidates=_CANDIDATES,
         calibration='none',
     )

@@ -115,7 +115,6 @@ def bag(
             weights,
             device,
             config=config,
-            k=k,
             candidates=candidates,
             calibration=calibration,
             temporal=temporal,

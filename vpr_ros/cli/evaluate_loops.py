@@ -111,13 +111,15 @@ def loops(
         truth = PairsTell.read(pairs, pair_tolerance)
         told = f'{pairs.name}, {pair_tolerance} frames to either side'
         keyframes = KeyframeConfig(0.0, 0.0, 1e-9)
-        config = LoopConfig(0.0, 0.0, exclude_keyframes, measured=measured)
+        config = LoopConfig(0.0, 0.0, exclude_keyframes, require_transform=measured)
         goes_back = f'{exclude_keyframes} keyframes'
     else:
         truth = PosesTell(Tolerance(tolerance, None if angle is None else math.radians(angle)))
         told = f'within {tolerance:g} m' + ('' if angle is None else f' and {angle:g}°')
         keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle))
-        config = LoopConfig(exclude_time, exclude_distance, exclude_keyframes, measured=measured)
+        config = LoopConfig(
+            exclude_time, exclude_distance, exclude_keyframes, require_transform=measured
+        )
         goes_back = (
             f'{exclude_time:g} s, {exclude_distance:g} m of way and {exclude_keyframes} keyframes'
         )

@@ -66,14 +66,15 @@ def explain(
     explainer = Explainer(model or DEFAULT_MODEL, weights)
     rows = [Shown(image.name, rgb, explainer.explain(rgb))]
     caption = explainer.model + ('' if explainer.trained else ' with untrained weights')
-    if found is not None and found.hits:
-        best = found.hits[0]
-        caption += f': place {best.place.id}, similarity {best.similarity:.3f}'
-        caption += f', {best.hamming} bits differ' if best.hamming >= 0 else ''
+    if found is not None and len(found.candidates):
+        best = found.candidates.place(0)
+        bits = found.candidates.hamming[0]
+        caption += f': place {best.id}, similarity {found.candidates.similarities[0]:.3f}'
+        caption += f', {bits} bits differ' if bits >= 0 else ''
         caption += f', {found.decision.status.name}'
         if map_bag is not None:
-            place = _picture_at(best.place.stamp, map_bag, map_image_topic)
-            rows.append(Shown(f'place {best.place.id}', place, explainer.explain(place)))
+            place = _picture_at(best.stamp, map_bag, map_image_topic)
+            rows.append(Shown(f'place {best.id}', place, explainer.explain(place)))
     _write(picture(rows, caption, width), output)
     typer.echo(str(output))
 
@@ -87,11 +88,9 @@ def _found(
     from vpr_ros.inputs.frames import ImageFile
     from vpr_ros.localize import DecisionConfig
 
-    opened = localizing(
-        map_path, model, weights, device, config=DecisionConfig(), k=5, candidates=100
-    )
+    opened = localizing(map_path, model, weights, device, config=DecisionConfig(), candidates=100)
     with opened as (place_map, localizer):
-        found = localizer.localize(ImageFile(image))
+        found = localizer.localize(ImageFile(image), k=5)
         show(image, found, place_map)
         return place_map.model.name, found
 

@@ -61,7 +61,6 @@ def localizing(
     device: str,
     *,
     config: DecisionConfig,
-    k: int,
     candidates: int,
     calibration: str = '',
     temporal: str = NO_FILTER,
@@ -93,19 +92,18 @@ def localizing(
         )
         raise VprError(msg)
     with PlaceMap.open(path, model=describer.model_info) as place_map:
-        frames = None
+        filtering = None
         if temporal != NO_FILTER and learnt is not None:
-            frames = make_filter(temporal, lambda: place_map.snapshot.columns, learnt.places)
+            filtering = make_filter(temporal, lambda: place_map.snapshot.columns, learnt.places)
         yield (
             place_map,
             Localizer(
                 describer,
                 Retriever(place_map),
                 config,
-                k=k,
                 candidates=candidates,
                 calibration=learnt,
-                frames=frames,
+                temporal=filtering,
                 verifier=None if verifying is None else verifying(place_map),
             ),
         )

@@ -24,7 +24,7 @@ from vpr_ros.errors import VprError
 if TYPE_CHECKING:
     from vpr_ros.geometry import Pose
     from vpr_ros.localize import Localization
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import Place, PlaceMap
 
 
 def query(
@@ -65,13 +65,12 @@ def query(
         weights,
         device,
         config=config,
-        k=k,
         candidates=candidates,
         calibration=calibration,
     ) as (place_map, localizer):
         for path in images:
             try:
-                result = localizer.localize(ImageFile(path))
+                result = localizer.localize(ImageFile(path), k=k)
             except VprError as error:
                 typer.secho(f'vpr: {path}: {error}', fg=typer.colors.RED, err=True)
                 failed = True
@@ -101,20 +100,28 @@ def _as_json(path: Path, result: Localization) -> dict[str, Any]:
         'pose': _seven(result.decision.pose),
         'candidates': [
             {
-                'place_id': hit.place_id,
-                'session_id': hit.place.session,
-                'stamp': hit.place.stamp,
-                'similarity': hit.similarity,
-                'probability': result.decision.probabilities.get(hit.place_id),
-                'hamming': hit.hamming,
-                'pose': _seven(hit.place.pose),
+                'place_id': place.id,
+                'session_id': place.session,
+                'stamp': place.stamp,
+                'similarity': similarity,
+                'probability': probability,
+                'hamming': hamming,
+                'pose': _seven(place.pose),
                 'geo': None
-                if hit.place.geo is None
-                else {'latitude': hit.place.geo.lat, 'longitude': hit.place.geo.lon},
+                if place.geo is None
+                else {'latitude': place.geo.lat, 'longitude': place.geo.lon},
             }
-            for hit in result.hits
+            for place, similarity, hamming, probability in _rows(result)
         ],
     }
+
+
+def _rows(result: Localization) -> list[tuple[Place, float, int, float | None]]:
+    """Return place, similarity, differing bits and probability of each candidate."""
+    candidates, count = result.candidates, len(result.candidates)
+    known = candidates.probabilities
+    columns = candidates.places(), candidates.similarities.tolist(), candidates.hamming.tolist()
+    return list(zip(*columns, [None] * count if known is None else known.tolist(), strict=True))
 
 
 def _seven(pose: Pose | None) -> list[float] | None:
@@ -133,17 +140,16 @@ def show(path: Path, result: Localization, place_map: PlaceMap) -> None:
     table = Table(box=None, header_style='bold')
     for column in ('place', 'session', 'x', 'y', 'z', 'yaw', 'similarity', 'bits', 'probability'):
         table.add_column(column, justify='left' if column == 'session' else 'right')
-    for hit in result.hits:
-        place, pose = hit.place, hit.place.pose
+    for place, similarity, hamming, known in _rows(result):
+        pose = place.pose
         where = [''] * 4
         if pose is not None:
             where = [f'{value:.2f}' for value in pose.position]
             where.append(f'{math.degrees(pose.yaw):.0f}°')
-        bits = '' if hit.hamming < 0 else str(hit.hamming)
+        bits = '' if hamming < 0 else str(hamming)
         session = names.get(place.session) or str(place.session)
-        known = decision.probabilities.get(place.id)
         probability = '' if known is None else f'{known:.3f}'
-        table.add_row(str(place.id), session, *where, f'{hit.similarity:.3f}', bits, probability)
+        table.add_row(str(place.id), session, *where, f'{similarity:.3f}', bits, probability)
     console = Console(highlight=False)
     trained = '' if place_map.model.trained else ' (untrained weights: it means nothing)'
     console.print(f'{path}: {decision.status.name}{trained}', style='bold', markup=False)

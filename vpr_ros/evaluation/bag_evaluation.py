@@ -58,7 +58,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
     Args:
         place_map: What the localizer searches.
         bag: The queries; its poses must be in the frame of the map.
-        localizer: The chain to be judged, returning as many candidates as told here.
+        localizer: The chain to be judged.
         topics: Of the bag.
         tolerance: What counts as right.
         candidates: Candidates per frame, the largest N of recall@N.
@@ -88,7 +88,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
     for done, (frame, reading) in enumerate(islice(frames, limit), start=1):
         try:
             motion = reading.pose if odometry and reading else None
-            result = localizer.localize(frame, odometry=motion)
+            result = localizer.localize(frame, odometry=motion, k=candidates)
         except ImageError as error:
             unreadable += 1
             _log.warning('frame at %d ns left out: %s', frame.stamp, error)
@@ -120,16 +120,16 @@ def place_table(place_map: PlaceMap) -> PlaceTable:
 
 def query_result(result: Localization, truth: Pose | None) -> QueryResult:
     """Put what was answered about a frame beside where it was taken."""
-    hits, known = result.hits, result.decision.probabilities
+    candidates = result.candidates
     return QueryResult(
         stamp=result.stamp,
         status=result.decision.status.name,
         truth=truth,
-        candidate_ids=np.array([hit.place_id for hit in hits], np.int64),
-        candidate_poses=np.array([hit.pose for hit in hits], np.float64).reshape(-1, 7),
-        similarities=np.array([hit.similarity for hit in hits], np.float64),
-        hamming=np.array([hit.hamming for hit in hits], np.int64),
-        probabilities=np.array([known[hit.place_id] for hit in hits]) if known else None,
+        candidate_ids=candidates.ids,
+        candidate_poses=candidates.poses,
+        similarities=candidates.similarities,
+        hamming=candidates.hamming,
+        probabilities=candidates.probabilities,
         pose=result.decision.pose,
         timings=dict(result.timings),
         reason=result.decision.reason,

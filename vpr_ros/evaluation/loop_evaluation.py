@@ -144,8 +144,8 @@ def _judged(
         old &= stamps[:i] <= stamps[i] - config.time * 1e9
         old &= travelled[i] - travelled[:i] >= config.distance
         localization = keyframe.localization
-        best = localization.hits[0] if localization.hits else None
-        match = None if best is None else numbers[best.place.id]
+        candidates = localization.candidates
+        match = numbers[int(candidates.ids[0])] if len(candidates) else None
         looked = localization.verifications
         transform = localization.transform if keyframe.earlier is not None else None
         records.append(
@@ -156,7 +156,7 @@ def _judged(
                 status=localization.decision.status.name,
                 reason=localization.decision.reason,
                 match=match,
-                similarity=float('nan') if best is None else float(best.similarity),
+                similarity=float(candidates.similarities[0]) if len(candidates) else float('nan'),
                 inliers=looked[0].inliers if looked else None,
                 announced=keyframe.earlier is not None,
                 right=None if same is None or match is None else bool(same[match]),

@@ -28,7 +28,6 @@ _STATUS_WORDS = {
     'AMBIGUOUS': 'several distant places looked alike',
     'TEMPORALLY_INCONSISTENT': 'did not fit the frames before',
     'UNVERIFIED': 'the geometric check did not confirm it',
-    'STALE_INPUT': 'came too late to be used',
 }
 
 

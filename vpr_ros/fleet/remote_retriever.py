@@ -7,21 +7,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 from qdrant_client import models
 
 from vpr_ros.fleet.payload_filters import around_gates, conditions_of, sessions_admitted
 from vpr_ros.fleet.points import DESCRIPTOR, HASH, columns_of, signs
 from vpr_ros.fleet.remote_map import explained
 from vpr_ros.maps import Camera
-from vpr_ros.search import Hit, Window
+from vpr_ros.search import Candidates, Window
 from vpr_ros.search.nearby import Nearby
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from vpr_ros.fleet.remote_map import RemoteMap
-    from vpr_ros.maps import Place
+    from vpr_ros.maps import Snapshot
     from vpr_ros.types import Description
 
 _HAMMING = models.SearchParams(
@@ -46,8 +46,8 @@ class RemoteRetriever:
         k: int = 10,
         candidates: int = 100,
         window: Window | None = None,
-    ) -> list[Hit]:
-        """Return the best places for a description; see `vpr_ros.search.Retriever.search`.
+    ) -> Candidates:
+        """Return the best places for a description; see `Searcher.search`.
 
         Raises:
             MapError: The description is not of the map's model, or the server fails.
@@ -56,7 +56,7 @@ class RemoteRetriever:
         query, code = remote.rules.query_of(description)
         wanted = self._filter(window)
         if wanted is None:
-            return []
+            return Candidates.none()
         prefetch, params = None, None
         if code is None:
             params = models.SearchParams(exact=True)
@@ -79,7 +79,14 @@ class RemoteRetriever:
                 limit=k,
             )
         best = sorted(answer.points, key=lambda point: (-point.score, point.id))
-        return [Hit.of(self._place(point), _hamming(code, point), point.score) for point in best]
+        if not best:
+            return Candidates.none()
+        return Candidates.found(
+            self._snapshot(best),
+            np.arange(len(best)),
+            np.array([point.score for point in best]),
+            np.array([_hamming(code, point) for point in best]),
+        )
 
     def refresh(self) -> bool:
         """See which sessions were pushed or deleted since; return whether there was anything."""
@@ -111,11 +118,12 @@ class RemoteRetriever:
             inside += columns.ids[gates.select(snapshot, Nearby())].tolist()
         return inside
 
-    def _place(self, point: models.ScoredPoint) -> Place:
+    def _snapshot(self, points: list[models.ScoredPoint]) -> Snapshot:
+        """Return points as a map of their own, row by row."""
         rules, cameras = self._remote.rules, dict[Camera, int]()
-        columns = columns_of([point], cameras, rules.meta.code_bits // 8)
+        columns = columns_of(points, cameras, rules.meta.code_bits // 8)
         known = {key: camera for camera, key in cameras.items()}
-        return replace(rules, columns=columns, cameras=known).place_at(0)
+        return replace(rules, columns=columns, cameras=known)
 
 
 def _hamming(code: NDArray[np.uint8] | None, point: models.ScoredPoint) -> int:

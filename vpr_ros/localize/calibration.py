@@ -23,8 +23,6 @@ from vpr_ros.types import ModelInfo
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vpr_ros.localize.evidence import Evidence
-
 FORMAT = 2
 NONE = 'none'
 """Choice of no calibration."""
@@ -58,10 +56,6 @@ class Logistic:
     weights: dict[str, float]
     means: dict[str, float]
     threshold: float
-
-    def probability(self, evidence: Evidence) -> float:
-        """Return the probability that the candidate is right."""
-        return float(self.probabilities(evidence.features))
 
     def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probabilities (...) that candidates are right, from features (..., 5)."""

@@ -1,34 +1,31 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Is the best candidate right, and how far off may it be?"""
+"""The verdict on the best candidate."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vpr_ros.localize.calibration import FRAME
-from vpr_ros.localize.evidence import Candidates, features_of_each, gather
+from vpr_ros.localize.evidence import gather, with_ordinary_rival
 from vpr_ros.localize.fusion import fuse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
 
     from vpr_ros.geometry import Pose
     from vpr_ros.localize.calibration import Calibration
     from vpr_ros.localize.decision_config import DecisionConfig
     from vpr_ros.localize.evidence import Evidence, Support
-    from vpr_ros.search import Hit
+    from vpr_ros.search import Candidates
 
 
 class Status(IntEnum):
-    """What became of a query; the numbers are those of PlaceCandidateArray.status."""
+    """The result of a query; the numbers are those of PlaceCandidateArray.status."""
 
     ACCEPTED = 0
     NO_MAP = 1
@@ -36,7 +33,6 @@ class Status(IntEnum):
     AMBIGUOUS = 3
     TEMPORALLY_INCONSISTENT = 4
     UNVERIFIED = 5
-    STALE_INPUT = 6
 
 
 @dataclass(frozen=True)
@@ -45,76 +41,74 @@ class Decision:
 
     Attributes:
         status: ACCEPTED or why not.
-        reason: The same for a person, with the figures compared.
+        reason: In words, with the figures compared.
         pose: The base frame in the map frame; None unless accepted.
         covariance: (6, 6) of x, y, z and rotations about the fixed axes; None with the pose.
-        evidence: What was known of the first candidate; None without candidates.
-        probabilities: By place id, that each candidate is right; empty without a calibration.
     """
 
     status: Status
     reason: str
     pose: Pose | None = None
     covariance: NDArray[np.float64] | None = None
-    evidence: Evidence | None = None
-    probabilities: Mapping[int, float] = field(default_factory=dict)
 
 
 def decide(
-    hits: Sequence[Hit],
+    candidates: Candidates,
     config: DecisionConfig,
     calibration: Calibration | None = None,
     support: Support | None = None,
-) -> Decision:
+) -> tuple[Candidates, Decision]:
     """Judge ranked candidates, of which the first is the one in question.
 
     Args:
-        hits: Candidates, best first.
-        config: When a candidate is believed.
+        candidates: Best first.
+        config: When a candidate is accepted.
         calibration: Of the model that described the image; without one the distance ratio
-            decides and nothing is known of probabilities.
-        support: What a filter says of the same candidates.
+            decides and probabilities are not known.
+        support: What a temporal filter says of the same candidates.
+
+    Returns:
+        The candidates with their probabilities, and the verdict on the first.
     """
-    if not hits:
-        return Decision(Status.NO_MAP, 'the map has no place to compare with')
-    candidates = Candidates.of(hits)
+    if not len(candidates):
+        return candidates, Decision(Status.NO_MAP, 'the map has no place to compare with')
     radius = calibration.radius if calibration else config.place_radius
-    chance = float(support.places[0]) if support else math.nan
-    evidence = gather(candidates, 0, radius, chance)
-    probabilities = {}
     if calibration is None:
-        status, text = _by_ratio(evidence, config)
+        status, text = _by_ratio(candidates, config)
     else:
+        evidence = gather(candidates, radius, support.places if support else None)
         probabilities = _probabilities(candidates, evidence, calibration, support)
+        candidates = replace(candidates, probabilities=probabilities)
         status, text = _by_probability(
-            candidates,
-            evidence,
-            config,
-            calibration,
-            support,
-            probabilities[int(candidates.ids[0])],
+            candidates, evidence, config, calibration, support, float(probabilities[0])
         )
-    if evidence.similarity < config.min_similarity:
+    if (similarity := candidates.similarities[0]) < config.min_similarity:
         status = Status.BELOW_THRESHOLD
-        text = f'best similarity {evidence.similarity:.3f} is below {config.min_similarity:.3f}'
+        text = f'best similarity {similarity:.3f} is below {config.min_similarity:.3f}'
     pose = covariance = None
     if status == Status.ACCEPTED:
         if np.isnan(candidates.poses[0]).any():
             text += '; the place has no pose'
         else:
             pose, covariance = fuse(candidates, radius, config, calibration, support)
-    return Decision(status, text, pose, covariance, evidence, probabilities)
+    return candidates, Decision(status, text, pose, covariance)
 
 
-def _by_ratio(evidence: Evidence, config: DecisionConfig) -> tuple[Status, str]:
-    ratio, most = evidence.distance_ratio, config.max_distance_ratio
-    alone = evidence.rival is None
-    rival = 'an unrelated picture' if alone else f'place {evidence.rival} elsewhere'
-    text = f'similarity {evidence.similarity:.3f}, distance ratio {ratio:.3f} to {rival}'
+def _by_ratio(candidates: Candidates, config: DecisionConfig) -> tuple[Status, str]:
+    evidence = gather(candidates, config.place_radius, rows=np.array([0]))
+    ratio, most = evidence.distance_ratios[0], config.max_distance_ratio
+    alone = evidence.rivals[0] < 0
+    other = 'an unrelated picture' if alone else f'{_rival(candidates, evidence)} elsewhere'
+    text = f'similarity {candidates.similarities[0]:.3f}, distance ratio {ratio:.3f} to {other}'
     if ratio <= most:
         return Status.ACCEPTED, text
     text += f' is above {most:.3f}'
     return Status.BELOW_THRESHOLD if alone else Status.AMBIGUOUS, text
+
+
+def _rival(candidates: Candidates, evidence: Evidence) -> str:
+    """Name the rival of the first candidate."""
+    return f'place {candidates.ids[evidence.rivals[0]]}'
 
 
 def _by_probability(
@@ -128,22 +122,23 @@ def _by_probability(
     alone = calibration.stages[FRAME]
     logistic = calibration.stages[support.stage] if support else alone
     least = config.min_probability or logistic.threshold
-    text = f'probability {probability:.3f}, similarity {evidence.similarity:.3f}'
-    if evidence.rival is not None:
-        text += f', {evidence.rival_similarity:.3f} to place {evidence.rival} elsewhere'
+    text = f'probability {probability:.3f}, similarity {candidates.similarities[0]:.3f}'
+    if evidence.rivals[0] >= 0:
+        similarity = evidence.rival_similarities[0]
+        text += f', {similarity:.3f} to {_rival(candidates, evidence)} elsewhere'
     if support:
-        text += f', {evidence.support:.3f} by the frames so far'
+        text += f', {support.places[0]:.3f} by the frames so far'
     if probability >= least:
         return Status.ACCEPTED, text
     text += f'; at least {least:.3f} is asked for'
     needed = config.min_probability or alone.threshold
     first = int(np.argmax(candidates.similarities))
-    by_itself = gather(candidates, first, calibration.radius)
-    if support and alone.probability(by_itself) >= needed:
+    if support and alone.probabilities(evidence.of_frame().features[first]) >= needed:
         text += f'; place {candidates.ids[first]} fits this frame but not those before'
         return Status.TEMPORALLY_INCONSISTENT, text
-    # What would be believed but for a look-alike elsewhere is ambiguous.
-    if alone.probability(by_itself.without_rival()) >= needed:
+    # A place that would be accepted but for a look-alike elsewhere is ambiguous.
+    ordinary = with_ordinary_rival(candidates, first, calibration.radius)
+    if alone.probabilities(ordinary.features)[0] >= needed:
         return Status.AMBIGUOUS, text
     return Status.BELOW_THRESHOLD, text
 
@@ -153,11 +148,10 @@ def _probabilities(
     evidence: Evidence,
     calibration: Calibration,
     support: Support | None,
-) -> dict[int, float]:
-    """Return P(right) of each candidate, none above the first's or what the first's leaves."""
+) -> NDArray[np.float64]:
+    """Return P(correct) (H,), none above the first's or what the first's leaves."""
     logistic = calibration.stages[support.stage if support else FRAME]
-    first, here = logistic.probability(evidence), candidates.at(0, calibration.radius)
-    most = np.where(here, first, min(first, 1 - first))
-    each = features_of_each(candidates, calibration.radius, support.places if support else None)
-    own = np.minimum(logistic.probabilities(each), most)
-    return dict(zip(candidates.ids.tolist(), own.tolist(), strict=True))
+    own = logistic.probabilities(evidence.features)
+    here = candidates.together(np.array([0]), calibration.radius)[0]
+    most = np.where(here, own[0], min(own[0], 1 - own[0]))
+    return np.asarray(np.minimum(own, most))

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from vpr_ros.localize.calibration import Calibration, PlaceLikelihood
     from vpr_ros.localize.decision_config import DecisionConfig
-    from vpr_ros.localize.evidence import Candidates, Support
+    from vpr_ros.localize.evidence import Support
+    from vpr_ros.search import Candidates
 
     Floats = NDArray[np.float64]
 
@@ -35,40 +36,47 @@ def fuse(
     answers; without one it is the first candidate's pose, and the covariance the spread about it.
     No standard deviation is smaller than the configured one.
     """
-    rows = candidates.agreeing(0, radius)
-    poses = candidates.poses[rows]
     if calibration is None:
-        mean, weights = poses[0], np.full(len(rows), 1 / len(rows))
+        rows = candidates.agreeing(0, radius)
+        mean, weights = candidates.poses[0], np.full(len(rows), 1 / len(rows))
+        positions, angles = spread(candidates.poses[rows], mean, weights)
         factors = (1.0, 1.0)
         floors = (config.position_sigma, config.angle_sigma)
     else:
-        mean, weights = weighted_mean(
-            poses, weights_of(rows, candidates, calibration.places, support)
-        )
+        mean, positions, angles = agreement(candidates, 0, radius, calibration.places, support)
         error = calibration.pose_errors[support.stage if support else FRAME]
         factors = (error.position_factor, error.angle_factor)
         floors = (
             max(error.position, config.position_sigma),
             max(error.angle, config.angle_sigma),
         )
-    positions, angles = spread(poses, mean, weights)
     covariance = np.zeros((6, 6))
     covariance[:3, :3] = floors[0] ** 2 * np.eye(3) + factors[0] * positions
     covariance[3:, 3:] = (floors[1] ** 2 + factors[1] * angles) * np.eye(3)
     return Pose.from_array(mean), covariance
 
 
-def weights_of(
-    rows: NDArray[np.intp],
+def agreement(
     candidates: Candidates,
+    i: int,
+    radius: float,
     places: PlaceLikelihood,
     support: Support | None,
-) -> Floats:
-    """Return how much each of some candidates (N,) counts for the pose."""
+) -> tuple[Floats, Floats, float]:
+    """Return the mean pose of the candidates that agree with one, and their spread about it.
+
+    Returns:
+        Mean pose (7,), covariance (3, 3) of the positions and mean square angle.
+    """
+    rows = candidates.agreeing(i, radius)
     if support is not None and support.exactly[rows].any():
-        return support.exactly[rows]
-    ratios = places.log_ratios(candidates.similarities)[rows]
-    return np.asarray(np.exp(ratios - ratios.max()))
+        weights = support.exactly[rows]
+    else:
+        ratios = places.log_ratios(candidates.similarities)[rows]
+        weights = np.exp(ratios - ratios.max())
+    poses = candidates.poses[rows]
+    mean, weights = weighted_mean(poses, weights)
+    return mean, *spread(poses, mean, weights)
 
 
 def weighted_mean(poses: Floats, weights: Floats) -> tuple[Floats, Floats]:

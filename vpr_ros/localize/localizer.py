@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From one frame to a verdict: the chain that the live node and every evaluation run."""
+"""The chain from an image to a verdict, which the live node and every evaluation run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vpr_ros.localize.decision import Decision, decide
 from vpr_ros.localize.decision_config import DecisionConfig
-from vpr_ros.localize.evidence import Candidates, Support
 from vpr_ros.localize.remounting import seen_through
+from vpr_ros.search import Candidates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,31 +24,32 @@ if TYPE_CHECKING:
     from vpr_ros.geometry.resection import Resection
     from vpr_ros.inputs.frames import Picture
     from vpr_ros.localize.calibration import Calibration
+    from vpr_ros.localize.evidence import Support
     from vpr_ros.localize.prior import Prior
     from vpr_ros.localize.temporal.filters import PlaceFilter
     from vpr_ros.localize.verification.verifier import Verification, Verifier
-    from vpr_ros.search import Hit, Retriever, Window
+    from vpr_ros.search import Searcher, Window
     from vpr_ros.types import Description
 
 
 @dataclass(frozen=True)
 class Localization:
-    """What is known after one frame.
+    """The result for one image.
 
     Attributes:
-        stamp: The frame's, nanoseconds.
-        description: What was searched for.
-        hits: Candidates, best first.
+        stamp: Of the image, nanoseconds.
+        description: Of the image.
+        candidates: Best first.
         decision: The verdict on the best one.
         timings: Seconds by stage: decode, describe, retrieve, decide, verify where it is done.
-        verifications: How the pictures of the first hits go with the frame's, where looked at.
-        transform: The base in the base frame of the first hit, where it was measured.
-        contradicted: Whether a place was recognised for certain where the prior says it cannot be.
+        verifications: How the thumbnails of the first candidates match, where they were compared.
+        transform: The base in the base frame of the first candidate, where it was measured.
+        contradicted: Whether a place outside the prior would have been accepted.
     """
 
     stamp: int
     description: Description
-    hits: list[Hit]
+    candidates: Candidates
     decision: Decision
     timings: dict[str, float] = field(compare=False)
     verifications: tuple[Verification, ...] = ()
@@ -55,55 +58,49 @@ class Localization:
 
 
 class Localizer:
-    """Describes a frame, searches the map and judges what it finds.
+    """Describes an image, searches the map and judges the candidates.
 
     Args:
         describer: Must be of the model the map was made with.
-        retriever: Search over the map; None answers every frame with NO_MAP.
-        config: When a candidate is believed.
-        k: Candidates returned.
+        searcher: Of the map; None answers every image with NO_MAP.
+        config: When a candidate is accepted.
         candidates: Hamming candidates that are re-ranked by float descriptors; the verdict takes
             all of them into account.
-        verifier: Looks at the pictures of the first candidates; None believes descriptors.
-        calibration: Of the describer's model; None knows no probabilities.
-        frames: What the frames before say; needs a calibration. None judges each by itself.
+        verifier: Compares local features with the first candidates; None does not.
+        calibration: Of the describer's model; without one there are no probabilities.
+        temporal: The temporal filter; needs a calibration. None judges each image by itself.
     """
 
     def __init__(
         self,
         describer: Describer,
-        retriever: Retriever | None,
+        searcher: Searcher | None,
         config: DecisionConfig | None = None,
         *,
-        k: int = 10,
         candidates: int = 100,
         verifier: Verifier | None = None,
         calibration: Calibration | None = None,
-        frames: PlaceFilter | None = None,
+        temporal: PlaceFilter | None = None,
     ) -> None:
         self._describer = describer
-        self._retriever = retriever
+        self._searcher = searcher
         self._config = config or DecisionConfig()
-        self._k = k
         self._candidates = candidates
         self._verifier = verifier
         self._calibration = calibration
-        self._frames = frames
+        self._temporal = temporal
 
     def localize(
-        self, frame: Picture, window: Window | None = None, odometry: Pose | None = None
+        self,
+        frame: Picture,
+        window: Window | None = None,
+        odometry: Pose | None = None,
+        *,
+        k: int = 10,
+        by_itself: bool = False,
     ) -> Localization:
-        """Return candidates and verdict for a frame.
-
-        Args:
-            frame: The picture.
-            window: Which places may be answered with.
-            odometry: The base in a frame that drifts but does not jump, for the filter.
-
-        Raises:
-            ImageError: The frame cannot be decoded.
-        """
-        (result,) = self.localize_all([frame], window, [odometry])
+        """Return candidates and verdict for an image; see `localize_all`."""
+        (result,) = self.localize_all([frame], window, [odometry], k=k, by_itself=by_itself)
         return result
 
     def localize_all(
@@ -113,17 +110,23 @@ class Localizer:
         odometry: Sequence[Pose | None] | None = None,
         mounts: Mapping[str, Pose] = MappingProxyType({}),
         prior: Prior | None = None,
+        *,
+        k: int = 10,
+        by_itself: bool = False,
     ) -> list[Localization]:
-        """Return candidates and verdict for each of some frames, described in one batch.
+        """Return candidates and verdict for each of some images, described in one batch.
 
         Args:
-            frames: The pictures.
-            window: Which places may be answered with.
-            odometry: As for `localize`, of each frame.
+            frames: The images.
+            window: Which places may be returned.
+            odometry: Of each image, the base in a frame that drifts but does not jump, for the
+                temporal filter.
             mounts: The optical frame of each camera in the base frame, by the camera's name. The
                 poses of candidates are those of this base then, where the map knows the mounts of
                 its cameras, too.
             prior: Where the robot must be; candidates elsewhere are passed over.
+            k: Candidates returned of each image.
+            by_itself: Whether to leave the temporal filter as it is and judge without it.
 
         Raises:
             ImageError: One of them cannot be decoded.
@@ -134,83 +137,80 @@ class Localizer:
         descriptions = self._describer.describe(images)
         # Each had to wait for all.
         timings = {'decode': decoded - start, 'describe': time.perf_counter() - decoded}
-        return [
-            self._judge(frame, description, window, timings, pose, mounts.get(frame.camera), prior)
-            for frame, description, pose in zip(
-                frames, descriptions, odometry or [None] * len(frames), strict=True
+        results = []
+        for frame, description, pose in zip(
+            frames, descriptions, odometry or [None] * len(frames), strict=True
+        ):
+            start = time.perf_counter()
+            candidates = self._search(description, window, k)
+            mount = mounts.get(frame.camera)
+            if mount is not None:
+                candidates = seen_through(candidates, mount)
+            found = time.perf_counter()
+            support = None
+            if self._temporal is not None and not by_itself:
+                candidates, support = self._supported(
+                    self._temporal, frame.stamp, candidates, pose
+                )
+            candidates, decision, contradicted = self._decided(candidates, support, prior)
+            spent = {'retrieve': found - start, 'decide': time.perf_counter() - found}
+            result = Localization(
+                frame.stamp,
+                description,
+                candidates.take(slice(k)),
+                decision,
+                {**timings, **spent},
+                contradicted=contradicted,
             )
-        ]
+            if self._verifier is not None:
+                result = self._verified(self._verifier, frame, candidates, result)
+            results.append(result)
+        return results
 
-    def _judge(
-        self,
-        frame: Picture,
-        description: Description,
-        window: Window | None,
-        timings: dict[str, float],
-        odometry: Pose | None,
-        mount: Pose | None,
-        prior: Prior | None,
-    ) -> Localization:
-        start = time.perf_counter()
-        hits = self._search(description, window)
-        if mount is not None:
-            hits = seen_through(hits, mount)
-        found = time.perf_counter()
-        hits, support = self._supported(frame.stamp, hits, odometry)
-        decision = decide(hits, self._config, self._calibration, support)
-        contradicted = prior is not None and prior.contradicts(decision, hits)
-        if prior is not None:
-            inside = [i for i, hit in enumerate(hits) if prior.admits(hit)]
-            hits = [hits[i] for i in inside]
-            support = support.of(inside) if support else None
-            decision = decide(hits, self._config, self._calibration, support)
-        timings = {
-            **timings,
-            'retrieve': found - start,
-            'decide': time.perf_counter() - found,
-        }
-        result = Localization(
-            frame.stamp, description, hits[: self._k], decision, timings, contradicted=contradicted
-        )
-        if self._verifier is None:
-            return result
-        return self._verified(self._verifier, frame, hits, result)
+    def _search(self, description: Description, window: Window | None, k: int) -> Candidates:
+        if self._searcher is None:
+            return Candidates.none()
+        n = max(k, self._candidates)
+        return self._searcher.search(description, k=n, candidates=n, window=window)
+
+    def _supported(
+        self, temporal: PlaceFilter, stamp: int, candidates: Candidates, odometry: Pose | None
+    ) -> tuple[Candidates, Support | None]:
+        """Return the candidates, that first which all frames support most, and the support."""
+        if self._calibration is None or not len(candidates):
+            return candidates, None
+        support = temporal.update(stamp, candidates, self._calibration.radius, odometry)
+        if temporal.alone:
+            return candidates, None
+        order = np.arange(len(candidates))
+        order[1 : support.best + 1] = order[: support.best].copy()
+        order[0] = support.best
+        return candidates.take(order), support.take(order)
+
+    def _decided(
+        self, candidates: Candidates, support: Support | None, prior: Prior | None
+    ) -> tuple[Candidates, Decision, bool]:
+        """Return candidates, verdict and whether the prior contradicts the one without it."""
+        judged, decision = decide(candidates, self._config, self._calibration, support)
+        if prior is None:
+            return judged, decision, False
+        contradicted = prior.contradicts(decision, judged)
+        inside = np.flatnonzero(prior.admits(candidates.poses))
+        support = support.take(inside) if support else None
+        candidates = candidates.take(inside)
+        judged, decision = decide(candidates, self._config, self._calibration, support)
+        return judged, decision, contradicted
 
     def _verified(
-        self, verifier: Verifier, frame: Picture, hits: list[Hit], result: Localization
+        self, verifier: Verifier, frame: Picture, candidates: Candidates, result: Localization
     ) -> Localization:
         start = time.perf_counter()
-        checked = verifier.check(frame.rgb, hits, result.decision, self._config)
+        checked = verifier.check(frame.rgb, candidates, result.decision, self._config)
         return replace(
             result,
-            hits=checked.hits[: self._k],
-            decision=replace(
-                checked.decision,
-                evidence=result.decision.evidence,
-                probabilities=result.decision.probabilities,
-            ),
+            candidates=checked.candidates.take(slice(len(result.candidates))),
+            decision=checked.decision,
             timings={**result.timings, 'verify': time.perf_counter() - start},
             verifications=checked.verifications,
             transform=checked.transform,
         )
-
-    def _supported(
-        self, stamp: int, hits: list[Hit], odometry: Pose | None
-    ) -> tuple[list[Hit], Support | None]:
-        """Return the hits, that first which all frames so far speak for, and what they say."""
-        if self._frames is None or self._calibration is None or not hits:
-            return hits, None
-        frames, candidates = self._frames, Candidates.of(hits)
-        places = frames.update(stamp, candidates, self._calibration.radius, odometry)
-        if frames.alone:
-            return hits, None
-        support = Support(frames.stage, places, frames.belief_in(candidates))
-        best = int(places.argmax())
-        order = [best, *(i for i in range(len(hits)) if i != best)]
-        return [hits[i] for i in order], support.of(order)
-
-    def _search(self, description: Description, window: Window | None) -> list[Hit]:
-        if self._retriever is None:
-            return []
-        n = max(self._k, self._candidates)
-        return self._retriever.search(description, k=n, candidates=n, window=window)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the robot must be by another source, such as a satellite fix."""
+"""A prior position by another source, such as a satellite fix."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ import numpy as np
 from vpr_ros.localize.decision import Decision, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-    from vpr_ros.search import Hit
+    from vpr_ros.search import Candidates
 
 _SIGMAS = 3.0
 
@@ -43,10 +41,12 @@ class Prior:
             sigma = float(np.sqrt(max(np.linalg.eigvalsh(covariance[:2, :2])[-1], 0.0)))
         return Prior(np.array(position[:2]), gate + _SIGMAS * sigma)
 
-    def admits(self, hit: Hit) -> bool:
-        """Whether a place lies in the circle; one whose pose is not known may."""
-        return not np.linalg.norm(hit.pose[:2] - self.centre) > self.radius
+    def admits(self, poses: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which poses (N, 7) lie in the circle; those that are not known may."""
+        away = np.linalg.norm(poses[:, :2] - self.centre, axis=1)
+        return np.asarray(~(away > self.radius))
 
-    def contradicts(self, free: Decision, hits: Sequence[Hit]) -> bool:
-        """Whether what would be believed without the prior lies outside of it."""
-        return free.status == Status.ACCEPTED and not self.admits(hits[0])
+    def contradicts(self, free: Decision, candidates: Candidates) -> bool:
+        """Whether the candidate that would be accepted without the prior lies outside of it."""
+        accepted = free.status == Status.ACCEPTED
+        return accepted and not self.admits(candidates.poses[:1])[0]

@@ -1,35 +1,69 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From where a place's camera was to where the base of another camera's robot is."""
+"""Poses of a base whose camera sees the places that another camera mapped."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vpr_ros.geometry import Pose
-from vpr_ros.search import Hit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import NDArray
 
-    from vpr_ros.maps import Place
+    from vpr_ros.search import Candidates
+
+    Floats = NDArray[np.float64]
 
 
-def seen_through(hits: Sequence[Hit], mount: Pose) -> list[Hit]:
-    """Return hits with the poses of a robot whose camera sees the places as they were seen.
+def seen_through(candidates: Candidates, mount: Pose) -> Candidates:
+    """Return candidates with the poses of a base whose camera sees the places as they were seen.
 
-    A robot that sees with its rear camera what a front camera has mapped stands there the other
-    way round. Places whose camera's mount is not known stay as they are.
+    A robot that sees with its rear camera a place that a front camera mapped stands there the
+    other way round. Places whose camera's mount is not known stay as they are.
 
     Args:
-        hits: Of a query.
+        candidates: Of a query.
         mount: The optical frame of the query's camera in the base frame.
     """
-    return [Hit.of(_moved(hit.place, mount), hit.hamming, hit.similarity) for hit in hits]
+    snapshot, rows = candidates.snapshot, candidates.rows
+    if snapshot is None or rows is None:
+        return candidates
+    cameras = snapshot.columns.cameras[rows]
+    poses, own, inverse = candidates.poses.copy(), mount.as_array(), mount.inverse()
+    for key in set(cameras.tolist()):
+        mapped = snapshot.mounts[key]
+        if mapped is not None and (mapped.as_array() != own).any():
+            these = cameras == key
+            # The chain of `Place.base_seeing_it`, both cameras at one pose.
+            for step in (mapped, Pose.identity(), inverse):
+                poses[these] = _chained(poses[these], step)
+    return replace(candidates, poses=poses, mount=mount)
 
 
-def _moved(place: Place, mount: Pose) -> Place:
-    if place.mount is None or (place.mount.as_array() == mount.as_array()).all():
-        return place
-    return replace(place, pose=place.base_seeing_it(Pose.identity(), mount), mount=mount)
+def _chained(poses: Floats, step: Pose) -> Floats:
+    """Return poses (N, 7) followed by a pose, each as `Pose.__matmul__` gives it."""
+    x, y, z, w = poses[:, 3:].T
+    rotations = np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+    rotations = np.ascontiguousarray(np.moveaxis(rotations, -1, 0))
+    bx, by, bz, bw = step.orientation
+    turned = np.stack(
+        [
+            w * bx + x * bw + y * bz - z * by,
+            w * by - x * bz + y * bw + z * bx,
+            w * bz + x * by - y * bx + z * bw,
+            w * bw - x * bx - y * by - z * bz,
+        ],
+        axis=1,
+    )
+    norms = np.sqrt(turned[:, None] @ turned[:, :, None])[:, 0]
+    return np.concatenate([poses[:, :3] + rotations @ step.position, turned / norms], axis=1)

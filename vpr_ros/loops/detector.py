@@ -28,15 +28,15 @@ class LoopConfig:
         distance: Least way between the ends, metres along the path; 0 for traverses without poses.
         keyframes: Least number of places between the ends.
         interval: Least time between loops that are announced, seconds of stamps; 0 for all.
-        measured: Announce only loops whose ends were measured against each other; needs a
-            localizer that verifies and knows the camera.
+        require_transform: Announce only loops with a measured transform between the ends; needs
+            a localizer that verifies and knows the camera.
     """
 
     time: float = 20.0
     distance: float = 10.0
     keyframes: int = 10
     interval: float = 0.0
-    measured: bool = False
+    require_transform: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,13 @@ class LoopDetector:
         if not self._builder.due(frame, reading):
             return None
         found = self._held_against_the_last(
-            self.localizer.localize(frame, self._window(frame.stamp)), reading
+            self.localizer.localize(frame, self._window(frame.stamp), k=1), reading
         )
         place_id = self._builder.add(frame, reading, found.description)
         if not self._announces(found):
             return Keyframe(place_id, None, found)
         self._announced = frame.stamp
-        return Keyframe(place_id, found.hits[0].place, found)
+        return Keyframe(place_id, found.candidates.place(0), found)
 
     def _held_against_the_last(
         self, found: Localization, reading: PoseReading | None
@@ -107,7 +107,7 @@ class LoopDetector:
         """Take an acceptance back whose measured pose contradicts the loops before it."""
         if found.decision.status != Status.ACCEPTED or found.transform is None or reading is None:
             return found
-        place, transform = found.hits[0].place, found.transform
+        place, transform = found.candidates.place(0), found.transform
         if place.pose is None or place.distance is None:
             return found
         closure = Closure(
@@ -124,7 +124,7 @@ class LoopDetector:
     def _announces(self, found: Localization) -> bool:
         if found.decision.status != Status.ACCEPTED:
             return False
-        if self._config.measured and found.transform is None:
+        if self._config.require_transform and found.transform is None:
             return False
         # A clock that was set back starts anew.
         since = None if self._announced is None else found.stamp - self._announced

@@ -59,10 +59,10 @@ class Snapshot:
         return len(self.columns)
 
     @cached_property
-    def _mounted(self) -> dict[int, tuple[str, Pose | None]]:
-        """Name and mount of each camera by identity."""
+    def mounts(self) -> dict[int, Pose | None]:
+        """Mount of each camera by identity, None where it is not known."""
         return {
-            key: (camera.name, None if camera.mount is None else Pose.from_array(camera.mount))
+            key: None if camera.mount is None else Pose.from_array(camera.mount)
             for key, camera in self.cameras.items()
         }
 
@@ -80,7 +80,7 @@ class Snapshot:
 
     def places_at(self, rows: NDArray[np.intp]) -> list[Place]:
         """Return the places of rows."""
-        columns, cameras = self.columns, self._mounted
+        columns, cameras, mounts = self.columns, self.cameras, self.mounts
         poses, covariances = columns.poses[rows], columns.covariances[rows]
         return [
             Place(
@@ -90,9 +90,9 @@ class Snapshot:
                 Pose(pose[:3], pose[3:]) if posed else None,
                 unpack_covariance(covariance) if covered else None,
                 None if isnan(geo[0]) else GeoPoint(*geo),
-                cameras[camera][0],
+                cameras[camera].name,
                 None if isnan(distance) else distance,
-                cameras[camera][1],
+                mounts[camera],
             )
             for (
                 place_id,

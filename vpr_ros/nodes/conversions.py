@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from vpr_ros.geometry import Pose as OurPose
     from vpr_ros.localize import Localization, Verification
-    from vpr_ros.maps import PlaceMap
-    from vpr_ros.search import Hit
+    from vpr_ros.maps import Place, PlaceMap
     from vpr_ros.types import ModelInfo
 
 _NO_CODES = 65535
@@ -69,20 +68,23 @@ def model_id(model: ModelInfo) -> str:
 
 
 def to_candidate(
-    hit: Hit, probability: float = math.nan, looked: Verification | None = None
+    place: Place,
+    similarity: float,
+    hamming: int,
+    probability: float = math.nan,
+    verification: Verification | None = None,
 ) -> PlaceCandidate:
-    """Convert one ranked place, right with a probability; what is not known is NaN."""
-    place = hit.place
+    """Convert one candidate, correct with a probability; numbers that are not known are NaN."""
     message = PlaceCandidate(
         place_id=place.id,
         session_id=place.session,
         stamp=to_time(place.stamp),
         camera=place.camera,
-        hamming_distance=hit.hamming if hit.hamming >= 0 else _NO_CODES,
-        similarity=float(hit.similarity),
+        hamming_distance=hamming if hamming >= 0 else _NO_CODES,
+        similarity=similarity,
         score=probability,
-        verified=looked is not None and looked.verified,
-        num_inliers=min(looked.inliers, _MOST_INLIERS) if looked else 0,
+        verified=verification is not None and verification.verified,
+        num_inliers=min(verification.inliers, _MOST_INLIERS) if verification else 0,
         latitude=math.nan,
         longitude=math.nan,
         altitude=math.nan,
@@ -100,17 +102,25 @@ def to_candidate(
 def to_candidate_array(
     result: Localization, model: ModelInfo, place_map: PlaceMap | None
 ) -> PlaceCandidateArray:
-    """Convert the verdict on one frame."""
-    probabilities = result.decision.probabilities
-    looked = {one.place_id: one for one in result.verifications}
+    """Convert the verdict on one image."""
+    candidates, count = result.candidates, len(result.candidates)
+    known = candidates.probabilities
     message = PlaceCandidateArray(
         model_id=model_id(model),
         trained=model.trained,
         status=int(result.decision.status),
         reason=result.decision.reason,
         candidates=[
-            to_candidate(hit, probabilities.get(hit.place_id, math.nan), looked.get(hit.place_id))
-            for hit in result.hits
+            to_candidate(*each)
+            for each in zip(
+                candidates.places(),
+                candidates.similarities.tolist(),
+                candidates.hamming.tolist(),
+                [math.nan] * count if known is None else known.tolist(),
+                # Those compared are the first candidates, in their order.
+                [*result.verifications[:count], *[None] * (count - len(result.verifications))],
+                strict=True,
+            )
         ],
     )
     message.header.stamp = to_time(result.stamp)

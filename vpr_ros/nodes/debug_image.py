@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.localize import Localization
-    from vpr_ros.search import Hit
+    from vpr_ros.maps import Place
+    from vpr_ros.search import Candidates
 
     Picture = NDArray[np.uint8]
 
@@ -54,31 +55,31 @@ def draw(rgb: Picture, result: Localization, match: bytes | None, camera: str = 
     """
     width = 2 * _PANEL + 3 * _MARGIN
     height = round(_PANEL * min(rgb.shape[0] / rgb.shape[1], _TALLEST))
-    hits = result.hits[:_ROWS]
-    rows = 2 * (_LINE + _MARGIN) + height + _MARGIN + _LINE * len(hits)
-    canvas = np.full((rows + _MARGIN * bool(hits), width, 3), _BACKGROUND, np.uint8)
+    candidates = result.candidates.take(slice(_ROWS))
+    count = len(candidates)
+    rows = 2 * (_LINE + _MARGIN) + height + _MARGIN + _LINE * count
+    canvas = np.full((rows + _MARGIN * bool(count), width, 3), _BACKGROUND, np.uint8)
     decision = result.decision
     colour = _GOOD if decision.status == Status.ACCEPTED else _BAD
     verdict = f'{decision.status.name}: {decision.reason}'
     _write(canvas, verdict, (_MARGIN, _LINE), colour, width - 2 * _MARGIN)
     right, top = 2 * _MARGIN + _PANEL, 2 * _LINE + _MARGIN
     _write(canvas, f'query {camera}'.strip(), (_MARGIN, top), _FAINT, _PANEL)
-    title = _title(hits[0]) if hits else 'no candidate'
+    title = _title(candidates.place(0)) if count else 'no candidate'
     _write(canvas, title, (right, top), _FAINT, _PANEL)
     top += _MARGIN
     _paste(canvas, rgb, (_MARGIN, top), (_PANEL, height))
     picture = _decoded(match)
     if picture is not None:
         _paste(canvas, picture, (right, top), (_PANEL, height))
-    elif hits:
+    elif count:
         at = right, top + height // 2
         _write(canvas, 'the map keeps no picture of this place', at, _FAINT, _PANEL)
-    _bars(canvas, hits, top + height + _MARGIN, colour)
+    _bars(canvas, candidates, top + height + _MARGIN, colour)
     return canvas
 
 
-def _title(hit: Hit) -> str:
-    place = hit.place
+def _title(place: Place) -> str:
     camera = f', {place.camera}' if place.camera else ''
     return f'best match: place {place.id}, session {place.session}{camera}'
 
@@ -92,15 +93,16 @@ def _decoded(match: bytes | None) -> Picture | None:
         return None
 
 
-def _bars(canvas: Picture, hits: Sequence[Hit], top: int, colour: Sequence[int]) -> None:
+def _bars(canvas: Picture, candidates: Candidates, top: int, colour: Sequence[int]) -> None:
     """List candidates, each with a bar as long as its similarity."""
     left, full = 2 * _MARGIN + _PANEL, _PANEL - 1
-    for i, hit in enumerate(hits):
+    columns = candidates.ids, candidates.similarities, candidates.hamming
+    for i, (place_id, similarity, hamming) in enumerate(zip(*columns, strict=True)):
         y = top + (i + 1) * _LINE - 8
-        bits = f', {hit.hamming} bits differ' if hit.hamming >= 0 else ''
-        text = f'{i + 1}. place {hit.place_id}: similarity {hit.similarity:.3f}{bits}'
+        bits = f', {hamming} bits differ' if hamming >= 0 else ''
+        text = f'{i + 1}. place {place_id}: similarity {similarity:.3f}{bits}'
         _write(canvas, text, (_MARGIN, y), _INK, _PANEL)
-        length = round(full * min(max(float(hit.similarity), 0.0), 1.0))
+        length = round(full * min(max(float(similarity), 0.0), 1.0))
         cv2.rectangle(canvas, (left, y - 11), (left + full, y + 1), (44, 47, 54), cv2.FILLED)
         shade = colour if i == 0 else _FAINT
         cv2.rectangle(canvas, (left, y - 11), (left + length, y + 1), shade, cv2.FILLED)

@@ -70,7 +70,7 @@ class LoopClosureNode(MappingNode):
                 else self.value('exclude_distance'),
                 keyframes=self.value('exclude_keyframes'),
                 interval=self.value('loop_interval'),
-                measured=self.value('require_transform'),
+                require_transform=self.value('require_transform'),
             ),
         )
         self._found = 0
@@ -80,7 +80,6 @@ class LoopClosureNode(MappingNode):
             self._describer,
             self._retriever,
             decision_config(self),
-            k=1,
             candidates=self.value('candidates'),
             verifier=self._verifier,
         )
@@ -140,8 +139,8 @@ class LoopClosureNode(MappingNode):
             to_stamp=to_time(found.stamp),
             from_session=earlier.session,
             to_session=earlier.session,
-            similarity=found.hits[0].similarity,
-            score=found.decision.probabilities.get(earlier.id, math.nan),
+            similarity=float(found.candidates.similarities[0]),
+            score=math.nan,
             verified=bool(looked and looked[0].verified),
             num_inliers=min(looked[0].inliers, 65535) if looked else 0,
             trained=self._map.model.trained,

@@ -15,14 +15,12 @@ from visualization_msgs.msg import Marker, MarkerArray
 from vpr_ros.nodes.conversions import to_pose
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
     from rclpy.lifecycle import LifecycleNode
 
     from vpr_ros.localize import Decision
     from vpr_ros.maps import PlaceMap
-    from vpr_ros.search import Hit
+    from vpr_ros.search import Candidates
 
 _MOST_PLACES = 10_000
 """Places of a larger map are thinned out to so many: drawing more shows no more."""
@@ -66,10 +64,10 @@ class Markers:
         header = Header(frame_id=place_map.frame_id)
         self._publisher.publish(MarkerArray(markers=[place_marker(header, place_map.positions)]))
 
-    def show_answer(self, header: Header, hits: Sequence[Hit], decision: Decision) -> None:
+    def show_answer(self, header: Header, candidates: Candidates, decision: Decision) -> None:
         """Publish candidates and the accepted pose; what was shown before goes away."""
         if self.watched:
-            markers = [candidate_marker(header, hits), *pose_markers(header, decision)]
+            markers = [candidate_marker(header, candidates), *pose_markers(header, decision)]
             self._publisher.publish(MarkerArray(markers=markers))
 
 
@@ -84,15 +82,16 @@ def place_marker(header: Header, positions: NDArray[np.float64]) -> Marker:
     return marker
 
 
-def candidate_marker(header: Header, hits: Sequence[Hit]) -> Marker:
+def candidate_marker(header: Header, candidates: Candidates) -> Marker:
     """Return spheres at the candidates, from red to yellow with their similarity."""
     size = Vector3(x=0.8, y=0.8, z=0.8)
     marker = _marker(header, 'candidates', Marker.SPHERE_LIST, size, _PLACE)
-    for hit in hits:
-        if hit.place.pose is not None:
-            x, y, z = (float(v) for v in hit.place.pose.position)
+    for (x, y, z), similarity in zip(
+        candidates.poses[:, :3].tolist(), candidates.similarities.tolist(), strict=True
+    ):
+        if not math.isnan(x):
             marker.points.append(Point(x=x, y=y, z=z))
-            likeness = min(max(float(hit.similarity), 0.0), 1.0)
+            likeness = min(max(similarity, 0.0), 1.0)
             marker.colors.append(ColorRGBA(r=1.0, g=likeness, b=0.1, a=0.9))
     if not marker.points:
         marker.action = Marker.DELETE

@@ -163,10 +163,15 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         checked = time.perf_counter()
         frames = self.readable([frame for frame, _ in items])
         decoded = time.perf_counter()
-        localizer = self._localizer(self.value('max_candidates'), self._frames)
         motion = [self._odometry_at(frame.stamp) for frame in frames]
         prior = self._prior_at(frames[0].stamp) if frames else None
-        results = localizer.localize_all(frames, odometry=motion, mounts=self.mounts, prior=prior)
+        results = self._localizer().localize_all(
+            frames,
+            odometry=motion,
+            mounts=self.mounts,
+            prior=prior,
+            k=self.value('max_candidates'),
+        )
         received = {id(frame): moment for frame, moment in items}
         for frame, result in zip(frames, results, strict=True):
             localized = time.perf_counter()
@@ -213,15 +218,14 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             fixes['fix'] = f'contradicted by the last {count} images' if count else 'agrees'
         return {'map': f'{self._map.path}: {len(self._map)} places{fault}', **fixes}
 
-    def _localizer(self, k: int, frames: PlaceFilter | None = None) -> Localizer:
+    def _localizer(self) -> Localizer:
         return Localizer(
             self._describer,
             self._retriever,
             decision_config(self),
-            k=k,
             candidates=self.value('candidates'),
             calibration=self._calibration,
-            frames=frames,
+            temporal=self._frames,
             verifier=self._verifier,
         )
 
@@ -353,7 +357,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         started = time.perf_counter()
         with self.using_map:
             k = request.max_candidates or self.value('max_candidates')
-            result = self._localizer(k).localize(frame)
+            result = self._localizer().localize(frame, k=k, by_itself=True)
             answer = to_candidate_array(result, self._describer.model_info, self._map)
         answer.camera_frame_id = image.header.frame_id
         answer.latency = to_duration(time.perf_counter() - started)
@@ -371,13 +375,15 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             poses = PoseArray(header=message.header)
             poses.poses = [
                 candidate.pose.pose
-                for candidate, hit in zip(message.candidates, result.hits, strict=True)
-                if hit.place.pose
+                for candidate, pose in zip(
+                    message.candidates, result.candidates.poses, strict=True
+                )
+                if not math.isnan(pose[0])
             ]
             self._poses.publish(poses)
         decision = result.decision
         self._note_contradiction(result)
-        self._markers.show_answer(message.header, result.hits, decision)
+        self._markers.show_answer(message.header, result.candidates, decision)
         if decision.pose is not None and decision.covariance is not None:
             pose = PoseWithCovarianceStamped(header=message.header)
             pose.pose.pose = to_pose(decision.pose)
@@ -386,8 +392,8 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             self._start_localisation(pose)
         if decision.status == Status.ACCEPTED:
             self._last_accepted = result.stamp
-            best = result.hits[0].place_id
-            self._confidence = decision.probabilities.get(best, math.nan)
+            known = result.candidates.probabilities
+            self._confidence = math.nan if known is None else float(known[0])
         changed = self._last is None or self._last.decision.status != decision.status
         self._last = result
         if changed:
@@ -402,8 +408,8 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
 
     def _publish_debug_image(self, frame: Frame, result: Localization) -> None:
         match = None
-        if self._map is not None and result.hits:
-            match = self._map.thumbnail(result.hits[0].place_id)
+        if self._map is not None and len(result.candidates):
+            match = self._map.thumbnail(int(result.candidates.ids[0]))
         pixels = draw(frame.rgb, result, match, frame.camera)
         height, width, _ = pixels.shape
         message = Image(

@@ -4,63 +4,23 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vpr_ros.maps.descriptors import DescriptorError
 from vpr_ros.search import kernels
+from vpr_ros.search.candidates import Candidates
 from vpr_ros.search.nearby import Nearby
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
-    from vpr_ros.maps import Place, PlaceMap, Snapshot
+    from vpr_ros.maps import PlaceMap, Snapshot
     from vpr_ros.search.window import Window
     from vpr_ros.types import Description
 
 _SORTED_WHOLE = 1000
-_UNKNOWN = np.full(7, np.nan)
-
-
-class Hit:
-    """A place that looks like the query.
-
-    Attributes:
-        place_id: Identity of the place.
-        pose: (7,) of the place: x, y, z, qx, qy, qz, qw; NaN where it is not known.
-        hamming: Differing bits of the codes, -1 where the map has no codes yet.
-        similarity: Inner product of the query's descriptor with the stored one, whose rounding
-            can take it beyond 1 by 0.0005 at most.
-    """
-
-    def __init__(
-        self,
-        place_id: int,
-        pose: NDArray[np.float64],
-        hamming: int,
-        similarity: float,
-        place: Callable[[], Place],
-    ) -> None:
-        self.place_id = place_id
-        self.pose = pose
-        self.hamming = hamming
-        self.similarity = similarity
-        self._place = place
-
-    @staticmethod
-    def of(place: Place, hamming: int, similarity: float) -> Hit:
-        """Return the hit of a place that was read already."""
-        pose = _UNKNOWN if place.pose is None else place.pose.as_array()
-        return Hit(place.id, pose, hamming, similarity, lambda: place)
-
-    @cached_property
-    def place(self) -> Place:
-        """All of the place as it was when the search began, read at first use."""
-        return self._place()
 
 
 class Retriever:
@@ -83,21 +43,8 @@ class Retriever:
         k: int = 10,
         candidates: int = 100,
         window: Window | None = None,
-    ) -> list[Hit]:
-        """Return the best places for a description.
-
-        Args:
-            description: Made by the map's model.
-            k: How many at most.
-            candidates: How many the first stage passes to the second, at least `k`.
-            window: Which places may be returned.
-
-        Returns:
-            At most `k` hits, best first.
-
-        Raises:
-            MapError: The description is not of the map's model, or the map is damaged.
-        """
+    ) -> Candidates:
+        """Return the best places for a description; see `Searcher.search`."""
         while True:
             snapshot = self._map.snapshot
             try:
@@ -118,7 +65,7 @@ class Retriever:
         k: int,
         candidates: int,
         window: Window | None,
-    ) -> list[Hit]:
+    ) -> Candidates:
         query, code = snapshot.query_of(description)
         selected = None if window is None else window.select(snapshot, self._nearby)
         if selected is not None and selected.all():
@@ -136,18 +83,7 @@ class Retriever:
             rows, distances = rows[order], distances[order]
         similarities = self._similarities(snapshot, query, rows)
         best = _best(similarities, k)
-        rows, columns = rows[best], snapshot.columns
-        return [
-            Hit(place_id, pose, hamming, similarity, partial(snapshot.place_at, row))
-            for row, place_id, pose, hamming, similarity in zip(
-                rows.tolist(),
-                columns.ids[rows].tolist(),
-                columns.poses[rows],
-                distances[best].tolist(),
-                similarities[best].tolist(),
-                strict=True,
-            )
-        ]
+        return Candidates.found(snapshot, rows[best], similarities[best], distances[best])
 
     def _similarities(
         self, snapshot: Snapshot, query: NDArray[np.float32], rows: NDArray[np.intp]

@@ -17,9 +17,8 @@ from calibration_sample import PLACES, sample_calibration
 
 from vpr_ros.geometry import Pose
 from vpr_ros.localize import FILTERS, DecisionConfig, Localizer, decide, make_filter
-from vpr_ros.localize.evidence import Candidates
 from vpr_ros.localize.temporal.map_layout import MapLayout, MappedPath
-from vpr_ros.search import Hit
+from vpr_ros.search import Candidates
 
 COUNT, SPACING, SECOND = 60, 2.0, 10**9
 RADIUS = 3.0
@@ -71,7 +70,7 @@ class Drive:
         self._travelled += moved
         candidates = looks(place, self.places, deceiving)
         pose = Pose.planar(self._travelled, 0, 0) if self._odometry else None
-        support = self.filter.update(self._stamp, candidates, RADIUS, pose)
+        support = self.filter.update(self._stamp, candidates, RADIUS, pose).places
         best = int(candidates.ids[support.argmax()])
         at = candidates.ids == (0 if place is None else place + 1)
         return float(support[at].sum()), best
@@ -94,25 +93,22 @@ def test_one_deceiving_frame_does_not_move_the_belief(kind, guided):
 
 def test_first_frame_is_judged_by_itself_and_those_after_it_are_not():
     places = street()
-    hits = [
-        Hit.of(SimpleNamespace(id=int(i), pose=Pose.from_array(pose)), 7, similarity)
-        for i, pose, similarity in zip(
-            places.ids[:5], places.poses[:5], (0.5, 0.4, 0.4, 0.3, 0.3), strict=True
-        )
-    ]
+    candidates = Candidates(
+        places.ids[:5], np.array([0.5, 0.4, 0.4, 0.3, 0.3]), np.full(5, 7), places.poses[:5]
+    )
     calibration, config = sample_calibration(), DecisionConfig()
     localizer = Localizer(
         SimpleNamespace(describe=lambda images: images),
-        SimpleNamespace(search=lambda *_, **__: hits),
+        SimpleNamespace(search=lambda *_, **__: candidates),
         calibration=calibration,
-        frames=make_filter('bayes', lambda: places, PLACES),
+        temporal=make_filter('bayes', lambda: places, PLACES),
     )
 
     def ask(place):
         frame = SimpleNamespace(stamp=place * SECOND, rgb=0, camera='')
         return localizer.localize(frame, odometry=odometry(place)).decision
 
-    by_itself = decide(hits, config, calibration)
+    _, by_itself = decide(candidates, config, calibration)
     assert ask(1).reason == by_itself.reason
     assert 'by the frames so far' in ask(2).reason
 
@@ -153,7 +149,7 @@ def test_nothing_is_believed_where_nothing_stands_out(kind):
         similarities = np.sort(rng.uniform(0.1, 0.2, COUNT))[::-1]
         order = rng.permutation(COUNT)
         frame = Candidates(ids[order], similarities, np.full(COUNT, -1), poses[order])
-        support = drive.filter.update(i * SECOND, frame, RADIUS, odometry(i))
+        support = drive.filter.update(i * SECOND, frame, RADIUS, odometry(i)).places
     assert support.max() < 0.5
 
 
@@ -200,16 +196,43 @@ def test_support_is_a_probability(kind):
         drive.see(place)
         candidates = looks(place, drive.places)
         drive._stamp += SECOND
-        support = drive.filter.update(drive._stamp, candidates, RADIUS)
+        support = drive.filter.update(drive._stamp, candidates, RADIUS).places
         assert ((support >= 0) & (support <= 1)).all()
 
 
-def test_belief_in_a_place_is_its_own_and_not_its_neighbours(kind):
+def test_image_judged_by_itself_neither_asks_nor_tells_the_filter():
+    drive = Drive('bayes')
+    for place in range(5, 15):
+        drive.see(place)
+    before = drive.filter._believed.copy()
+    localizer = Localizer(
+        SimpleNamespace(describe=lambda images: images),
+        SimpleNamespace(search=lambda *_, **__: looks(40, drive.places)),
+        calibration=sample_calibration(),
+        temporal=drive.filter,
+    )
+    frame = SimpleNamespace(stamp=100 * SECOND, rgb=0, camera='')
+    result = localizer.localize(frame, by_itself=True)
+    assert 'by the frames so far' not in result.decision.reason
+    np.testing.assert_array_equal(drive.filter._believed, before)
+
+
+def test_frame_without_news_is_understood_though_the_map_has_grown(kind):
+    drive = Drive(kind)
+    for place in range(COUNT - 6, COUNT):
+        drive.see(place)
+    drive.places = street(count=COUNT + 5)
+    belief, best = drive.see(COUNT - 1, moved=0.0)
+    assert belief > 0.5
+    assert abs(best - COUNT) <= 1
+
+
+def test_probability_of_a_very_place_is_its_own_and_not_its_neighbours(kind):
     drive = Drive(kind)
     for place in range(5, 20):
         belief, best = drive.see(place)
     everywhere = looks(None, drive.places)
-    exactly = drive.filter.belief_in(everywhere)
+    exactly = drive.filter.update(drive._stamp, everywhere, RADIUS).exactly
     assert everywhere.ids[exactly.argmax()] == best
     assert exactly.sum() <= 1
     assert exactly.max() < belief

@@ -23,7 +23,7 @@ from vpr_ros.localize import (
 )
 from vpr_ros.localize.verification.local_features import FeatureDetector
 from vpr_ros.maps import NewPlace, PlaceMap
-from vpr_ros.search import Hit
+from vpr_ros.search import Candidates
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
@@ -82,8 +82,12 @@ def town(path, views):
     return place_map
 
 
-def hits_of(place_map):
-    return [Hit.of(place, 0, 0.5) for place in place_map.places(place_map.ids)]
+def all_of(place_map):
+    """Return every place as a candidate, in the order of adding."""
+    count = len(place_map)
+    return Candidates.found(
+        place_map.snapshot, np.arange(count), np.full(count, 0.5), np.zeros(count, np.int64)
+    )
 
 
 def along(x, y=0.0, yaw=0.0):
@@ -103,16 +107,16 @@ def boards(tmp_path):
 
 def test_right_place_is_accepted_though_descriptors_doubted(boards):
     checked = Verifier(boards).check(
-        World(1).seen_from(along(0.3)), hits_of(boards), DOUBTFUL, DECIDED
+        World(1).seen_from(along(0.3)), all_of(boards), DOUBTFUL, DECIDED
     )
     assert checked.decision.status == Status.ACCEPTED
     assert 'features agree' in checked.decision.reason
-    assert checked.verifications[0].place_id == checked.hits[0].place.id
+    assert checked.verifications[0].place_id == checked.candidates.ids[0]
     assert checked.verifications[0].inliers >= 15
 
 
 def test_wrong_place_that_looked_right_is_unverified(boards):
-    last = hits_of(boards)[3:]
+    last = all_of(boards).take(slice(3, None))
     checked = Verifier(boards).check(World(1).seen_from(along(0)), last, ACCEPTED, DECIDED)
     assert checked.decision.status == Status.UNVERIFIED
     assert checked.decision.pose is None
@@ -121,24 +125,24 @@ def test_wrong_place_that_looked_right_is_unverified(boards):
 
 def test_what_was_refused_before_keeps_its_reason_where_nothing_fits(boards):
     checked = Verifier(boards).check(
-        World(3).seen_from(along(0)), hits_of(boards), DOUBTFUL, DECIDED
+        World(3).seen_from(along(0)), all_of(boards), DOUBTFUL, DECIDED
     )
     assert checked.decision == DOUBTFUL
 
 
 def test_verified_place_comes_first_and_no_candidate_is_lost(boards):
-    backwards = hits_of(boards)[::-1]
+    backwards = all_of(boards).take(slice(None, None, -1))
     checked = Verifier(boards, VerificationConfig(top=2)).check(
         World(1).seen_from(along(2)), backwards, ACCEPTED, DECIDED
     )
-    assert [hit.place.id for hit in checked.hits] == [3, 4, 2, 1]
+    assert checked.candidates.ids.tolist() == [3, 4, 2, 1]
     assert [check.place_id for check in checked.verifications] == [3, 4]
 
 
 def test_same_picture_at_two_places_is_ambiguous(tmp_path):
     picture = World(1).seen_from(along(0))
     with town(tmp_path / 'twins.vprmap', [(picture, along(0)), (picture, along(300))]) as twins:
-        checked = Verifier(twins).check(picture, hits_of(twins), ACCEPTED, DECIDED)
+        checked = Verifier(twins).check(picture, all_of(twins), ACCEPTED, DECIDED)
     assert checked.decision.status == Status.AMBIGUOUS
     assert checked.decision.pose is None
     assert 'elsewhere' in checked.decision.reason
@@ -147,7 +151,7 @@ def test_same_picture_at_two_places_is_ambiguous(tmp_path):
 def test_place_without_a_picture_cannot_be_verified(tmp_path):
     with town(tmp_path / 'blind.vprmap', [(None, along(0))]) as blind:
         picture = World(1).seen_from(along(0))
-        checked = Verifier(blind).check(picture, hits_of(blind), ACCEPTED, DECIDED)
+        checked = Verifier(blind).check(picture, all_of(blind), ACCEPTED, DECIDED)
         assert checked.decision.status == Status.UNVERIFIED
         with pytest.raises(MapError, match='--thumbnails'):
             verifier_for(blind)
@@ -161,7 +165,9 @@ def test_map_with_pictures_and_an_empty_one_are_fit_for_verification(boards, tmp
 
 def test_no_candidates_stay_no_candidates(boards):
     nothing = Decision(Status.NO_MAP, 'no place')
-    assert Verifier(boards).check(np.zeros((9, 9, 3), np.uint8), [], nothing, DECIDED).hits == []
+    black = np.zeros((9, 9, 3), np.uint8)
+    checked = Verifier(boards).check(black, Candidates.none(), nothing, DECIDED)
+    assert len(checked.candidates) == 0
 
 
 @pytest.mark.parametrize('mount', [OPTICAL_ROTATION, Pose.of((0.4, 0.1, 0.5)) @ OPTICAL_ROTATION])
@@ -174,7 +180,9 @@ def test_way_to_the_place_is_measured_in_metres(tmp_path, mount):
     with town(tmp_path / 'm.vprmap', [(picture(base), base) for base in bases]) as place_map:
         verifier = Verifier(place_map, camera=CAMERA, mount=mount)
         truth = along(0.6, 0.3, 0.05)
-        checked = verifier.check(picture(truth), hits_of(place_map)[:1], ACCEPTED, DECIDED)
+        checked = verifier.check(
+            picture(truth), all_of(place_map).take(slice(1)), ACCEPTED, DECIDED
+        )
     assert checked.transform is not None
     error = checked.transform.pose.position - truth.position
     assert np.linalg.norm(error) < 0.25
@@ -186,11 +194,11 @@ def test_way_to_the_place_is_measured_in_metres(tmp_path, mount):
 
 def test_without_intrinsics_or_other_keyframes_no_way_is_claimed(boards, tmp_path):
     picture = World(1).seen_from(along(0.3))
-    blind = Verifier(boards).check(picture, hits_of(boards), ACCEPTED, DECIDED)
+    blind = Verifier(boards).check(picture, all_of(boards), ACCEPTED, DECIDED)
     assert blind.decision.status == Status.ACCEPTED
     assert blind.transform is None
     with town(tmp_path / 'one.vprmap', [(World(1).seen_from(along(0)), along(0))]) as single:
-        alone = Verifier(single, camera=CAMERA).check(picture, hits_of(single), ACCEPTED, DECIDED)
+        alone = Verifier(single, camera=CAMERA).check(picture, all_of(single), ACCEPTED, DECIDED)
     assert alone.transform is None
     assert alone.decision.pose.position[0] == 0
 
@@ -205,14 +213,14 @@ def test_features_of_a_place_are_found_once(boards):
 
     verifier = Verifier(boards, detector=Counting())
     for _ in range(3):
-        verifier.check(World(1).seen_from(along(0)), hits_of(boards), ACCEPTED, DECIDED)
+        verifier.check(World(1).seen_from(along(0)), all_of(boards), ACCEPTED, DECIDED)
     assert Counting.seen == 3 + len(boards)
 
 
 def test_same_picture_is_judged_the_same_again(boards):
     picture = World(1).seen_from(along(0.4, 0.2))
     a, b = (
-        Verifier(boards, camera=CAMERA).check(picture, hits_of(boards), ACCEPTED, DECIDED)
+        Verifier(boards, camera=CAMERA).check(picture, all_of(boards), ACCEPTED, DECIDED)
         for _ in range(2)
     )
     assert a.decision.reason == b.decision.reason
@@ -221,9 +229,9 @@ def test_same_picture_is_judged_the_same_again(boards):
 
 def test_orb_serves_where_sift_is_missing(boards):
     verifier = Verifier(boards, detector=FeatureDetector(sift=False))
-    right = verifier.check(World(1).seen_from(along(0.1)), hits_of(boards), DOUBTFUL, DECIDED)
+    right = verifier.check(World(1).seen_from(along(0.1)), all_of(boards), DOUBTFUL, DECIDED)
     assert right.decision.status == Status.ACCEPTED
-    wrong = verifier.check(World(3).seen_from(along(0)), hits_of(boards), ACCEPTED, DECIDED)
+    wrong = verifier.check(World(3).seen_from(along(0)), all_of(boards), ACCEPTED, DECIDED)
     assert wrong.decision.status == Status.UNVERIFIED
 
 

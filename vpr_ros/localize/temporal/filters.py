@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.localize.evidence import Support
 from vpr_ros.localize.temporal.map_layout import MapLayout
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from vpr_ros.geometry import Pose
     from vpr_ros.localize.calibration import PlaceLikelihood
-    from vpr_ros.localize.evidence import Candidates
     from vpr_ros.localize.temporal.map_layout import MappedPath, Places, Rows
+    from vpr_ros.search import Candidates
 
     Floats = NDArray[np.float64]
 
@@ -89,14 +90,6 @@ class PlaceFilter(ABC):
         """Stage of the calibration that belongs to what the filter has to go by at present."""
         return self.kind if self._guided else self.kind + BLIND
 
-    def belief_in(self, candidates: Candidates) -> Floats:
-        """Return (H,) the probability of each candidate's very place after the last frame."""
-        rows = self._refresh().rows_of(candidates.ids)
-        belief = np.zeros(len(rows))
-        if len(self._believed):
-            belief[rows >= 0] = self._believed[rows[rows >= 0]]
-        return belief
-
     @property
     def alone(self) -> bool:
         """Whether the last frame is the first since the reset, so that none before it speaks."""
@@ -111,7 +104,7 @@ class PlaceFilter(ABC):
 
     def update(
         self, stamp: int, candidates: Candidates, radius: float, odometry: Pose | None = None
-    ) -> Floats:
+    ) -> Support:
         """Take a frame into account.
 
         Args:
@@ -119,15 +112,12 @@ class PlaceFilter(ABC):
             candidates: What the frame looks like.
             radius: Metres within which places are one.
             odometry: The base in a frame that drifts but does not jump, where it is known.
-
-        Returns:
-            (H,) the probability that the robot is within the radius of each candidate.
         """
         layout = self._refresh()
         rows = layout.rows_of(candidates.ids)
         known = np.flatnonzero(rows >= 0)
         if not len(known):
-            return np.zeros(len(candidates))
+            return Support(self.stage, np.zeros(len(rows)), np.zeros(len(rows)))
         if self._stamp is not None and stamp < self._stamp:
             self.reset()
         if self._advance(layout, stamp, odometry):
@@ -137,11 +127,11 @@ class PlaceFilter(ABC):
             everywhere = np.full(len(layout), log_ratios.min())
             everywhere[rows[known]] = log_ratios[known]
             self._believed = self._see(layout, everywhere)
-        belief = self._believed
-        support = np.zeros(len(candidates))
+        belief, places, exactly = self._believed, np.zeros(len(rows)), np.zeros(len(rows))
         who, near = layout.pairs(layout.positions[rows[known]], max(radius, 1e-6))
-        np.add.at(support, known[who], belief[near])
-        return np.minimum(support, 1.0)
+        np.add.at(places, known[who], belief[near])
+        exactly[known] = belief[rows[known]]
+        return Support(self.stage, np.minimum(places, 1.0), exactly)
 
     def _advance(self, layout: MapLayout, stamp: int, odometry: Pose | None) -> bool:
         """Account for the motion up to a frame; return whether the frame is news.
@@ -171,7 +161,9 @@ class PlaceFilter(ABC):
             before, self._layout = self._layout, MapLayout(places)
             self._known = places
             if before is not None and self._layout.extends(before):
-                self._grow(len(self._layout) - len(before))
+                added = len(self._layout) - len(before)
+                self._believed = np.pad(self._believed, (0, added if len(self._believed) else 0))
+                self._grow(added)
             else:
                 self.reset()
         return self._layout

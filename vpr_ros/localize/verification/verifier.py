@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from vpr_ros.localize.decision_config import DecisionConfig
     from vpr_ros.localize.verification.local_features import LocalFeatures
     from vpr_ros.maps import Place, PlaceMap
-    from vpr_ros.search import Hit
+    from vpr_ros.search import Candidates
 
 
 _CACHED = 256
@@ -105,14 +105,14 @@ class Checked:
     """A verdict after a look at the pictures.
 
     Attributes:
-        hits: Candidates; a verified one comes first.
-        decision: What is believed now.
-        verifications: Of the candidates looked at, in the order of the hits.
-        transform: Base frame of the query in the base frame of the first hit, where it is
+        candidates: A verified one comes first.
+        decision: The new verdict.
+        verifications: Of the first candidates, in their order.
+        transform: Base frame of the query in the base frame of the first candidate, where it is
             accepted and distances are known.
     """
 
-    hits: list[Hit]
+    candidates: Candidates
     decision: Decision
     verifications: tuple[Verification, ...] = ()
     transform: Resection | None = None
@@ -151,7 +151,7 @@ class Verifier:
     def check(
         self,
         rgb: NDArray[np.uint8],
-        hits: Sequence[Hit],
+        candidates: Candidates,
         decision: Decision,
         decided: DecisionConfig,
     ) -> Checked:
@@ -159,37 +159,37 @@ class Verifier:
 
         Args:
             rgb: (H, W, 3) the query.
-            hits: Candidates, best first.
-            decision: What was made of them without looking.
+            candidates: Best first.
+            decision: On them, by descriptors.
             decided: By which rules.
 
         Raises:
             MapError: A thumbnail is damaged.
         """
-        if not hits:
-            return Checked([], decision)
+        if not len(candidates):
+            return Checked(candidates, decision)
         query = self._detector.detect(shrunk(rgb, self._config.size))
-        found = tuple(self.compare(query, hit.place_id) for hit in hits[: self._config.top])
+        first = candidates.ids[: self._config.top].tolist()
+        found = tuple(self.compare(query, place_id) for place_id in first)
         order = sorted(range(len(found)), key=lambda i: (-found[i].inliers, i))
         best = found[order[0]]
         if not best.verified:
             looked = f'; at most {best.inliers} features of {len(found)} candidates agree'
-            if decision.status != Status.ACCEPTED:
-                return Checked(list(hits), decision, found)
-            refused = Decision(Status.UNVERIFIED, decision.reason + looked)
-            return Checked(list(hits), refused, found)
-        hits = [hits[i] for i in order] + list(hits[len(found) :])
+            if decision.status == Status.ACCEPTED:
+                decision = Decision(Status.UNVERIFIED, decision.reason + looked)
+            return Checked(candidates, decision, found)
+        candidates = candidates.take([*order, *range(len(found), len(candidates))])
         found = tuple(found[i] for i in order)
-        place = hits[0].place
-        rival = self._rival(hits, found, decided.place_radius)
+        place = candidates.place(0)
+        rival = self._rival(candidates, found, decided.place_radius)
         if rival is not None:
             text = f'{best.inliers} features agree with place {place.id}, {rival.inliers} with '
             text += f'place {rival.place_id} elsewhere'
-            return Checked(hits, Decision(Status.AMBIGUOUS, text), found)
+            return Checked(candidates, Decision(Status.AMBIGUOUS, text), found)
         transform = self._transform(query, place, best)
         text = f'{best.inliers} of {len(best.matches)} features agree with place {place.id}'
         accepted = _accepted(text, place, transform, decided)
-        return Checked(hits, accepted, found, transform)
+        return Checked(candidates, accepted, found, transform)
 
     def compare(self, query: LocalFeatures, place_id: int) -> Verification:
         """Return how the picture of a place goes with that of the query."""
@@ -209,15 +209,13 @@ class Verifier:
         return Verification(place_id, matches, view, verified=bool(enough))
 
     def _rival(
-        self, hits: Sequence[Hit], found: Sequence[Verification], radius: float
+        self, candidates: Candidates, found: Sequence[Verification], radius: float
     ) -> Verification | None:
         """Return another place elsewhere that fits nearly as well as the first."""
-        here = hits[0].place.pose
-        for hit, other in zip(hits[1:], found[1:], strict=False):
-            pose = hit.place.pose
-            elsewhere = here is None or pose is None or here.distance_to(pose) > radius
+        here = candidates.together(np.array([0]), radius)[0].tolist()
+        for same, other in zip(here[1:], found[1:], strict=False):
             enough = other.inliers >= self._config.rival_share * found[0].inliers
-            if elsewhere and other.verified and enough:
+            if not same and other.verified and enough:
                 return other
         return None
 

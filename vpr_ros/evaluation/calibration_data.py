@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Answers whose truth is known, as the evidence that calibrations are fitted to.
+
+It comes from the very evidence and filters that the robot uses, so that a fit learns nothing that
+is not there at run time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vpr_ros.evaluation.metrics import angles, localisable, within
+from vpr_ros.evaluation.pose_error_fit import PoseOffset
+from vpr_ros.localize import CalibrationError, make_filter
+from vpr_ros.localize.calibration import FRAME, standings
+from vpr_ros.localize.evidence import gather
+from vpr_ros.localize.fusion import agreement
+from vpr_ros.localize.temporal.filters import BLIND
+from vpr_ros.search import Candidates
+
+if TYPE_CHECKING:
+    from vpr_ros.evaluation.metrics import Bools, Floats, Tolerance
+    from vpr_ros.evaluation.query_result import QueryResult
+    from vpr_ros.evaluation.results import Evaluation
+    from vpr_ros.localize.calibration import PlaceLikelihood
+
+LEAST_CANDIDATES = 50
+"""Candidates of each query below which standing and rivals are not those of the robot."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnsweredTraverse:
+    """Answers to one traverse.
+
+    Attributes:
+        evaluation: The answers.
+        known: Whether the map shows where they were taken.
+    """
+
+    evaluation: Evaluation
+    known: bool = True
+
+    @property
+    def name(self) -> str:
+        """Query and map."""
+        return f'{self.evaluation.setup.query} in {self.evaluation.setup.map}'
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """What there is to learn of each query.
+
+    Attributes:
+        features: (Q, F) of its candidate.
+        right: (Q,) whether that is right.
+        mapped: (Q,) whether any place of the map is.
+        errors: How far off its pose would be, None unless it is right.
+        group: What is left out of a fit as a whole.
+    """
+
+    features: Floats
+    right: Bools
+    mapped: Bools
+    errors: list[PoseOffset | None]
+    group: str
+
+
+class AnswerTable:
+    """A session as the arrays that fits need; queries without truth or candidates are left out."""
+
+    def __init__(self, session: AnsweredTraverse, tolerance: Tolerance) -> None:
+        evaluation = session.evaluation
+        self._session, self._tolerance = session, tolerance
+        self._places = evaluation.places
+        self._queries: list[QueryResult] = [
+            q
+            for q in evaluation.queries
+            if len(q.candidate_ids) and (q.truth is not None or not session.known)
+        ]
+        few = min((len(q.candidate_ids) for q in self._queries), default=LEAST_CANDIDATES)
+        if few < min(LEAST_CANDIDATES, len(self._places.ids)):
+            msg = (
+                f'{session.name} was evaluated with {evaluation.setup.candidates} candidates a '
+                f'frame; the robot judges by more: evaluate again with --max-candidates 100'
+            )
+            raise CalibrationError(msg)
+        self._candidates = [
+            Candidates(q.candidate_ids, q.similarities, q.hamming, q.candidate_poses)
+            for q in self._queries
+        ]
+        self._truth = np.array(
+            [
+                np.full(7, np.nan) if q.truth is None or not session.known else q.truth.as_array()
+                for q in self._queries
+            ]
+        ).reshape(-1, 7)
+        self._mapped = localisable(self._truth, self._places.poses, tolerance)
+
+    def __len__(self) -> int:
+        return len(self._queries)
+
+    @property
+    def group(self) -> str:
+        """Traverse that was looked up, perhaps in several maps: left out of a fit as a whole."""
+        return self._session.evaluation.setup.query
+
+    def right(self) -> Bools:
+        """Return whether the first candidate of each query is right."""
+        first = np.array([candidates.poses[0] for candidates in self._candidates])
+        return within(self._truth, first, self._tolerance)
+
+    def observe(self, stage: str, likelihood: PlaceLikelihood) -> Observed:
+        """Return what the robot would observe, by itself or with a filter.
+
+        The true poses stand in for odometry: between two frames it is nearly as good.
+        """
+        radius, temporal = self._tolerance.distance, None
+        if stage != FRAME:
+            kind = stage.removesuffix(BLIND)
+            temporal = make_filter(kind, lambda: self._places, likelihood)
+        features, right, errors = [], [], []
+        for query, candidates, truth in zip(
+            self._queries, self._candidates, self._truth, strict=True
+        ):
+            support, row = None, 0
+            if temporal is not None:
+                odometry = None if stage.endswith(BLIND) else query.truth
+                support = temporal.update(query.stamp, candidates, radius, odometry)
+                row = support.best
+            rows, places = np.array([row]), support.places if support else None
+            features.append(gather(candidates, radius, places, rows).features[0])
+            right.append(bool(within(truth, candidates.poses[row], self._tolerance)))
+            error = None
+            if right[-1]:
+                mean, positions, turn = agreement(candidates, row, radius, likelihood, support)
+                angle = float(angles(truth, mean))
+                error = PoseOffset(truth[:2] - mean[:2], angle, positions[:2, :2], turn)
+            errors.append(error)
+        return Observed(np.array(features), np.array(right), self._mapped, errors, self.group)
+
+    def places_seen(self) -> tuple[Floats, Bools]:
+        """Return similarity and standing (N, 2) of every candidate, and whether it is right."""
+        values = [
+            np.column_stack([c.similarities, standings(c.similarities)]) for c in self._candidates
+        ]
+        right = [
+            within(truth[None], c.poses, self._tolerance)
+            for truth, c in zip(self._truth, self._candidates, strict=True)
+        ]
+        return np.concatenate(values), np.concatenate(right)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what to write down of it."""
+        setup = self._session.evaluation.setup
+        return {
+            'map': setup.map,
+            'query': setup.query,
+            'frames': len(self),
+            'mapped': int(self._mapped.sum()),
+        }

@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Fits probabilities to evidence, each traverse judged by fits on the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import minimize
+
+from vpr_ros.localize.calibration import Logistic
+from vpr_ros.localize.evidence import FEATURES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vpr_ros.evaluation.calibration_data import Observed
+    from vpr_ros.evaluation.metrics import Bools, Floats
+
+_SHRINKAGE = 1.0
+"""Of standardised weights towards 0, as one observation each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What fits on the other sessions say of every query.
+
+    Attributes:
+        probabilities: (Q,) that the candidate is right.
+        right: (Q,) whether it is.
+        mapped: (Q,) whether any place of the map is.
+        sessions: (Q,) index of each query's session.
+    """
+
+    probabilities: Floats
+    right: Bools
+    mapped: Bools
+    sessions: NDArray[np.intp]
+
+
+def cross_validated(
+    observed: Sequence[Observed], precision: float
+) -> tuple[Logistic, Predictions]:
+    """Return the fit on everything, with the threshold that held on the sessions left out."""
+    features = np.concatenate([o.features for o in observed])
+    right = np.concatenate([o.right for o in observed])
+    mapped = np.concatenate([o.mapped for o in observed])
+    sessions = np.repeat(np.arange(len(observed)), [len(o.right) for o in observed])
+    names = np.repeat([o.group for o in observed], [len(o.right) for o in observed])
+    probabilities = np.zeros(len(right))
+    for name in np.unique(names):
+        out = names == name
+        probabilities[out] = fit_logistic(features[~out], right[~out]).probabilities(features[out])
+    predictions = Predictions(probabilities, right, mapped, sessions)
+    threshold = _threshold(predictions, precision)
+    return replace(fit_logistic(features, right), threshold=threshold), predictions
+
+
+def fit_logistic(features: Floats, right: Bools) -> Logistic:
+    """Fit by maximum likelihood, shrunk a little; no evidence may speak against its candidate.
+
+    Every feature is made so that more of it is better. A fit that says otherwise has found an
+    accident of its sessions.
+    """
+    columns = np.flatnonzero(np.isfinite(features).any(axis=0)).tolist()
+    means = np.nanmean(features[:, columns], axis=0)
+    scales = np.nanstd(features[:, columns], axis=0) + 1e-9
+    values = np.nan_to_num((features[:, columns] - means) / scales)
+    signs = np.where(right, 1.0, -1.0)
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        margins = signs * (parameters[0] + values @ parameters[1:])
+        wrongness = -signs / (1 + np.exp(np.clip(margins, -50, 50)))
+        gradient = np.concatenate([[wrongness.sum()], values.T @ wrongness])
+        gradient[1:] += _SHRINKAGE * parameters[1:]
+        penalty = 0.5 * _SHRINKAGE * parameters[1:] @ parameters[1:]
+        return float(np.logaddexp(0, -margins).sum() + penalty), gradient
+
+    start = np.zeros(1 + len(columns))
+    bounds = [(None, None)] + [(0.0, None)] * len(columns)
+    found = minimize(loss, start, jac=True, method='L-BFGS-B', bounds=bounds).x
+    weights = found[1:] / scales
+    names = [FEATURES[i] for i in columns]
+    return Logistic(
+        intercept=float(found[0] - weights @ means),
+        weights=dict(zip(names, weights.tolist(), strict=True)),
+        means=dict(zip(names, means.tolist(), strict=True)),
+        threshold=1.0,
+    )
+
+
+def _threshold(predictions: Predictions, precision: float) -> float:
+    """Return the least threshold from which on the precision is as wanted.
+
+    It is asked of all sessions together, and of each that shows nothing of its map that no more
+    than the share of mistakes is accepted. Where no threshold does it, nothing is accepted.
+    """
+    p, right = predictions.probabilities, predictions.right
+    order = np.argsort(-p, kind='stable')
+    wrong = np.cumsum(~right[order])
+    fine = wrong <= (1 - precision) * np.arange(1, len(p) + 1)
+    bad = np.flatnonzero(~fine)
+    last = len(p) - 1 if not len(bad) else int(bad[0]) - 1
+    threshold = float(p[order[last]]) if last >= 0 else 1.0
+    for session in np.unique(predictions.sessions):
+        own = predictions.sessions == session
+        if not predictions.mapped[own].any():
+            worst = np.sort(p[own])[::-1]
+            threshold = max(
+                threshold, float(np.nextafter(worst[int((1 - precision) * len(worst))], 1))
+            )
+    return threshold
