@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.dataset_evaluation import Progress
+    from vpr_ros.evaluation.dataset_findings import Finding
     from vpr_ros.evaluation.dataset_layout import Dataset
-    from vpr_ros.evaluation.dataset_lint import Finding
     from vpr_ros.evaluation.dataset_results import DatasetEvaluation
     from vpr_ros.evaluation.description_store import AnyDescriber
 
@@ -96,6 +96,7 @@ def dataset(
 
     from vpr_ros.evaluation import dataset_lint as linter
     from vpr_ros.evaluation.dataset_evaluation import cache_folder, evaluate_dataset
+    from vpr_ros.evaluation.dataset_findings import Subject
 
     if report is not None:  # what it needs should be missed now, not after an hour of work
         from vpr_ros.evaluation.dataset_report import write_report
@@ -109,7 +110,7 @@ def dataset(
     poses = (database_poses, queries_poses)
     what = _read(folder, layout, split, (database, queries), poses, tolerance, queries_list)
     findings = linter.lint(
-        linter.Subject(folder, layout, what.database.paths, what.queries.paths, tolerance)
+        Subject(folder, layout, what.database.paths, what.queries.paths, tolerance)
     )
     show_findings(findings, console)
     describer = _describer(model, device, weights, batch_size)
@@ -152,12 +153,13 @@ def lint(
     from rich.console import Console
 
     from vpr_ros.evaluation import dataset_lint as linter
+    from vpr_ros.evaluation.dataset_findings import ERROR, Subject
     from vpr_ros.evaluation.dataset_layout import folder_pair, images_by_path
 
     tolerance = _tolerance(layout, threshold, None)
     pair = folder_pair(folder, split, database, queries)
     mapped, asked = (images_by_path(path) for path in pair)
-    findings = linter.lint(linter.Subject(folder, layout, mapped, asked, tolerance))
+    findings = linter.lint(Subject(folder, layout, mapped, asked, tolerance))
     if as_json:
         answer = {'folder': str(folder), 'findings': [asdict(finding) for finding in findings]}
         typer.echo(json.dumps(answer, indent=2))
@@ -165,7 +167,7 @@ def lint(
         show_findings(findings, Console())
         if not findings:
             typer.echo(f'{folder}: nothing known to go wrong was found')
-    if any(finding.level == linter.ERROR for finding in findings):
+    if any(finding.level == ERROR for finding in findings):
         raise typer.Exit(_EXIT_PROBLEMS)
 
 

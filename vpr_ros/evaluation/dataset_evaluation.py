@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
+    from vpr_ros.evaluation.dataset_findings import Finding
     from vpr_ros.evaluation.dataset_layout import Dataset, ImageSet
-    from vpr_ros.evaluation.dataset_lint import Finding
     from vpr_ros.evaluation.dataset_search import Ranking
     from vpr_ros.evaluation.description_store import AnyDescriber
 

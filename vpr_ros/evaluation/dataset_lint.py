@@ -1,32 +1,27 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is known to go wrong with data sets, looked for before it spoils the figures."""
+"""Checks for known traps in data sets, before they spoil the figures."""
 
 from __future__ import annotations
 
 import filecmp
 import re
 from collections import Counter
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vpr_ros.errors import ImageError
-from vpr_ros.evaluation.dataset_layout import Dataset, DatasetLayout, ImageSet, have_positives
-from vpr_ros.geometry import Pose
-from vpr_ros.inputs.folders import UtmName
+from vpr_ros.evaluation.dataset_findings import ERROR, NOTE, WARNING, Finding
+from vpr_ros.evaluation.dataset_layout import Dataset, DatasetLayout, have_positives
+from vpr_ros.evaluation.utm_lint import UTM_CHECKS, mock_step
 from vpr_ros.inputs.frames import ImageFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from vpr_ros.evaluation.metrics import Floats, Tolerance
-
-ERROR, WARNING, NOTE = 'error', 'warning', 'note'
-"""Figures would be wrong or comparable with nothing; they may be; good to know."""
+    from vpr_ros.evaluation.dataset_findings import Subject
 
 KNOWN_SIZES = {
     (10_000, 6_816): 'Pitts30k test',
@@ -41,90 +36,8 @@ KNOWN_SIZES = {
 }
 """Images in database and queries of data sets as published results use them."""
 _NORDLAND_FRAMES = {(27_592, 27_592): 10, (27_592, 2_760): 1, (3_450, 3_450): 2}
-
-_FIELDS = 16
-"""Parts of a complete name between and around its 15 @."""
-_EAST, _NORTH = (100_000.0, 900_000.0), (0.0, 10_000_000.0)
-"""Metres that UTM coordinates on Earth lie within."""
 _SAMPLE = 200
 """Images of each set that are decoded."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One trap.
-
-    Attributes:
-        level: `error`, `warning` or `note`.
-        code: Short name for programs.
-        what: In words.
-        count: How many images or other things; 0 where that means nothing.
-        example: One of them, or empty.
-        advice: What to do.
-    """
-
-    level: str
-    code: str
-    what: str
-    count: int
-    example: str
-    advice: str
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """What is looked at.
-
-    Attributes:
-        root: Where the user said the data set is.
-        layout: How it tells where images are.
-        database: Image files.
-        queries: Image files.
-        tolerance: What will count as right.
-    """
-
-    root: Path
-    layout: DatasetLayout
-    database: Sequence[Path]
-    queries: Sequence[Path]
-    tolerance: Tolerance
-
-    @property
-    def sets(self) -> tuple[tuple[str, Sequence[Path]], ...]:
-        """Both sets with their names."""
-        return ('database', self.database), ('queries', self.queries)
-
-    @cached_property
-    def names(self) -> dict[Path, UtmName]:
-        """What the names say, of the images whose names say something."""
-        found = ((path, _name(path)) for path in (*self.database, *self.queries))
-        return {path: name for path, name in found if name is not None}
-
-    @cached_property
-    def coordinates(self) -> Floats:
-        """(N, 2) east and north in metres, of all images whose names say it."""
-        pairs = [(name.east, name.north) for name in self.names.values()]
-        return np.array(pairs, np.float64).reshape(-1, 2)
-
-    @cached_property
-    def mock(self) -> bool:
-        """Whether the coordinates are no places on Earth but a row of numbers."""
-        zones = any(name.zone is not None for name in self.names.values())
-        one_line = bool((np.ptp(self.coordinates, axis=0) == 0).any()) if self.names else False
-        return len(self.names) > 1 and one_line and not zones
-
-    def positions(self, paths: Sequence[Path]) -> ImageSet:
-        """Return the images whose names say where they are."""
-        known = [path for path in paths if path in self.names]
-        poses = [Pose.planar(self.names[p].east, self.names[p].north, 0).as_array() for p in known]
-        return ImageSet(self.root, tuple(known), np.array(poses, np.float64).reshape(-1, 7))
-
-
-def _name(path: Path) -> UtmName | None:
-    try:
-        return UtmName.parse(path.name)
-    except ValueError:
-        return None
 
 
 def lint(what: Subject) -> list[Finding]:
@@ -136,134 +49,6 @@ def lint(what: Subject) -> list[Finding]:
         checks = (_unequal_traverses, *checks)
     order = (ERROR, WARNING, NOTE)
     return sorted((f for check in checks for f in check(what)), key=lambda f: order.index(f.level))
-
-
-def _unreadable_names(what: Subject) -> Iterator[Finding]:
-    for title, paths in what.sets:
-        bad = [path for path in paths if path not in what.names]
-        if bad:
-            yield Finding(
-                ERROR,
-                'name-without-coordinates',
-                f'names in {title} do not begin with @UTM_east@UTM_north@',
-                len(bad),
-                bad[0].name,
-                'Rename them as @E@N@zone@letter@lat@lon@pano@tile@heading@pitch@roll@height@time'
-                '@note@.jpg; all but E and N may be empty. For numbered frames: --layout frames.',
-            )
-
-
-def _parent_folders(what: Subject) -> Iterator[Finding]:
-    folders = sorted({str(path.parent) for _, paths in what.sets for path in paths})
-    marked = [folder for folder in folders if '@' in folder]
-    if marked:
-        yield Finding(
-            WARNING,
-            'at-sign-in-folder',
-            'folders on the way to the images have an @ in their names',
-            len(marked),
-            marked[0],
-            'Here that does no harm. Programs that split the whole path at @ read wrong positions '
-            'from it without a word: rename the folder before comparing with theirs.',
-        )
-
-
-def _short_names(what: Subject) -> Iterator[Finding]:
-    counts = Counter(len(path.name.split('@')) for path in what.names)
-    odd = [path for path in what.names if len(path.name.split('@')) != _FIELDS]
-    if odd:
-        usual = ', '.join(str(max(0, n - 2)) for n in sorted(counts) if n != _FIELDS)
-        yield Finding(
-            NOTE,
-            'fields-missing',
-            f'names have not the 14 fields of the convention (but {usual})',
-            len(odd),
-            odd[0].name,
-            'Enough for recall. Headings, times and keys that are missing cannot be used.',
-        )
-
-
-def _zones(what: Subject) -> Iterator[Finding]:
-    if what.mock:
-        return
-    bare = [path for path, name in what.names.items() if name.zone is None]
-    zones = {(n.zone, n.south): path for path, n in what.names.items() if n.zone is not None}
-    if bare:
-        yield Finding(
-            WARNING if zones else NOTE,
-            'zone-missing',
-            'names have no UTM zone and letter',
-            len(bare),
-            bare[0].name,
-            'Recall needs none as long as all images are of one zone. To put a map on Earth add '
-            'zone and letter, the third and fourth field.',
-        )
-    if len(zones) > 1:
-        listing = ', '.join(f'{zone}{"S" if south else "N"}' for zone, south in sorted(zones))
-        meet = _zones_meet(what)
-        yield Finding(
-            ERROR if meet else NOTE,
-            'mixed-zones',
-            f'images are of several UTM zones ({listing}), whose coordinates have nothing to do '
-            'with each other',
-            len(zones),
-            list(zones.values())[1].name,
-            'Evaluate each zone by itself, or give all coordinates in one zone: some images of '
-            'different zones have the same numbers.'
-            if meet
-            else 'Nothing: numbers of different zones are far apart here.',
-        )
-
-
-def _zones_meet(what: Subject) -> bool:
-    """Tell whether the rectangles that the zones' coordinates fill touch."""
-    zones = np.array([(n.zone or 0) * 2 + n.south for n in what.names.values()])
-    boxes = []
-    for zone in np.unique(zones):
-        members = what.coordinates[zones == zone]
-        boxes.append((members.min(axis=0), members.max(axis=0) + what.tolerance.distance))
-    return any(
-        bool((low <= other_high).all() and (other_low <= high).all())
-        for i, (low, high) in enumerate(boxes)
-        for other_low, other_high in boxes[:i]
-    )
-
-
-def _range(what: Subject) -> Iterator[Finding]:
-    if what.mock:
-        return
-    (east, north), (low, high), (south, top) = what.coordinates.T, _EAST, _NORTH
-    outside = np.flatnonzero((east < low) | (east > high) | (north < south) | (north > top))
-    if outside.size:
-        path = list(what.names)[int(outside[0])]
-        yield Finding(
-            WARNING,
-            'outside-utm',
-            'coordinates are outside what UTM has (E 100 to 900 km, N 0 to 10 000 km)',
-            len(outside),
-            path.name,
-            'Fine for a local frame in metres. If they should be UTM, look for exchanged E and N '
-            'or for latitude and longitude in their place.',
-        )
-
-
-def _mock(what: Subject) -> Iterator[Finding]:
-    if not what.mock:
-        return
-    step = mock_step(what.positions(what.database).poses)
-    if step is None:
-        return
-    frames = int((what.tolerance.distance + 1e-6) / step)
-    means = f'±{frames} images' if frames else 'only the very image with the same number'
-    yield Finding(
-        NOTE,
-        'mock-utm',
-        f'the coordinates are mock UTM: numbered images every {step:.3g} m, so that '
-        f'{what.tolerance.distance:g} m means {means}',
-        0,
-        next(iter(what.names)).name,
-        'Nothing, if that is the tolerance wanted; else --threshold.',
-    )
 
 
 def _nordland_tolerance(what: Subject) -> Iterator[Finding]:
@@ -285,14 +70,6 @@ def _nordland_tolerance(what: Subject) -> Iterator[Finding]:
             '',
             f'--threshold {threshold:.4g} makes it ±{wanted} frames.',
         )
-
-
-def mock_step(poses: Floats) -> float | None:
-    """Return the usual distance of neighbours, metres, of images numbered along a line."""
-    if len(poses) < 2:
-        return None
-    along = np.unique(poses[:, int(np.argmax(np.ptp(poses[:, :2], axis=0)))])
-    return float((along[-1] - along[0]) / (len(along) - 1)) if len(along) > 1 else None
 
 
 def _sizes(what: Subject) -> Iterator[Finding]:
@@ -456,12 +233,7 @@ def _gaps(paths: Sequence[Path]) -> list[str]:
 
 
 _UTM_CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
-    _unreadable_names,
-    _parent_folders,
-    _short_names,
-    _zones,
-    _range,
-    _mock,
+    *UTM_CHECKS,
     _msls,
     _no_positives,
 )

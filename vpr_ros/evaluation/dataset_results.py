@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpr_ros.evaluation.dataset_lint import Finding
+from vpr_ros.evaluation.dataset_findings import Finding
 from vpr_ros.evaluation.metrics import PrecisionRecall, Tolerance, precision_recall, recall_at
 from vpr_ros.evaluation.stored import nulled, reading
 from vpr_ros.evaluation.summary import RECALL_COUNTS

@@ -24,6 +24,11 @@ WINDOW = 16
 Colour = tuple[float, float, float]
 
 
+def texels(metres: float) -> int:
+    """Convert a length on a wall from metres to texels, at least one."""
+    return max(round(metres * TEXELS), 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Paint:
     """An unlit texture.

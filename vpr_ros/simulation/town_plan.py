@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.simulation.houses import Front, House, Side, Tiles, Wall
+from vpr_ros.simulation.facades import Front, Side, Tiles
+from vpr_ros.simulation.houses import House, Wall
 from vpr_ros.simulation.landmarks import Steeple, SteepleRoof
 from vpr_ros.simulation.sprites import FURNITURE, Furniture
 from vpr_ros.simulation.streets import TILE, Ground, Street
