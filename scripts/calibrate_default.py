@@ -36,7 +36,7 @@ from vpr_ros.inputs.bags import Bag, choose_topics  # noqa: E402
 from vpr_ros.inputs.replay import replay_frames  # noqa: E402
 from vpr_ros.localize import Localizer  # noqa: E402
 from vpr_ros.mapping import KeyframeConfig, MapBuilder  # noqa: E402
-from vpr_ros.maps import PlaceMap  # noqa: E402
+from vpr_ros.maps import MapWriter, PlaceMap  # noqa: E402
 from vpr_ros.search import Retriever  # noqa: E402
 from vpr_ros.simulation import Conditions, Town, Traverse, write_bag  # noqa: E402
 
@@ -142,7 +142,7 @@ class Library:
     def _map(self, name: str) -> PlaceMap:
         path = self._work / f'{name}.{self._describer.model_info.name}.vprmap'
         path.unlink(missing_ok=True)
-        place_map = PlaceMap.create(path, model=self._describer.model_info)
+        place_map = MapWriter.create(path, model=self._describer.model_info)
         builder = MapBuilder(place_map, self._describer, KeyframeConfig())
         for frame in self.frames(name):
             if builder.due(frame, frame.reading):

@@ -31,7 +31,7 @@ from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.localize import DecisionConfig, Localizer, Verifier
 from vpr_ros.loops import LoopConfig, LoopDetector
 from vpr_ros.mapping import KeyframeConfig, MapBuilder
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter
 from vpr_ros.search import Retriever
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -121,7 +121,7 @@ def find_loops(
     with (
         Bag(bag_path) as bag,
         tempfile.TemporaryDirectory() as folder,
-        PlaceMap.create(Path(folder) / 'traverse.vprmap', describer.model_info) as place_map,
+        MapWriter.create(Path(folder) / 'traverse.vprmap', describer.model_info) as place_map,
     ):
         topics = choose_topics(bag)
         source = PoseSource(topics.pose.type)

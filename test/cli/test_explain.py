@@ -13,7 +13,7 @@ from vpr_ros.describe import Describer
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.mapping import KeyframeConfig, MapBuilder
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'evaluation'))
 from evaluation_bags import look, write_traverse
@@ -31,7 +31,7 @@ def day(tmp_path_factory):
 def town(day):
     describer = Describer('hog', device='cpu')
     path = day.parent / 'town.vprmap'
-    with Bag(day) as bag, PlaceMap.create(path, describer.model_info) as place_map:
+    with Bag(day) as bag, MapWriter.create(path, describer.model_info) as place_map:
         builder = MapBuilder(place_map, describer, KeyframeConfig())
         topics = choose_topics(bag)
         for frame, reading in replay_frames(bag, topics.image.name, topics.pose.name):

@@ -11,7 +11,7 @@ import pytest
 
 from vpr_ros.cli.main import main
 from vpr_ros.geometry import Datum, Pose
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
 from vpr_ros.types import Description, ModelInfo
 
 
@@ -19,7 +19,7 @@ from vpr_ros.types import Description, ModelInfo
 def path(tmp_path):
     path = tmp_path / 'town.vprmap'
     model = ModelInfo('test-net', 'weights', 16, 0, 'none', trained=False)
-    with PlaceMap.create(path, model, datum=Datum(48, 11, 0)) as place_map:
+    with MapWriter.create(path, model, datum=Datum(48, 11, 0)) as place_map:
         session = place_map.begin_session('morning', 10**18)
         rows = np.linalg.qr(np.random.default_rng(0).standard_normal((16, 16)))[0]
         place_map.add(

@@ -12,7 +12,7 @@ import pytest
 
 from vpr_ros.cli.main import main
 from vpr_ros.geometry import Datum, Pose
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('test-net', 'weights', 16, 0, 'none', trained=False)
@@ -22,7 +22,7 @@ MODEL = ModelInfo('test-net', 'weights', 16, 0, 'none', trained=False)
 def make(tmp_path):
     def make(name, sessions=2, first=0):
         path = tmp_path / name
-        with PlaceMap.create(path, MODEL, datum=Datum(48, 11, 0)) as place_map:
+        with MapWriter.create(path, MODEL, datum=Datum(48, 11, 0)) as place_map:
             rng = np.random.default_rng(0)
             for number in range(sessions):
                 session = place_map.begin_session(f'{name} {number}', 10**18)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.cli.main import main
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('test-net', 'weights', 16, 0, 'none', trained=False)
@@ -17,7 +17,7 @@ MODEL = ModelInfo('test-net', 'weights', 16, 0, 'none', trained=False)
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / 'town.vprmap'
-    with PlaceMap.create(path, MODEL) as place_map:
+    with MapWriter.create(path, MODEL) as place_map:
         session = place_map.begin_session('', 0)
         vector = np.full(16, 0.25, np.float32)
         place_map.add([NewPlace(Description(vector), session, 0, camera='front')])

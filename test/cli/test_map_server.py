@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.cli.main import main
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
 from vpr_ros.types import Description, ModelInfo
 
 qdrant_client = pytest.importorskip('qdrant_client')
@@ -29,7 +29,7 @@ def test_sessions_travel_from_map_to_map_by_way_of_a_server(tmp_path, monkeypatc
     monkeypatch.setenv('QDRANT_API_KEY', 'secret')
     ours, theirs = tmp_path / 'ours.vprmap', tmp_path / 'theirs.vprmap'
     model = ModelInfo('net', 'weights', 8, 16, 'none', trained=True)
-    with PlaceMap.create(ours, model) as place_map:
+    with MapWriter.create(ours, model) as place_map:
         for name in ('a', 'b'):
             session = place_map.begin_session(name, 0)
             description = Description(np.eye(8, dtype=np.float32)[0], np.zeros(2, np.uint8))

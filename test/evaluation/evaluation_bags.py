@@ -11,7 +11,7 @@ from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.frames.cdr import types
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.mapping import KeyframeConfig, MapBuilder
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter
 from vpr_ros.types import Description, ModelInfo
 
 SECOND = 10**9
@@ -93,7 +93,7 @@ def _fix(kinds, header, x):
 
 def build_map(path, bag_path):
     """Map every frame of a traverse."""
-    with PlaceMap.create(path, INFO) as place_map, Bag(bag_path) as bag:
+    with MapWriter.create(path, INFO) as place_map, Bag(bag_path) as bag:
         builder = MapBuilder(
             place_map, SampleDescriber(), KeyframeConfig(distance=0.1), session='day'
         )

@@ -24,7 +24,7 @@ from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.localize import Localizer
 from vpr_ros.loops import LoopConfig, LoopDetector
 from vpr_ros.mapping import KeyframeConfig, MapBuilder
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter
 from vpr_ros.search import Retriever
 
 SETUP = LoopSetup(
@@ -46,7 +46,7 @@ def laps(tmp_path_factory):
 def evaluation(laps, tmp_path_factory):
     path = tmp_path_factory.mktemp('map') / 'laps.vprmap'
     config = LoopConfig(time=8, distance=0, keyframes=3)
-    with PlaceMap.create(path, SampleDescriber.model_info) as place_map, Bag(laps) as bag:
+    with MapWriter.create(path, SampleDescriber.model_info) as place_map, Bag(laps) as bag:
         detector = LoopDetector(
             place_map,
             MapBuilder(place_map, SampleDescriber(), KeyframeConfig(0.1)),

@@ -17,7 +17,7 @@ from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.localize import Localizer, calibration_for, make_filter
 from vpr_ros.mapping import KeyframeConfig, MapBuilder, map_bag
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.search import Retriever
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -63,7 +63,7 @@ def calibration(describer):
 @pytest.fixture(scope='module')
 def gardens(describer, tmp_path_factory):
     path = tmp_path_factory.mktemp('gardens') / 'left.vprmap'
-    empty = PlaceMap.create(path, model=describer.model_info)
+    empty = MapWriter.create(path, model=describer.model_info)
     with Bag(BAGS / 'gardens_day_left') as bag, empty as place_map:
         map_bag(place_map, bag, describer, choose_topics(bag), KeyframeConfig())
     return path
@@ -121,7 +121,7 @@ def test_errors_of_a_later_lap_are_no_greater_than_the_covariance_says(
     describer, calibration, tmp_path
 ):
     lap, later = slice(0, 598), slice(868, 1136)  # what lies between was fitted on
-    empty = PlaceMap.create(tmp_path / 'lap.vprmap', model=describer.model_info)
+    empty = MapWriter.create(tmp_path / 'lap.vprmap', model=describer.model_info)
     squares = []
     with Bag(BAGS / 'airsim_track') as bag, empty as place_map:
         topics = choose_topics(bag)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.geometry import GeoPoint, Pose
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.types import Description, ModelInfo
 
 MOUNT = Pose.of((0.2, 0, 1), (-0.5, 0.5, -0.5, 0.5))
@@ -38,7 +38,7 @@ def town(tmp_path_factory, model, describe):
     """The path of a map of 120 places in three sessions."""
     path = tmp_path_factory.mktemp('town') / 'town.vprmap'
     rng = np.random.default_rng(0)
-    with PlaceMap.create(path, model) as place_map:
+    with MapWriter.create(path, model) as place_map:
         for session in (1, 2, 3):
             place_map.begin_session(f's{session}', START + session)
             place_map.add(

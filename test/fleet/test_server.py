@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.errors import MapError
 from vpr_ros.geometry import GeoPoint
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.search import Apart, Retriever, Window
 
 qdrant_client = pytest.importorskip('qdrant_client')
@@ -163,7 +163,7 @@ def test_places_of_an_interrupted_push_are_not_seen(town, describe, monkeypatch)
 def test_map_of_another_model_is_refused(town, tmp_path, model):
     remote = server.RemoteMap(qdrant_client.QdrantClient(':memory:'), 'town')
     other = tmp_path / 'other.vprmap'
-    PlaceMap.create(other, replace(model, weights_id='others')).close()
+    MapWriter.create(other, replace(model, weights_id='others')).close()
     with PlaceMap.open(town) as place_map:
         remote.push(place_map, [1])
     with PlaceMap.open(other) as place_map, pytest.raises(MapError, match='another model'):

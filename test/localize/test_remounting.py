@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.geometry import Pose
 from vpr_ros.localize.remounting import seen_through
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.search import Candidates
 from vpr_ros.types import Description, ModelInfo
 
@@ -26,7 +26,7 @@ POSES = st.builds(
 
 def candidates_of(path, places):
     """Return all places of a new map, each a pose and the mount of its camera."""
-    with PlaceMap.create(path, MODEL) as place_map:
+    with MapWriter.create(path, MODEL) as place_map:
         session = place_map.begin_session('drive', 0)
         place_map.add(
             [

@@ -15,7 +15,7 @@ from vpr_ros.localize import Localizer, Status
 from vpr_ros.localize.verification.verifier import Checked
 from vpr_ros.loops import LoopConfig, LoopDetector
 from vpr_ros.mapping import KeyframeConfig, MapBuilder
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter
 from vpr_ros.search import Retriever
 from vpr_ros.types import Description, ModelInfo
 
@@ -47,7 +47,7 @@ class Describer:
 
 @contextmanager
 def detector(tmp_path, config, verifier=None):
-    with PlaceMap.create(tmp_path / 'loops.vprmap', model=MODEL) as place_map:
+    with MapWriter.create(tmp_path / 'loops.vprmap', model=MODEL) as place_map:
         yield LoopDetector(
             place_map,
             MapBuilder(place_map, Describer(), KeyframeConfig(0.5)),

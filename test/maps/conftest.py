@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.geometry import Pose
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.types import Description, ModelInfo
 
 DIM = 32
@@ -59,7 +59,7 @@ def path(tmp_path):
 @pytest.fixture
 def filled(path, model, new_place):
     """The path of a closed map of 40 places in two sessions."""
-    with PlaceMap.create(path, model) as place_map:
+    with MapWriter.create(path, model) as place_map:
         for name in ('morning', 'evening'):
             session = place_map.begin_session(name, 7)
             first = 20 * (session - 1)

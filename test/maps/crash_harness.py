@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.geometry import Pose
-from vpr_ros.maps import NewPlace, PlaceMap, verify
+from vpr_ros.maps import MapWriter, NewPlace, PlaceMap, verify
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('crash-net', 'none', 64, 0, 'none', trained=False)
@@ -40,9 +40,9 @@ def write_until_killed(path: Path, seed: int, pipe: int) -> None:
         os.write(pipe, json.dumps(what).encode() + b'\n')
 
     say(kind='open')
-    place_map = PlaceMap.open(path, writable=True) if path.exists() else None
+    place_map = MapWriter.open(path) if path.exists() else None
     if place_map is None:
-        place_map = PlaceMap.create(path, MODEL)
+        place_map = MapWriter.create(path, MODEL)
     while True:
         ids = place_map.ids.tolist()
         sessions = [session.id for session in place_map.session_list()]
@@ -81,7 +81,7 @@ def write_until_killed(path: Path, seed: int, pipe: int) -> None:
         elif kind == 'close':
             say(kind='none')
             place_map.close()
-            place_map = PlaceMap.open(path, writable=True)
+            place_map = MapWriter.open(path)
         say(kind='done')
 
 

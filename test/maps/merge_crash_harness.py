@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.geometry import Datum, Pose
-from vpr_ros.maps import NewPlace, PlaceMap, merge, verify
+from vpr_ros.maps import MapWriter, NewPlace, PlaceMap, merge, verify
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('crash-net', 'none', 256, 0, 'none', trained=False)
@@ -35,7 +35,7 @@ def make(path: Path, seed: int, datum: Datum) -> None:
     rng = np.random.default_rng(seed)
     vectors = rng.standard_normal((PLACES, 256)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    with PlaceMap.create(path, MODEL, datum=datum) as place_map:
+    with MapWriter.create(path, MODEL, datum=datum) as place_map:
         session = place_map.begin_session(path.name, 0)
         place_map.add(
             [
@@ -58,7 +58,7 @@ def work(kind: str, folder: Path) -> None:
     if kind == 'new':
         merge(target, [(folder / 'a', None), (folder / 'b', None)])
         return
-    with PlaceMap.open(target, writable=True, memory_budget=0) as place_map:
+    with MapWriter.open(target, memory_budget=0) as place_map:
         if kind == 'into':
             with PlaceMap.open(folder / 'b') as source:
                 place_map.merge(source)
@@ -120,7 +120,7 @@ def check(kind: str, folder: Path, before: dict[str, tuple[list[int], bytes]]) -
         if kind == 'new' and outcome == 'all':
             target.unlink()
         work(kind, folder)
-    with PlaceMap.open(target, writable=True) as place_map:
+    with MapWriter.open(target) as place_map:
         session = place_map.begin_session('after', 0)
         vector = np.zeros(256, np.float32)
         vector[0] = 1
@@ -137,7 +137,7 @@ def main() -> None:
     make(folder / 'a', 0, Datum(48, 11))
     make(folder / 'b', 1, Datum(48.1, 11))
     shutil.copyfile(folder / 'a', folder / 'halved')
-    with PlaceMap.open(folder / 'halved', writable=True) as place_map:
+    with MapWriter.open(folder / 'halved') as place_map:
         place_map.delete(place_map.ids[::2])
     before = {name: contents(folder / name) for name in ('a', 'b', 'halved')}
     kinds = ['new', 'into', 'compact', 'recode']

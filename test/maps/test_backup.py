@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import MapError, MapExistsError, MapInUseError, MapMissingError
-from vpr_ros.maps import PlaceMap, copy, verify
+from vpr_ros.maps import MapWriter, PlaceMap, copy, verify
 
 
 def test_copy_of_a_map_that_is_being_written_is_whole(filled, tmp_path, new_place):
     target = tmp_path / 'copy.vprmap'
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         place_map.add([new_place(99)])
         copy(filled, target)
         assert verify(target) == []
@@ -39,7 +39,7 @@ def test_map_is_not_copied_onto_itself_nor_onto_one_that_is_written(filled, tmp_
         copy(filled, filled, overwrite=True)
     other = tmp_path / 'other.vprmap'
     shutil.copy(filled, other)
-    with PlaceMap.open(other, writable=True), pytest.raises(MapInUseError, match='written by'):
+    with MapWriter.open(other), pytest.raises(MapInUseError, match='written by'):
         copy(filled, other, overwrite=True)
     assert verify(filled) == verify(other) == []
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpr_ros.errors import MapError
-from vpr_ros.maps import ItqCoder, PlaceMap, merge, verify
+from vpr_ros.maps import ItqCoder, MapWriter, PlaceMap, merge, verify
 from vpr_ros.maps.coder import PcaReducer
 from vpr_ros.maps.descriptors import FLOAT16, INT8, Packing
 from vpr_ros.search import Retriever
@@ -55,7 +55,7 @@ def test_principal_components_keep_what_lies_in_them(seed):
 def whole(request, path, model, hashless, new_place, describe):
     """The path of a map of 40 places."""
     bits = 64 if request.param == 'hash head' else 0
-    with PlaceMap.create(path, model if bits else hashless) as place_map:
+    with MapWriter.create(path, model if bits else hashless) as place_map:
         place_map.begin_session('s', 0)
         place_map.add([new_place(i, description=describe(i, bits=bits)) for i in range(40)])
     return path
@@ -66,7 +66,7 @@ def whole(request, path, model, hashless, new_place, describe):
 def test_recoded_map_finds_its_places_and_those_added_later(
     whole, describe, new_place, dim, storage, budget
 ):
-    with PlaceMap.open(whole, writable=True, memory_budget=budget) as place_map:
+    with MapWriter.open(whole, memory_budget=budget) as place_map:
         bits = place_map.model.code_bits
         place_map.preload()
         place_map.recode(16, dim=dim, storage=storage)
@@ -87,7 +87,7 @@ def test_recoded_map_finds_its_places_and_those_added_later(
 
 def test_reader_follows_a_recoding(whole, describe):
     with (
-        PlaceMap.open(whole, writable=True) as writer,
+        MapWriter.open(whole) as writer,
         PlaceMap.open(whole, memory_budget=0) as reader,
     ):
         retriever = Retriever(reader)
@@ -100,7 +100,7 @@ def test_reader_follows_a_recoding(whole, describe):
 
 
 def test_storage_can_be_changed_back_but_nothing_shortened_twice(whole):
-    with PlaceMap.open(whole, writable=True) as place_map:
+    with MapWriter.open(whole) as place_map:
         place_map.recode(16, dim=16, storage=INT8)
         before = place_map.descriptors(range(40))
         place_map.recode(16, storage=FLOAT16)
@@ -113,7 +113,7 @@ def test_storage_can_be_changed_back_but_nothing_shortened_twice(whole):
 
 
 def test_shortened_maps_merge_with_their_like(whole, tmp_path, describe, new_place):
-    with PlaceMap.open(whole, writable=True) as place_map:
+    with MapWriter.open(whole) as place_map:
         place_map.recode(16, dim=16, storage=INT8)
         model, expected = place_map.model, place_map.descriptors(range(40))
     merged = tmp_path / 'merged.vprmap'
@@ -123,12 +123,12 @@ def test_shortened_maps_merge_with_their_like(whole, tmp_path, describe, new_pla
         assert np.allclose(place_map.descriptors(range(40)), expected, atol=1e-6)
         assert place_map.verify() == []
     other = tmp_path / 'other.vprmap'
-    with PlaceMap.create(other, model) as place_map:
+    with MapWriter.create(other, model) as place_map:
         place_map.begin_session('t', 0)
         place_map.add([new_place(90, description=describe(90, bits=model.code_bits))])
         with PlaceMap.open(whole) as source, pytest.raises(MapError, match='shortened'):
             place_map.merge(source)
-    with PlaceMap.open(merged, writable=True) as place_map, PlaceMap.open(other) as source:
+    with MapWriter.open(merged) as place_map, PlaceMap.open(other) as source:
         place_map.merge(source)
         found = Retriever(place_map).search(describe(90, bits=model.code_bits))
         assert found.ids[0] == 41
@@ -147,7 +147,7 @@ def test_places_can_be_added_while_codes_are_fitted(
         return fit(*args)
 
     monkeypatch.setattr(ItqCoder, 'fit', slow_fit)
-    with PlaceMap.create(path, hashless) as place_map:
+    with MapWriter.create(path, hashless) as place_map:
         place_map.begin_session('s', 0)
         places = [new_place(i, description=describe(i, bits=0), camera=str(i)) for i in range(41)]
         place_map.add(places[:40])

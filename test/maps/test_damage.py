@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.errors import MapError
 from vpr_ros.geometry import Datum, GeoPoint
-from vpr_ros.maps import PlaceMap, verify
+from vpr_ros.maps import MapWriter, PlaceMap, verify
 
 
 class Sound:
@@ -26,7 +26,7 @@ class Sound:
 @pytest.fixture(scope='module')
 def sound(tmp_path_factory, model, new_place):
     path = tmp_path_factory.mktemp('sound') / 'town.vprmap'
-    with PlaceMap.create(path, model, datum=Datum(48, 11, 0)) as place_map:
+    with MapWriter.create(path, model, datum=Datum(48, 11, 0)) as place_map:
         for name in ('morning', 'evening'):
             session = place_map.begin_session(name, 7)
             place_map.add(
@@ -96,7 +96,7 @@ def test_truncated_map_is_refused_with_the_reason(tmp_path_factory, sound, data)
     with pytest.raises(MapError, match=r'damaged|not a place map'):
         PlaceMap.open(path)
     with pytest.raises(MapError, match=r'damaged|not a place map'):
-        PlaceMap.open(path, writable=True)
+        MapWriter.open(path)
     assert path.read_bytes() == original[:length]
 
 
@@ -134,9 +134,9 @@ def alter(path, *statements):
 )
 def test_altered_map_is_refused_with_the_reason(filled_120, statement, reason):
     alter(filled_120, statement)
-    for writable in (False, True):
+    for kind in (PlaceMap, MapWriter):
         with pytest.raises(MapError, match=reason):
-            PlaceMap.open(filled_120, writable=writable)
+            kind.open(filled_120)
     assert any(reason in problem for problem in verify(filled_120))
 
 
@@ -179,9 +179,9 @@ def test_descriptor_without_a_place_is_reported(filled_120):
 def test_foreign_file_is_refused_and_left_alone(tmp_path, content):
     path = tmp_path / 'foreign.vprmap'
     path.write_bytes(content)
-    for writable in (False, True):
+    for kind in (PlaceMap, MapWriter):
         with pytest.raises(MapError, match='not a place map'):
-            PlaceMap.open(path, writable=writable)
+            kind.open(path)
     assert path.read_bytes() == content
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     assert verify(path)
@@ -192,5 +192,5 @@ def test_database_of_another_program_is_refused_and_left_alone(tmp_path):
     alter(path, 'CREATE TABLE places (id INTEGER)')
     content = path.read_bytes()
     with pytest.raises(MapError, match='not a place map'):
-        PlaceMap.open(path, writable=True)
+        MapWriter.open(path)
     assert path.read_bytes() == content

@@ -9,12 +9,12 @@ import shutil
 import pytest
 
 from vpr_ros.errors import MapInUseError
-from vpr_ros.maps import PlaceMap, verify
+from vpr_ros.maps import MapWriter, PlaceMap, verify
 
 
 @pytest.mark.parametrize('how', ['removed', 'moved', 'replaced'])
 def test_nothing_is_written_where_nobody_would_find_it(filled, tmp_path, new_place, how):
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         assert not place_map.displaced
         aside = tmp_path / 'aside'
         shutil.copy(filled, aside)
@@ -31,7 +31,7 @@ def test_nothing_is_written_where_nobody_would_find_it(filled, tmp_path, new_pla
 
 
 def test_map_that_is_brought_back_is_written_again(filled, tmp_path, new_place):
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         filled.rename(tmp_path / 'moved')
         with pytest.raises(MapInUseError):
             place_map.add([new_place(1)])
@@ -43,7 +43,7 @@ def test_map_that_is_brought_back_is_written_again(filled, tmp_path, new_place):
 
 
 def test_cleared_map_is_empty_and_can_be_filled_again(filled, new_place):
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         place_map.clear()
         assert len(place_map) == 0
         assert place_map.session_list() == ()

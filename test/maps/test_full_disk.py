@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from vpr_ros.errors import MapError
-from vpr_ros.maps import PlaceMap, verify
+from vpr_ros.maps import MapWriter, PlaceMap, verify
 
 
 def fill(place_map, new_place):
@@ -20,7 +20,7 @@ def fill(place_map, new_place):
 def test_write_that_does_not_fit_the_disk_leaves_the_map_as_it_was(
     filled, new_place, files_limited_to
 ):
-    with PlaceMap.open(filled, writable=True) as place_map, PlaceMap.open(filled) as reader:
+    with MapWriter.open(filled) as place_map, PlaceMap.open(filled) as reader:
         place_map.add([new_place(1)])
         reader.refresh()
         with files_limited_to(200_000), pytest.raises(MapError, match='disk'):
@@ -37,8 +37,8 @@ def test_write_that_does_not_fit_the_disk_leaves_the_map_as_it_was(
 
 
 def test_database_that_may_not_grow_says_that_the_disk_is_full(filled, new_place):
-    with PlaceMap.open(filled, writable=True) as place_map:
-        place_map._connection.execute('PRAGMA max_page_count = 1')
+    with MapWriter.open(filled) as place_map:
+        place_map._database().execute('PRAGMA max_page_count = 1')
         with pytest.raises(MapError, match='disk is full'):
             place_map.add([new_place(i) for i in range(200)])
         assert len(place_map) == 40
@@ -49,9 +49,9 @@ def test_database_that_may_not_grow_says_that_the_disk_is_full(filled, new_place
 
 def test_map_cannot_be_created_on_a_full_disk(path, model, files_limited_to):
     with files_limited_to(2000), pytest.raises(MapError):
-        PlaceMap.create(path, model)
+        MapWriter.create(path, model)
     assert list(path.parent.iterdir()) == []
-    PlaceMap.create(path, model).close()
+    MapWriter.create(path, model).close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='mounting a small disk needs root')
@@ -62,7 +62,7 @@ def test_map_on_a_disk_that_really_is_full(tmp_path, model, new_place):
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip('this machine does not allow mounting')
     try:
-        with PlaceMap.create(disk / 'town.vprmap', model) as place_map:
+        with MapWriter.create(disk / 'town.vprmap', model) as place_map:
             place_map.begin_session('s', 0)
             with pytest.raises(MapError, match='full'):
                 fill(place_map, new_place)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from vpr_ros.errors import MapError
 from vpr_ros.geometry import Datum, GeoPoint, Pose
 from vpr_ros.geometry.trajectory_file import Trajectory, TrajectoryError, read_tum, tum_line
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.maps.area import within
 from vpr_ros.maps.map_export import write_csv, write_geojson, write_tum
 from vpr_ros.maps.pose_updates import PoseUpdate, update_by_id, update_by_stamp
@@ -111,7 +111,7 @@ def test_missing_or_binary_file_is_refused(tmp_path):
 
 @pytest.mark.parametrize('ids', [False, True])
 def test_optimised_poses_return_to_their_places(filled, tmp_path, ids):
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         # All but the last five were optimised; some back ends write only microseconds.
         with (tmp_path / 'out.txt').open('w') as file:
             assert write_tum(place_map, file, ids=ids) == 40
@@ -132,7 +132,7 @@ def test_optimised_poses_return_to_their_places(filled, tmp_path, ids):
 
 
 def test_only_the_sessions_asked_for_get_poses(filled):
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         stamps = place_map.stamps
         trajectory = Trajectory(stamps[::-1].copy(), [Pose.of((7, 7, 7))] * len(stamps))
         assert update_by_stamp(place_map, trajectory, 0, [2]) == PoseUpdate(20, 0)
@@ -165,7 +165,7 @@ def test_each_place_takes_the_nearest_pose_within_the_tolerance(memory_map, stam
 @pytest.fixture(scope='module')
 def memory_map(tmp_path_factory, model, new_place):
     path = tmp_path_factory.mktemp('memory') / 'map'
-    with PlaceMap.create(path, model) as place_map:
+    with MapWriter.create(path, model) as place_map:
         session = place_map.begin_session('s', 0)
         place_map.add([new_place(i, session) for i in range(40)])
         yield place_map, [place.pose for place in place_map.places(place_map.ids)]
@@ -173,7 +173,7 @@ def memory_map(tmp_path_factory, model, new_place):
 
 def test_ambiguous_or_foreign_trajectories_change_nothing(filled):
     here = Pose.of((0, 0, 0))
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         version = place_map.version
         with pytest.raises(TrajectoryError, match=r'several poses at 0\.000001000 s'):
             update_by_stamp(place_map, Trajectory(np.array([1000, 1000]), [here, here]))
@@ -190,7 +190,7 @@ def test_ambiguous_or_foreign_trajectories_change_nothing(filled):
 def mixed(path, model, new_place):
     """A map about a datum: a pose and a fix, a pose alone, a fix alone, neither."""
     datum = Datum(48.0, 11.0, 500.0)
-    with PlaceMap.create(path, model, datum=datum) as place_map:
+    with MapWriter.create(path, model, datum=datum) as place_map:
         session = place_map.begin_session('Straße, "quoted"', 0)
         north = Pose.planar(0, 100, np.pi / 2)
         unknown_rotation = np.diag([1, 1, 1, *[np.pi**2] * 3])
@@ -262,7 +262,7 @@ def test_csv_has_every_place_and_exact_numbers(mixed):
 
 
 def test_utm_coordinates_of_a_csv_are_of_one_zone_and_none_at_the_pole(path, model, new_place):
-    with PlaceMap.create(path, model) as place_map:
+    with MapWriter.create(path, model) as place_map:
         session = place_map.begin_session('', 0)
         points = [None, GeoPoint(-0.001, 11.999), GeoPoint(0.001, 12.001)]
         place_map.add([new_place(i, session, pose=None, geo=p) for i, p in enumerate(points)])
@@ -286,10 +286,10 @@ def test_utm_coordinates_of_a_csv_are_of_one_zone_and_none_at_the_pole(path, mod
     st.text(st.characters(exclude_categories=['Cs']), max_size=20),
 )
 def test_csv_reads_back_exactly(tmp_path_factory, model, describe, entries, name):
-    from vpr_ros.maps import NewPlace
+    from vpr_ros.maps import MapWriter, NewPlace
 
     path = tmp_path_factory.mktemp('csv') / 'map'
-    with PlaceMap.create(path, model) as place_map:
+    with MapWriter.create(path, model) as place_map:
         session = place_map.begin_session(name, 0)
         place_map.add(
             [

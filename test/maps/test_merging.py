@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.errors import MapError
 from vpr_ros.geometry import Datum, GeoPoint, Pose
-from vpr_ros.maps import PlaceMap, merge, verify
+from vpr_ros.maps import MapWriter, PlaceMap, merge, verify
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def make(tmp_path, model, new_place):
     def make(name, sessions=1, first=0, of=model, **fields):
         options = {key: fields.pop(key) for key in ('frame_id', 'datum') if key in fields}
         path = tmp_path / f'{name}.vprmap'
-        with PlaceMap.create(path, of, **options) as place_map:
+        with MapWriter.create(path, of, **options) as place_map:
             for number in range(sessions):
                 session = place_map.begin_session(f'{name} {number}', 7)
                 start = first + 10 * number
@@ -123,7 +123,7 @@ def test_map_of_another_model_is_refused(tmp_path, make, model, field, value, wo
 def test_codes_of_all_places_are_made_by_one_coder(tmp_path, make, hashless):
     parts = [make('a', of=hashless), make('b', of=hashless, first=50)]
     for seed, part in enumerate(parts):
-        with PlaceMap.open(part, writable=True) as place_map:
+        with MapWriter.open(part) as place_map:
             place_map.recode(bits=16, seed=seed)
     merge(tmp_path / 'all', [(part, None) for part in parts])
     with PlaceMap.open(parts[0]) as first, PlaceMap.open(tmp_path / 'all') as merged:
@@ -191,7 +191,7 @@ def test_change_of_datum_is_what_the_way_over_the_globe_gives(first, second, pos
 
 def test_map_is_merged_into_one_that_is_being_read(make, new_place):
     a, b = make('a', 2), make('b', 2, first=50)
-    with PlaceMap.open(a, writable=True) as place_map, PlaceMap.open(a) as reader:
+    with MapWriter.open(a) as place_map, PlaceMap.open(a) as reader:
         place_map.preload()
         with PlaceMap.open(b) as source:
             assert place_map.merge(source, [2]) == {2: 3}
@@ -210,9 +210,9 @@ def test_map_is_merged_into_one_that_is_being_read(make, new_place):
 
 def test_reader_of_an_empty_map_sees_the_coder_it_takes_over(make, tmp_path, hashless):
     source = make('a', of=hashless)
-    with PlaceMap.open(source, writable=True) as place_map:
+    with MapWriter.open(source) as place_map:
         place_map.recode(bits=16)
-    with PlaceMap.create(tmp_path / 'new', hashless) as target, PlaceMap.open(source) as other:
+    with MapWriter.create(tmp_path / 'new', hashless) as target, PlaceMap.open(source) as other:
         with PlaceMap.open(tmp_path / 'new') as reader:
             target.merge(other)
             reader.refresh()
@@ -224,7 +224,7 @@ def test_reader_of_an_empty_map_sees_the_coder_it_takes_over(make, tmp_path, has
 def test_refused_merge_changes_nothing(make, hashless):
     a, b = make('a'), make('b', of=hashless)
     before = contents(a)
-    with PlaceMap.open(a, writable=True) as place_map, PlaceMap.open(b) as source:
+    with MapWriter.open(a) as place_map, PlaceMap.open(b) as source:
         with pytest.raises(MapError, match='another model'):
             place_map.merge(source)
         with PlaceMap.open(a) as same, pytest.raises(MapError, match='is here already'):
@@ -248,15 +248,15 @@ def test_log_of_a_lost_map_is_not_mixed_with_a_new_one(tmp_path, make):
 
 
 def test_empty_maps_merge(tmp_path, model):
-    PlaceMap.create(tmp_path / 'a', model).close()
-    with PlaceMap.create(tmp_path / 'b', model) as place_map:
+    MapWriter.create(tmp_path / 'a', model).close()
+    with MapWriter.create(tmp_path / 'b', model) as place_map:
         place_map.begin_session('empty', 3)
     about = merge(tmp_path / 'all', [(tmp_path / 'a', None), (tmp_path / 'b', None)])
     assert (about.places, [session.name for session in about.sessions]) == (0, ['empty'])
 
 
 def test_compacting_gives_space_back_and_keeps_the_rest(filled, new_place):
-    with PlaceMap.open(filled, writable=True) as place_map, PlaceMap.open(filled) as reader:
+    with MapWriter.open(filled) as place_map, PlaceMap.open(filled) as reader:
         place_map.add([new_place(100 + i) for i in range(2000)])
         place_map.delete(place_map.ids[5::2])
         kept = place_map.ids.tolist()
@@ -271,11 +271,6 @@ def test_compacting_gives_space_back_and_keeps_the_rest(filled, new_place):
         assert reader.ids.tolist() == place_map.ids.tolist()
         reader.descriptors(range(len(reader)))
     assert verify(filled) == []
-
-
-def test_map_open_for_reading_is_not_compacted(filled):
-    with PlaceMap.open(filled) as place_map, pytest.raises(MapError, match='read-only'):
-        place_map.compact()
 
 
 def test_mounts_come_along_and_cameras_of_one_name_stay_apart(tmp_path, make):

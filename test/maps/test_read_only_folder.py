@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter
 
 READ = """
 import os, sys
 from vpr_ros.errors import MapError
-from vpr_ros.maps import PlaceMap, verify
+from vpr_ros.maps import MapWriter, PlaceMap, verify
 path = sys.argv[1]
 if os.geteuid() == 0:
     os.setuid(65534)  # nobody
@@ -29,7 +29,7 @@ with PlaceMap.open(path) as place_map:
         sys.stdin.readline()
         print(place_map.refresh(), len(place_map), place_map.verify())
 try:
-    PlaceMap.open(path, writable=True)
+    MapWriter.open(path)
 except MapError as error:
     print(error)
 """
@@ -68,7 +68,7 @@ def what_a_reader_says(path):
 
 def leave_by_kill(source, path, new_place):
     """Copy a map as a writer leaves it that is killed after adding two places."""
-    with PlaceMap.open(source, writable=True) as writer:
+    with MapWriter.open(source) as writer:
         writer.add([new_place(100), new_place(101)])
         for end in ('', '-wal', '-shm'):
             shutil.copyfile(f'{source}{end}', f'{path}{end}')
@@ -104,7 +104,7 @@ def test_map_whose_log_was_emptied_but_not_removed_opens(filled, folder):
 @pytest.mark.skipif(os.geteuid() != 0, reason='only root can write into a folder of mode 555')
 def test_reader_without_write_permission_follows_a_living_writer(filled, folder, new_place):
     path = Path(shutil.copy(filled, folder))
-    with PlaceMap.open(path, writable=True) as writer:
+    with MapWriter.open(path) as writer:
         writer.add([new_place(100)])
         process = reader(path, 'refresh')
         assert process.stdout.readline() == '41 [] []\n'

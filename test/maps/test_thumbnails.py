@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import MapError
-from vpr_ros.maps import NewPlace, PlaceMap, merge, verify
+from vpr_ros.maps import MapWriter, NewPlace, PlaceMap, merge, verify
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
@@ -20,7 +20,7 @@ def place(session, picture):
 
 
 def town(path, pictures):
-    with PlaceMap.create(path, MODEL) as place_map:
+    with MapWriter.create(path, MODEL) as place_map:
         session = place_map.begin_session('drive', 0)
         place_map.add([place(session, picture) for picture in pictures])
     return path
@@ -43,7 +43,7 @@ def test_map_without_pictures_has_no_table_for_them(tmp_path):
 
 def test_reader_sees_pictures_that_a_writer_adds_later(tmp_path):
     path = town(tmp_path / 'a.vprmap', [None])
-    with PlaceMap.open(path) as reader, PlaceMap.open(path, writable=True) as writer:
+    with PlaceMap.open(path) as reader, MapWriter.open(path) as writer:
         assert reader.thumbnail(1) is None
         writer.add([place(1, b'two')])
         reader.refresh()
@@ -60,7 +60,7 @@ def test_merging_takes_the_pictures_along(tmp_path):
 
 def test_deleted_places_leave_no_picture_behind(tmp_path):
     path = town(tmp_path / 'a.vprmap', [b'one', b'two'])
-    with PlaceMap.open(path, writable=True) as place_map:
+    with MapWriter.open(path) as place_map:
         place_map.delete([1])
         assert place_map.thumbnail(1) is None
         assert place_map.thumbnail(2) == b'two'

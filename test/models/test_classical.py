@@ -16,7 +16,7 @@ from vpr_ros.describe import Describer
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.errors import ModelError
 from vpr_ros.geometry import Pose
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.models.classical import Hog, PatchNorm
 
 NAMES = ['hog', 'patchnorm']
@@ -190,7 +190,7 @@ def test_a_formula_describes_and_maps_like_any_network(name, length, tmp_path, c
     assert not caplog.records
     assert (info.weights_id, info.trained) == ('none', True)
     assert (info.descriptor_dim, info.code_bits) == (length, 0)
-    with PlaceMap.create(tmp_path / 'a.vprmap', info, frame_id='map') as place_map:
+    with MapWriter.create(tmp_path / 'a.vprmap', info, frame_id='map') as place_map:
         session = place_map.begin_session('walk', 0)
         places = [
             NewPlace(description, session, stamp, Pose.planar(stamp, 0, 0))

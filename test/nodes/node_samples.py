@@ -11,7 +11,7 @@ from sensor_msgs.msg import Image
 
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace
 
 NAME = '/place_recognition_node'
 MODEL = 'hog'
@@ -38,7 +38,7 @@ describer_of = cache(Describer)
 def make_map(path, pictures, camera='', thumbnails=(), model=MODEL):
     """Write a map of pictures 100 m apart."""
     describer = describer_of(model)
-    with PlaceMap.create(path, model=describer.model_info) as place_map:
+    with MapWriter.create(path, model=describer.model_info) as place_map:
         session = place_map.begin_session('test', 0)
         for i, description in enumerate(describer.describe(pictures)):
             pose = Pose.planar(100.0 * i, 0, 0)

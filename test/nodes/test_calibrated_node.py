@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
 from vpr_ros.describe import Describer
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter
 
 pytestmark = pytest.mark.ros
 NODE = 'place_recognition_node'
@@ -35,6 +35,6 @@ def test_calibration_of_another_model_is_refused_with_the_reason(start, listener
 
 def test_gate_on_a_map_without_a_datum_is_said_to_have_no_effect(start, listener, tmp_path):
     path = tmp_path / 'plain.vprmap'
-    PlaceMap.create(path, model=Describer('hog').model_info).close()
+    MapWriter.create(path, model=Describer('hog').model_info).close()
     node = start(NODE, model='hog', map_path=path, fix_gate=30.0)
     listener.wait_until(lambda: lines_with(node, 'no datum'), what='for the warning')

@@ -14,7 +14,7 @@ from std_srvs.srv import Trigger
 
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace
 
 pytestmark = pytest.mark.ros
 NAME = '/place_recognition_node'
@@ -30,7 +30,7 @@ def test_first_accepted_pose_starts_a_localisation_and_one_more_after_relocalize
 ):
     describer = Describer('hog')
     path = tmp_path / 'm.vprmap'
-    with PlaceMap.create(path, describer.model_info) as place_map:
+    with MapWriter.create(path, describer.model_info) as place_map:
         session = place_map.begin_session('drive', 0)
         for i in range(4):
             (description,) = describer.describe([picture(i)])

@@ -19,7 +19,7 @@ from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.localize import Localizer, MotionConfig, calibration_for, make_filter
 from vpr_ros.mapping import KeyframeConfig, map_bag
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.search import Retriever
 
 DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
@@ -46,7 +46,7 @@ def describer(request):
 def gardens(describer, tmp_path_factory):
     """The map of the whole left traverse, made offline."""
     path = tmp_path_factory.mktemp('gardens') / 'left.vprmap'
-    with Bag(MAP_BAG) as bag, PlaceMap.create(path, model=describer.model_info) as place_map:
+    with Bag(MAP_BAG) as bag, MapWriter.create(path, model=describer.model_info) as place_map:
         assert map_bag(place_map, bag, describer, choose_topics(bag), KeyframeConfig()) == 200
     return path
 

@@ -17,7 +17,7 @@ from vpr_ros.msg import LocalizerState, MapInfo, PlaceCandidateArray
 
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace
 
 pytestmark = pytest.mark.ros
 NAME = '/place_recognition_node'
@@ -44,7 +44,7 @@ def describer():
 
 
 def make_map(path, describer, seeds, model=None):
-    with PlaceMap.create(path, model=model or describer.model_info) as place_map:
+    with MapWriter.create(path, model=model or describer.model_info) as place_map:
         session = place_map.begin_session('test', 0)
         for i, seed in enumerate(seeds):
             (description,) = describer.describe([picture(seed)])
@@ -286,7 +286,7 @@ def test_places_added_by_a_running_mapper_are_found(start, listener, tmp_path, d
     camera = Camera(listener)
     camera.wait_for_node()
     first = camera.ask(picture(50), 1)
-    with PlaceMap.open(path, writable=True) as place_map:
+    with MapWriter.open(path) as place_map:
         session = place_map.begin_session('later', 0)
         (description,) = describer.describe([picture(50)])
         place_map.add([NewPlace(description, session, stamp=9, pose=Pose.planar(999, 0, 0))])

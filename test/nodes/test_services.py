@@ -21,7 +21,7 @@ from vpr_ros.srv import DeleteSession, GetPlace, LoadMap, MergeMap, QueryPlace, 
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
 from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail, encode_thumbnail
-from vpr_ros.maps import NewPlace, PlaceMap, verify
+from vpr_ros.maps import MapWriter, NewPlace, PlaceMap, verify
 
 pytestmark = pytest.mark.ros
 MODEL = 'hog'  # quickly loaded; nothing here depends on it
@@ -61,7 +61,7 @@ def describer():
 def make_map(describer, tmp_path):
     def make(name, seeds, model=None):
         path = tmp_path / name
-        with PlaceMap.create(path, model=model or describer.model_info) as place_map:
+        with MapWriter.create(path, model=model or describer.model_info) as place_map:
             session = place_map.begin_session(name, 0)
             for i, seed in enumerate(seeds):
                 (description,) = describer.describe([picture(seed)])
@@ -338,7 +338,7 @@ def test_builder_goes_over_to_another_map_when_paused(builder, call, make_map, t
     assert answer.result == Result.RESULT_IN_USE
     assert 'set_mapping' in answer.message
     call(BUILDER, 'set_mapping', data=False)
-    with PlaceMap.open(other, writable=True):
+    with MapWriter.open(other):
         answer = call(BUILDER, 'load_map', map_url='other.vprmap')
     assert answer.result == Result.RESULT_IN_USE
     answer = call(BUILDER, 'load_map', map_url='other.vprmap')
@@ -349,7 +349,7 @@ def test_builder_goes_over_to_another_map_when_paused(builder, call, make_map, t
     builder.robot.drive(other, 3)
     assert builder.stop() == 0
     assert count(builder.path) == before
-    with PlaceMap.open(builder.path, writable=True):
+    with MapWriter.open(builder.path):
         pass  # free for others
 
 

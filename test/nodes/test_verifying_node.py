@@ -22,7 +22,7 @@ from vpr_ros.evaluation.bag_evaluation import evaluate_bag
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.localize import DecisionConfig, Localizer, Status, calibration_for, verifier_for
 from vpr_ros.mapping import KeyframeConfig, map_bag
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.search import Retriever
 
 DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
@@ -48,7 +48,7 @@ def describer():
 
 
 def make_map(path, describer, thumbnails):
-    with Bag(MAP_BAG) as bag, PlaceMap.create(path, model=describer.model_info) as place_map:
+    with Bag(MAP_BAG) as bag, MapWriter.create(path, model=describer.model_info) as place_map:
         topics = choose_topics(bag)
         map_bag(place_map, bag, describer, topics, KeyframeConfig(), thumbnails=thumbnails)
     return path

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.geometry import Pose
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.types import Description, ModelInfo
 
 DIM = 64
@@ -45,7 +45,7 @@ def make_map(tmp_path_factory, dyadic):
 
     def make(model, count, seed=0, sessions=3, **options):
         rng = np.random.default_rng(seed)
-        place_map = PlaceMap.create(tmp_path_factory.mktemp('map') / 'm.vprmap', model, **options)
+        place_map = MapWriter.create(tmp_path_factory.mktemp('map') / 'm.vprmap', model, **options)
         made.append(place_map)
         for number in range(sessions):
             place_map.begin_session(f's{number}', 0)

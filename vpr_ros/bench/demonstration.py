@@ -18,7 +18,7 @@ from vpr_ros.evaluation.bag_evaluation import frame_pictures, place_pictures, pl
 from vpr_ros.evaluation.report import write_report
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.replay import replay_frames
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.simulation import Conditions, Town, Traverse, write_bag
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _build_map(
     if not map_path.exists():
         msg = f'the map builder made no map; see {node.log}'
         raise VprError(msg)
-    with PlaceMap.open(map_path, writable=True) as place_map:
+    with MapWriter.open(map_path) as place_map:
         if not place_map.info().coder:
             place_map.recode()  # On all of it, as `vpr map build` does.
 

@@ -23,7 +23,7 @@ from sensor_msgs.msg import Image
 from vpr_ros.bench.node_process import NodeProcess
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.msg import PlaceCandidateArray
 from vpr_ros.nodes.conversions import from_time, to_time
 from vpr_ros.types import Description
@@ -237,7 +237,7 @@ def _make_map(path: Path, model: str, count: int) -> None:
     descriptors = rng.standard_normal((count, info.descriptor_dim), np.float32)
     descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
     codes = rng.integers(0, 256, (count, info.code_bits // 8), np.uint8)
-    with PlaceMap.create(path, model=info) as place_map:
+    with MapWriter.create(path, model=info) as place_map:
         session = place_map.begin_session('random', 0)
         place_map.add(
             [

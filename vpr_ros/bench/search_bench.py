@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 
 from vpr_ros.geometry import Pose
-from vpr_ros.maps import ItqCoder, NewPlace, PlaceMap
+from vpr_ros.maps import ItqCoder, MapWriter, NewPlace, PlaceMap
 from vpr_ros.search import Retriever
 from vpr_ros.search.kernels import one_thread
 from vpr_ros.types import Description, ModelInfo
@@ -159,7 +159,7 @@ def _append(
     singles = min(_SINGLE_APPENDS, size // 2)
     grouped = size - singles
     in_groups = alone = 0.0
-    with PlaceMap.create(path, model, memory_budget=0) as place_map:
+    with MapWriter.create(path, model, memory_budget=0) as place_map:
         session = place_map.begin_session('bench', 0)
         for start in range(0, size, _BATCH):
             places = _places(rng, session, start, min(_BATCH, size - start), model.descriptor_dim)

@@ -100,7 +100,7 @@ def loops(
     from vpr_ros.localize import DecisionConfig, Localizer, VerificationConfig, Verifier
     from vpr_ros.loops import LoopConfig, LoopDetector
     from vpr_ros.mapping import KeyframeConfig, MapBuilder
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import MapWriter
     from vpr_ros.search import Retriever
 
     require_folders(report, json_path)
@@ -139,7 +139,7 @@ def loops(
         )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vpr_loops_')))
         place_map = stack.enter_context(
-            PlaceMap.create(folder / 'traverse.vprmap', describer.model_info)
+            MapWriter.create(folder / 'traverse.vprmap', describer.model_info)
         )
         looks = VerificationConfig(min_inliers=min_inliers)
         localizer = Localizer(

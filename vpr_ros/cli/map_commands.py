@@ -61,14 +61,14 @@ def build(
     from vpr_ros.inputs.bags import Bag, choose_topics
     from vpr_ros.inputs.poses import FixLimits, PoseSource
     from vpr_ros.mapping import KeyframeConfig, map_bag
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import MapWriter
 
     keyframes = KeyframeConfig(distance, math.radians(angle), interval)
     sensor, limits = parse_mount(mount), FixLimits(fix_min_status, fix_max_sigma)
     with Bag(bag_path) as bag:
         topics = choose_topics(bag, image_topic, pose_topic)
         describer = Describer(model, device=device, weights=weights)
-        place_map = PlaceMap.open_or_create(path, describer.model_info)
+        place_map = MapWriter.open_or_create(path, describer.model_info)
         with place_map, progress_bar(f'mapping {bag.path.name}') as progress:
             added = map_bag(
                 place_map,
@@ -127,9 +127,9 @@ def recode(
 
     Codes are fitted only where the model has no hash head.
     """
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import MapWriter
 
-    with PlaceMap.open(path, writable=True) as place_map:
+    with MapWriter.open(path) as place_map:
         place_map.recode(bits, seed, dim, storage)
         about = place_map.info()
     typer.echo(

@@ -83,14 +83,14 @@ def delete(
     """
     import numpy as np
 
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import MapWriter
     from vpr_ros.maps.area import within
 
     areas = [area for area in (near, near_geo) if area is not None]
     if len(areas) > 1 or bool(areas) != (radius is not None) or not (areas or session):
         msg = 'say what: --session ID, or --near X Y Z or --near-geo LAT LON with --radius'
         raise typer.BadParameter(msg)
-    with PlaceMap.open(path, writable=True, memory_budget=0) as place_map:
+    with MapWriter.open(path, memory_budget=0) as place_map:
         chosen = sessions_of(place_map, session)
         doomed = place_map.ids[np.isin(place_map.sessions, chosen)]
         if radius is not None:
@@ -116,9 +116,9 @@ def compact(path: MapPath, *, as_json: AsJson = False) -> None:
     files (SQLITE_TMPDIR). Others may go on reading. Interrupted, it changes nothing.
     """
     from vpr_ros.cli.progress import progress_bar
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import MapWriter
 
-    with PlaceMap.open(path, writable=True, memory_budget=0) as place_map:
+    with MapWriter.open(path, memory_budget=0) as place_map:
         with progress_bar(f'compacting {path.name}'):
             freed = place_map.compact()
         size = place_map.info().bytes
@@ -144,7 +144,7 @@ def update_poses(
     """
     from vpr_ros.geometry.mounts import parse_mount
     from vpr_ros.geometry.trajectory_file import Trajectory, read_tum
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import MapWriter
     from vpr_ros.maps.pose_updates import update_by_id, update_by_stamp
 
     sensor = parse_mount(mount)
@@ -152,7 +152,7 @@ def update_poses(
     if sensor is not None:
         base = sensor.inverse()
         trajectory = Trajectory(trajectory.keys, [pose @ base for pose in trajectory.poses])
-    with PlaceMap.open(path, writable=True, memory_budget=0) as place_map:
+    with MapWriter.open(path, memory_budget=0) as place_map:
         if by is Key.ID:
             update = update_by_id(place_map, trajectory)
         else:

@@ -108,7 +108,7 @@ def import_(
     from vpr_ros.geometry.mounts import parse_mount
     from vpr_ros.mapping import KeyframeConfig
     from vpr_ros.mapping.folder_import import import_images
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import MapWriter
 
     sensor = parse_mount(mount)
     sightings = _sightings(form, folder, poses, times)
@@ -116,7 +116,7 @@ def import_(
     if distance is not None or angle is not None:
         keyframes = KeyframeConfig(distance or 0.0, math.radians(angle or 0.0))
     describer = Describer(model, device=device, weights=weights)
-    place_map = PlaceMap.open_or_create(path, describer.model_info)
+    place_map = MapWriter.open_or_create(path, describer.model_info)
     with place_map, progress_bar(f'importing {folder.name}') as progress:
         added = import_images(
             place_map,

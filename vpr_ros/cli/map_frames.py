@@ -27,10 +27,10 @@ def datum(
     There x points east and y north. A datum cannot be changed: poses depend on it.
     """
     from vpr_ros.geometry import Datum
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import MapWriter, PlaceMap
 
-    with PlaceMap.open(path, writable=at is not None, memory_budget=0) as place_map:
-        if at is not None:
+    with (MapWriter if at is not None else PlaceMap).open(path, memory_budget=0) as place_map:
+        if at is not None and isinstance(place_map, MapWriter):
             try:
                 place_map.set_datum(Datum(*at))
             except ValueError as error:
@@ -57,11 +57,11 @@ def mount(
 ) -> None:
     """Show where cameras sat on their robots, or say where one did."""
     from vpr_ros.geometry.mounts import parse_mount
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import MapWriter, PlaceMap
 
     wanted = parse_mount(pose)
-    with PlaceMap.open(path, writable=wanted is not None, memory_budget=0) as place_map:
-        if wanted is not None:
+    with (PlaceMap if wanted is None else MapWriter).open(path, memory_budget=0) as place_map:
+        if wanted is not None and isinstance(place_map, MapWriter):
             place_map.set_mount(camera, wanted)
         cameras = place_map.info().cameras
     text = '\n'.join(

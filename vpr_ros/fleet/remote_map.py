@@ -20,7 +20,7 @@ from qdrant_client.http.exceptions import ApiException
 
 from vpr_ros.errors import MapError
 from vpr_ros.fleet.points import DESCRIPTOR, HASH, INDEXED, columns_of, points_of
-from vpr_ros.maps import Camera, PlaceMap, Session, merge
+from vpr_ros.maps import Camera, MapWriter, PlaceMap, Session, merge
 from vpr_ros.maps.columns import concatenate, empty
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class RemoteMap:
             self.refresh()
             chosen = sorted(place_map.snapshot.names) if sessions is None else sorted(sessions)
             self._require_new(place_map, chosen)
-            with PlaceMap.open(file, writable=True, memory_budget=0) as ours:
+            with MapWriter.open(file, memory_budget=0) as ours:
                 keys = ours.merge(place_map, chosen)
                 numbers = itertools.count(max(self.rules.names, default=0) + 1)
                 pushed = {key: next(numbers) for key in chosen}
@@ -169,10 +169,10 @@ class RemoteMap:
         chosen = sorted(self.rules.names) if sessions is None else sorted(sessions)
         source = _Download(self, chosen)
         if path.exists():
-            with PlaceMap.open(path, writable=True, memory_budget=0) as place_map:
+            with MapWriter.open(path, memory_budget=0) as place_map:
                 return place_map.merge(source, chosen, progress)
         meta = self.rules.meta
-        with PlaceMap.create(path, meta.model, meta.frame_id, meta.datum, 0) as place_map:
+        with MapWriter.create(path, meta.model, meta.frame_id, meta.datum, 0) as place_map:
             try:
                 return place_map.merge(source, chosen, progress)
             except BaseException:

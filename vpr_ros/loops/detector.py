@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vpr_ros.inputs.poses import PoseReading
     from vpr_ros.localize import Localization, Localizer
     from vpr_ros.mapping import MapBuilder
-    from vpr_ros.maps import Place, PlaceMap
+    from vpr_ros.maps import MapWriter, Place
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class LoopDetector:
 
     def __init__(
         self,
-        place_map: PlaceMap,
+        place_map: MapWriter,
         builder: MapBuilder,
         localizer: Localizer,
         config: LoopConfig | None = None,

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from vpr_ros.describe import Describer
     from vpr_ros.inputs.bags import Bag, ChosenTopics
     from vpr_ros.mapping.keyframes import KeyframeConfig
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import MapWriter
 
 _log = logging.getLogger(__name__)
 
 
 def map_bag(  # noqa: PLR0913  each is a choice of its own
-    place_map: PlaceMap,
+    place_map: MapWriter,
     bag: Bag,
     describer: Describer,
     topics: ChosenTopics,

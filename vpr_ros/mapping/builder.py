@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vpr_ros.geometry import Datum, Pose
     from vpr_ros.inputs.frames import Picture
     from vpr_ros.inputs.poses import PoseReading
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import MapWriter
     from vpr_ros.types import Description
 
 
@@ -44,7 +44,7 @@ class MapBuilder:
 
     def __init__(
         self,
-        place_map: PlaceMap,
+        place_map: MapWriter,
         describer: Describer,
         keyframes: KeyframeConfig | None = None,
         *,
@@ -88,7 +88,7 @@ class MapBuilder:
         if not np.isnan(self._map.positions[:, 0]).all():
             msg = (
                 f'{self._map.path} holds poses and no datum: positions on Earth cannot be related '
-                'to them. Make a new map, or give this one its datum (PlaceMap.set_datum)'
+                'to them. Make a new map, or give this one its datum (MapWriter.set_datum)'
             )
             raise MapError(msg)
         self._map.set_datum(datum)

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from vpr_ros.geometry import Pose
     from vpr_ros.inputs.folders import PosedImage
     from vpr_ros.mapping.keyframes import KeyframeConfig
-    from vpr_ros.maps import PlaceMap
+    from vpr_ros.maps import MapWriter
 
 _log = logging.getLogger(__name__)
 
 
 def import_images(
-    place_map: PlaceMap,
+    place_map: MapWriter,
     sightings: Sequence[PosedImage],
     describer: Describer,
     keyframes: KeyframeConfig | None = None,

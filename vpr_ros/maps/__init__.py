@@ -8,14 +8,16 @@ from vpr_ros.maps.folder import MapFolder
 from vpr_ros.maps.integrity import verify
 from vpr_ros.maps.merging import merge
 from vpr_ros.maps.place import Camera, MapInfo, NewPlace, Place, Session
-from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.maps.reader import PlaceMap
 from vpr_ros.maps.snapshot import Snapshot
+from vpr_ros.maps.writer import MapWriter
 
 __all__ = [
     'Camera',
     'ItqCoder',
     'MapFolder',
     'MapInfo',
+    'MapWriter',
     'NewPlace',
     'Place',
     'PlaceMap',

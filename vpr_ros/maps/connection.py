@@ -39,31 +39,50 @@ def explained(path: Path) -> Iterator[None]:
         msg = f'{path}: {error}'
         raise type(error)(msg) from error
     except SQLITE_ERRORS as error:
-        kind, reason = _reason(str(error))
-        msg = f'{path}: {reason}'
+        kind, reason = _reason(error)
+        msg = f'{path}: {reason} (SQLite: {error})'
         raise kind(msg) from error
 
 
-_REASONS: tuple[tuple[str, type[MapError], str], ...] = (
-    ('not a database', MapDamagedError, 'is not a place map, or its header is damaged'),
-    ('malformed', MapDamagedError, 'is damaged; restore a copy'),
-    ('decode', MapDamagedError, 'is damaged; restore a copy'),
-    ('full', MapSpaceError, 'the disk is full; nothing was written, the map is as it was'),
-    ('readonly', MapAccessError, 'cannot be written: the file or its folder is read-only'),
-    ('locked', MapInUseError, 'is busy: another process holds it locked'),
-    ('unable to open', MapAccessError, 'cannot be opened: check that it is readable'),
-    ('disk i/o', MapSpaceError, 'the disk failed or is full; nothing was written'),
-    ('closed database', MapError, 'is closed'),
-)
-"""What SQLite says, and what that means."""
+_REASONS: dict[int, tuple[type[MapError], str]] = {
+    5: (MapInUseError, 'is busy: another process holds it locked'),
+    6: (MapInUseError, 'is busy: another process holds it locked'),
+    8: (MapAccessError, 'cannot be written: the file or its folder is read-only'),
+    10: (MapSpaceError, 'the disk failed or is full; nothing was written'),
+    11: (MapDamagedError, 'is damaged; restore a copy'),
+    13: (MapSpaceError, 'the disk is full; nothing was written, the map is as it was'),
+    14: (MapAccessError, 'cannot be opened: check that it is readable'),
+    26: (MapDamagedError, 'is not a place map, or its header is damaged'),
+}
+"""Primary result codes of SQLite (https://sqlite.org/rescode.html) and their meaning."""
+
+_READONLY, _CANTOPEN = 8, 14
+
+_TEXTS = {
+    'database is locked': 5,
+    'database table is locked': 6,
+    'attempt to write a readonly database': 8,
+    'disk I/O error': 10,
+    'database disk image is malformed': 11,
+    'database or disk is full': 13,
+    'unable to open database file': 14,
+    'file is not a database': 26,
+}
+"""The fixed texts of these codes (`sqlite3_errstr`), for Python 3.10, which hides the codes."""
 
 
-def _reason(said: str) -> tuple[type[MapError], str]:
-    lower = said.lower()
-    for sign, kind, reason in _REASONS:
-        if sign in lower:
-            return kind, f'{reason} (SQLite: {said})'
-    return MapDamagedError, f'is damaged or cannot be used (SQLite: {said})'
+def _code(error: BaseException) -> int | None:
+    """Return the primary result code of an error, None if SQLite gave none."""
+    code = getattr(error, 'sqlite_errorcode', None)
+    return _TEXTS.get(str(error)) if code is None else code & 0xFF
+
+
+def _reason(error: BaseException) -> tuple[type[MapError], str]:
+    if isinstance(error, sqlite3.ProgrammingError):
+        return MapError, 'is closed'
+    if isinstance(error, UnicodeDecodeError):
+        return MapDamagedError, 'is damaged; restore a copy'
+    return _REASONS.get(_code(error) or 0, (MapDamagedError, 'is damaged or cannot be used'))
 
 
 def file_identity(path: Path) -> tuple[int, int] | None:
@@ -120,7 +139,7 @@ def open_to_read(path: Path) -> tuple[sqlite3.Connection, tempfile.TemporaryDire
         _require_whole_pages(connection, path)
     except BaseException as error:
         connection.close()
-        if not any(word in str(error) for word in ('readonly', 'unable to open')):
+        if _code(error) not in (_READONLY, _CANTOPEN):
             raise
     else:
         return connection, None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.maps.reader import PlaceMap
 
 _PLACE = ('id', 'session', 'session_name', 'camera', 'stamp_ns', 'time', 'distance')
 _UTM = ('utm_zone', 'utm_east', 'utm_north')

@@ -13,7 +13,8 @@ from vpr_ros.errors import MapError
 from vpr_ros.maps.connection import explained
 from vpr_ros.maps.file_format import put_in_place
 from vpr_ros.maps.lock import WriterLock
-from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.maps.reader import PlaceMap
+from vpr_ros.maps.writer import MapWriter
 
 if TYPE_CHECKING:
     import os
@@ -70,7 +71,7 @@ def _build(draft: Path, sources: Sequence[Source], progress: Callable[[int, int]
         maps = [stack.enter_context(PlaceMap.open(file, memory_budget=0)) for file, _ in sources]
         first = maps[0]
         merged = stack.enter_context(
-            PlaceMap.create(
+            MapWriter.create(
                 draft, first.model, frame_id=first.frame_id, datum=first.datum, memory_budget=0
             )
         )

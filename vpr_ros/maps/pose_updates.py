@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.geometry.trajectory_file import Trajectory
-    from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.maps.writer import MapWriter
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class PoseUpdate:
     kept: int
 
 
-def update_by_id(place_map: PlaceMap, trajectory: Trajectory) -> PoseUpdate:
+def update_by_id(place_map: MapWriter, trajectory: Trajectory) -> PoseUpdate:
     """Replace the poses of the places a trajectory names by their identities, all or none.
 
     Raises:
@@ -45,7 +45,7 @@ def update_by_id(place_map: PlaceMap, trajectory: Trajectory) -> PoseUpdate:
 
 
 def update_by_stamp(
-    place_map: PlaceMap,
+    place_map: MapWriter,
     trajectory: Trajectory,
     tolerance: int = 10**6,
     sessions: Collection[int] | None = None,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from vpr_ros.localize import Localizer, VerificationConfig, Verifier
 from vpr_ros.loops import Keyframe, LoopConfig, LoopDetector
 from vpr_ros.mapping import MapBuilder
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.msg import LoopClosure
 from vpr_ros.nodes.conversions import to_covariance, to_pose, to_time
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
@@ -47,7 +47,7 @@ class LoopClosureNode(MappingNode):
         self._describer = self.describer()
         model = self._describer.model_info
         self._folder = tempfile.TemporaryDirectory(prefix='vpr_loop_closure_')
-        self._map = PlaceMap.create(Path(self._folder.name) / 'traverse.vprmap', model=model)
+        self._map = MapWriter.create(Path(self._folder.name) / 'traverse.vprmap', model=model)
         self._retriever = Retriever(self._map)
         verify = self.value('verify')
         config = VerificationConfig(min_inliers=self.value('min_inliers'))

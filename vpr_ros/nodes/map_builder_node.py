@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from std_srvs.srv import SetBool, Trigger
 
 from vpr_ros.mapping import MapBuilder
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.msg import MapInfo
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
 from vpr_ros.nodes.node import LATCHED, run
@@ -34,7 +34,7 @@ class MapBuilderNode(MappingNode):
 
     def __init__(self) -> None:
         super().__init__('map_builder_node')
-        self._map: PlaceMap | None = None
+        self._map: MapWriter | None = None
         self._builder: MapBuilder | None = None
         self._announced: tuple[str, int] | None = None
         self._mapping = True
@@ -53,9 +53,9 @@ class MapBuilderNode(MappingNode):
         self._mapping = True
         path, model = self.map_path(), self._describer.model_info
         if path.exists():
-            self._use(PlaceMap.open(path, writable=True, model=model))
+            self._use(MapWriter.open(path, model=model))
         else:
-            self._use(PlaceMap.create(path, model=model, frame_id=self.value('map_frame')))
+            self._use(MapWriter.create(path, model=model, frame_id=self.value('map_frame')))
 
     def datum(self) -> Datum | None:
         """Return the map's datum, so that a new session's fixes agree with the old ones'."""
@@ -119,7 +119,7 @@ class MapBuilderNode(MappingNode):
         places = str(len(self._map)) if self._map is not None else ''
         return {**super().report(), 'mapping': state, 'places': places}
 
-    def _use(self, place_map: PlaceMap | None) -> None:
+    def _use(self, place_map: MapWriter | None) -> None:
         """Add to this map from now on, in a new session."""
         with self.using_map:
             old, self._map, self._builder = self._map, place_map, None
@@ -199,7 +199,7 @@ class MapBuilderNode(MappingNode):
             msg = 'the node is mapping: pause first (set_mapping)'
             raise RefusedError(msg, 'IN_USE')
         if self._map is None or self._map.displaced or self._map.path.resolve() != path:
-            self._use(PlaceMap.open(path, writable=True, model=self._describer.model_info))
+            self._use(MapWriter.open(path, model=self._describer.model_info))
             self.set_map_path(path)
         response.info = map_info(self, self._map)
 

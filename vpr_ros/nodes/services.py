@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from geometry_msgs.msg import PoseWithCovariance
 from sensor_msgs.msg import CompressedImage
@@ -24,7 +24,7 @@ from vpr_ros.errors import (
     MessageError,
     VprError,
 )
-from vpr_ros.maps import copy
+from vpr_ros.maps import MapWriter, PlaceMap, copy
 from vpr_ros.msg import MapInfo
 from vpr_ros.nodes.conversions import to_covariance, to_map_info, to_pose, to_time
 from vpr_ros.srv import GetPlace, SaveMap
@@ -32,8 +32,10 @@ from vpr_ros.srv import GetPlace, SaveMap
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vpr_ros.maps import MapFolder, PlaceMap
+    from vpr_ros.maps import MapFolder
     from vpr_ros.nodes.node import VprNode
+
+AnyMap = TypeVar('AnyMap', bound=PlaceMap)
 
 _RESULTS: dict[type[VprError], str] = {
     ImageError: 'BAD_IMAGE',
@@ -106,7 +108,7 @@ def _refuse(response: Any, error: Exception) -> None:
     response.result = getattr(type(response), f'RESULT_{name}', type(response).RESULT_FAILED)
 
 
-def required(place_map: PlaceMap | None) -> PlaceMap:
+def required(place_map: AnyMap | None) -> AnyMap:
     """Return a node's map.
 
     Raises:
@@ -123,7 +125,7 @@ def map_info(node: VprNode[Any], place_map: PlaceMap | None) -> MapInfo:
     if place_map is None:
         return MapInfo()
     now = node.get_clock().now().to_msg()
-    return to_map_info(place_map, now, read_only=not place_map.writable)
+    return to_map_info(place_map, now, read_only=not isinstance(place_map, MapWriter))
 
 
 def serve_map(

@@ -25,7 +25,7 @@ from vpr_ros.inputs.folders import (
 )
 from vpr_ros.mapping import KeyframeConfig
 from vpr_ros.mapping.folder_import import import_images
-from vpr_ros.maps import PlaceMap
+from vpr_ros.maps import MapWriter
 from vpr_ros.types import Description, ModelInfo
 
 SECOND = 10**9
@@ -304,7 +304,7 @@ class Describing:
 
 @pytest.fixture
 def place_map(tmp_path):
-    with PlaceMap.create(tmp_path / 'map.vprmap', Describing.model_info) as place_map:
+    with MapWriter.create(tmp_path / 'map.vprmap', Describing.model_info) as place_map:
         yield place_map
 
 

@@ -22,7 +22,7 @@ from vpr_ros.localize import (
     verifier_for,
 )
 from vpr_ros.localize.verification.local_features import FeatureDetector
-from vpr_ros.maps import NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.search import Candidates
 from vpr_ros.types import Description, ModelInfo
 
@@ -64,7 +64,7 @@ class World:
 
 def town(path, views):
     """Map pictures with poses; a view is a picture and where it was mapped."""
-    place_map = PlaceMap.create(path, MODEL)
+    place_map = MapWriter.create(path, MODEL)
     session = place_map.begin_session('drive', 0)
     description = Description(np.eye(8, dtype=np.float32)[0], np.uint8([1]))
     place_map.add(
@@ -159,7 +159,7 @@ def test_place_without_a_picture_cannot_be_verified(tmp_path):
 
 def test_map_with_pictures_and_an_empty_one_are_fit_for_verification(boards, tmp_path):
     verifier_for(boards)
-    with PlaceMap.create(tmp_path / 'empty.vprmap', MODEL) as empty:
+    with MapWriter.create(tmp_path / 'empty.vprmap', MODEL) as empty:
         verifier_for(empty)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.errors import MapError
 from vpr_ros.geometry import Datum, GeoPoint, Pose
-from vpr_ros.maps import Camera, NewPlace, PlaceMap
+from vpr_ros.maps import Camera, MapWriter, NewPlace, PlaceMap
 from vpr_ros.types import Description
 
 FINITE = st.floats(-1e9, 1e9)
@@ -71,7 +71,7 @@ def new_places(draw):
 @given(groups=st.lists(st.lists(new_places(), max_size=4), max_size=4))
 def test_what_was_added_is_what_is_read(tmp_path_factory, model, groups):
     path = tmp_path_factory.mktemp('map') / 'any.vprmap'
-    with PlaceMap.create(path, model) as writer:
+    with MapWriter.create(path, model) as writer:
         assert writer.begin_session('only', 0) == 1
         ids = [key for group in groups for key in writer.add(group)]
         written = [writer.place(key) for key in ids]
@@ -102,7 +102,7 @@ def test_descriptors_beyond_the_memory_budget_are_read_from_the_file(filled, des
 
 
 def test_map_that_outgrows_the_memory_budget_while_written_stays_right(path, model, new_place):
-    with PlaceMap.create(path, model, memory_budget=2 * 32 * 10) as place_map:
+    with MapWriter.create(path, model, memory_budget=2 * 32 * 10) as place_map:
         place_map.begin_session('s', 0)
         for i in range(15):
             place_map.add([new_place(i)])
@@ -114,7 +114,7 @@ def test_map_that_outgrows_the_memory_budget_while_written_stays_right(path, mod
 def test_existing_file_is_not_overwritten(filled, model):
     before = filled.read_bytes()
     with pytest.raises(MapError, match='exists already'):
-        PlaceMap.create(filled, model)
+        MapWriter.create(filled, model)
     assert filled.read_bytes() == before
     assert [file.name for file in filled.parent.iterdir()] == [filled.name]
 
@@ -135,7 +135,7 @@ def test_closed_map_is_one_file(filled):
     ],
 )
 def test_unfit_description_leaves_the_map_as_it_was(filled, new_place, describe, change, reason):
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         version = place_map.version
         bad = new_place(2, description=replace(describe(2), **change))
         with pytest.raises(MapError, match=reason):
@@ -159,7 +159,7 @@ def test_unfit_description_leaves_the_map_as_it_was(filled, new_place, describe,
     ],
 )
 def test_unfit_place_leaves_the_map_as_it_was(filled, new_place, fields, reason):
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         with pytest.raises(MapError, match=reason):
             place_map.add([new_place(1), new_place(2, **fields)])
         assert len(place_map) == 40
@@ -168,7 +168,7 @@ def test_unfit_place_leaves_the_map_as_it_was(filled, new_place, fields, reason)
 
 
 def test_stamp_beyond_64_bits_is_refused(filled, new_place):
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         with pytest.raises(MapError, match='64 bits'):
             place_map.add([replace(new_place(1), stamp=2**63)])
         with pytest.raises(MapError, match='64 bits'):
@@ -183,10 +183,10 @@ def test_map_made_with_another_model_is_refused_naming_the_difference(filled, mo
         ({'preprocessing': 'crop'}, 'preprocessing'),
         ({'descriptor_dim': 64}, 'descriptor length 32'),
     ):
-        for writable in (False, True):
+        for kind in (PlaceMap, MapWriter):
             with pytest.raises(MapError, match=reason):
-                PlaceMap.open(filled, writable=writable, model=replace(model, **change))
-    PlaceMap.open(filled, writable=True, model=model).close()
+                kind.open(filled, model=replace(model, **change))
+    MapWriter.open(filled, model=model).close()
 
 
 def test_missing_map_and_folder_are_refused_with_the_reason(tmp_path, model):
@@ -195,57 +195,64 @@ def test_missing_map_and_folder_are_refused_with_the_reason(tmp_path, model):
     with pytest.raises(MapError, match='no such file'):
         PlaceMap.open(tmp_path)
     with pytest.raises(MapError, match='No such file or directory'):
-        PlaceMap.create(tmp_path / 'no' / 'folder.vprmap', model)
+        MapWriter.create(tmp_path / 'no' / 'folder.vprmap', model)
 
 
-def test_read_only_map_cannot_be_written(filled, new_place):
+def test_map_open_for_reading_offers_nothing_that_writes(filled):
     before = filled.read_bytes()
     with PlaceMap.open(filled) as place_map:
-        for write in (
-            lambda: place_map.add([new_place(1)]),
-            lambda: place_map.begin_session('s', 0),
-            lambda: place_map.update_poses([1], [Pose.identity()]),
-            lambda: place_map.delete([1]),
-            lambda: place_map.delete_session(1),
-            place_map.recode,
+        for name in (
+            'add',
+            'begin_session',
+            'clear',
+            'compact',
+            'delete',
+            'delete_session',
+            'merge',
+            'recode',
+            'set_datum',
+            'set_mount',
+            'transaction',
+            'update_poses',
         ):
-            with pytest.raises(MapError, match='read-only'):
-                write()
+            assert hasattr(MapWriter, name)
+            assert not hasattr(place_map, name)
     assert filled.read_bytes() == before
 
 
 def test_closed_map_says_so(filled, new_place):
-    writer = PlaceMap.open(filled, writable=True)
+    writer = MapWriter.open(filled)
     reader = PlaceMap.open(filled)
     for place_map in (writer, reader):
         place_map.close()
         place_map.close()
         with pytest.raises(MapError, match='closed'):
             place_map.refresh()
-        with pytest.raises(MapError, match='closed'):
-            place_map.add([new_place(1)])
+    with pytest.raises(MapError, match='closed'):
+        writer.add([new_place(1)])
 
 
 def test_second_writer_is_refused_and_readers_are_not(filled):
     script = (
-        'import sys; from vpr_ros.maps import PlaceMap; from vpr_ros.errors import MapError\n'
+        'import sys; from vpr_ros.maps import MapWriter, PlaceMap\n'
+        'from vpr_ros.errors import MapError\n'
         'print(len(PlaceMap.open(sys.argv[1])))\n'
-        'try: PlaceMap.open(sys.argv[1], writable=True)\n'
+        'try: MapWriter.open(sys.argv[1])\n'
         'except MapError as error: print(error)\n'
     )
-    with PlaceMap.open(filled, writable=True):
+    with MapWriter.open(filled):
         with pytest.raises(MapError, match='is being written by process'):
-            PlaceMap.open(filled, writable=True)
+            MapWriter.open(filled)
         output = subprocess.run(
             [sys.executable, '-c', script, filled], check=True, capture_output=True, text=True
         ).stdout
     assert output.startswith('40\n')
     assert 'is being written by process' in output
-    PlaceMap.open(filled, writable=True).close()
+    MapWriter.open(filled).close()
 
 
 def test_reader_sees_places_when_they_are_committed_and_it_refreshes(filled, new_place):
-    with PlaceMap.open(filled, writable=True) as writer, PlaceMap.open(filled) as reader:
+    with MapWriter.open(filled) as writer, PlaceMap.open(filled) as reader:
         assert reader.refresh() is False
         with pytest.raises(MapError):
             writer.add([new_place(100), new_place(101, session=77)])
@@ -263,7 +270,7 @@ def test_reader_sees_places_when_they_are_committed_and_it_refreshes(filled, new
 
 
 def test_reader_follows_corrected_poses_and_deletions(filled):
-    with PlaceMap.open(filled, writable=True) as writer, PlaceMap.open(filled) as reader:
+    with MapWriter.open(filled) as writer, PlaceMap.open(filled) as reader:
         reader.preload()
         moved = Pose.planar(5, 6, 7)
         covariance = np.diag(np.arange(1.0, 7))
@@ -284,7 +291,7 @@ def test_reader_follows_corrected_poses_and_deletions(filled):
 
 
 def test_descriptor_deleted_behind_a_reader_is_an_error_and_never_another_one(filled, describe):
-    with PlaceMap.open(filled, writable=True) as writer, PlaceMap.open(filled) as reader:
+    with MapWriter.open(filled) as writer, PlaceMap.open(filled) as reader:
         writer.delete([1, 2, 3])
         with pytest.raises(MapError, match='place 2 is missing'):
             reader.descriptors([1])
@@ -295,7 +302,7 @@ def test_descriptor_deleted_behind_a_reader_is_an_error_and_never_another_one(fi
 
 
 def test_identities_are_never_used_twice(filled, new_place):
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         place_map.delete(range(1, 41))
         place_map.delete_session(2)
         assert len(place_map) == 0
@@ -307,7 +314,7 @@ def test_identities_are_never_used_twice(filled, new_place):
 
 
 def test_pose_update_is_all_or_nothing(filled):
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         version = place_map.version
         for ids, poses in (
             ([1, 99], [Pose.identity()] * 2),
@@ -323,7 +330,7 @@ def test_pose_update_is_all_or_nothing(filled):
 
 
 def test_every_write_raises_the_version(path, model, new_place):
-    with PlaceMap.create(path, model) as place_map:
+    with MapWriter.create(path, model) as place_map:
         versions = [place_map.version]
         for write in (
             lambda: place_map.begin_session('s', 0),
@@ -341,7 +348,7 @@ def test_every_write_raises_the_version(path, model, new_place):
 def test_recode_gives_every_place_a_code_and_new_places_too(path, hashless, new_place, describe):
     descriptions = [describe(i, bits=0) for i in range(30)]
     new = [new_place(i, description=each) for i, each in enumerate(descriptions)]
-    with PlaceMap.create(path, hashless) as place_map:
+    with MapWriter.create(path, hashless) as place_map:
         with pytest.raises(MapError, match='0 descriptors'):
             place_map.recode()
         place_map.begin_session('s', 0)
@@ -363,7 +370,7 @@ def test_recode_gives_every_place_a_code_and_new_places_too(path, hashless, new_
 
 def test_recode_of_a_map_with_a_hash_head_is_refused(filled):
     with (
-        PlaceMap.open(filled, writable=True) as place_map,
+        MapWriter.open(filled) as place_map,
         pytest.raises(MapError, match='made by test-net itself'),
     ):
         place_map.recode()
@@ -371,7 +378,7 @@ def test_recode_of_a_map_with_a_hash_head_is_refused(filled):
 
 def test_info_says_what_is_in_the_map(path, model, new_place):
     datum = Datum(48.1, 11.5, 500)
-    with PlaceMap.create(path, model, frame_id='campus', datum=datum) as place_map:
+    with MapWriter.create(path, model, frame_id='campus', datum=datum) as place_map:
         session = place_map.begin_session('first', 5)
         assert place_map.info().bounds is None
         place_map.add([new_place(i, camera='front') for i in range(3)])
@@ -389,7 +396,7 @@ def test_info_says_what_is_in_the_map(path, model, new_place):
 
 
 def test_map_survives_a_change_by_someone_else_between_its_own_writes(filled, new_place):
-    with PlaceMap.open(filled, writable=True) as place_map:
+    with MapWriter.open(filled) as place_map:
         other = sqlite3.connect(filled)
         other.execute("UPDATE meta SET value = '77' WHERE key = 'version'")
         other.commit()
@@ -400,7 +407,7 @@ def test_map_survives_a_change_by_someone_else_between_its_own_writes(filled, ne
 
 def test_place_costs_what_the_format_promises(tmp_path, model, describe):
     big = replace(model, descriptor_dim=512, code_bits=512)
-    with PlaceMap.create(tmp_path / 'big.vprmap', big) as place_map:
+    with MapWriter.create(tmp_path / 'big.vprmap', big) as place_map:
         place_map.begin_session('s', 0)
         pose, geo = Pose.planar(1.5, 2.5, 3), GeoPoint(48.123, 11.456, 500.5)
         for start in range(0, 5000, 100):
@@ -418,7 +425,7 @@ MOUNT = Pose.of((0.3, -0.1, 1.2), (-0.5, 0.5, -0.5, 0.5))
 
 def test_camera_moved_on_its_robot_is_another_camera(path, model, new_place):
     moved = MOUNT @ Pose.planar(0.1, 0, 0)
-    with PlaceMap.create(path, model) as place_map:
+    with MapWriter.create(path, model) as place_map:
         place_map.begin_session('', 0)
         for mount in (None, MOUNT, moved, MOUNT):
             place_map.add([new_place(1, camera='front', mount=mount)])
@@ -436,7 +443,7 @@ def test_base_is_found_from_both_mounts(path, model, new_place):
     base, other = Pose.planar(5, 2, 0.7), MOUNT @ Pose.planar(0, 0.2, 1.0)
     there = Pose.planar(5.5, 1.8, 0.9)
     between = (base @ MOUNT).inverse() @ there @ other
-    with PlaceMap.create(path, model) as place_map:
+    with MapWriter.create(path, model) as place_map:
         place_map.begin_session('', 0)
         place_map.add([new_place(1, pose=base, mount=MOUNT), new_place(2, pose=base)])
         known, unknown = place_map.places(place_map.ids)
@@ -447,7 +454,7 @@ def test_base_is_found_from_both_mounts(path, model, new_place):
 
 
 def test_format_is_raised_by_the_first_mount_alone(path, model, new_place):
-    with PlaceMap.create(path, model) as writer:
+    with MapWriter.create(path, model) as writer:
         writer.begin_session('', 0)
         writer.add([new_place(1, camera='front')])
         assert writer.info().format == _stored_format(path) == 1
@@ -461,7 +468,7 @@ def test_format_is_raised_by_the_first_mount_alone(path, model, new_place):
 
 def test_mount_is_refused_where_it_would_be_a_guess(path, model, new_place):
     nowhere = Pose(np.full(3, np.nan), np.array([0, 0, 0, 1.0]))
-    with PlaceMap.create(path, model) as place_map:
+    with MapWriter.create(path, model) as place_map:
         place_map.begin_session('', 0)
         place_map.add([new_place(1, camera='front', mount=MOUNT)])
         with pytest.raises(MapError, match=r"no camera 'rear'; it has \['front'\]"):

@@ -1,0 +1,320 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a place map: one SQLite file with one writer and many readers."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.errors import MapMissingError
+from vpr_ros.maps import descriptors as floats
+from vpr_ros.maps import file_format as schema
+from vpr_ros.maps import thumbnail_table as thumbnails
+from vpr_ros.maps.connection import explained, file_identity, open_to_read
+from vpr_ros.maps.integrity import problems_of
+from vpr_ros.maps.place import MapInfo, Place, Session
+from vpr_ros.maps.snapshot import load, require_same_model
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from vpr_ros.geometry import Datum
+    from vpr_ros.maps.snapshot import Snapshot
+    from vpr_ros.types import ModelInfo
+
+MEMORY_BUDGET = 2 << 30
+"""Bytes of float descriptors kept in memory at most, unless told otherwise."""
+_CHUNK = 4096
+
+
+class PlaceMap:
+    """Places of one or more sessions, described by one model, in one frame.
+
+    Get one from `open`; `MapWriter` makes maps and changes them. What a writer commits is seen
+    here after a `refresh`. Methods may be called from several threads.
+
+    All codes and poses are held in memory. Float descriptors are kept there as they are used,
+    while all of them would fit the memory budget, and are else read from the file for each use.
+    """
+
+    def __init__(self, path: Path, memory_budget: int) -> None:
+        self._path = path
+        self._file = file_identity(path)
+        self._budget = memory_budget
+        self._mutex = threading.RLock()
+        self._connection, self._copy = open_to_read(path)
+        try:
+            self._snapshot = load(self._connection, memory_budget)
+        except BaseException:
+            self._close_reader()
+            raise
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        model: ModelInfo | None = None,
+        memory_budget: int = MEMORY_BUDGET,
+    ) -> Self:
+        """Open a map and check every place of it; the file is never changed.
+
+        Args:
+            path: The file.
+            model: The model of the queries, to be sure that it also made the map.
+            memory_budget: Bytes of float descriptors to keep in memory at most.
+
+        Raises:
+            MapError: The file is missing, damaged, foreign, newer, or made with another model.
+        """
+        path = Path(path)
+        if not path.is_file():
+            msg = f'{path}: there is no such file'
+            raise MapMissingError(msg)
+        with explained(path):
+            place_map = cls(path, memory_budget)
+            try:
+                if model is not None:
+                    require_same_model(place_map.model, model)
+            except BaseException:
+                place_map.close()
+                raise
+        return place_map
+
+    # What is in it
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def displaced(self) -> bool:
+        """Whether the file was removed or replaced by another since it was opened."""
+        return file_identity(self._path) != self._file
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """All that is known of the map now; later writes do not change it."""
+        return self._snapshot
+
+    @property
+    def id(self) -> str:
+        """Random identity (UUID) given at creation."""
+        return self._snapshot.meta.id
+
+    @property
+    def model(self) -> ModelInfo:
+        """What made the descriptions."""
+        return self._snapshot.meta.model
+
+    @property
+    def frame_id(self) -> str:
+        """The frame of the poses."""
+        return self._snapshot.meta.frame_id
+
+    @property
+    def datum(self) -> Datum | None:
+        """Origin of the map frame on Earth."""
+        return self._snapshot.meta.datum
+
+    @property
+    def version(self) -> int:
+        """Raised by every write."""
+        return self._snapshot.meta.version
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """Identities (N,), ascending."""
+        return self._snapshot.columns.ids
+
+    @property
+    def sessions(self) -> NDArray[np.int64]:
+        """Session of each place (N,)."""
+        return self._snapshot.columns.sessions
+
+    @property
+    def stamps(self) -> NDArray[np.int64]:
+        """Stamp of each place (N,), nanoseconds."""
+        return self._snapshot.columns.stamps
+
+    @property
+    def distances(self) -> NDArray[np.float64]:
+        """Metres travelled in its session at each place (N,), NaN where unknown."""
+        return self._snapshot.columns.distances
+
+    @property
+    def positions(self) -> NDArray[np.float64]:
+        """Positions (N, 3) in the map frame, metres, NaN where there is none."""
+        return self._snapshot.columns.poses[:, :3]
+
+    @property
+    def codes(self) -> NDArray[np.uint8]:
+        """Codes (N, bits / 8); (N, 0) while the map has no coder."""
+        return self._snapshot.columns.codes
+
+    def __len__(self) -> int:
+        return len(self._snapshot)
+
+    def place(self, place_id: int) -> Place:
+        """Return one place.
+
+        Raises:
+            MapError: There is no such place.
+        """
+        return self.places([place_id])[0]
+
+    def places(self, ids: Sequence[int] | NDArray[np.int64]) -> list[Place]:
+        """Return places in the order asked for.
+
+        Raises:
+            MapError: One of them does not exist.
+        """
+        return self._snapshot.places(ids)
+
+    def session_list(self) -> tuple[Session, ...]:
+        """Return every session in order."""
+        return self._snapshot.sessions()
+
+    def descriptors(self, rows: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the descriptors (n, D) float32 of rows (not ids) of the map.
+
+        Raises:
+            MapError: One is damaged, or was deleted by another process since the last refresh.
+        """
+        snapshot = self._snapshot
+        packed = self.packed_descriptors(snapshot, np.asarray(rows, np.intp).reshape(-1))
+        return snapshot.meta.packing.unpack(packed)
+
+    def packed_descriptors(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Return the descriptors (n, bytes) of rows as they are stored, one after the other.
+
+        Args:
+            snapshot: Of this map.
+            rows: Rows (n,) of the snapshot.
+
+        Raises:
+            DescriptorError: One was deleted or recoded since the snapshot, or is damaged.
+        """
+        packed, where = self.stored_descriptors(snapshot, rows)
+        return packed if snapshot.cache is None else packed[where]
+
+    def stored_descriptors(
+        self, snapshot: Snapshot, rows: NDArray[np.intp]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+        """Return packed descriptors (m, bytes), and where among them those of rows (n,) are.
+
+        What is in memory is not copied.
+
+        Raises:
+            DescriptorError: One was deleted or recoded since the snapshot, or is damaged.
+        """
+        cache = snapshot.cache
+        if cache is None:
+            return self._read_descriptors(snapshot, rows), np.arange(len(rows))
+        missing = cache.missing(rows)
+        if len(missing):
+            with self._mutex:
+                cache.fill(missing, self._read_descriptors(snapshot, missing))
+        return cache.values, rows
+
+    def thumbnail(self, place_id: int) -> bytes | None:
+        """Return the small JPEG of a place, None where the map keeps none of it.
+
+        Raises:
+            MapError: It is damaged.
+        """
+        with self._mutex, explained(self._path):
+            return thumbnails.read(self._connection, place_id)
+
+    def preload(self) -> None:
+        """Read all descriptors into memory, where they fit the budget, to spare it later."""
+        snapshot = self._snapshot
+        if snapshot.cache is not None:
+            for start in range(0, len(snapshot), _CHUNK):
+                rows = np.arange(start, min(start + _CHUNK, len(snapshot)))
+                self.packed_descriptors(snapshot, rows)
+
+    def info(self) -> MapInfo:
+        """Return what the map says of itself."""
+        snapshot = self._snapshot
+        meta = snapshot.meta
+        positions = snapshot.columns.poses[:, :3]
+        positions = positions[~np.isnan(positions[:, 0])]
+        bounds = None
+        if len(positions):
+            low, high = positions.min(axis=0).tolist(), positions.max(axis=0).tolist()
+            bounds = ((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+        files = [self._path.with_name(self._path.name + end) for end in ('', '-wal', '-journal')]
+        return MapInfo(
+            id=meta.id,
+            path=self._path,
+            format=meta.format,
+            version=meta.version,
+            model=meta.model,
+            coder=meta.coder,
+            code_bits=meta.code_bits,
+            descriptor_dim=meta.packing.dim,
+            storage=meta.storage,
+            places=len(snapshot),
+            sessions=snapshot.sessions(),
+            cameras=tuple(camera for _, camera in sorted(snapshot.cameras.items())),
+            frame_id=meta.frame_id,
+            datum=meta.datum,
+            bounds=bounds,
+            bytes=sum(file.stat().st_size for file in files if file.exists()),
+            created=meta.created,
+            created_by=meta.created_by,
+        )
+
+    def refresh(self) -> bool:
+        """See what was committed since the map was opened or last refreshed.
+
+        Returns:
+            Whether there was anything new.
+
+        Raises:
+            MapError: What is new cannot be read.
+        """
+        with self._mutex, explained(self._path):
+            if schema.read_version(self._connection) == self.version:
+                return False
+            self._snapshot = load(self._connection, self._budget, self._snapshot)
+            return True
+
+    def verify(self) -> list[str]:
+        """Read and check everything; return what is wrong, in words, nothing if all is well."""
+        with self._mutex:
+            return problems_of(self._connection)
+
+    def close(self) -> None:
+        """Close the file; the object is of no use afterwards."""
+        with self._mutex:
+            self._close_reader()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self.close()
+
+    def _close_reader(self) -> None:
+        self._connection.close()
+        if self._copy is not None:
+            self._copy.cleanup()
+            self._copy = None
+
+    def _read_descriptors(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        columns, row_bytes = snapshot.columns, snapshot.meta.packing.row_bytes
+        with self._mutex, explained(self._path):
+            return floats.read(
+                self._connection, columns.ids[rows], columns.descriptor_crcs[rows], row_bytes
+            )

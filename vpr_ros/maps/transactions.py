@@ -1,0 +1,246 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Transactions on a place map: they nest, and touch the file with their first statement."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vpr_ros.errors import MapAccessError, MapError, MapInUseError, MapMissingError, MapSpaceError
+from vpr_ros.maps import columns as cols
+from vpr_ros.maps import file_format as schema
+from vpr_ros.maps.connection import close_after_writing, explained, open_to_write
+from vpr_ros.maps.lock import WriterLock
+from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
+from vpr_ros.maps.snapshot import cache_for, load, require_same_model
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from vpr_ros.maps.snapshot import Snapshot
+    from vpr_ros.types import ModelInfo
+
+
+class TransactionalMap(PlaceMap):
+    """A place map with the exclusive right to write its file.
+
+    The file is opened to be read, and opened to be written by the first statement that changes
+    it. An operation that makes its checks before its first statement leaves the file as it was
+    when it refuses.
+    """
+
+    def __init__(self, path: Path, memory_budget: int, lock: WriterLock) -> None:
+        self._lock: WriterLock | None = lock
+        self._writes_file = False
+        self._depth = 0
+        self._begun = 0
+        self._undone = False
+        self._pending: Snapshot | None = None
+        super().__init__(path, memory_budget)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        model: ModelInfo | None = None,
+        memory_budget: int = MEMORY_BUDGET,
+    ) -> Self:
+        """Open a map to change it, and check every place of it.
+
+        Args:
+            path: The file; no other process may be writing it.
+            model: The model of the places to come, to be sure that it also made the map.
+            memory_budget: Bytes of float descriptors to keep in memory at most.
+
+        Raises:
+            MapError: The file is missing, damaged, foreign, newer, made with another model,
+                read-only, or being written by another process; it is left as it was.
+        """
+        path = Path(path)
+        if not path.is_file():
+            msg = f'{path}: there is no such file'
+            raise MapMissingError(msg)
+        return cls._open_locked(path, WriterLock(path), memory_budget, model)
+
+    @classmethod
+    def _open_locked(
+        cls, path: Path, lock: WriterLock, memory_budget: int, model: ModelInfo | None
+    ) -> Self:
+        try:
+            with explained(path):
+                if not os.access(path, os.W_OK):
+                    msg = 'cannot be written: the file or its folder is read-only'
+                    raise MapAccessError(msg)  # noqa: TRY301
+                place_map = cls(path, memory_budget, lock)
+                try:
+                    if model is not None:
+                        require_same_model(place_map.model, model)
+                except BaseException:
+                    place_map.close()
+                    raise
+        except BaseException:
+            lock.release()
+            raise
+        return place_map
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit everything written in the body at once, or undo all of it if the body raises.
+
+        Transactions nest: one that is inside another is undone alone when it raises, and is
+        committed with the outer one. `snapshot` and what is made of it show what is committed.
+
+        Raises:
+            MapError: The map is closed, displaced, or cannot be written.
+        """
+        with self._mutex, explained(self._path):
+            self._require_place()
+            outer = self._pending
+            if outer is None:
+                self._reload_if_changed()
+            before = outer or self._snapshot
+            self._pending = before
+            self._depth += 1
+            try:
+                yield
+                self._end_level()
+            except BaseException as error:
+                self._undo_level(before)
+                if isinstance(error, OverflowError):
+                    msg = f'a number that was to be stored does not fit in 64 bits ({error})'
+                    raise MapError(msg) from error
+                if isinstance(error, UnicodeEncodeError):
+                    msg = f'a text that was to be stored is not valid Unicode ({error})'
+                    raise MapError(msg) from error
+                raise
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self._pending, self._undone = None, False
+
+    @property
+    def _now(self) -> Snapshot:
+        """The map with what the open transaction has written."""
+        return self._pending or self._snapshot
+
+    def _database(self) -> sqlite3.Connection:
+        """Return the connection to write with; all checks must have been made before.
+
+        Every open transaction begins in the file with this, not earlier.
+        """
+        if self._undone:
+            msg = 'the disk is full; the transaction was undone'
+            raise MapSpaceError(msg)
+        if not self._writes_file:
+            connection = open_to_write(self._path)
+            self._close_reader()
+            self._connection, self._writes_file = connection, True
+        while self._begun < self._depth:
+            begin = f'SAVEPOINT level{self._begun}' if self._begun else 'BEGIN IMMEDIATE'
+            self._connection.execute(begin)
+            self._begun += 1
+        return self._connection
+
+    def _store(
+        self,
+        new: Snapshot,
+        batch: cols.Columns | None = None,
+        packed: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Write what the map says of itself, and take places in at the end, if any are given.
+
+        Their packed descriptors (n, bytes) are kept in memory where they are given and fit the
+        budget.
+        """
+        meta = replace(new.meta, version=new.meta.version + 1)
+        schema.write_meta(self._database(), meta)
+        columns, cache = new.columns, new.cache
+        if batch is not None:
+            columns = new.growing.append(columns, batch)
+            cache = cache_for(len(columns), meta.packing.row_bytes, self._budget, new)
+            if cache is not None and packed is not None:
+                cache.fill(slice(len(new), len(columns)), packed)
+        self._pending = replace(new, meta=meta, columns=columns, cache=cache)
+
+    def _end_level(self) -> None:
+        if self._undone:
+            msg = 'the disk is full; the transaction was undone'
+            raise MapSpaceError(msg)
+        if self._begun == self._depth:
+            if self._depth == 1:
+                self._connection.execute('COMMIT')
+            else:
+                self._connection.execute(f'RELEASE level{self._depth - 1}')
+            self._begun -= 1
+        if self._depth == 1 and self._pending is not None:
+            self._snapshot = self._pending
+
+    def _undo_level(self, before: Snapshot) -> None:
+        if self._begun == self._depth:
+            if not self._connection.in_transaction:
+                # A full disk makes SQLite roll back by itself, the outer transactions too.
+                self._undone, self._begun = True, 0
+            elif self._depth == 1:
+                self._connection.execute('ROLLBACK')
+                self._begun = 0
+            else:
+                self._connection.execute(f'ROLLBACK TO level{self._depth - 1}')
+                self._connection.execute(f'RELEASE level{self._depth - 1}')
+                self._begun -= 1
+        if self._pending is not None and self._pending.columns is not before.columns:
+            # The places undone may still be in memory that the two share.
+            cache = before.cache and cache_for(
+                len(before), before.meta.packing.row_bytes, self._budget, None
+            )
+            before = replace(before, growing=cols.Growing(before.columns), cache=cache)
+        if self._depth == 1:
+            self._snapshot = before
+        else:
+            self._pending = before
+
+    def _reload_if_changed(self) -> None:
+        # An interrupt may have come after a commit, before it was noted here.
+        if schema.read_version(self._connection) != self.version:
+            self._snapshot = load(self._connection, self._budget)
+
+    def _require_place(self) -> None:
+        if self._lock is None:
+            msg = 'is closed'
+            raise MapError(msg)
+        # What is written to a file that has lost its name is lost with it.
+        if self.displaced:
+            msg = 'the file was removed or replaced since it was opened: bring it back, or reopen'
+            raise MapInUseError(msg)
+
+    def refresh(self) -> bool:
+        """Return False: the writer has seen everything that was committed.
+
+        Raises:
+            MapError: The map is closed.
+        """
+        if self._lock is None:
+            msg = f'{self._path}: is closed'
+            raise MapError(msg)
+        return False
+
+    def close(self) -> None:
+        """Leave the file complete and free for others; the object is of no use afterwards."""
+        with self._mutex:
+            if self._lock is None:
+                return
+            if self._writes_file:
+                close_after_writing(self._connection)
+            else:
+                self._close_reader()
+            self._lock.release()
+            self._lock = None

@@ -1,0 +1,383 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Makes place maps and changes them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+import vpr_ros
+from vpr_ros.errors import MapError, MapExistsError
+from vpr_ros.maps import columns as cols
+from vpr_ros.maps import descriptors as floats
+from vpr_ros.maps import file_format as schema
+from vpr_ros.maps import thumbnail_table as thumbnails
+from vpr_ros.maps.compression import refitted
+from vpr_ros.maps.connection import explained
+from vpr_ros.maps.editor import MapEditor, with_mounts
+from vpr_ros.maps.foreign_places import Incoming
+from vpr_ros.maps.lock import WriterLock
+from vpr_ros.maps.new_places import camera_of, prepare
+from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
+from vpr_ros.maps.snapshot import cache_for
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Collection, Sequence
+
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from vpr_ros.geometry import Datum
+    from vpr_ros.maps.place import Camera, NewPlace
+    from vpr_ros.maps.snapshot import Snapshot
+    from vpr_ros.types import ModelInfo
+
+_HASH_HEAD = 'hash-head'
+_CHUNK = 4096
+_MERGED_AT_ONCE = 1024
+
+
+class MergeSource(Protocol):
+    """Something that can be merged into a map: a map, or the downloaded part of one."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The places."""
+
+    def packed_descriptors(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Return the descriptors (n, bytes) of rows."""
+
+
+class MapWriter(MapEditor):
+    """The only writer of a place map, which can also be read through it.
+
+    Get one from `create`, `open` or `open_or_create`. Everything a method writes is on the disk
+    when it returns, visible here at once and to readers when they `refresh`; within a
+    `transaction` this holds when that ends. A method that refuses its arguments does not touch
+    the file.
+    """
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        model: ModelInfo,
+        frame_id: str = 'map',
+        datum: Datum | None = None,
+        memory_budget: int = MEMORY_BUDGET,
+    ) -> Self:
+        """Make an empty map and open it.
+
+        Args:
+            path: The new file; nothing may be there yet.
+            model: The model of the descriptions to come.
+            frame_id: The frame of the poses.
+            datum: Origin of that frame on Earth, where it is known.
+            memory_budget: Bytes of float descriptors to keep in memory at most.
+
+        Raises:
+            MapError: Something is there already, or the folder cannot be written.
+        """
+        path = Path(path)
+        lock = WriterLock(path)
+        try:
+            if path.exists():
+                msg = f'{path} exists already: remove it, or open it to add to it'
+                raise MapExistsError(msg)  # noqa: TRY301
+            meta = schema.Meta(
+                id=str(uuid.uuid4()),
+                created=time.time_ns(),
+                created_by=f'vpr_ros {vpr_ros.__version__}',
+                model=model,
+                frame_id=frame_id,
+                datum=datum,
+                code_bits=model.code_bits,
+                coder=_HASH_HEAD if model.code_bits else '',
+            )
+            with explained(path):
+                schema.create_file(path, meta)
+        except BaseException:
+            lock.release()
+            raise
+        return cls._open_locked(path, lock, memory_budget, model)
+
+    @classmethod
+    def open_or_create(cls, path: str | os.PathLike[str], model: ModelInfo) -> Self:
+        """Open a map to add to it, or make an empty one where there is none.
+
+        Raises:
+            MapError: As of `open` and `create`.
+        """
+        if Path(path).exists():
+            return cls.open(path, model=model)
+        return cls.create(path, model=model)
+
+    def begin_session(self, name: str, started: int) -> int:
+        """Begin a traverse.
+
+        Args:
+            name: For people; need not be unique.
+            started: Nanoseconds.
+
+        Returns:
+            Identity for `NewPlace.session`.
+        """
+        _require_storable(name, started)
+        with self.transaction():
+            now = self._now
+            self._store(self._with_session(now, (name, started, str(uuid.uuid4()))))
+            return now.meta.next_session
+
+    def add(self, places: Sequence[NewPlace]) -> list[int]:
+        """Add places: on return all are on the disk; if this raises, none is.
+
+        Returns:
+            Their identities, in order.
+
+        Raises:
+            MapError: A place is not fit to be stored, or the disk is full.
+        """
+        if not places:
+            return []
+        with self.transaction():
+            now = self._now
+            new = _with_cameras(now, {camera_of(place) for place in places})
+            cameras = {camera: key for key, camera in new.cameras.items()}
+            batch, packed = prepare(new, cameras, places)
+            self._insert_cameras(now, new)
+            new = self._with_places(new, batch, packed)
+            ids = [int(key) for key in batch.ids]
+            kept = [(i, p.thumbnail) for i, p in zip(ids, places, strict=True) if p.thumbnail]
+            thumbnails.store(self._database(), kept)
+            self._store(new, batch, packed)
+            return ids
+
+    def merge(
+        self,
+        source: MergeSource,
+        sessions: Collection[int] | None = None,
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> dict[int, int]:
+        """Add sessions of another map: on return all are on the disk; if this raises, none is.
+
+        Poses are brought into the frame of this map by way of the two datums. Codes are copied
+        where the model makes them, else made anew by the coder of this map. A map without places
+        takes over frame, datum and coder of the first that is merged into it.
+
+        Args:
+            source: Made with the same model; stays as it is.
+            sessions: Identities of sessions there, None for all.
+            progress: Told after each portion how many places are done, and of how many.
+
+        Returns:
+            The identity here of each session, by its identity there.
+
+        Raises:
+            MapError: The maps do not go together, a session is here already or is not there, or
+                the disk is full.
+        """
+        with self.transaction():
+            now = self._now
+            theirs = source.snapshot
+            new = now if len(now) else _with_rules_of(now, theirs)
+            incoming = Incoming(new, theirs, sessions)
+            if (new.coder, new.reducer) != (now.coder, now.reducer):
+                self._store_projections(new)
+            before, new = new, _with_cameras(new, incoming.cameras)
+            self._insert_cameras(before, new)
+            for session in incoming.sessions:
+                incoming.sessions[session] = new.meta.next_session
+                new = self._with_session(new, theirs.names[session])
+            added = []
+            for rows in np.split(
+                incoming.rows, range(_MERGED_AT_ONCE, len(incoming.rows), _MERGED_AT_ONCE)
+            ):
+                floats = theirs.meta.packing.unpack(source.packed_descriptors(theirs, rows))
+                batch, packed = incoming.batch(new, rows, floats)
+                new = self._with_places(new, batch, packed)
+                if isinstance(source, PlaceMap):
+                    self._copy_thumbnails(source, theirs.columns.ids[rows], batch.ids)
+                added.append(batch)
+                progress(sum(map(len, added)), len(incoming.rows))
+            self._store(new, cols.concatenate(added))
+            return incoming.sessions
+
+    def recode(
+        self,
+        bits: int = 512,
+        seed: int = 0,
+        dim: int | None = None,
+        storage: str | None = None,
+    ) -> None:
+        """Fit the map's own rules on its descriptors, and bring every place under them.
+
+        A model without a hash head gets a coder: until then such a map has no codes and is
+        searched by its float descriptors alone. Descriptors can be shortened to their principal
+        components, and stored in fewer bytes; both lose what cannot be had back, and similarities
+        change their meaning where descriptors are shortened. Queries and places to come are
+        treated alike.
+
+        Args:
+            bits: Of the codes; lowered to the length of the descriptors where that is less.
+            seed: Of the fits.
+            dim: New length of the descriptors, None to keep the one they have.
+            storage: `float16` or `int8`, None to keep what there is.
+
+        Raises:
+            MapError: The model makes the codes itself and nothing else was asked for, there is no
+                place to fit on, or the descriptors were shortened before.
+        """
+        # Fitted before the map is held, so that other threads can add places meanwhile.
+        with explained(self._path):
+            basis = self._now
+            sample = np.linspace(0, len(basis) - 1, min(len(basis), 2 * _CHUNK))
+            packed = self.packed_descriptors(basis, np.unique(sample.astype(np.intp)))
+            vectors = basis.meta.packing.unpack(packed)
+            rules = refitted(basis, vectors, bits, seed, dim, storage)
+        with self.transaction():
+            now = self._now
+            new = rules.applied_to(now)
+            count, packing = len(now), new.meta.packing
+            codes = np.empty((count, new.meta.code_bits // 8), np.uint8)
+            if new.coder is None:
+                codes = now.columns.codes
+            crcs = now.columns.descriptor_crcs.copy()
+            for start in range(0, count, _CHUNK):
+                part = np.arange(start, min(start + _CHUNK, count))
+                vectors = now.meta.packing.unpack(self.packed_descriptors(now, part))
+                packed = packing.pack(vectors if dim is None else new.reduced(vectors))
+                if new.coder is not None:
+                    codes[part] = new.coder.encode(packing.unpack(packed))
+                if packing != now.meta.packing:
+                    crcs[part] = self._repack(now.columns.ids[part], packed)
+            if packing != now.meta.packing:
+                new = replace(new, cache=cache_for(count, packing.row_bytes, self._budget, None))
+            self._store_projections(new)
+            columns = replace(now.columns, codes=codes, descriptor_crcs=crcs)
+            self._rewrite(new, columns, np.arange(count))
+
+    def _repack(self, ids: NDArray[np.int64], packed: NDArray[np.uint8]) -> list[int]:
+        """Replace descriptors in the file; return their checksums."""
+        blobs = [row.tobytes() for row in packed]
+        self._database().executemany(
+            'UPDATE descriptors SET data = ? WHERE place = ?',
+            zip(blobs, ids.tolist(), strict=True),
+        )
+        return [floats.checksum(key, blob) for key, blob in zip(ids.tolist(), blobs, strict=True)]
+
+    # Inside
+
+    def _with_session(self, now: Snapshot, session: tuple[str, int, str]) -> Snapshot:
+        """Insert a session: name, start, UUID."""
+        key = now.meta.next_session
+        row = (key, *session)
+        self._database().execute(
+            'INSERT INTO sessions VALUES (?, ?, ?, ?, ?)', (*row, schema.crc_of(*row))
+        )
+        meta = replace(now.meta, next_session=key + 1)
+        return replace(now, meta=meta, names={**now.names, key: session})
+
+    def _insert_cameras(self, before: Snapshot, new: Snapshot) -> None:
+        for key in sorted(set(new.cameras) - set(before.cameras)):
+            row = (key, new.cameras[key].name)
+            self._database().execute(
+                'INSERT INTO cameras VALUES (?, ?, ?)', (*row, schema.crc_of(*row))
+            )
+
+    def _with_places(
+        self, now: Snapshot, batch: cols.Columns, packed: NDArray[np.uint8]
+    ) -> Snapshot:
+        """Insert places and packed descriptors (n, bytes); only `_store` takes the places in."""
+        self._database().executemany(cols.INSERT, batch.to_rows())
+        self._database().executemany(
+            'INSERT INTO descriptors VALUES (?, ?)',
+            zip(batch.ids.tolist(), (row.tobytes() for row in packed), strict=True),
+        )
+        meta = now.meta
+        return replace(
+            now,
+            meta=replace(
+                meta,
+                next_place=meta.next_place + len(batch),
+                places=meta.places + len(batch),
+                digest=meta.digest + batch.digest,
+            ),
+        )
+
+    def _copy_thumbnails(
+        self, source: PlaceMap, theirs: NDArray[np.int64], ours: NDArray[np.int64]
+    ) -> None:
+        pairs = zip(ours.tolist(), map(source.thumbnail, theirs.tolist()), strict=True)
+        thumbnails.store(self._database(), [(key, jpeg) for key, jpeg in pairs if jpeg])
+
+    def _store_projections(self, new: Snapshot) -> None:
+        """Store coder and reducer in place of any others."""
+        self._database().execute('DELETE FROM coder')
+        self._database().executemany(
+            'INSERT INTO coder VALUES (?, ?, ?)',
+            [
+                (each.id, each.mean.tobytes(), each.projection.tobytes())
+                for each in (new.coder, new.reducer)
+                if each is not None
+            ],
+        )
+
+
+def _with_cameras(now: Snapshot, wanted: set[Camera]) -> Snapshot:
+    """Return a map with the cameras that are new."""
+    cameras = dict(now.cameras)
+    new = wanted - set(cameras.values())
+    for camera in sorted(new, key=lambda each: (each.name, each.mount or ())):
+        _require_storable(camera.name)
+        cameras[max(cameras, default=0) + 1] = camera
+    return with_mounts(now, cameras) if new else now
+
+
+def _with_rules_of(now: Snapshot, other: Snapshot) -> Snapshot:
+    """Take over the datum of another map and what was fitted on it, where there is none."""
+    now = replace(now, meta=replace(now.meta, datum=now.meta.datum or other.meta.datum))
+    if now.coder is not None or now.reducer is not None:
+        return now
+    meta = replace(
+        now.meta,
+        code_bits=other.meta.code_bits,
+        coder=other.meta.coder,
+        reducer=other.meta.reducer,
+        reduced_dim=other.meta.reduced_dim,
+        storage=other.meta.storage,
+        # Readers must not append to the columns they have, with codes of another length.
+        revision=now.meta.revision + 1,
+    )
+    columns = cols.empty(meta.code_bits // 8)
+    return replace(
+        now,
+        meta=meta,
+        coder=other.coder,
+        reducer=other.reducer,
+        growing=cols.Growing(columns),
+        columns=columns,
+        cache=None,
+    )
+
+
+def _require_storable(text: str, number: int = 0) -> None:
+    """Refuse what SQLite cannot hold.
+
+    Raises:
+        MapError: The text is not valid Unicode, or the number does not fit in 64 bits.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        msg = f'a text that was to be stored is not valid Unicode ({error})'
+        raise MapError(msg) from error
+    if not -(2**63) <= number < 2**63:
+        msg = f'a number that was to be stored does not fit in 64 bits ({number})'
+        raise MapError(msg)
