@@ -51,3 +51,8 @@ def test_clock_that_jumped_back_makes_a_keyframe_due_by_time():
     gate = KeyframeGate(KeyframeConfig(distance=0, angle=0, interval=10.0))
     gate.take(100 * SECOND, Pose.identity())
     assert gate.due(5 * SECOND, Pose.identity())
+
+
+def test_every_frame_is_a_keyframe_where_that_is_asked_for():
+    gate = KeyframeGate(KeyframeConfig(every=True))
+    assert keyframes(gate, [Pose.identity()] * 4) == [0, 1, 2, 3]

@@ -40,6 +40,16 @@ def test_transaction_is_committed_as_one(filled, new_place):
     assert verify(filled) == []
 
 
+def test_transaction_fills_an_empty_map(path, model, new_place):
+    with MapWriter.create(path, model) as writer:
+        with writer.transaction():
+            session = writer.begin_session('first', 0)
+            with writer.transaction():
+                writer.add([new_place(1, session)])
+        assert writer.ids.tolist() == [1]
+    assert verify(path) == []
+
+
 def test_transaction_that_raises_is_undone(filled, new_place):
     with MapWriter.open(filled) as writer:
         version = writer.version

@@ -100,8 +100,9 @@ def delete(
             question = f'Delete {len(doomed)} of {len(place_map)} places of {path}?'
             typer.confirm(question, abort=True, err=True)
         if radius is None:
-            for key in chosen:
-                place_map.delete_session(key)
+            with place_map.transaction():
+                for key in chosen:
+                    place_map.delete_session(key)
         elif len(doomed):
             place_map.delete(doomed)
         left = len(place_map)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A map from a bag, without ROS; the same places that the live node makes of it."""
+"""Maps a bag without ROS; makes the same places as the live node."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
     Args:
         place_map: Open for writing, made with the describer's model.
         bag: An open bag.
-        describer: What turns images into descriptions.
+        describer: Describes the images.
         topics: Of the bag.
         keyframes: Spacing of the places.
         session: Name of the traverse.

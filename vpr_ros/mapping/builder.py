@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From frames with poses to places in a map."""
+"""Adds frames with poses to a map as places."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ class MapBuilder:
 
     Args:
         place_map: A map open for writing, made with the describer's model.
-        describer: What turns images into descriptions.
+        describer: Describes the images.
         keyframes: Spacing of the places.
         session: Name of the traverse; it begins in the map with its first place.
         camera: Name of the camera, for pictures that name none.
@@ -81,7 +82,7 @@ class MapBuilder:
         """Give the map the datum of the poses that are going to be added, if it has none.
 
         Raises:
-            MapError: It has poses already, in a frame of which it is not known where it lies.
+            MapError: It has poses already, in a frame whose place on Earth is unknown.
         """
         if datum is None or self._map.datum is not None:
             return
@@ -115,11 +116,10 @@ class MapBuilder:
         Raises:
             MapError: The map cannot be written; no half place is left behind.
         """
-        if self.session is None:
-            self.session = self._map.begin_session(self._session_name, frame.stamp)
+        session = self.session
         place = NewPlace(
             description=description,
-            session=self.session,
+            session=session or 0,
             stamp=frame.stamp,
             pose=reading.pose if reading else None,
             covariance=reading.covariance if reading else None,
@@ -129,7 +129,11 @@ class MapBuilder:
             mount=self._mounts.get(frame.camera),
             thumbnail=encode_thumbnail(frame.rgb, self._thumbnails) if self._thumbnails else None,
         )
-        (place_id,) = self._map.add([place])
+        with self._map.transaction():
+            if session is None:
+                session = self._map.begin_session(self._session_name, frame.stamp)
+            (place_id,) = self._map.add([replace(place, session=session)])
+        self.session = session
         self._gates[frame.camera].take(frame.stamp, place.pose)
         return place_id
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images of a folder as places of a map."""
+"""Adds the images of a folder to a map as places."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vpr_ros.errors import ImageError
 from vpr_ros.geometry import Datum
 from vpr_ros.inputs.frames import ImageFile
 from vpr_ros.mapping.builder import MapBuilder
+from vpr_ros.mapping.keyframes import KeyframeConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from vpr_ros.describe import Describer
     from vpr_ros.geometry import Pose
     from vpr_ros.inputs.folders import PosedImage
-    from vpr_ros.mapping.keyframes import KeyframeConfig
     from vpr_ros.maps import MapWriter
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def import_images(
         place_map: Open for writing, made with the describer's model. Where poses have to be made
             of positions on Earth and it has no datum, the first such position becomes it.
         sightings: In the order in which they are to be added.
-        describer: What turns images into descriptions.
+        describer: Describes the images.
         keyframes: Spacing of the places; None makes a place of every image.
         session: Name of the session.
         camera: Name of the camera.
@@ -53,25 +53,23 @@ def import_images(
     Raises:
         MapError: The map cannot be written; the places added so far stay.
     """
+    keyframes = keyframes or KeyframeConfig(every=True)
     builder = MapBuilder(place_map, describer, keyframes, session=session, camera=camera)
     added = poseless = 0
     for done, sighting in enumerate(sightings, start=1):
         if sighting.pose is None and sighting.geo is not None:
             builder.set_datum(Datum.at(sighting.geo))
         reading = sighting.reading(place_map.datum, mount)
-        image = ImageFile(sighting.path, sighting.stamp)
         if reading is None:
             poseless += 1
-        elif builder.due(image, reading) or keyframes is None:
+        else:
             try:
-                (description,) = describer.describe([image.rgb])
+                image = ImageFile(sighting.path, sighting.stamp)
+                added += builder.offer(image, reading) is not None
             except ImageError as error:
                 _log.warning('%s left out: %s', sighting.path, error)
-            else:
-                builder.add(image, reading, description)
-                added += 1
         progress(done, len(sightings))
     if poseless:
-        _log.warning('%d images left out: it is not known where they were taken', poseless)
+        _log.warning('%d images left out: they have no pose', poseless)
     builder.finish()
     return added

@@ -19,11 +19,13 @@ class KeyframeConfig:
         distance: Metres from the last keyframe.
         angle: Radians turned since the last keyframe.
         interval: Seconds since the last keyframe.
+        every: Every frame is due, wherever it was taken.
     """
 
     distance: float = 0.5
     angle: float = 0.2
     interval: float = 0.0
+    every: bool = False
 
 
 class KeyframeGate:
@@ -45,7 +47,9 @@ class KeyframeGate:
         if self._previous is not None and pose is not None:
             self.travelled += self._previous.distance_to(pose)
         self._previous = pose or self._previous
-        return self._keyframe is None or self._is_far(stamp, pose, *self._keyframe)
+        if self.config.every or self._keyframe is None:
+            return True
+        return self._is_far(stamp, pose, *self._keyframe)
 
     def take(self, stamp: int, pose: Pose | None) -> None:
         """Make this frame the last keyframe, once it is safely in the map."""

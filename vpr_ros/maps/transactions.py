@@ -105,10 +105,9 @@ class TransactionalMap(PlaceMap):
         """
         with self._mutex, explained(self._path):
             self._require_place()
-            outer = self._pending
-            if outer is None:
+            if self._pending is None:
                 self._reload_if_changed()
-            before = outer or self._snapshot
+            before = self._now
             self._pending = before
             self._depth += 1
             try:
@@ -131,7 +130,7 @@ class TransactionalMap(PlaceMap):
     @property
     def _now(self) -> Snapshot:
         """The map with what the open transaction has written."""
-        return self._pending or self._snapshot
+        return self._snapshot if self._pending is None else self._pending
 
     def _database(self) -> sqlite3.Connection:
         """Return the connection to write with; all checks must have been made before.
