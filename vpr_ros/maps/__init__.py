@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The place map: what was seen where, in one file that is kept for years."""
+"""Place maps: places with descriptions and poses, one SQLite file each."""
 
 from vpr_ros.maps.backup import copy
 from vpr_ros.maps.coder import ItqCoder

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where on Earth the places of a map are, and which of them lie in an area."""
+"""Computes positions on Earth of places, and finds the places in an area."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def on_earth(snapshot: Snapshot) -> NDArray[np.float64]:
     """Return latitude, longitude (degrees) and height (metres) of each place, (N, 3) float64.
 
     By way of its pose and the datum, which may have been optimised since the place was seen;
-    else what was measured; NaN where neither is known.
+    else as measured; NaN where neither is known.
     """
     columns, datum = snapshot.columns, snapshot.meta.datum
     positions = columns.geo.copy()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A copy of a map as it is at one moment, also while another process writes it."""
+"""Copies a map as it is at one moment, also while another process writes it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def copy(source: Path, target: Path, *, overwrite: bool = False) -> None:
 
     Args:
         source: The map.
-        target: The file to be.
+        target: The new file.
         overwrite: Replace a file that is there; without, that is an error.
 
     Raises:
         MapMissingError: There is no such map, or no such folder.
         MapExistsError: The target is there, and may not be replaced.
-        MapInUseError: The target is the map itself, or somebody is writing it.
+        MapInUseError: The target is the map itself, or another process is writing it.
         MapError: The disk is full, the map is damaged, or the folder cannot be written.
     """
     if not source.is_file():

@@ -48,7 +48,7 @@ class ItqCoder:
 
     @cached_property
     def id(self) -> str:
-        """Identity: `itq-` and the sha256 (hex) of what the coder consists of."""
+        """Identity: `itq-` and the sha256 (hex) of its mean and projection."""
         return f'itq-{_digest(self.mean, self.projection)}'
 
     @cached_property
@@ -111,7 +111,7 @@ class PcaReducer:
 
     @cached_property
     def id(self) -> str:
-        """Identity: `pca-` and the sha256 (hex) of what the reducer consists of."""
+        """Identity: `pca-` and the sha256 (hex) of its mean and projection."""
         return f'pca-{_digest(self.mean, self.projection)}'
 
     def reduce(self, descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -163,7 +163,7 @@ def _one_thread() -> Any:
 
 @cache
 def _blas() -> ThreadpoolController:
-    """Return what sets the threads of numpy's BLAS; to find that takes longer than to encode."""
+    """Return the controller of numpy's BLAS threads; finding it takes longer than to encode."""
     return ThreadpoolController().select(user_api='blas')
 
 

@@ -160,7 +160,7 @@ class Columns:
         """Build from the rows of `SELECT`, checking every checksum.
 
         Raises:
-            MapError: A value is not what was written; names the first such place.
+            MapError: A checksum does not match; names the first such place.
         """
         if not rows:
             return empty(code_bytes)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How the descriptors of a map are to be shortened, stored and coded, fitted on themselves."""
+"""Fits coder and reducer of a map on its own descriptors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """What was fitted, on what, and how it changes what the map says of itself."""
+    """A fitted coder and reducer, and the snapshot they were fitted on."""
 
     basis: Snapshot
     fitted: Snapshot
@@ -33,7 +33,7 @@ class Rules:
         """
         before, after = self.basis.meta, self.fitted.meta
         if (now.meta.coder, now.meta.packing) != (before.coder, before.packing):
-            msg = 'the map was recoded by somebody else meanwhile'
+            msg = 'the map was recoded meanwhile'
             raise MapError(msg)
         meta = replace(
             now.meta,
@@ -61,11 +61,11 @@ def refitted(
         sample: Some of its descriptors (n, D).
         bits: Of the codes, where the model has no hash head.
         seed: Of the fits.
-        dim: To what length descriptors are shortened, None to leave them as they are.
+        dim: New length of the descriptors, None to keep it.
         storage: How they are stored, None to leave that as it is.
 
     Raises:
-        MapError: There is nothing to fit on, or what is asked for is not possible.
+        MapError: There is nothing to fit on, or an argument is out of range.
     """
     meta = now.meta
     if meta.model.code_bits and dim is None and storage is None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Opening SQLite files so that reading never changes them and errors can be understood."""
+"""Opens SQLite files, never changes them by reading, and explains their errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""What the module sqlite3 raises; the second where a damaged file garbles the message."""
+"""Errors of the module sqlite3; the second where a damaged file garbles the message."""
 
 _LOG = logging.getLogger(__name__)
 _BUSY_SECONDS = 10.0
@@ -30,7 +30,7 @@ _LOG_BYTES = 8 << 20
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite says into a MapError that names the file and the remedy."""
+    """Turn errors of SQLite into a MapError that names the file and the remedy."""
     try:
         yield
     except MapError as error:
@@ -86,7 +86,7 @@ def _reason(error: BaseException) -> tuple[type[MapError], str]:
 
 
 def file_identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from others of the same name, None where there is none."""
+    """Return device and inode of a file, None where there is none."""
     try:
         found = path.stat()
     except OSError:

@@ -31,7 +31,7 @@ STORAGES = (FLOAT16, INT8)
 
 
 class DescriptorError(MapError):
-    """A descriptor in the file is not what the snapshot knows: changed since, or damaged."""
+    """A descriptor in the file differs from the snapshot: changed since, or damaged."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,19 @@ class Packing:
     def steps(
         self, packed: NDArray[np.uint8], rows: NDArray[np.intp] | slice
     ) -> NDArray[np.float32]:
-        """Return (n,) what one level of each int8 descriptor is worth, of some rows."""
+        """Return the scale (n,) of the int8 descriptors of some rows."""
         return np.ascontiguousarray(packed[rows, self.dim :]).view('<f4')[:, 0]
 
 
 def checksum(place: int, data: bytes) -> int:
     """Return the CRC-32 that binds a stored descriptor to its place."""
     return zlib.crc32(data, place & 0xFFFFFFFF)
+
+
+def checksums(places: NDArray[np.int64], packed: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the checksums (n,) of packed descriptors (n, bytes)."""
+    pairs = zip(places.tolist(), packed, strict=True)
+    return np.array([checksum(key, row.tobytes()) for key, row in pairs], np.int64)
 
 
 def read(

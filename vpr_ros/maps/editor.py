@@ -32,7 +32,7 @@ class MapEditor(TransactionalMap):
     """Changes the datum, mounts and poses of a map, and deletes places."""
 
     def set_datum(self, datum: Datum) -> None:
-        """Say where on Earth the origin of the map frame lies; only once, poses depend on it.
+        """Set the position of the map frame's origin on Earth; only once, poses depend on it.
 
         Raises:
             MapError: The map has a datum already.
@@ -45,7 +45,7 @@ class MapEditor(TransactionalMap):
             self._store(replace(now, meta=replace(now.meta, datum=datum)))
 
     def set_mount(self, name: str, mount: Pose) -> None:
-        """Say where a camera sits, also instead of what was said before.
+        """Set the mount of a camera, or replace it.
 
         Args:
             name: Of the camera.
@@ -137,7 +137,7 @@ class MapEditor(TransactionalMap):
             self._delete_rows(replace(now, names=names), rows)
 
     def compact(self) -> int:
-        """Give the space of what was deleted back to the disk; return how many bytes.
+        """Return the space of deleted places to the disk; return how many bytes.
 
         The file is written anew as one transaction (SQLite's VACUUM) and not replaced by another:
         readers in other processes, who hold it open, go on reading it, and see later writes.
@@ -193,7 +193,7 @@ class MapEditor(TransactionalMap):
 
 
 def with_mounts(now: Snapshot, cameras: dict[int, Camera]) -> Snapshot:
-    """Return a map with these cameras, whose mounts are part of what it says of itself."""
+    """Return a map with these cameras, whose mounts are part of its metadata."""
     mounts = {
         str(key): list(camera.mount) for key, camera in cameras.items() if camera.mount is not None
     }

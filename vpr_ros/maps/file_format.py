@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The file format: tables, identity of the file, what it says of itself, and its checksums.
+"""The file format: tables, identity of the file, metadata and checksums.
 
 Every value a user could lose is covered by a CRC-32: places (which bind the CRC of their
 descriptor), sessions, cameras, the coder and `meta`; `meta` also binds the number of places and
@@ -61,7 +61,7 @@ THUMBNAILS = (
 
 @dataclass(frozen=True)
 class Meta:
-    """What the file says of itself; one row of table `meta` for each field, as JSON."""
+    """Metadata of the file; one row of table `meta` for each field, as JSON."""
 
     id: str
     created: int
@@ -108,7 +108,7 @@ def create_tables(connection: sqlite3.Connection, meta: Meta) -> None:
 
 
 def check_identity(connection: sqlite3.Connection) -> None:
-    """Refuse what is no map, or a map this version cannot read.
+    """Refuse a file that is no map, or a map this version cannot read.
 
     Raises:
         MapError: With the reason, without the name of the file.
@@ -135,7 +135,7 @@ def check_identity(connection: sqlite3.Connection) -> None:
 
 
 def write_meta(connection: sqlite3.Connection, meta: Meta) -> None:
-    """Replace what the file says of itself."""
+    """Replace the metadata of the file."""
     (version,) = connection.execute('PRAGMA user_version').fetchone()
     if version != meta.format:
         connection.execute(f'PRAGMA user_version = {meta.format}')
@@ -149,7 +149,7 @@ def write_meta(connection: sqlite3.Connection, meta: Meta) -> None:
 
 
 def read_meta(connection: sqlite3.Connection) -> Meta:
-    """Read what the file says of itself.
+    """Read the metadata of the file.
 
     Raises:
         MapError: It was changed by something other than vpr_ros.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where maps may lie that somebody asks for over the network."""
+"""Restricts the maps that requests can name to one folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIX = '.vprmap'
-"""What names of maps end in; the logs and locks beside a map can so never be asked for."""
+"""End of the names of maps, so that no request can name the logs and locks beside a map."""
 
 
 class MapFolder:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Places of another map on their way into a map: do the two go together, and how."""
+"""Converts places of another map to rows of this one, and checks that the maps fit."""
 
 from __future__ import annotations
 
@@ -79,10 +79,6 @@ class Incoming:
             floats = target.reduced(floats)
         packing = target.meta.packing
         packed = packing.pack(floats)
-        crcs = [
-            descriptors.checksum(key, row.tobytes())
-            for key, row in zip(ids.tolist(), packed, strict=True)
-        ]
         if target.coder is not None:
             columns = replace(columns, codes=target.coder.encode(packing.unpack(packed)))
         elif not target.meta.code_bits:
@@ -96,7 +92,7 @@ class Incoming:
             ids=ids,
             sessions=_translated(columns.sessions, self.sessions),
             cameras=_translated(columns.cameras, cameras),
-            descriptor_crcs=np.array(crcs, np.int64),
+            descriptor_crcs=descriptors.checksums(ids, packed),
         )
         return columns.with_crcs(), packed
 

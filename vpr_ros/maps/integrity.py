@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Checking a map to the last byte that matters."""
+"""Checks the structure and all checksums of a map."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHUNK = 1024
 
 
 def verify(path: str | os.PathLike[str]) -> list[str]:
-    """Check a file that may not even open; return what is wrong, nothing if all is well."""
+    """Check a file that may not even open; return its problems, none if it is sound."""
     path = Path(path)
     if not path.is_file():
         return ['there is no such file']
@@ -40,7 +40,7 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
 
 
 def problems_of(connection: sqlite3.Connection) -> list[str]:
-    """Return what is wrong with an open map: structure, places, then descriptors."""
+    """Return the problems of an open map: structure, places, then descriptors."""
     problems: list[str] = []
     try:
         found = [row[0] for row in connection.execute('PRAGMA quick_check')]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One writer at a time: a lock that the operating system lets go when its holder dies."""
+"""Locks a map for one writer; the operating system releases the lock if its holder dies."""
 
 from __future__ import annotations
 

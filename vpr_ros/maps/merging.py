@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One new map of several: all of it, or nothing."""
+"""Merges several maps into a new one: all of it, or nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def merge(
         progress: Told after each portion how many places are done, and of how many.
 
     Returns:
-        What the new map says of itself.
+        The summary of the new map.
 
     Raises:
         MapError: Something is there already, the maps do not go together, or the disk is full;

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""New places on their way into a map: checked, and brought into the form of the file."""
+"""Checks new places and converts them to rows of the file."""
 
 from __future__ import annotations
 
@@ -37,9 +37,6 @@ def prepare(
     packed = snapshot.meta.packing.pack(snapshot.reduced(vectors))
     first = snapshot.meta.next_place
     ids = np.arange(first, first + len(places))
-    crcs = [
-        descriptors.checksum(i, row.tobytes()) for i, row in zip(ids.tolist(), packed, strict=True)
-    ]
     columns = Columns(
         ids=ids,
         sessions=np.array([place.session for place in places], np.int64),
@@ -50,7 +47,7 @@ def prepare(
         geo=canonical([_geo_row(place) for place in places]),
         covariances=np.stack([pack_covariance(place.covariance) for place in places]),
         codes=_codes(snapshot, places, packed),
-        descriptor_crcs=np.array(crcs, np.int64),
+        descriptor_crcs=descriptors.checksums(ids, packed),
         crcs=np.zeros(len(places), np.int64),
     )
     return columns.with_crcs(), packed
@@ -72,7 +69,7 @@ def pose_row(pose: Pose | None) -> NDArray[np.float64]:
 
 
 def camera_of(place: NewPlace) -> Camera:
-    """Return what saw a place.
+    """Return the camera of a place.
 
     Raises:
         MapError: Its mount is not finite, or the quaternion of that not of unit length.

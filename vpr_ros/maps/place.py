@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a map holds: places, the sessions that saw them, and what the map says of itself."""
+"""Records of a map: places, sessions, cameras and the summary of the map."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Camera:
-    """What saw places; one that was moved on its robot is another.
+    """A camera at one mount; a camera that was moved on its robot is another one.
 
     Attributes:
-        name: What its owner calls it.
+        name: Given by its owner; may be empty.
         mount: Pose (7 numbers) of the optical frame (x right, y down, z forward) in the base
             frame, None where it is not known.
     """
@@ -41,7 +41,7 @@ class NewPlace:
     """A place to be added.
 
     Attributes:
-        description: What the map's model says of the image.
+        description: Descriptor and code of the image, made by the map's model.
         session: Identity of a session of the map.
         stamp: When the image was taken, nanoseconds.
         pose: Pose of the robot's base in the map frame, or None where only `geo` is known.
@@ -112,7 +112,7 @@ class Session:
 
     Attributes:
         id: Identity in this map, positive, never used twice.
-        name: What its maker called it.
+        name: Given by its maker.
         started: Nanoseconds.
         places: How many of its places the map holds.
         uid: Random identity (UUID), the same in every map the session was merged into.
@@ -127,15 +127,15 @@ class Session:
 
 @dataclass(frozen=True)
 class MapInfo:
-    """What a map says of itself.
+    """Summary of a map.
 
     Attributes:
         id: Random identity (UUID) given at creation.
         path: The file.
         format: Version of the file format.
         version: Raised by every write.
-        model: What made the descriptions.
-        coder: Where codes come from: `hash-head`, `itq-…`, or empty where there are none yet.
+        model: Model of the descriptions.
+        coder: Origin of the codes: `hash-head`, `itq-…`, or empty where there are none yet.
         code_bits: Bits of the codes, 0 where there are none yet.
         descriptor_dim: Length of the descriptors, less than the model's where they were shortened.
         storage: How they are stored: `float16` or `int8`.

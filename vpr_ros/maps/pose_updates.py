@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Poses that come back from a SLAM back end, put in place of those a map has."""
+"""Replaces the poses of a map by those of a SLAM back end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PoseUpdate:
-    """What became of the places of a map, or of the sessions chosen.
+    """Counts of the updated and kept places of a map, or of the sessions chosen.
 
     Attributes:
         updated: Places that have a new pose.

@@ -38,8 +38,8 @@ _CHUNK = 4096
 class PlaceMap:
     """Places of one or more sessions, described by one model, in one frame.
 
-    Get one from `open`; `MapWriter` makes maps and changes them. What a writer commits is seen
-    here after a `refresh`. Methods may be called from several threads.
+    Get one from `open`; `MapWriter` makes maps and changes them. Writes that were
+    committed are seen here after a `refresh`. Methods may be called from several threads.
 
     All codes and poses are held in memory. Float descriptors are kept there as they are used,
     while all of them would fit the memory budget, and are else read from the file for each use.
@@ -89,8 +89,6 @@ class PlaceMap:
                 raise
         return place_map
 
-    # What is in it
-
     @property
     def path(self) -> Path:
         """The file."""
@@ -103,7 +101,7 @@ class PlaceMap:
 
     @property
     def snapshot(self) -> Snapshot:
-        """All that is known of the map now; later writes do not change it."""
+        """The map as last read; later writes do not change it."""
         return self._snapshot
 
     @property
@@ -113,7 +111,7 @@ class PlaceMap:
 
     @property
     def model(self) -> ModelInfo:
-        """What made the descriptions."""
+        """Model of the descriptions."""
         return self._snapshot.meta.model
 
     @property
@@ -212,7 +210,7 @@ class PlaceMap:
     ) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
         """Return packed descriptors (m, bytes), and where among them those of rows (n,) are.
 
-        What is in memory is not copied.
+        Descriptors in memory are not copied.
 
         Raises:
             DescriptorError: One was deleted or recoded since the snapshot, or is damaged.
@@ -244,7 +242,7 @@ class PlaceMap:
                 self.packed_descriptors(snapshot, rows)
 
     def info(self) -> MapInfo:
-        """Return what the map says of itself."""
+        """Return a summary of the map."""
         snapshot = self._snapshot
         meta = snapshot.meta
         positions = snapshot.columns.poses[:, :3]
@@ -276,13 +274,13 @@ class PlaceMap:
         )
 
     def refresh(self) -> bool:
-        """See what was committed since the map was opened or last refreshed.
+        """Read the writes committed since the map was opened or last refreshed.
 
         Returns:
             Whether there was anything new.
 
         Raises:
-            MapError: What is new cannot be read.
+            MapError: The new rows cannot be read.
         """
         with self._mutex, explained(self._path):
             if schema.read_version(self._connection) == self.version:
@@ -291,7 +289,7 @@ class PlaceMap:
             return True
 
     def verify(self) -> list[str]:
-        """Read and check everything; return what is wrong, in words, nothing if all is well."""
+        """Read and check everything; return the problems found, in words."""
         with self._mutex:
             return problems_of(self._connection)
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""All a reader knows of a map at one moment, and how it is read from the file."""
+"""A map in memory as it was at one moment, and how it is read from the file."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Snapshot:
     """A map at one moment; writes make a new one and leave this as it is.
 
     Attributes:
-        meta: What the file says of itself.
+        meta: Metadata of the file.
         names: Name, start (nanoseconds) and UUID of each session by identity.
         cameras: Each camera by identity.
         coder: Coder fitted on the map, if there is one.
-        reducer: What shortens the model's descriptors to those of the map, if anything.
+        reducer: Shortens the model's descriptors to those of the map, if there is one.
         growing: Owner of the columns.
         columns: Every place.
         cache: Packed descriptors by row, None where they do not fit the memory budget.
@@ -188,7 +188,7 @@ class Snapshot:
 
 
 def require_same_model(stored: ModelInfo, given: ModelInfo) -> None:
-    """Refuse a map made with something else than what makes the queries.
+    """Refuse a map made with another model than that of the queries.
 
     Raises:
         MapError: Names everything that differs.
@@ -210,7 +210,7 @@ def require_same_model(stored: ModelInfo, given: ModelInfo) -> None:
 
 
 def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> Snapshot:
-    """Read a map, or only what was added since a known snapshot where that is possible.
+    """Read a map, or only the places added since a known snapshot where that is possible.
 
     Raises:
         MapError: The file is no map, newer, or damaged.
@@ -238,7 +238,7 @@ def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> 
             cache=cache_for(len(columns), meta.packing.row_bytes, budget, known),
         )
     except (json.JSONDecodeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        msg = f'is damaged: what it says of itself makes no sense ({error})'
+        msg = f'is damaged: makes no sense ({error})'
         raise MapDamagedError(msg) from error
     finally:
         db.execute('ROLLBACK')

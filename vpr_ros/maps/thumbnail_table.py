@@ -35,7 +35,7 @@ def read(connection: sqlite3.Connection, place: int) -> bytes | None:
     """Return the JPEG of a place, None where there is none.
 
     Raises:
-        MapError: It is not what was stored.
+        MapError: It is damaged.
     """
     if not _present(connection):
         return None
@@ -55,7 +55,7 @@ def delete(connection: sqlite3.Connection, places: Sequence[tuple[int]]) -> None
 
 
 def problems(connection: sqlite3.Connection) -> list[str]:
-    """Return what is wrong with the pictures."""
+    """Return the problems of the thumbnails."""
     if not _present(connection):
         return []
     rows = connection.execute('SELECT place, data, crc FROM thumbnails')

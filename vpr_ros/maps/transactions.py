@@ -98,7 +98,7 @@ class TransactionalMap(PlaceMap):
         """Commit everything written in the body at once, or undo all of it if the body raises.
 
         Transactions nest: one that is inside another is undone alone when it raises, and is
-        committed with the outer one. `snapshot` and what is made of it show what is committed.
+        committed with the outer one. `snapshot` and all that reads it show the committed map.
 
         Raises:
             MapError: The map is closed, displaced, or cannot be written.
@@ -129,7 +129,7 @@ class TransactionalMap(PlaceMap):
 
     @property
     def _now(self) -> Snapshot:
-        """The map with what the open transaction has written."""
+        """The map including the uncommitted writes of the open transaction."""
         return self._snapshot if self._pending is None else self._pending
 
     def _database(self) -> sqlite3.Connection:
@@ -156,7 +156,7 @@ class TransactionalMap(PlaceMap):
         batch: cols.Columns | None = None,
         packed: NDArray[np.uint8] | None = None,
     ) -> None:
-        """Write what the map says of itself, and take places in at the end, if any are given.
+        """Write the metadata, and append places to the columns if any are given.
 
         Their packed descriptors (n, bytes) are kept in memory where they are given and fit the
         budget.
@@ -216,7 +216,7 @@ class TransactionalMap(PlaceMap):
         if self._lock is None:
             msg = 'is closed'
             raise MapError(msg)
-        # What is written to a file that has lost its name is lost with it.
+        # Writes to a file that has lost its name are lost with it.
         if self.displaced:
             msg = 'the file was removed or replaced since it was opened: bring it back, or reopen'
             raise MapInUseError(msg)

@@ -220,7 +220,7 @@ class MapWriter(MapEditor):
 
         A model without a hash head gets a coder: until then such a map has no codes and is
         searched by its float descriptors alone. Descriptors can be shortened to their principal
-        components, and stored in fewer bytes; both lose what cannot be had back, and similarities
+        components, and stored in fewer bytes; neither can be undone, and similarities
         change their meaning where descriptors are shortened. Queries and places to come are
         treated alike.
 
@@ -228,7 +228,7 @@ class MapWriter(MapEditor):
             bits: Of the codes; lowered to the length of the descriptors where that is less.
             seed: Of the fits.
             dim: New length of the descriptors, None to keep the one they have.
-            storage: `float16` or `int8`, None to keep what there is.
+            storage: `float16` or `int8`, None to keep the present one.
 
         Raises:
             MapError: The model makes the codes itself and nothing else was asked for, there is no
@@ -256,23 +256,17 @@ class MapWriter(MapEditor):
                 if new.coder is not None:
                     codes[part] = new.coder.encode(packing.unpack(packed))
                 if packing != now.meta.packing:
-                    crcs[part] = self._repack(now.columns.ids[part], packed)
+                    ids = now.columns.ids[part]
+                    self._database().executemany(
+                        'UPDATE descriptors SET data = ? WHERE place = ?',
+                        zip((row.tobytes() for row in packed), ids.tolist(), strict=True),
+                    )
+                    crcs[part] = floats.checksums(ids, packed)
             if packing != now.meta.packing:
                 new = replace(new, cache=cache_for(count, packing.row_bytes, self._budget, None))
             self._store_projections(new)
             columns = replace(now.columns, codes=codes, descriptor_crcs=crcs)
             self._rewrite(new, columns, np.arange(count))
-
-    def _repack(self, ids: NDArray[np.int64], packed: NDArray[np.uint8]) -> list[int]:
-        """Replace descriptors in the file; return their checksums."""
-        blobs = [row.tobytes() for row in packed]
-        self._database().executemany(
-            'UPDATE descriptors SET data = ? WHERE place = ?',
-            zip(blobs, ids.tolist(), strict=True),
-        )
-        return [floats.checksum(key, blob) for key, blob in zip(ids.tolist(), blobs, strict=True)]
-
-    # Inside
 
     def _with_session(self, now: Snapshot, session: tuple[str, int, str]) -> Snapshot:
         """Insert a session: name, start, UUID."""
@@ -341,7 +335,7 @@ def _with_cameras(now: Snapshot, wanted: set[Camera]) -> Snapshot:
 
 
 def _with_rules_of(now: Snapshot, other: Snapshot) -> Snapshot:
-    """Take over the datum of another map and what was fitted on it, where there is none."""
+    """Return a map with the datum, coder and reducer of another, where it has none."""
     now = replace(now, meta=replace(now.meta, datum=now.meta.datum or other.meta.datum))
     if now.coder is not None or now.reducer is not None:
         return now
@@ -368,7 +362,7 @@ def _with_rules_of(now: Snapshot, other: Snapshot) -> Snapshot:
 
 
 def _require_storable(text: str, number: int = 0) -> None:
-    """Refuse what SQLite cannot hold.
+    """Refuse values that SQLite cannot store.
 
     Raises:
         MapError: The text is not valid Unicode, or the number does not fit in 64 bits.
