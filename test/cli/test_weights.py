@@ -7,15 +7,13 @@ import hashlib
 import http.server
 import json
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from vpr_ros import models
 from vpr_ros.cli import main as cli
-from vpr_ros.models import convert as converting
-from vpr_ros.models.published import PUBLISHED
 from vpr_ros.models.vit import ViTConfig
 
 SMALL = ViTConfig(width=96, depth=1, heads=3)
@@ -24,7 +22,8 @@ SMALL = ViTConfig(width=96, depth=1, heads=3)
 @pytest.fixture(autouse=True)
 def folder(monkeypatch, tmp_path):
     monkeypatch.setenv('VPR_WEIGHTS', str(tmp_path / 'weights'))
-    monkeypatch.setitem(converting._BACKBONES, 'dinov2-vits14', SMALL)
+    small = replace(models.spec('dinov2-vits14'), options=asdict(SMALL))
+    monkeypatch.setitem(models.registry._BY_NAME, small.name, small)
     return tmp_path / 'weights'
 
 
@@ -50,12 +49,15 @@ def published(original, monkeypatch):
     handler = functools.partial(Quiet, directory=original.parent)
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    backbone = models.spec('dinov2-vits14')
     entry = replace(
-        PUBLISHED['dinov2-vits14'],
+        backbone.weights,
         urls=(f'http://127.0.0.1:{server.server_port}/{original.name}',),
         sha256=hashlib.sha256(original.read_bytes()).hexdigest(),
     )
-    monkeypatch.setitem(PUBLISHED, 'dinov2-vits14', entry)
+    monkeypatch.setitem(
+        models.registry._BY_NAME, 'dinov2-vits14', replace(backbone, weights=entry)
+    )
     yield entry
     server.shutdown()
     server.server_close()

@@ -152,7 +152,7 @@ def test_batch_describer_sees_the_batch_and_nothing_else(monkeypatch):
     """The encoder mixes exactly the images given: order apart, company matters."""
     small = models.ModelSpec(
         'd2vpr-tiny',
-        models.registry._d2vpr,
+        models.spec('d2vpr').make,
         56,
         options={
             'vit': models.vit.ViTConfig(width=48, depth=12, heads=3, patch=14, native_grid=4),

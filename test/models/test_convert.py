@@ -5,7 +5,7 @@
 import hashlib
 import os
 import pathlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -14,9 +14,7 @@ import torch
 from vpr_ros import models
 from vpr_ros.describe import Describer
 from vpr_ros.errors import ModelError
-from vpr_ros.models import convert as converting
-from vpr_ros.models.convert import convert, converted_path, convertible, origin
-from vpr_ros.models.published import PUBLISHED
+from vpr_ros.models.convert import convert, converted_path, origin
 from vpr_ros.models.vit import ViTConfig
 
 NAME = 'dinov2-vits14'
@@ -26,7 +24,8 @@ SMALL = ViTConfig(width=96, depth=2, heads=3)
 @pytest.fixture(autouse=True)
 def folder(monkeypatch, tmp_path):
     monkeypatch.setenv('VPR_WEIGHTS', str(tmp_path / 'cache' / 'weights'))
-    monkeypatch.setitem(converting._BACKBONES, NAME, SMALL)
+    small = replace(models.spec(NAME), options=asdict(SMALL))
+    monkeypatch.setitem(models.registry._BY_NAME, NAME, small)
     return tmp_path / 'cache' / 'weights'
 
 
@@ -77,15 +76,17 @@ def test_licence_is_noted_only_for_the_file_that_has_it(tmp_path, weights, monke
     path = save(tmp_path / 'file.pth', weights)
     assert 'licence' not in origin(convert(path, NAME))
 
-    known = replace(PUBLISHED[NAME], sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    monkeypatch.setitem(PUBLISHED, NAME, known)
+    entry = models.spec(NAME)
+    known = replace(entry.weights, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setitem(models.registry._BY_NAME, NAME, replace(entry, weights=known))
     notes = origin(convert(path, NAME))
     assert (notes['licence'], notes['source']) == ('Apache-2.0', known.source)
 
 
 def test_every_published_file_can_be_converted_and_checked():
-    assert set(PUBLISHED) <= set(convertible())
-    for file in PUBLISHED.values():
+    files = [models.spec(name).weights for name in models.registered()]
+    assert sum(file is not None for file in files) == 8
+    for file in filter(None, files):
         assert bool(file.urls) != bool(file.page)
         assert not file.urls or len(file.sha256) == 64
         assert all(url.startswith('https://') for url in file.urls)

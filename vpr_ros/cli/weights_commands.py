@@ -13,7 +13,7 @@ import typer
 from vpr_ros.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from vpr_ros.models.published import Published
+    from vpr_ros.models import PublishedWeights
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -67,17 +67,16 @@ def fetch(name: Name, *, force: Force = False) -> None:
     from vpr_ros.errors import ModelError
     from vpr_ros.models.convert import convert, converted_path
     from vpr_ros.models.download import DownloadError, download
-    from vpr_ros.models.published import PUBLISHED, published
 
-    if name in models.names() and name not in PUBLISHED:
+    file, target = models.spec(name).weights, converted_path(name)
+    if file is None:
         msg = f'there is nothing to fetch for {name}: ' + _of_the_package(name)
         raise ModelError(msg)
-    file, target = published(name), converted_path(name)
     if target.exists() and not force:
         typer.echo(f'{target} is already there (--force fetches it again)')
         return
     if not file.urls:
-        raise ModelError(_by_hand(file))
+        raise ModelError(_by_hand(name, file))
     target.parent.mkdir(parents=True, exist_ok=True)
     original = target.with_name(file.file)
     try:
@@ -123,17 +122,12 @@ def convert_weights(
 def _entries() -> list[dict[str, Any]]:
     """Return what is known about the weights of every model and backbone."""
     from vpr_ros import models
-    from vpr_ros.models.convert import converted_path, convertible
-    from vpr_ros.models.published import PUBLISHED
 
     entries = []
-    for name in convertible():
-        registered = name in models.names()
-        if registered and models.spec(name).weightless:
+    for name in models.registered():
+        if models.spec(name).weightless:
             continue
-        kept = converted_path(name)
-        found = models.find_weights(name) if registered else kept if kept.is_file() else None
-        file = PUBLISHED.get(name)
+        found, file = models.find_weights(name), models.spec(name).weights
         state, origin = _state(name, found, file)
         entries.append(
             {
@@ -152,7 +146,9 @@ def _entries() -> list[dict[str, Any]]:
     return entries
 
 
-def _state(name: str, found: Path | None, file: Published | None) -> tuple[str, dict[str, str]]:
+def _state(
+    name: str, found: Path | None, file: PublishedWeights | None
+) -> tuple[str, dict[str, str]]:
     """Say whether weights are there, and return what is noted in them."""
     from vpr_ros.errors import ModelError
     from vpr_ros.models.convert import converted_path, origin
@@ -178,10 +174,10 @@ def _of_the_package(name: str) -> str:
     return 'it was never trained, and works with random weights for now'
 
 
-def _by_hand(file: Published) -> str:
+def _by_hand(name: str, file: PublishedWeights) -> str:
     return (
-        f'the authors of {file.name} offer its weights to browsers only. Open\n'
+        f'the authors of {name} offer its weights to browsers only. Open\n'
         f'    {file.page}\n'
         f'download {file.file} (about {file.size / 1e6:.0f} MB; licence: {file.licence}), then run'
-        f'\n    vpr weights convert ~/Downloads/{file.file} {file.name}'
+        f'\n    vpr weights convert ~/Downloads/{file.file} {name}'
     )

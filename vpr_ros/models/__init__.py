@@ -1,14 +1,15 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The networks, D²-VPR, our narrow variant of it, CricaVPR, SelaVPR++, and classical formulas."""
+"""The networks: D²-VPR, our narrow variant of it, CricaVPR, SelaVPR++, and classical formulas."""
 
+from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
 from vpr_ros.models.output import ModelOutput
 from vpr_ros.models.registry import (
-    ModelSpec,
     build,
     create,
     find_weights,
     names,
+    registered,
     spec,
     weights_folder,
 )
@@ -17,6 +18,7 @@ from vpr_ros.models.weights_file import fingerprint, load_published, load_weight
 __all__ = [
     'ModelOutput',
     'ModelSpec',
+    'PublishedWeights',
     'build',
     'create',
     'find_weights',
@@ -24,6 +26,7 @@ __all__ = [
     'load_published',
     'load_weights',
     'names',
+    'registered',
     'spec',
     'weights_folder',
 ]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vpr_ros.errors import ModelError
+from vpr_ros.models.model_spec import ModelSpec
 from vpr_ros.models.output import ModelOutput
 
 # ITU-R BT.601 luma, and the ImageNet normalisation that it undoes.
@@ -134,3 +135,9 @@ def _resized(values: Tensor, size: tuple[int, int]) -> Tensor:
 def _described(features: Tensor) -> ModelOutput:
     """Return the features as descriptors; a blank picture, without any, has equal entries."""
     return ModelOutput(functional.normalize(features.flatten(1) + _BLANK, dim=1))
+
+
+MODELS = (
+    ModelSpec('hog', Hog, 128, weightless=True),
+    ModelSpec('patchnorm', PatchNorm, 128, weightless=True),
+)

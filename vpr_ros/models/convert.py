@@ -10,26 +10,17 @@ from typing import TYPE_CHECKING
 
 import safetensors
 import safetensors.torch
-import torch
-from torch import nn
 
 import vpr_ros
 from vpr_ros.errors import ModelError
 from vpr_ros.models import registry
 from vpr_ros.models.download import file_digest
-from vpr_ros.models.published import PUBLISHED
-from vpr_ros.models.vit import VIT_B, VIT_L, VIT_S, VisionTransformer
 from vpr_ros.models.weights_file import load_published, load_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_BACKBONES = {'dinov2-vits14': VIT_S, 'dinov2-vitb14': VIT_B, 'dinov2-vitl14': VIT_L}
-
-
-def convertible() -> list[str]:
-    """Return the names that `convert` knows: those of the models and of the backbones."""
-    return [*registry.names(), *_BACKBONES]
+    from torch import nn
 
 
 def converted_path(name: str) -> Path:
@@ -41,8 +32,8 @@ def convert(path: Path, name: str, target: Path | None = None) -> Path:
     """Write a weights file of any accepted form as safetensors, whole or not at all.
 
     Args:
-        path: A published or own file, see `checkpoints.load_weights`; nothing in it is executed.
-        name: The model or backbone it is for, one of `convertible()`.
+        path: A published or own file, see `weights_file.load_weights`; nothing in it is executed.
+        name: The model or backbone it is for, one of `registry.registered()`.
         target: The file to write; None for `converted_path`.
 
     Returns:
@@ -54,9 +45,11 @@ def convert(path: Path, name: str, target: Path | None = None) -> Path:
         OSError: The target cannot be written.
     """
     target = target or converted_path(name)
-    network = _network(name)
+    network, published = registry.build(name), registry.spec(name).weights
+    rename = (published and published.rename) or str
     try:
-        load_published(network, load_weights(path))
+        state = {rename(key): value for key, value in load_weights(path).items()}
+        load_published(network, state)
     except ModelError as error:
         text = str(error)
         msg = text if str(path) in text else f'{path}: {text}'
@@ -79,19 +72,6 @@ def origin(path: Path) -> dict[str, str]:
         raise ModelError(msg) from error
 
 
-def _network(name: str) -> nn.Module:
-    """Return the network whose weights a file must hold, without storage."""
-    if name in _BACKBONES:
-        with torch.device('meta'):
-            backbone = VisionTransformer(_BACKBONES[name])
-            backbone.norm = nn.LayerNorm(backbone.config.width)
-        return backbone
-    if name not in registry.names():
-        msg = f'there is no model {name!r}; there are {", ".join(convertible())}'
-        raise ModelError(msg)
-    return registry.build(name)
-
-
 def _origin(path: Path, name: str) -> dict[str, str]:
     digest = file_digest(path)
     notes = {
@@ -102,7 +82,7 @@ def _origin(path: Path, name: str) -> dict[str, str]:
         'converted': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         'software': f'vpr_ros {vpr_ros.__version__}',
     }
-    known = PUBLISHED.get(name)
+    known = registry.spec(name).weights
     if known is not None and known.sha256 in ('', digest):
         notes |= {'source': known.source, 'licence': known.licence}
     return notes

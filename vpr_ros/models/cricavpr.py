@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from vpr_ros.models.adapters import MultiConvAdapter
 from vpr_ros.models.encoder import cross_image_encoder
+from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
 from vpr_ros.models.output import ModelOutput
 from vpr_ros.models.pooling import Aggregation, PlainRegions
 from vpr_ros.models.vit import VIT_B, VisionTransformer, ViTConfig
@@ -68,3 +69,28 @@ class CricaVPR(nn.Module):
         if self.encoder is not None:
             described = self.encoder(described)
         return ModelOutput(functional.normalize(described.flatten(1).float(), dim=-1))
+
+
+def _make(**options: Any) -> CricaVPR:
+    return CricaVPR(CricaVPRConfig(**options))
+
+
+_SOURCE = 'https://github.com/Lu-Feng/CricaVPR'
+
+MODELS = (
+    ModelSpec(
+        'cricavpr',
+        _make,
+        224,
+        weights=PublishedWeights(
+            'CricaVPR.pth',
+            _SOURCE,
+            'MIT',
+            size=562_000_000,
+            # Independent users of the file agree on it.
+            sha256='e3102d28e07df60b9f82003e96b44feb3debe1827f7d90143180174c3ad8e046',
+            urls=(f'{_SOURCE}/releases/download/v1.0/CricaVPR.pth',),
+        ),
+        batch_dependent=True,
+    ),
+)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch.nn import functional
 from vpr_ros.models.adapters import MultiConvAdapter
 from vpr_ros.models.encoder import cross_image_encoder
 from vpr_ros.models.hashing import HashHead, sign_code
+from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
 from vpr_ros.models.output import ModelOutput
 from vpr_ros.models.pooling import (
     MEDIUM_REGIONS,
@@ -192,3 +193,48 @@ class D2VPR(nn.Module):
         points = self.regions.deform(self.offset_generator(features, tokens[:, 0]))
         samples = self.regions.sample(features, points)
         return self.aggregation(samples, self.regions.weights), self.regions.boxes(points)
+
+
+def _make(**options: Any) -> D2VPR:
+    return D2VPR(D2VPRConfig(**options))
+
+
+def _published(file: str, key: str, size: int) -> PublishedWeights:
+    page = f'https://drive.google.com/file/d/{key}/view'
+    source = 'https://github.com/tony19980810/D2VPR'
+    return PublishedWeights(file, source, 'not stated', size, page=page)
+
+
+MODELS = (
+    ModelSpec(
+        'd2vpr',
+        _make,
+        224,
+        weights=_published(
+            'finetune_no_encoder.pth', '1uh4XZsmRBhPkGuBNTWtjNypoGBd2JWyy', 109_000_000
+        ),
+    ),
+    ModelSpec(
+        'd2vpr-encoder',
+        _make,
+        224,
+        options={'cross_image': True},
+        weights=_published('finetune.pth', '1FwJY2hhuMLh4OJFTr7cMzRM7WrZ2Qb9a', 153_000_000),
+        batch_dependent=True,
+    ),
+    ModelSpec(
+        'd2vpr-nano',
+        _make,
+        224,
+        # We train it, so it looks the offsets up as the paper defines it. 14 regions of 64 keep
+        # each region comparable on its own and the descriptor under 2 KB in a map.
+        options={
+            'vit': ViTConfig(width=192, depth=4, heads=3, patch=16, native_grid=14, stem='mobile'),
+            'taps': (1, 2, 3, 4),
+            'compat': 'paper',
+            'region_dim': 64,
+            'code_bits': 512,
+        },
+        untrained=True,
+    ),
+)

@@ -1,137 +1,90 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The networks by name: configuration, input size, and where their weights come from."""
+"""The models by name: those of this package, and those of others.
+
+A module of a family of models names them in ``MODELS``. Another package registers its own with an
+entry point of the group ``vpr_ros.models``: ``any-name = its_package.module:MODELS``.
+"""
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
-from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
 from vpr_ros.errors import ModelError
-from vpr_ros.models.classical import Hog, PatchNorm
-from vpr_ros.models.cricavpr import CricaVPR, CricaVPRConfig
-from vpr_ros.models.d2vpr import D2VPR, D2VPRConfig
+from vpr_ros.models import classical, cricavpr, d2vpr, selavprpp, vit
 from vpr_ros.models.initial_state import initial_state
-from vpr_ros.models.selavprpp import SelaVPRpp, SelaVPRppConfig
-from vpr_ros.models.vit import VIT_L, ViTConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from torch import nn
+
+    from vpr_ros.models.model_spec import ModelSpec
 
 _BUNDLED = Path(__file__).parent / 'weights'
+_GROUP = 'vpr_ros.models'
+_LOGGER = logging.getLogger(__name__)
+
+# Named one by one: a ROS installation has no metadata of installed packages.
+_FAMILIES = (d2vpr, cricavpr, selavprpp, classical, vit)
+_BY_NAME: dict[str, ModelSpec] = {
+    entry.name: entry for family in _FAMILIES for entry in family.MODELS
+}
 
 
-@dataclass(frozen=True)
-class ModelSpec:
-    """One entry of the registry.
-
-    Attributes:
-        name: What users call it.
-        make: Makes the network from fields of its configuration.
-        input_size: Side of the square input in pixels that it is meant for.
-        options: Fields in which the model differs from its configuration's defaults.
-        batch_dependent: True where a descriptor depends on the other images of its batch.
-        untrained: True where seeded random weights stand in until weights are found.
-        weightless: True for a formula: there is nothing to load and nothing to train.
-    """
-
-    name: str
-    make: Callable[..., nn.Module]
-    input_size: int
-    options: Mapping[str, Any] = field(default_factory=dict)
-    batch_dependent: bool = False
-    untrained: bool = False
-    weightless: bool = False
+@functools.cache
+def _others() -> dict[str, ModelSpec]:
+    """Return the models that other packages register."""
+    found: dict[str, ModelSpec] = {}
+    for point in metadata.entry_points(group=_GROUP):
+        found |= _loaded(point, {*_BY_NAME, *found})
+    return found
 
 
-_NANO_VIT = ViTConfig(width=192, depth=4, heads=3, patch=16, native_grid=14, stem='mobile')
-
-
-def _d2vpr(**options: Any) -> nn.Module:
-    return D2VPR(D2VPRConfig(**options))
-
-
-def _cricavpr(**options: Any) -> nn.Module:
-    return CricaVPR(CricaVPRConfig(**options))
-
-
-def _selavprpp(**options: Any) -> nn.Module:
-    return SelaVPRpp(SelaVPRppConfig(**options))
-
-
-_SPECS = (
-    ModelSpec('d2vpr', _d2vpr, 224),
-    ModelSpec(
-        'd2vpr-encoder',
-        _d2vpr,
-        224,
-        options={'cross_image': True},
-        batch_dependent=True,
-    ),
-    ModelSpec(
-        'd2vpr-nano',
-        _d2vpr,
-        224,
-        # Trained by ourselves, so the offsets are looked up as the paper means it. 14 regions of
-        # 64 keep each region comparable on its own and the descriptor under 2 KB in a map.
-        options={
-            'vit': _NANO_VIT,
-            'taps': (1, 2, 3, 4),
-            'compat': 'paper',
-            'region_dim': 64,
-            'code_bits': 512,
-        },
-        untrained=True,
-    ),
-    ModelSpec(
-        'cricavpr',
-        _cricavpr,
-        224,
-        batch_dependent=True,
-    ),
-    ModelSpec(
-        'selavprpp-base',
-        _selavprpp,
-        322,
-    ),
-    ModelSpec(
-        'selavprpp-large',
-        _selavprpp,
-        322,
-        options={'vit': VIT_L, 'descriptor_dim': 4096, 'adapters': 'last-16'},
-    ),
-    ModelSpec('hog', Hog, 128, weightless=True),
-    ModelSpec('patchnorm', PatchNorm, 128, weightless=True),
-)
-_BY_NAME = {spec.name: spec for spec in _SPECS}
+def _loaded(point: metadata.EntryPoint, taken: set[str]) -> dict[str, ModelSpec]:
+    """Return the models of an entry point; none, with a warning, where it is not usable."""
+    try:
+        entries = {entry.name: entry for entry in point.load()}
+    except Exception as error:  # noqa: BLE001  # code of others raises anything
+        _LOGGER.warning('the models of %s are left out: %s', point.value, error)
+        return {}
+    for name in taken & set(entries):
+        _LOGGER.warning('model %r of %s is left out: the name is taken', name, point.value)
+    return {name: entry for name, entry in entries.items() if name not in taken}
 
 
 def names() -> list[str]:
     """Return the names that `create` knows."""
-    return list(_BY_NAME)
+    return [name for name in registered() if not spec(name).backbone]
+
+
+def registered() -> list[str]:
+    """Return the names that `spec` knows: those of the models and of the backbones."""
+    return list({**_BY_NAME, **_others()})
 
 
 def spec(name: str) -> ModelSpec:
-    """Return the registry's entry.
+    """Return the registration of a model or backbone.
 
     Raises:
         ModelError: There is no such model; the message lists those there are.
     """
-    if name not in _BY_NAME:
-        msg = f'there is no model {name!r}; there are {", ".join(_BY_NAME)}'
+    entry = _BY_NAME.get(name) or _others().get(name)
+    if entry is None:
+        msg = f'there is no model {name!r}; there are {", ".join(registered())}'
         raise ModelError(msg)
-    return _BY_NAME[name]
+    return entry
 
 
 def build(name: str, **options: Any) -> nn.Module:
     """Return a network in evaluation mode whose parameters have no storage yet.
 
-    `checkpoints.load_published` gives it weights without a random initialisation first.
+    `weights_file.load_published` gives it weights without a random initialisation first.
     """
     entry = spec(name)
     try:
@@ -147,12 +100,15 @@ def create(name: str, *, seed: int = 0, **options: Any) -> nn.Module:
 
     Args:
         name: One of `names()`.
-        seed: Of the weights, see `initial.initial_state`.
+        seed: Of the weights, see `initial_state`.
         options: Fields of the model's configuration, such as ``compat`` of `D2VPRConfig`.
 
     Raises:
         ModelError: The name or an option is unknown.
     """
+    if spec(name).backbone:
+        msg = f'{name!r} describes no images; the models are {", ".join(names())}'
+        raise ModelError(msg)
     net = build(name, **options)
     net.load_state_dict(initial_state(net, seed), assign=True)
     return net

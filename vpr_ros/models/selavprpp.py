@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import nn
 from torch.nn import functional
 
 from vpr_ros.models.adapters import MultiConvAdapter
 from vpr_ros.models.hashing import sign_code
+from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
 from vpr_ros.models.output import ModelOutput
 from vpr_ros.models.pooling import Aggregation
-from vpr_ros.models.vit import VIT_B, VisionTransformer, ViTConfig
+from vpr_ros.models.vit import VIT_B, VIT_L, VisionTransformer, ViTConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,3 +141,45 @@ class SelaVPRpp(nn.Module):
     def _hash(self, features: Tensor) -> Tensor:
         pooled = self.linear4(self.aggregation_hashing(self.linear3(features)))
         return functional.normalize(pooled.float(), dim=-1)
+
+
+def _make(**options: Any) -> SelaVPRpp:
+    return SelaVPRpp(SelaVPRppConfig(**options))
+
+
+_SOURCE = 'https://github.com/Lu-Feng/SelaVPRplusplus'
+_FOLDERS = (
+    'https://huggingface.co/fenglu96/SelaVPRplusplus/resolve/main',
+    f'{_SOURCE}/releases/download/SelaVPR%2B%2B',
+)
+
+
+def _published(file: str, size: int, sha256: str) -> PublishedWeights:
+    urls = tuple(f'{folder}/{file}' for folder in _FOLDERS)
+    return PublishedWeights(file, _SOURCE, 'MIT', size, sha256, urls)
+
+
+# Hugging Face states the digests.
+MODELS = (
+    ModelSpec(
+        'selavprpp-base',
+        _make,
+        322,
+        weights=_published(
+            'SelaVPRplusplus_base_rerank.pth',
+            513_995_711,
+            'da31138202b9a746916588ecd97499a56bae304e61444a50d6f34761377cdcbf',
+        ),
+    ),
+    ModelSpec(
+        'selavprpp-large',
+        _make,
+        322,
+        options={'vit': VIT_L, 'descriptor_dim': 4096, 'adapters': 'last-16'},
+        weights=_published(
+            'SelaVPRplusplus_large_rerank.pth',
+            1_605_319_807,
+            'b055346fe0ac14e48689502da2c60113c9dd4018c4fb7a10fbd48d1662e69f8a',
+        ),
+    ),
+)

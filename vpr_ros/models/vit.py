@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from vpr_ros.errors import ModelError
 from vpr_ros.models.mobile import MobileStem
+from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -215,3 +216,42 @@ class VisionTransformer(nn.Module):
         )
         patches = patches.flatten(2).transpose(1, 2).to(self.pos_embed.dtype)
         return torch.cat((self.pos_embed[:, :1], patches), dim=1)
+
+
+def _dinov2(**options: Any) -> VisionTransformer:
+    """Return the backbone with the last norm that its published file has."""
+    network = VisionTransformer(ViTConfig(**options))
+    network.norm = nn.LayerNorm(network.config.width)
+    return network
+
+
+def _backbone(kind: str, config: ViTConfig, size: int, sha256: str) -> ModelSpec:
+    file = f'dinov2_{kind}_pretrain.pth'
+    url = f'https://dl.fbaipublicfiles.com/dinov2/dinov2_{kind}/{file}'
+    source = 'https://github.com/facebookresearch/dinov2'
+    weights = PublishedWeights(file, source, 'Apache-2.0', size, sha256, (url,))
+    options = asdict(config)
+    return ModelSpec(f'dinov2-{kind}', _dinov2, 518, options, weights, backbone=True)
+
+
+# Independent users of the files agree on the digests.
+MODELS = (
+    _backbone(
+        'vits14',
+        VIT_S,
+        88_283_115,
+        'b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9',
+    ),
+    _backbone(
+        'vitb14',
+        VIT_B,
+        346_378_731,
+        '0b8b82f85de91b424aded121c7e1dcc2b7bc6d0adeea651bf73a13307fad8c73',
+    ),
+    _backbone(
+        'vitl14',
+        VIT_L,
+        1_217_586_395,
+        'd5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428',
+    ),
+)
