@@ -22,7 +22,7 @@ SMALL = ViTConfig(width=96, depth=1, heads=3)
 @pytest.fixture(autouse=True)
 def folder(monkeypatch, tmp_path):
     monkeypatch.setenv('VPR_WEIGHTS', str(tmp_path / 'weights'))
-    small = replace(models.spec('dinov2-vits14'), options=asdict(SMALL))
+    small = replace(models.registration('dinov2-vits14'), options=asdict(SMALL))
     monkeypatch.setitem(models.registry._BY_NAME, small.name, small)
     return tmp_path / 'weights'
 
@@ -49,7 +49,7 @@ def published(original, monkeypatch):
     handler = functools.partial(Quiet, directory=original.parent)
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    backbone = models.spec('dinov2-vits14')
+    backbone = models.registration('dinov2-vits14')
     entry = replace(
         backbone.weights,
         urls=(f'http://127.0.0.1:{server.server_port}/{original.name}',),

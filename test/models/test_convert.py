@@ -24,7 +24,7 @@ SMALL = ViTConfig(width=96, depth=2, heads=3)
 @pytest.fixture(autouse=True)
 def folder(monkeypatch, tmp_path):
     monkeypatch.setenv('VPR_WEIGHTS', str(tmp_path / 'cache' / 'weights'))
-    small = replace(models.spec(NAME), options=asdict(SMALL))
+    small = replace(models.registration(NAME), options=asdict(SMALL))
     monkeypatch.setitem(models.registry._BY_NAME, NAME, small)
     return tmp_path / 'cache' / 'weights'
 
@@ -76,7 +76,7 @@ def test_licence_is_noted_only_for_the_file_that_has_it(tmp_path, weights, monke
     path = save(tmp_path / 'file.pth', weights)
     assert 'licence' not in origin(convert(path, NAME))
 
-    entry = models.spec(NAME)
+    entry = models.registration(NAME)
     known = replace(entry.weights, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     monkeypatch.setitem(models.registry._BY_NAME, NAME, replace(entry, weights=known))
     notes = origin(convert(path, NAME))
@@ -84,7 +84,7 @@ def test_licence_is_noted_only_for_the_file_that_has_it(tmp_path, weights, monke
 
 
 def test_every_published_file_can_be_converted_and_checked():
-    files = [models.spec(name).weights for name in models.registered()]
+    files = [models.registration(name).weights for name in models.registered()]
     assert sum(file is not None for file in files) == 8
     for file in filter(None, files):
         assert bool(file.urls) != bool(file.page)

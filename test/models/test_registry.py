@@ -136,5 +136,6 @@ def test_backbones_have_weights_and_describe_nothing():
     backbone = 'dinov2-vits14'
     assert backbone in models.registered()
     assert backbone not in models.names()
-    with pytest.raises(ModelError, match='describes no images'):
-        models.create(backbone)
+    for use in (models.create, models.spec, Describer):
+        with pytest.raises(ModelError, match='there is no model'):
+            use(backbone)

@@ -16,7 +16,6 @@ def export(
     model: Annotated[str, typer.Argument(metavar='NAME', help='Network, such as d2vpr-nano.')],
     out: Annotated[Path, typer.Argument(metavar='OUT', help='File to write (.onnx).')],
     *,
-    onnx: Annotated[bool, typer.Option('--onnx', help='Write ONNX, the only format yet.')] = True,
     weights: Annotated[Path | None, typer.Option(help='Weights file of the network.')] = None,
     opset: Annotated[
         int,
@@ -42,7 +41,6 @@ def export(
     from vpr_ros.describe.describer import load_described
     from vpr_ros.describe.onnx_export import export_onnx, write_whole
 
-    del onnx
     entry = models.spec(model)
     net, info = load_described(entry, weights)
     contents, agreement = export_onnx(

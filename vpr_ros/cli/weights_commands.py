@@ -68,7 +68,7 @@ def fetch(name: Name, *, force: Force = False) -> None:
     from vpr_ros.models.convert import convert, converted_path
     from vpr_ros.models.download import DownloadError, download
 
-    file, target = models.spec(name).weights, converted_path(name)
+    file, target = models.registration(name).weights, converted_path(name)
     if file is None:
         msg = f'there is nothing to fetch for {name}: ' + _of_the_package(name)
         raise ModelError(msg)
@@ -125,9 +125,9 @@ def _entries() -> list[dict[str, Any]]:
 
     entries = []
     for name in models.registered():
-        if models.spec(name).weightless:
+        if models.registration(name).weightless:
             continue
-        found, file = models.find_weights(name), models.spec(name).weights
+        found, file = models.find_weights(name), models.registration(name).weights
         state, origin = _state(name, found, file)
         entries.append(
             {
@@ -167,7 +167,7 @@ def _state(
 def _of_the_package(name: str) -> str:
     from vpr_ros import models
 
-    if models.spec(name).weightless:
+    if models.registration(name).weightless:
         return 'it is a formula without weights'
     if models.find_weights(name) is not None:
         return 'its weights come with the package'

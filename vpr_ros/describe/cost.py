@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a network costs, whatever it runs on."""
+"""Operations of a network, counted independently of device and backend."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ PRECISIONS: dict[tuple[str, str], tuple[Precision, ...]] = {
     ('torch', 'cuda'): ('fp32', 'bf16', 'fp16'),
     ('onnx', 'cpu'): ('fp32', 'int8'),
 }
-"""What each backend can compute with on each type of device."""
+"""Precisions of each backend on each type of device."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,8 +60,8 @@ class Describer:
         threads: Threads on the CPU; None for all processors of this process.
         precision: ``fp32``; ``bf16``, faster on GPUs and on processors with bfloat16
             instructions; ``fp16``, for GPUs; or ``int8``, for the backend ``onnx``. All reach a
-            cosine above 0.999 to float32. Keep to one of them for a map and its queries where a
-            few flipped code bits matter.
+            cosine above 0.999 to float32. Use one precision for mapping and for querying
+            where a few flipped code bits matter.
         backend: ``torch``, or ``onnx`` for ONNX Runtime on the CPU: the network is exported when
             it is first used, and kept beside the weights file, or in the user's weights folder.
 

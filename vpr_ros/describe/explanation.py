@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What in an image a network goes by: attention, weight in the descriptor, deformed regions."""
+"""Influence of image parts on a network: attention, descriptor weights, deformed regions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ExplainedRegion:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What a network saw in one image.
+    """Influence of the parts of one image.
 
     Attributes:
         weight: (G, G) float32 summing to one, top row first: how much each part of the image

@@ -33,7 +33,7 @@ class OnnxNetwork:
 
     Attributes:
         info: What the network is.
-        version: Of the package that exported it.
+        version: Version of the package that exported it.
         precision: What it computes with.
 
     Raises:

@@ -10,6 +10,7 @@ from vpr_ros.models.registry import (
     find_weights,
     names,
     registered,
+    registration,
     spec,
     weights_folder,
 )
@@ -27,6 +28,7 @@ __all__ = [
     'load_weights',
     'names',
     'registered',
+    'registration',
     'spec',
     'weights_folder',
 ]

@@ -34,8 +34,8 @@ class PatchNorm(nn.Module):
     deviation there, so that gain and offset of the light cancel wherever they vary slowly.
 
     Args:
-        width: Of the small picture, pixels.
-        height: Of the small picture, pixels.
+        width: Width of the small picture, pixels.
+        height: Height of the small picture, pixels.
         window: Side of the square window in pixels of the small picture, odd.
     """
 

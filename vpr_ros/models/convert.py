@@ -45,7 +45,7 @@ def convert(path: Path, name: str, target: Path | None = None) -> Path:
         OSError: The target cannot be written.
     """
     target = target or converted_path(name)
-    network, published = registry.build(name), registry.spec(name).weights
+    network, published = registry.build(name), registry.registration(name).weights
     rename = (published and published.rename) or str
     try:
         state = {rename(key): value for key, value in load_weights(path).items()}
@@ -82,7 +82,7 @@ def _origin(path: Path, name: str) -> dict[str, str]:
         'converted': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         'software': f'vpr_ros {vpr_ros.__version__}',
     }
-    known = registry.spec(name).weights
+    known = registry.registration(name).weights
     if known is not None and known.sha256 in ('', digest):
         notes |= {'source': known.source, 'licence': known.licence}
     return notes

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CricaVPRConfig:
-    """What a CricaVPR network is made of; the defaults are the published one.
+    """Configuration of a CricaVPR network; the defaults are the published one.
 
     Attributes:
         vit: The backbone.

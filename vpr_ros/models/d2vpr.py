@@ -33,7 +33,7 @@ _NEIGHBOURS = ((0, 1, 3, 4), (1, 2, 4, 5), (3, 4, 6, 7), (4, 5, 7, 8))
 
 @dataclass(frozen=True)
 class D2VPRConfig:
-    """What a D²-VPR network is made of; the defaults are the published student.
+    """Configuration of a D²-VPR network; the defaults are the published student.
 
     Attributes:
         vit: The backbone.

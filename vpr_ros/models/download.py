@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Large files over HTTP: taken up again where they broke off, complete and right or not there."""
+"""Resumable downloads of large files over HTTP, checked by their digest."""
 
 from __future__ import annotations
 
@@ -156,10 +156,10 @@ def _receive(file: IO[bytes], url: str, limit: int, progress: Progress | None) -
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
             return True  # nothing is missing; the digest tells whether it is right
         passing = error.code >= 500 or error.code == HTTPStatus.TOO_MANY_REQUESTS
-        msg = f'the server says {error.code} {error.reason}'
+        msg = f'the server answers {error.code} {error.reason}'
         raise (_PassingError if passing else DownloadError)(msg) from error
     except OSError as error:
-        # Who cannot be reached at all will not be in a second; who was before, may be.
+        # A server that was reached before may be reached again; any other is given up.
         raise (_PassingError if start else DownloadError)(_words(error)) from error
     with response:
         total = _total(file, response)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a module of a network registers: how to make it, and where its weights come from."""
+"""Registration of a model: its network, its options and the origin of its weights."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What every network of this package returns."""
+"""Output of every network of this package."""
 
 from __future__ import annotations
 

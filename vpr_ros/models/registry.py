@@ -60,19 +60,31 @@ def _loaded(point: metadata.EntryPoint, taken: set[str]) -> dict[str, ModelSpec]
 
 def names() -> list[str]:
     """Return the names that `create` knows."""
-    return [name for name in registered() if not spec(name).backbone]
+    return [name for name in registered() if not registration(name).backbone]
 
 
 def registered() -> list[str]:
-    """Return the names that `spec` knows: those of the models and of the backbones."""
+    """Return the names that `registration` knows: those of the models and of the backbones."""
     return list({**_BY_NAME, **_others()})
 
 
 def spec(name: str) -> ModelSpec:
-    """Return the registration of a model or backbone.
+    """Return the registration of a model.
 
     Raises:
         ModelError: There is no such model; the message lists those there are.
+    """
+    if (name not in _BY_NAME and name not in _others()) or registration(name).backbone:
+        msg = f'there is no model {name!r}; there are {", ".join(names())}'
+        raise ModelError(msg)
+    return registration(name)
+
+
+def registration(name: str) -> ModelSpec:
+    """Return the registration of a model or backbone.
+
+    Raises:
+        ModelError: There is neither; the message lists those there are.
     """
     entry = _BY_NAME.get(name) or _others().get(name)
     if entry is None:
@@ -86,7 +98,7 @@ def build(name: str, **options: Any) -> nn.Module:
 
     `weights_file.load_published` gives it weights without a random initialisation first.
     """
-    entry = spec(name)
+    entry = registration(name)
     try:
         with torch.device('meta'):
             return entry.make(**{**entry.options, **options}).eval()
@@ -100,15 +112,13 @@ def create(name: str, *, seed: int = 0, **options: Any) -> nn.Module:
 
     Args:
         name: One of `names()`.
-        seed: Of the weights, see `initial_state`.
+        seed: Seed of the random weights, see `initial_state`.
         options: Fields of the model's configuration, such as ``compat`` of `D2VPRConfig`.
 
     Raises:
         ModelError: The name or an option is unknown.
     """
-    if spec(name).backbone:
-        msg = f'{name!r} describes no images; the models are {", ".join(names())}'
-        raise ModelError(msg)
+    spec(name)
     net = build(name, **options)
     net.load_state_dict(initial_state(net, seed), assign=True)
     return net
@@ -122,5 +132,5 @@ def weights_folder() -> Path:
 def find_weights(name: str) -> Path | None:
     """Return the file with a model's weights: bundled, or in the user's weights folder."""
     folders = (_BUNDLED, weights_folder())
-    candidates = (folder / f'{spec(name).name}.safetensors' for folder in folders)
+    candidates = (folder / f'{registration(name).name}.safetensors' for folder in folders)
     return next((path for path in candidates if path.is_file()), None)

@@ -28,7 +28,7 @@ Branches = Literal['both', 'float', 'hash']
 
 @dataclass(frozen=True)
 class SelaVPRppConfig:
-    """What a SelaVPR++ network is made of; the defaults are the published base network.
+    """Configuration of a SelaVPR++ network; the defaults are the published base network.
 
     Attributes:
         vit: The frozen backbone.

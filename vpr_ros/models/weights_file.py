@@ -143,7 +143,7 @@ def _check_archive(path: Path) -> None:
 
 
 class _Ignored:
-    """Stands in for the numpy numbers in training checkpoints, which nobody needs here.
+    """Stands in for the numpy numbers in training checkpoints, which are not needed here.
 
     They are not even rebuilt: numpy makes arrays of Python objects out of any bytes, which are
     then taken for addresses.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the network gets to see, to look at."""
+"""A picture of a training batch, to look at."""
 
 from __future__ import annotations
 

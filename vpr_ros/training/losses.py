@@ -28,7 +28,7 @@ def distillation_loss(kind: DistillationLoss, student: Tensor, teacher: Tensor) 
     Args:
         kind: ``mse`` and ``cosine`` need D = E; ``relational`` compares the cosines between the
             images of the batch (B, B) instead (Park et al., CVPR 2019, section 3.2, on cosines).
-        student: Of the network.
+        student: Output of the network.
         teacher: Without gradient.
     """
     student, teacher = student.float(), teacher.float()
@@ -79,7 +79,7 @@ def locality_tie(logits: Tensor, codes: Tensor) -> Tensor:
 
 
 class Hashing(nn.Module):
-    """What makes codes of one place alike, and of two unlike."""
+    """Loss that makes codes of one place alike and codes of two places unlike."""
 
     def __init__(self, config: HashLoss, metric: MetricLoss) -> None:
         super().__init__()

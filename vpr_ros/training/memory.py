@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a step of training keeps in memory, by what is trained."""
+"""Memory of a training step, for each tuning mode."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _ADAM_STATES = 2  # mean and variance of every gradient
 
 @dataclass(frozen=True)
 class TuningMode:
-    """A way to train.
+    """A choice of the parameters to train.
 
     Attributes:
-        name: In words.
-        model: Of the registry.
+        name: Name in reports.
+        model: Name in the registry.
         trainable: Dotted prefixes of what is trained; empty for everything.
-        options: Of the model.
+        options: Options of the model.
     """
 
     name: str

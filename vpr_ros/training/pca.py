@@ -37,7 +37,7 @@ class PcaRecipe:
         images: To fit on, at most; drawn from all views.
         weights: File; empty for those found by name.
         batch: Images at a time: for an encoder across images the batch size of inference.
-        seed: Of the draw.
+        seed: Seed of the draw.
     """
 
     recipe: Literal['pca']
@@ -55,7 +55,7 @@ def fit_pca(recipe: PcaRecipe, path: Path, progress: Callable[[int, int], None])
 
     Args:
         recipe: What to do.
-        path: File to write; its metadata say which model and weights it is for.
+        path: File to write; its metadata name the model and the weights it is for.
         progress: Told how many images are described, of how many.
 
     Raises:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One step of training, and what is measured between the steps, as Lightning wants it."""
+"""The Lightning module: one training step, and the measurements between steps."""
 
 from __future__ import annotations
 

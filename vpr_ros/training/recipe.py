@@ -75,7 +75,7 @@ class TeacherRecipe:
         name: Of a model in the registry.
         weights: File of them; empty for those of the model or of the pip package.
         sees: ``same`` augmented images as the student, as published, or ``clean`` ones.
-        cache: Keep what the teacher says of each clean image, in memory, up to so many MiB.
+        cache: Keep the teacher's output for each clean image, in memory, up to so many MiB.
         taps: Blocks (0-based) of EfficientNet-Lite0 whose outputs are pooled.
         grid: Side of the grid they are pooled to.
         standardise: Images from which mean and spread of each feature are estimated; 0 for raw
@@ -99,7 +99,7 @@ class DistillationLoss:
     Attributes:
         kind: ``mse`` summed over the descriptor, ``cosine``, or ``relational``: likeness of the
             batch's similarity matrices, which needs no common length.
-        weight: Of the term.
+        weight: Weight of the term.
     """
 
     kind: Literal['mse', 'cosine', 'relational'] = 'mse'
@@ -124,7 +124,7 @@ class HashLoss:
     Attributes:
         kind: ``similarity`` (SelaVPR++), ``locality``, ``ste`` for no tie, or ``direct`` for a
             loss on the float values alone, whose signs are only taken afterwards.
-        weight: Of the whole.
+        weight: Weight of the whole.
         tie: Weight of the tie beside the multi-similarity loss.
     """
 
@@ -147,7 +147,7 @@ class OptimiserRecipe:
     """How the weights are moved.
 
     Attributes:
-        name: Of the method.
+        name: Name of the method.
         learning_rate: Of everything that `learning_rates` does not name.
         learning_rates: By the start of parameters' names, the longest counts.
         weight_decay: Of matrices and kernels; biases, norms and scales are not shrunk.
@@ -171,7 +171,7 @@ class OptimiserRecipe:
 
     def __post_init__(self) -> None:
         if (self.decay == 'halving') != (self.halve_every > 0):
-            msg = 'halve_every goes with decay: halving'
+            msg = 'halve_every is only used with decay: halving'
             raise RecipeError(msg)
 
 
@@ -234,7 +234,7 @@ class TraversePair:
     """Two drives along one way; one is found in the other.
 
     Attributes:
-        name: Of the figures.
+        name: Name of the figures.
         map: Folder of images in order or with positions in their names, or a bag with poses.
         query: The same.
         tolerance: Right within so many images in order, or metres.

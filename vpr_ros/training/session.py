@@ -57,7 +57,7 @@ _SHOWN = 8
 
 
 def _silent(_done: int, _total: int) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def train(
@@ -248,7 +248,7 @@ def _is_progress_bar(callback: Callback) -> bool:
 
 
 def _finish(training: PlaceTraining, trainer: lightning.pytorch.Trainer, folder: Path) -> Path:
-    """Write the weights and what there is to say of them."""
+    """Write the weights with their metadata."""
     recipe = training.recipe
     net = training.net.cpu().eval()
     best = folder / 'checkpoints' / 'best.ckpt'

@@ -73,7 +73,7 @@ class Teacher:
 
 
 class RememberedTeacher:
-    """Keeps what a teacher says of each clean view of a place, in half precision.
+    """Keeps the output of a teacher for each clean view of a place, in half precision.
 
     New images are described one by one, so that what is remembered does not depend on what
     happened to be in the batch: a resumed training gets the same numbers as one that never

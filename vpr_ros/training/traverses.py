@@ -48,7 +48,7 @@ class ValidationTraverse:
 
 @dataclass(frozen=True, eq=False)
 class Described:
-    """What a network says of a traverse: descriptors (N, D) and codes (N, bytes) or None."""
+    """A traverse described by a network: descriptors (N, D) and codes (N, bytes) or None."""
 
     descriptors: NDArray[np.float32]
     codes: NDArray[np.uint8] | None
