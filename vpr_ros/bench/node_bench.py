@@ -1,17 +1,19 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What place_recognition_node spends its time on, measured from outside."""
+"""The time that place_recognition_node takes for each stage of an image."""
 
 from __future__ import annotations
 
 import resource
 import struct
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rclpy
@@ -23,9 +25,11 @@ from sensor_msgs.msg import Image
 from vpr_ros.bench.node_process import NodeProcess
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
-from vpr_ros.maps import MapWriter, NewPlace
+from vpr_ros.localize import Localizer, calibration_for
+from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
 from vpr_ros.msg import PlaceCandidateArray
-from vpr_ros.nodes.conversions import from_time, to_time
+from vpr_ros.nodes.conversions import from_time, to_candidate_array, to_time
+from vpr_ros.search import Retriever
 from vpr_ros.types import Description
 
 if TYPE_CHECKING:
@@ -38,6 +42,9 @@ _START = 60.0
 """Seconds the node may take to load network and map."""
 
 
+_MOUNT, _OTHER_MOUNT = Pose.of((1.0, 0.0, 0.0)), Pose.planar(-1.0, 0.0, np.pi)
+_TIMED = 100
+"""Images that are timed in this process."""
 _SUFFIX = ' p50 / p95 [ms]'
 _LOCKSTEP = 30
 """Images that are answered one by one to learn how fast the node is."""
@@ -61,6 +68,50 @@ def bench_node(
     return [
         {'stage': name, 'p50 [ms]': p50, 'p95 [ms]': p95} for name, (p50, p95) in stages.items()
     ]
+
+
+def bench_calls(model: str, places: int) -> list[dict[str, str | float]]:
+    """Return the Python functions called and the milliseconds spent on an image, in this process.
+
+    Counted is everything from the description of the image to the message of candidates, without
+    the network and the middleware: for a camera whose mount is not known, for one mounted as the
+    camera that mapped, and for one mounted otherwise.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'bench.vprmap'
+        _make_map(path, model, places)
+        with PlaceMap.open(path) as place_map:
+            mounts = {'no mount': None, 'the same mount': _MOUNT, 'another mount': _OTHER_MOUNT}
+            return [_calls(place_map, name, mount) for name, mount in mounts.items()]
+
+
+def _calls(place_map: PlaceMap, name: str, mount: Pose | None) -> dict[str, str | float]:
+    model = place_map.model
+    code = place_map.codes[0] if model.code_bits else None
+    description = Description(place_map.descriptors([0])[0], code)
+    describer: Any = SimpleNamespace(describe=lambda images: [description for _ in images])
+    localizer = Localizer(describer, Retriever(place_map), calibration=calibration_for(model))
+    image: Any = SimpleNamespace(stamp=0, camera='', rgb=None)
+    mounts = {} if mount is None else {'': mount}
+
+    def answer() -> None:
+        (result,) = localizer.localize_all([image], mounts=mounts)
+        to_candidate_array(result, model, place_map)
+
+    calls, seconds = 0, []
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == 'call'
+
+    for _ in range(_TIMED):
+        started = time.perf_counter()
+        answer()
+        seconds.append(time.perf_counter() - started)
+    sys.setprofile(count)
+    answer()
+    sys.setprofile(None)
+    return {'camera': name, 'Python calls': calls, 'p50 [ms]': float(np.median(seconds)) * 1e3}
 
 
 def bench_overload(
@@ -246,6 +297,7 @@ def _make_map(path: Path, model: str, count: int) -> None:
                     session,
                     stamp=i,
                     pose=Pose.planar(i, 0, 0),
+                    mount=_MOUNT,
                 )
                 for i, (descriptor, code) in enumerate(zip(descriptors, codes, strict=True))
             ]

@@ -72,12 +72,17 @@ def node(
     overload: Annotated[
         bool, typer.Option('--overload', help='Send five times as fast as the node can answer.')
     ] = False,
+    calls: Annotated[
+        bool, typer.Option('--calls', help='Count the Python calls of an image, without ROS.')
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Time each stage of place_recognition_node on 640x480 images over real DDS."""
-    from vpr_ros.bench.node_bench import bench_node, bench_overload
+    from vpr_ros.bench.node_bench import bench_calls, bench_node, bench_overload
 
-    if overload:
+    if calls:
+        _show('An image from description to message', bench_calls(model, places), as_json)
+    elif overload:
         rows = bench_overload(seconds, model, places)
         _show('place_recognition_node at five times the sustainable rate', rows, as_json)
     else:

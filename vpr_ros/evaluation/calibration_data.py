@@ -19,7 +19,7 @@ from vpr_ros.localize import CalibrationError, make_filter
 from vpr_ros.localize.calibration import FRAME, standings
 from vpr_ros.localize.evidence import gather
 from vpr_ros.localize.fusion import agreement
-from vpr_ros.localize.temporal.filters import BLIND
+from vpr_ros.localize.temporal import BLIND
 from vpr_ros.search import Candidates
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from vpr_ros.evaluation.reliability import reliability
 from vpr_ros.localize import FILTERS, Calibration, CalibrationError
 from vpr_ros.localize.calibration import FRAME, PlaceLikelihood
 from vpr_ros.localize.evidence import FEATURES
-from vpr_ros.localize.temporal.filters import BLIND, BayesFilter
+from vpr_ros.localize.temporal import BLIND, BayesFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

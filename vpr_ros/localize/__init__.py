@@ -7,7 +7,7 @@ from vpr_ros.localize.decision import Decision, Status, decide
 from vpr_ros.localize.decision_config import DecisionConfig
 from vpr_ros.localize.localizer import Localization, Localizer
 from vpr_ros.localize.prior import Prior
-from vpr_ros.localize.temporal.filters import FILTERS, MotionConfig, PlaceFilter, make_filter
+from vpr_ros.localize.temporal import FILTERS, MotionConfig, PlaceFilter, make_filter
 from vpr_ros.localize.verification.verifier import (
     Verification,
     VerificationConfig,

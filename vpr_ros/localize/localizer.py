@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vpr_ros.localize.calibration import Calibration
     from vpr_ros.localize.evidence import Support
     from vpr_ros.localize.prior import Prior
-    from vpr_ros.localize.temporal.filters import PlaceFilter
+    from vpr_ros.localize.temporal import PlaceFilter
     from vpr_ros.localize.verification.verifier import Verification, Verifier
     from vpr_ros.search import Searcher, Window
     from vpr_ros.types import Description

@@ -1,3 +1,35 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the frames before this one say of where the robot is."""
+"""Temporal filters: the place of the robot by all images so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpr_ros.localize.temporal.bayes_filter import BayesFilter
+from vpr_ros.localize.temporal.place_filter import BLIND, MotionConfig, PlaceFilter
+from vpr_ros.localize.temporal.sequence_matcher import SequenceMatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vpr_ros.localize.calibration import PlaceLikelihood
+    from vpr_ros.localize.temporal.map_layout import Places
+
+__all__ = ['BLIND', 'FILTERS', 'BayesFilter', 'MotionConfig', 'PlaceFilter', 'make_filter']
+
+_KINDS = {kind.kind: kind for kind in (BayesFilter, SequenceMatcher)}
+FILTERS = tuple(_KINDS)
+"""Names of the filters."""
+
+
+def make_filter(
+    kind: str,
+    places: Callable[[], Places],
+    likelihood: PlaceLikelihood,
+    motion: MotionConfig | None = None,
+) -> PlaceFilter:
+    """Return the filter of a name among `FILTERS`."""
+    made = _KINDS[kind](places, likelihood, motion)
+    made.reset()
+    return made

@@ -8,8 +8,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -17,7 +15,6 @@ from calibration_sample import PLACES, sample_calibration
 
 from vpr_ros.geometry import Pose
 from vpr_ros.localize import FILTERS, DecisionConfig, Localizer, decide, make_filter
-from vpr_ros.localize.temporal.map_layout import MapLayout, MappedPath
 from vpr_ros.search import Candidates
 
 COUNT, SPACING, SECOND = 60, 2.0, 10**9
@@ -262,43 +259,3 @@ def test_without_odometry_a_drive_at_another_pace_than_the_map_is_followed(pace)
     belief, best = drive.see(round(5 + pace * 30), deceiving=1)
     assert abs(best - 1 - (5 + pace * 30)) <= 2
     assert belief > 0.3
-
-
-@given(
-    along=st.lists(st.integers(-50, 50), min_size=1, max_size=30),
-    wanted=st.lists(st.floats(-80, 80), min_size=1, max_size=10),
-)
-def test_coordinates_lie_between_the_places_that_are_found_about_them(along, wanted):
-    way, asked = MappedPath(np.array(along, float)), np.array(wanted)
-    before, after, share, there = way.between(asked)
-    start, end = way.along[before], way.along[after]
-    assert ((share >= 0) & (share <= 1)).all()
-    assert (start <= end).all()
-    at = start + share * (end - start)
-    _, near = way.at(asked)
-    # Between two places that are not too far apart it is just there.
-    inside = (start <= asked) & (asked <= end) & (share > 0) & (share < 1)
-    np.testing.assert_allclose(at[inside], asked[inside], atol=1e-9)
-    assert (there | ~near).all()
-
-
-coordinates = st.lists(
-    st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=1, max_size=40
-)
-
-
-@settings(deadline=None)
-@given(coordinates, coordinates, st.floats(1e-3, 500))
-def test_places_within_a_radius_are_those_that_measuring_gives(places, points, radius):
-    poses = np.array([[x, y, 0, 0, 0, 0, 1] for x, y in places])
-    count = len(poses)
-    row = np.arange(count)
-    layout = MapLayout(
-        SimpleNamespace(ids=row, sessions=np.ones(count, int), stamps=row, poses=poses)
-    )
-    asked = np.array([[x, y, 0.0] for x, y in points])
-    who, rows = layout.pairs(asked, radius)
-    distances = np.linalg.norm(asked[:, None] - poses[None, :, :3], axis=2)
-    assert sorted(zip(who.tolist(), rows.tolist(), strict=True)) == [
-        tuple(pair) for pair in np.argwhere(distances <= radius).tolist()
-    ]
