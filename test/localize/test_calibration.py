@@ -23,7 +23,9 @@ from vpr_ros.localize.evidence import Evidence
 def evidence_of(similarity, rival, hamming=np.nan, other=np.nan, agreement=1.0, support=np.nan):
     """Return the evidence of one candidate."""
     figures = similarity, rival, hamming, other, agreement, support
-    return Evidence(*(np.array([figure], float) for figure in figures), np.array([-1]))
+    return Evidence(
+        *(np.array([figure], float) for figure in figures), np.array([-1]), np.ones((1, 1), bool)
+    )
 
 
 def test_what_is_written_reads_back(tmp_path):

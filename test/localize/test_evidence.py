@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from candidates_sample import sample_candidates
 
-from vpr_ros.localize.evidence import gather, with_ordinary_rival
+from vpr_ros.localize.evidence import gather
 from vpr_ros.search import Candidates
 
 RADIUS = 10.0
@@ -66,13 +66,13 @@ def test_ordinary_rival_is_the_median_elsewhere():
     candidates = sample_candidates(
         (1, 0.9, 0), (2, 0.8, 50), (3, 0.3, 60), (4, 0.2, 70), (5, 0.9, 1)
     )
-    evidence = with_ordinary_rival(candidates, 0, RADIUS)
-    assert evidence.rival_similarities.tolist() == [0.3]
-    assert gather(candidates, RADIUS).rival_similarities[0] == 0.8
+    evidence = gather(candidates, RADIUS)
+    assert evidence.rival_similarities[0] == 0.8
+    assert evidence.with_ordinary_rivals(candidates).rival_similarities[0] == 0.3
 
 
 def test_evidence_of_the_frame_alone_has_no_support():
     candidates = sample_candidates((1, 0.9, 0), (2, 0.8, 50))
-    evidence = gather(candidates, RADIUS, np.array([0.9, 0.1])).of_frame()
-    assert np.isnan(evidence.features[:, -1]).all()
-    assert np.isfinite(evidence.features[:, 0]).all()
+    evidence = gather(candidates, RADIUS, np.array([0.9, 0.1])).of_frame(1)
+    assert np.isnan(evidence.features[0, -1])
+    assert evidence.features[0, 0] == 0.8

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.localize.calibration import FRAME
-from vpr_ros.localize.evidence import gather, with_ordinary_rival
+from vpr_ros.localize.evidence import gather
 from vpr_ros.localize.fusion import fuse
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def decide(
         status, text = _by_ratio(candidates, config)
     else:
         evidence = gather(candidates, radius, support.places if support else None)
-        probabilities = _probabilities(candidates, evidence, calibration, support)
+        probabilities = _probabilities(evidence, calibration, support)
         candidates = replace(candidates, probabilities=probabilities)
         status, text = _by_probability(
             candidates, evidence, config, calibration, support, float(probabilities[0])
@@ -133,25 +133,22 @@ def _by_probability(
     text += f'; at least {least:.3f} is asked for'
     needed = config.min_probability or alone.threshold
     first = int(np.argmax(candidates.similarities))
-    if support and alone.probabilities(evidence.of_frame().features[first]) >= needed:
+    by_itself = evidence.of_frame(first)
+    if support and alone.probabilities(by_itself.features)[0] >= needed:
         text += f'; place {candidates.ids[first]} fits this frame but not those before'
         return Status.TEMPORALLY_INCONSISTENT, text
     # A place that would be accepted but for a look-alike elsewhere is ambiguous.
-    ordinary = with_ordinary_rival(candidates, first, calibration.radius)
+    ordinary = by_itself.with_ordinary_rivals(candidates)
     if alone.probabilities(ordinary.features)[0] >= needed:
         return Status.AMBIGUOUS, text
     return Status.BELOW_THRESHOLD, text
 
 
 def _probabilities(
-    candidates: Candidates,
-    evidence: Evidence,
-    calibration: Calibration,
-    support: Support | None,
+    evidence: Evidence, calibration: Calibration, support: Support | None
 ) -> NDArray[np.float64]:
     """Return P(correct) (H,), none above the first's or what the first's leaves."""
     logistic = calibration.stages[support.stage if support else FRAME]
     own = logistic.probabilities(evidence.features)
-    here = candidates.together(np.array([0]), calibration.radius)[0]
-    most = np.where(here, own[0], min(own[0], 1 - own[0]))
+    most = np.where(evidence.here[0], own[0], min(own[0], 1 - own[0]))
     return np.asarray(np.minimum(own, most))

@@ -67,6 +67,7 @@ class Evidence:
         agreement: Share of the first ten candidates that are at this place, itself included.
         support: Probability of the place by a temporal filter; NaN without one.
         rivals: Index of the best elsewhere among all candidates, -1 where there is none.
+        here: (R, H) which of all candidates are at the place of each.
     """
 
     similarities: Floats
@@ -76,6 +77,7 @@ class Evidence:
     agreement: Floats
     support: Floats
     rivals: NDArray[np.intp]
+    here: NDArray[np.bool_]
 
     @property
     def distance_ratios(self) -> Floats:
@@ -104,9 +106,33 @@ class Evidence:
         )
         return np.stack(columns, axis=-1)
 
-    def of_frame(self) -> Evidence:
-        """Return the evidence of the frame alone, without that of a temporal filter."""
-        return replace(self, support=np.full_like(self.support, np.nan))
+    def of_frame(self, i: int) -> Evidence:
+        """Return the evidence (1,) of one of them by the frame alone, without a filter."""
+        row = slice(i, i + 1)
+        return Evidence(
+            self.similarities[row],
+            self.rival_similarities[row],
+            self.hamming[row],
+            self.rival_hamming[row],
+            self.agreement[row],
+            np.full(1, np.nan),
+            self.rivals[row],
+            self.here[row],
+        )
+
+    def with_ordinary_rivals(self, candidates: Candidates) -> Evidence:
+        """Return the evidence if each rival were the median of the candidates elsewhere.
+
+        Args:
+            candidates: All candidates.
+        """
+        similarities, hamming = self.rival_similarities.copy(), self.rival_hamming.copy()
+        for i in np.flatnonzero(self.rivals >= 0):
+            elsewhere = ~self.here[i]
+            similarities[i] = np.median(candidates.similarities[elsewhere])
+            if not np.isnan(hamming[i]):
+                hamming[i] = np.median(candidates.hamming[elsewhere])
+        return replace(self, rival_similarities=similarities, rival_hamming=hamming)
 
 
 def gather(
@@ -139,24 +165,5 @@ def gather(
         agreement=here[:, :_FIRST].mean(1),
         support=np.full(len(rows), np.nan) if support is None else support[rows],
         rivals=np.where(alone, -1, rivals),
-    )
-
-
-def with_ordinary_rival(candidates: Candidates, i: int, radius: float) -> Evidence:
-    """Return the evidence (1,) of one candidate if its rival were the median of those elsewhere.
-
-    Args:
-        candidates: All of them, best first.
-        i: Index of the one in question.
-        radius: Metres within which places are one.
-    """
-    rows = np.array([i])
-    evidence, elsewhere = gather(candidates, radius, rows=rows), ~candidates.together(rows, radius)
-    if evidence.rivals[0] < 0:
-        return evidence
-    bits = np.median(candidates.hamming[elsewhere[0]])
-    return replace(
-        evidence,
-        rival_similarities=np.array([np.median(candidates.similarities[elsewhere[0]])]),
-        rival_hamming=np.array([np.nan if np.isnan(evidence.hamming[0]) else bits]),
+        here=here,
     )

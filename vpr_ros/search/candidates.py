@@ -120,9 +120,11 @@ class Candidates:
             radius: Metres within which places are one.
         """
         # Axis by axis, which takes a third of the time of a norm of the whole.
-        axes = self.poses[:, :3].T
-        away = sum((axis[rows, None] - axis) ** 2 for axis in axes)
-        here = np.asarray(away <= radius**2)  # NaN is not
+        squares = np.zeros((len(rows), len(self)))
+        for axis in self.poses[:, :3].T:
+            offsets = np.subtract.outer(axis[rows], axis)
+            squares += offsets * offsets
+        here = squares <= radius**2  # NaN is not
         here[np.arange(len(rows)), rows] = True
         return here
 
