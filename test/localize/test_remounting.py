@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpr_ros.geometry import Pose
@@ -54,6 +54,7 @@ def mapped(tmp_path_factory):
     return candidates_of(tmp_path_factory.mktemp('remounting') / 'random.vprmap', places)
 
 
+@settings(deadline=None, max_examples=40)
 @given(query=POSES | st.just(REAR))
 def test_poses_are_to_the_last_bit_those_of_each_place_by_itself(mapped, query):
     found = seen_through(mapped, query)
