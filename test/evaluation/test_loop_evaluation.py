@@ -14,7 +14,7 @@ from vpr_ros.cli.main import main
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.bag_evaluation import frame_pictures
-from vpr_ros.evaluation.loop_evaluation import PairsTell, PosesTell, evaluate_loops
+from vpr_ros.evaluation.loop_evaluation import TruthByPairs, TruthByPoses, evaluate_loops
 from vpr_ros.evaluation.loop_report import write_loop_report
 from vpr_ros.evaluation.loop_results import LoopEvaluation, LoopRecord, LoopSetup
 from vpr_ros.evaluation.loop_words import verdict
@@ -55,7 +55,7 @@ def evaluation(laps, tmp_path_factory):
         )
         topics = choose_topics(bag)
         frames = replay_frames(bag, topics.image.name, topics.pose.name)
-        return evaluate_loops(frames, detector, config, PosesTell(Tolerance(0.5)), SETUP)
+        return evaluate_loops(frames, detector, config, TruthByPoses(Tolerance(0.5)), SETUP)
 
 
 def test_right_and_wrong_loops_are_counted(evaluation):
@@ -157,7 +157,7 @@ def test_report_tells_the_distance_of_the_ends_from_the_error_of_the_measure(tmp
 
 def test_pairs_of_frames_can_say_what_is_right(tmp_path):
     (tmp_path / 'pairs.csv').write_text('query,match,similarity\n5,2,0.4\n')
-    truth = PairsTell.read(tmp_path / 'pairs.csv', 1)
+    truth = TruthByPairs.read(tmp_path / 'pairs.csv', 1)
     poses = np.full((5, 7), np.nan)
     assert truth.earlier(4, poses).tolist() == [True, True, True, False]
     assert not truth.earlier(3, poses[:4]).any()
@@ -167,7 +167,7 @@ def test_pairs_of_frames_can_say_what_is_right(tmp_path):
 def test_table_of_something_else_is_refused(tmp_path, text):
     (tmp_path / 'pairs.csv').write_text(text)
     with pytest.raises(VprError, match='query and match'):
-        PairsTell.read(tmp_path / 'pairs.csv')
+        TruthByPairs.read(tmp_path / 'pairs.csv')
 
 
 def test_command_judges_a_folder_by_pairs_and_writes_what_it_is_asked_for(tmp_path, capsys):

@@ -131,4 +131,4 @@ def test_loop_that_was_kept_back_says_why(tmp_path):
     assert kept[-2].earlier is not None
     assert kept[-1].earlier is None
     assert decision.status == Status.TEMPORALLY_INCONSISTENT
-    assert 'the way since the last loops leads elsewhere' in decision.reason
+    assert 'odometry since the last loops contradicts it' in decision.reason

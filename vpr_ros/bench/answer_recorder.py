@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The live node's answers, kept for judging."""
+"""Records the answers of a live node for an evaluation."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ class AnswerRecorder:
         self._thread.join()
 
     def wait_for_publisher(self, alive: Callable[[], bool], timeout: float = 60.0) -> None:
-        """Wait until somebody is there to answer, so that the first answer is not missed.
+        """Wait until the node publishes, so that the first answer is not missed.
 
         Args:
-            alive: Whether it may still come; asked meanwhile.
-            timeout: Seconds to wait at most.
+            alive: Returns whether the node may still come.
+            timeout: Seconds.
         """
         end = time.monotonic() + timeout
         while not self._node.count_publishers(self._topic):
@@ -79,9 +79,9 @@ class AnswerRecorder:
             time.sleep(0.02)
 
     def wait_for(self, count: int, timeout: float = 10.0) -> bool:
-        """Wait until so many answers have come; return whether they have, within the seconds.
+        """Wait for a number of answers; return whether they came within the timeout, seconds.
 
-        Where the last one was accepted its pose, which is published after it, is waited for, too.
+        If the last one was accepted, this waits for its pose, too, which is published after it.
         """
 
         def complete() -> bool:
@@ -102,7 +102,7 @@ class AnswerRecorder:
     def _note(self, answer: PlaceCandidateArray) -> None:
         stamp = from_time(answer.header.stamp)
         with self._changed:
-            # The player repeats its first image until somebody answers.
+            # The player repeats its first image until it is answered.
             if stamp not in self._stamps:
                 self._stamps.add(stamp)
                 self.answers.append(answer)

@@ -47,7 +47,7 @@ _TIMED = 100
 """Images that are timed in this process."""
 _SUFFIX = ' p50 / p95 [ms]'
 _LOCKSTEP = 30
-"""Images that are answered one by one to learn how fast the node is."""
+"""Images that are answered one by one to measure the speed of the node."""
 
 
 def bench_node(
@@ -55,8 +55,7 @@ def bench_node(
 ) -> list[dict[str, str | float]]:
     """Send images to a node and return its stages with median and 95th percentile, ms.
 
-    The stage overhead is everything but the network and the search; rest is what no other stage
-    names.
+    The stage overhead is everything except network and search; rest is the time between stages.
     """
     with _running(model, places) as bench:
         bench.send(rate, seconds)
@@ -117,11 +116,11 @@ def _calls(place_map: PlaceMap, name: str, mount: Pose | None) -> dict[str, str 
 def bench_overload(
     seconds: float, model: str, places: int, factor: float = 5.0
 ) -> list[dict[str, str | float]]:
-    """Send images faster than a node can answer them, and return what becomes of it.
+    """Send images faster than a node can answer them; return rates, losses and latencies.
 
     Latencies are from receiving an image in the node to publishing its answer; those to the
-    sender's own ears include the middleware, twice. The network has one thread, since sender and
-    node share the machine.
+    sender include the middleware, twice. The network has one thread, since sender and node share
+    the machine.
     """
     with _running(model, places, threads=1) as bench:
         for _ in range(_LOCKSTEP):
@@ -166,7 +165,7 @@ def _percentiles(name: str, values: list[float]) -> list[tuple[str, str | float]
 
 @dataclass(frozen=True)
 class _Answer:
-    """How long an answer took, ms: in the node, and from sending the image to hearing it."""
+    """Latency of an answer, ms: in the node, and from sending the image to its receipt."""
 
     stamp: int
     latency: float
@@ -174,7 +173,7 @@ class _Answer:
 
 
 class _Bench:
-    """Sends images to a node that runs, and listens to it."""
+    """Sends images to a running node and receives its answers."""
 
     def __init__(self, process: NodeProcess) -> None:
         self._process = process
@@ -227,7 +226,7 @@ class _Bench:
             self._publish()
             sent += 1
             due = max(due + 1 / rate, time.monotonic() - 1 / rate)
-            # Once at least, so that answers are heard when they come.
+            # At least once, so that answers are received in time.
             self._executor.spin_once(timeout_sec=0)
             while (left := due - time.monotonic()) > 0:
                 self._executor.spin_once(timeout_sec=left)
@@ -236,7 +235,7 @@ class _Bench:
     def report(self) -> dict[str, str]:
         """Return the next diagnostics of the node."""
         self._reports.clear()
-        # The first may be older than what was sent last.
+        # The first may be older than the last image.
         self.wait_until(lambda: len(self._reports) > 1)
         return {value.key: value.value for value in self._reports[-1].status[0].values}
 
@@ -246,7 +245,7 @@ class _Bench:
         return int(pages) * resource.getpagesize() / 1e6
 
     def _publish(self) -> None:
-        # Serialised once: a sender in Python is slower than many a camera otherwise.
+        # Serialised once, since Python serialises slower than a camera sends.
         stamp = to_time(time.time_ns())
         struct.pack_into('<iI', self._raw, 4, stamp.sec, stamp.nanosec)
         self._publisher.publish(bytes(self._raw))

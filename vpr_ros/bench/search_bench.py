@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How fast a map of random places is: queries, opening, appending, bytes, beside plain faiss."""
+"""Speed and size of maps of random places, compared with plain faiss."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _BATCH = 1000
 _SINGLE_APPENDS = 200
 _TURN = 25
 _CLUSTER = 20
-"""Places that look alike: neighbours along a way, and so the candidates of each other."""
+"""Consecutive places that look alike, and so are candidates of each other."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SearchTiming:
     Attributes:
         places: Number of places.
         dim: Length of the descriptors.
-        query_ms: One query, 100 candidates by Hamming distance, 10 hits, descriptors in memory
+        query_ms: One query, 100 candidates by Hamming distance, 10 returned, descriptors in memory
             where they fit.
         query_min_ms: The fastest of those queries.
         query_from_disk_ms: The same with descriptors read from the file for each query.
@@ -50,7 +50,7 @@ class SearchTiming:
         flat_ip_ms: `faiss.IndexFlatIP` on the same floats; NaN where it was left out.
         flat_l2_ms: `faiss.IndexFlatL2` on the same floats; NaN where it was left out.
         open_s: Opening the map, all places checked.
-        memory_mib: What the map keeps in memory: places, codes, and descriptors where they fit.
+        memory_mib: Memory of the map: places, codes, and descriptors where they fit.
         appends_per_s: Durable, in groups of 1000.
         single_appends_per_s: Durable, one by one.
         bytes_per_place: On disk, everything included.
@@ -85,11 +85,11 @@ def bench_retrieval(
         sizes: Numbers of places.
         dim: Length of the descriptors.
         queries: How many to take the median of.
-        memory: Bytes that descriptors may take. Where the map's own (two an element) need more,
-            they are read for each query; where the two float indices (four an element each) do
-            beside them, these are left out.
-        folder: Where the maps are written meanwhile; on the disk that robots would use.
-        progress: Told how many places were written, and of how many.
+        memory: Bytes that descriptors may take. Where those of the map (two bytes an element)
+            need more, they are read for each query; where the two float indices (four bytes an
+            element each) do not fit, too, these are left out.
+        folder: For the maps; should be on a disk as robots use it.
+        progress: Called with how many places were written, and of how many.
 
     Yields:
         A row for each size.
@@ -195,7 +195,7 @@ def _places(
 
 
 def _describe(vector: NDArray[np.float32]) -> Description:
-    # Signs are as good as any hash for measuring time; short descriptors are repeated.
+    # Signs serve as a hash for timing; short descriptors are repeated.
     return Description(vector.astype(np.float32), np.packbits(np.resize(vector, _BITS) > 0))
 
 
@@ -206,7 +206,7 @@ def _noisy(vector: NDArray[np.float32], rng: np.random.Generator) -> Description
 
 
 def _times_ms(searches: list[_Search], queries: list[Description]) -> list[list[float]]:
-    """Time each search, by turns, so that what else the machine does slows all alike."""
+    """Time the searches in turns, so that other load on the machine slows all alike."""
     times: list[list[float]] = [[] for _ in searches]
     for start in range(0, len(queries), _TURN):
         for search, spent in zip(searches, times, strict=True):

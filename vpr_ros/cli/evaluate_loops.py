@@ -95,7 +95,12 @@ def loops(
     from vpr_ros.cli.progress import progress_bar
     from vpr_ros.describe import Describer
     from vpr_ros.evaluation import Tolerance
-    from vpr_ros.evaluation.loop_evaluation import PairsTell, PosesTell, Truth, evaluate_loops
+    from vpr_ros.evaluation.loop_evaluation import (
+        Truth,
+        TruthByPairs,
+        TruthByPoses,
+        evaluate_loops,
+    )
     from vpr_ros.evaluation.loop_results import LoopSetup
     from vpr_ros.localize import DecisionConfig, Localizer, VerificationConfig, Verifier
     from vpr_ros.loops import LoopConfig, LoopDetector
@@ -108,13 +113,13 @@ def loops(
         from vpr_ros.evaluation.loop_report import write_loop_report
     truth: Truth
     if pairs is not None:
-        truth = PairsTell.read(pairs, pair_tolerance)
+        truth = TruthByPairs.read(pairs, pair_tolerance)
         told = f'{pairs.name}, {pair_tolerance} frames to either side'
         keyframes = KeyframeConfig(0.0, 0.0, 1e-9)
         config = LoopConfig(0.0, 0.0, exclude_keyframes, require_transform=measured)
         goes_back = f'{exclude_keyframes} keyframes'
     else:
-        truth = PosesTell(Tolerance(tolerance, None if angle is None else math.radians(angle)))
+        truth = TruthByPoses(Tolerance(tolerance, None if angle is None else math.radians(angle)))
         told = f'within {tolerance:g} m' + ('' if angle is None else f' and {angle:g}°')
         keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle))
         config = LoopConfig(

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A bag as the queries of an evaluation, by the chain that the live node runs."""
+"""Evaluation of a bag against a map, by the chain that the live node runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from vpr_ros.maps import PlaceMap
 
     Progress: TypeAlias = Callable[[int, int], None]
-    """Told after each frame how many are done, and of how many."""
+    """Called after each image with how many are done, and of how many."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,30 +53,28 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
     created: str = '',
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Localise every frame of a bag and compare with where the bag says it was taken.
+    """Localise every image of a bag and compare with the poses of the bag.
 
     Args:
-        place_map: What the localizer searches.
+        place_map: That the localizer searches.
         bag: The queries; its poses must be in the frame of the map.
-        localizer: The chain to be judged.
+        localizer: To be evaluated.
         topics: Of the bag.
-        tolerance: What counts as right.
-        candidates: Candidates per frame, the largest N of recall@N.
-        limit: Stop after this many frames.
-        odometry: Whether the localizer's filter is told the motion between frames, for which the
-            true poses stand in.
-        mode: How it decides, to be kept with the results.
-        created: When, ISO 8601, to be kept with the results.
-        progress: Told how far it is.
+        tolerance: Of correct answers.
+        candidates: Candidates per image, the largest N of recall@N.
+        limit: Stop after this many images.
+        odometry: Whether the temporal filter gets odometry, for which the true poses stand in.
+        mode: Of the decision, stored with the results.
+        created: Date and time, ISO 8601, stored with the results.
+        progress: Called after each image.
 
     Raises:
-        VprError: The bag has fixes and the map no origin on Earth to compare them in.
+        VprError: The bag has fixes and the map no datum.
     """
     if topics.pose.type == FIX and place_map.datum is None:
         msg = (
-            f'{topics.pose.name} holds positions on Earth, but the map {place_map.path} has no '
-            'origin there (datum): name a pose topic in the frame of the map, or build the map '
-            'from fixes too'
+            f'{topics.pose.name} has positions on Earth, but the map {place_map.path} has no '
+            'datum: choose a pose topic in the frame of the map, or build the map from fixes too'
         )
         raise VprError(msg)
     total = topics.image.count if limit is None else min(limit, topics.image.count)
@@ -111,7 +109,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
 
 
 def place_table(place_map: PlaceMap) -> PlaceTable:
-    """Return what an evaluation needs to know of a map."""
+    """Return the columns of a map that an evaluation needs."""
     columns = place_map.snapshot.columns
     return PlaceTable(
         columns.ids, columns.sessions, columns.stamps, np.asarray(columns.poses, np.float64)
@@ -119,7 +117,7 @@ def place_table(place_map: PlaceMap) -> PlaceTable:
 
 
 def query_result(result: Localization, truth: Pose | None) -> QueryResult:
-    """Put what was answered about a frame beside where it was taken."""
+    """Return the answer to an image beside its true pose."""
     candidates = result.candidates
     return QueryResult(
         stamp=result.stamp,
@@ -137,12 +135,12 @@ def query_result(result: Localization, truth: Pose | None) -> QueryResult:
 
 
 def frame_pictures(bag: Bag, image_topic: str) -> Pictures:
-    """Return a source of a bag's pictures by stamp; unreadable ones are left out."""
+    """Return a source of a bag's images by stamp; unreadable ones are left out."""
 
     def fetch(stamps: Collection[int]) -> dict[int, NDArray[np.uint8]]:
         pictures: dict[int, NDArray[np.uint8]] = {}
         for message in bag.messages([image_topic]):
-            # What cannot be read was reported when it was localised.
+            # Unreadable images were reported when they were localised.
             with contextlib.suppress(VprError):
                 if (stamp := stamp_of(message.raw)) in stamps:
                     pictures[stamp] = Frame(message.raw, message.type).rgb
@@ -152,7 +150,7 @@ def frame_pictures(bag: Bag, image_topic: str) -> Pictures:
 
 
 def place_pictures(places: PlaceTable, bag: Bag, image_topic: str) -> Pictures:
-    """Return a source of the places' pictures by id, from the bag the map was built from."""
+    """Return a source of the images of places by id, from the bag the map was built from."""
     by_stamp = frame_pictures(bag, image_topic)
 
     def fetch(ids: Collection[int]) -> dict[int, NDArray[np.uint8]]:

@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from vpr_ros.localize.calibration import PlaceLikelihood
 
 LEAST_CANDIDATES = 50
-"""Candidates of each query below which standing and rivals are not those of the robot."""
+"""Candidates of each query below which standings and rivals differ from the robot's."""
 
 
 @dataclass(frozen=True, eq=False)
 class AnsweredTraverse:
-    """Answers to one traverse.
+    """The answers to the images of one traverse.
 
     Attributes:
         evaluation: The answers.
-        known: Whether the map shows where they were taken.
+        known: Whether the map covers the traverse.
     """
 
     evaluation: Evaluation
@@ -46,20 +46,20 @@ class AnsweredTraverse:
 
     @property
     def name(self) -> str:
-        """Query and map."""
+        """Names of query and map."""
         return f'{self.evaluation.setup.query} in {self.evaluation.setup.map}'
 
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """What there is to learn of each query.
+    """The evidence and the truth of each query.
 
     Attributes:
         features: (Q, F) of its candidate.
-        right: (Q,) whether that is right.
-        mapped: (Q,) whether any place of the map is.
-        errors: How far off its pose would be, None unless it is right.
-        group: What is left out of a fit as a whole.
+        right: (Q,) whether it is correct.
+        mapped: (Q,) whether any place of the map is correct.
+        errors: Of the pose, None unless the candidate is correct.
+        group: Name of the traverse, left out of a fit as a whole.
     """
 
     features: Floats
@@ -70,7 +70,7 @@ class Observed:
 
 
 class AnswerTable:
-    """A session as the arrays that fits need; queries without truth or candidates are left out."""
+    """A traverse as the arrays that fits need, without queries lacking truth or candidates."""
 
     def __init__(self, session: AnsweredTraverse, tolerance: Tolerance) -> None:
         evaluation = session.evaluation
@@ -84,8 +84,8 @@ class AnswerTable:
         few = min((len(q.candidate_ids) for q in self._queries), default=LEAST_CANDIDATES)
         if few < min(LEAST_CANDIDATES, len(self._places.ids)):
             msg = (
-                f'{session.name} was evaluated with {evaluation.setup.candidates} candidates a '
-                f'frame; the robot judges by more: evaluate again with --max-candidates 100'
+                f'{session.name} was evaluated with {evaluation.setup.candidates} candidates an '
+                'image; the robot judges by more: evaluate again with 100 candidates'
             )
             raise CalibrationError(msg)
         self._candidates = [
@@ -105,18 +105,18 @@ class AnswerTable:
 
     @property
     def group(self) -> str:
-        """Traverse that was looked up, perhaps in several maps: left out of a fit as a whole."""
+        """Name of the traverse, which may have been localised in several maps."""
         return self._session.evaluation.setup.query
 
     def right(self) -> Bools:
-        """Return whether the first candidate of each query is right."""
+        """Return whether the first candidate of each query is correct."""
         first = np.array([candidates.poses[0] for candidates in self._candidates])
         return within(self._truth, first, self._tolerance)
 
     def observe(self, stage: str, likelihood: PlaceLikelihood) -> Observed:
-        """Return what the robot would observe, by itself or with a filter.
+        """Return the evidence that the robot would have, with or without a temporal filter.
 
-        The true poses stand in for odometry: between two frames it is nearly as good.
+        The true poses stand in for odometry, which is nearly as good between two images.
         """
         radius, temporal = self._tolerance.distance, None
         if stage != FRAME:
@@ -143,7 +143,7 @@ class AnswerTable:
         return Observed(np.array(features), np.array(right), self._mapped, errors, self.group)
 
     def places_seen(self) -> tuple[Floats, Bools]:
-        """Return similarity and standing (N, 2) of every candidate, and whether it is right."""
+        """Return similarity and standing (N, 2) of every candidate, and whether it is correct."""
         values = [
             np.column_stack([c.similarities, standings(c.similarities)]) for c in self._candidates
         ]
@@ -154,7 +154,7 @@ class AnswerTable:
         return np.concatenate(values), np.concatenate(right)
 
     def summary(self) -> dict[str, Any]:
-        """Return what to write down of it."""
+        """Return the entry in the calibration file."""
         setup = self._session.evaluation.setup
         return {
             'map': setup.map,

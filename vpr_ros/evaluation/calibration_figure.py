@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A picture of how far probabilities can be relied upon."""
+"""Plots of the reliability and precision of a calibration."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def draw(result: Calibrated, path: Path) -> None:
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2)
         left.plot([0, 1], [0, 1], color='0.75', lw=1, zorder=0)
-        left.set(xlabel='probability that was said', ylabel='share that came true')
+        left.set(xlabel='predicted probability', ylabel='share that was correct')
         right.set(xlabel='recall', ylabel='precision')
         for (stage, found), colour in zip(result.predictions.items(), _COLOURS, strict=False):
             measured = reliability(found.probabilities, found.right)
@@ -50,7 +50,7 @@ def draw(result: Calibrated, path: Path) -> None:
         right.set_ylim(max(0.0, lowest - 0.05), 1.01)
         left.legend(frameon=False, fontsize=8, loc='upper left')
         figure.suptitle(
-            f'{result.calibration.model.name}, each session judged by a fit on the others; '
+            f'{result.calibration.model.name}, each traverse predicted by a fit on the others; '
             'dots are the thresholds'
         )
         figure.savefig(path, dpi=140)

@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from vpr_ros.types import ModelInfo
 
 LEAST = 30
-"""Right answers, and wrong ones, below which nothing can be said."""
+"""Least correct answers, and least wrong ones, for a fit."""
 _LEAST_ANSWERS = 10
-"""Of a session, to tell how far off its poses are."""
+"""Least answers of a session for its pose errors."""
 BAYES = BayesFilter.kind
 _SHARES = (0.05, 0.1, 0.2)
-"""Shares of a frame's likelihood that are tried as news."""
+"""Shares of the likelihood of an image that are tried."""
 
 
 @dataclass(frozen=True, eq=False)
 class Calibrated:
-    """A calibration and how good it is.
+    """A calibration with its predictions.
 
     Attributes:
         calibration: Fitted on all sessions.
@@ -64,12 +64,12 @@ def calibrate(
 
     Args:
         sessions: Of one model.
-        tolerance: What is right.
-        precision: Wanted of what is accepted.
-        progress: Told how many of the stages are done, and of how many.
+        tolerance: Of correct answers.
+        precision: Wanted share of correct answers among the accepted.
+        progress: Called with how many stages are done, and of how many.
 
     Raises:
-        CalibrationError: Several models, or too little to learn from.
+        CalibrationError: Several models, or too few answers.
     """
     model = _common_model(sessions)
     tables = [AnswerTable(session, tolerance) for session in sessions]
@@ -116,7 +116,7 @@ def calibrate(
 
 @dataclass(frozen=True, eq=False)
 class _Judged:
-    """What one stage observed, what was learnt of it, and what that says of each session."""
+    """The evidence of one stage, the fit to it, and its predictions for each session."""
 
     observed: Sequence[Observed]
     logistic: Logistic
@@ -124,7 +124,7 @@ class _Judged:
 
     @property
     def published(self) -> list[list[PoseOffset]]:
-        """By session, of right answers that are accepted; where those are few, of all right."""
+        """By session, of correct and accepted answers; where those are few, of all correct."""
         accepted = self.predictions.probabilities >= self.logistic.threshold
         sure, right = [], []
         for i, one in enumerate(self.observed):
@@ -154,7 +154,7 @@ def _consistency(judged: _Judged) -> tuple[float, float]:
 
 def _common_model(sessions: Sequence[AnsweredTraverse]) -> ModelInfo:
     if not sessions:
-        msg = 'there is nothing to calibrate with'
+        msg = 'there are no sessions to calibrate with'
         raise CalibrationError(msg)
     models = {session.evaluation.setup.model for session in sessions}
     if len(models) > 1:
@@ -170,15 +170,15 @@ def _require_enough(tables: Sequence[AnswerTable]) -> None:
     groups = {table.group for table in tables}
     if len(groups) < 2:
         msg = (
-            f'{len(groups)} session(s) cannot show whether what is learnt of one holds in another:'
-            ' give at least 2'
+            f'{len(groups)} traverse(s) are too few to test a fit on another traverse: give at '
+            'least 2'
         )
         raise CalibrationError(msg)
     if right < LEAST or wrong < LEAST:
         msg = (
-            f'{right} right and {wrong} wrong answers are too few to learn from: at least {LEAST} '
-            'of each are needed. Traverses of harder conditions, or of places that the map does '
-            'not show (--elsewhere), give wrong ones'
+            f'{right} correct and {wrong} wrong answers are too few: at least {LEAST} of each are '
+            'needed. Traverses in harder conditions, or of places that the map does not cover, '
+            'give wrong ones'
         )
         raise CalibrationError(msg)
 

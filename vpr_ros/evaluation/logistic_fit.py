@@ -27,12 +27,12 @@ _SHRINKAGE = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What fits on the other sessions say of every query.
+    """Predictions for every query by fits on the other traverses.
 
     Attributes:
-        probabilities: (Q,) that the candidate is right.
+        probabilities: (Q,) that the candidate is correct.
         right: (Q,) whether it is.
-        mapped: (Q,) whether any place of the map is.
+        mapped: (Q,) whether any place of the map is correct.
         sessions: (Q,) index of each query's session.
     """
 
@@ -45,7 +45,7 @@ class Predictions:
 def cross_validated(
     observed: Sequence[Observed], precision: float
 ) -> tuple[Logistic, Predictions]:
-    """Return the fit on everything, with the threshold that held on the sessions left out."""
+    """Return the fit on all traverses, with the threshold for the predictions by the others."""
     features = np.concatenate([o.features for o in observed])
     right = np.concatenate([o.right for o in observed])
     mapped = np.concatenate([o.mapped for o in observed])
@@ -61,10 +61,10 @@ def cross_validated(
 
 
 def fit_logistic(features: Floats, right: Bools) -> Logistic:
-    """Fit by maximum likelihood, shrunk a little; no evidence may speak against its candidate.
+    """Fit by maximum likelihood with some shrinkage and no negative weight.
 
-    Every feature is made so that more of it is better. A fit that says otherwise has found an
-    accident of its sessions.
+    A higher feature is always better evidence; a negative weight would be an accident of the
+    traverses.
     """
     columns = np.flatnonzero(np.isfinite(features).any(axis=0)).tolist()
     means = np.nanmean(features[:, columns], axis=0)
@@ -94,10 +94,10 @@ def fit_logistic(features: Floats, right: Bools) -> Logistic:
 
 
 def _threshold(predictions: Predictions, precision: float) -> float:
-    """Return the least threshold from which on the precision is as wanted.
+    """Return the least threshold above which the precision is as wanted.
 
-    It is asked of all sessions together, and of each that shows nothing of its map that no more
-    than the share of mistakes is accepted. Where no threshold does it, nothing is accepted.
+    This holds for all sessions together. Of each session outside its map, no more than the
+    remaining share is accepted. Where no threshold does it, nothing is accepted.
     """
     p, right = predictions.probabilities, predictions.right
     order = np.argsort(-p, kind='stable')

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Loop closures of one traverse, beside the revisits that there really were."""
+"""Evaluation of the loop closures of one traverse against its true revisits."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _log = logging.getLogger(__name__)
 
 
 class Truth(Protocol):
-    """Knows which frames of a traverse show the same place."""
+    """The true revisits of a traverse."""
 
     def earlier(self, frame: int, poses: NDArray[np.float64]) -> NDArray[np.bool_] | None:
-        """Tell which of the keyframes so far are where this one is; None where nobody knows.
+        """Return which of the earlier keyframes are at this place; None where it is not known.
 
         Args:
             frame: Number of the keyframe, from 0.
@@ -44,8 +44,8 @@ class Truth(Protocol):
 
 
 @dataclass(frozen=True)
-class PosesTell(Truth):
-    """Frames near each other show the same place."""
+class TruthByPoses(Truth):
+    """Keyframes within the tolerance of each other are the same place."""
 
     tolerance: Tolerance
 
@@ -57,12 +57,12 @@ class PosesTell(Truth):
 
 
 @dataclass(frozen=True)
-class PairsTell(Truth):
-    """Somebody has said which frames show the same place; each frame is a keyframe.
+class TruthByPairs(Truth):
+    """Labelled pairs are the same place; each image is a keyframe.
 
     Attributes:
-        matches: Number of an earlier frame by that of a later one, both from 0.
-        tolerance: Frames to either side that are as good.
+        matches: Number of an earlier image by that of a later one, both from 0.
+        tolerance: Images to either side that are correct, too.
     """
 
     matches: dict[int, int]
@@ -77,8 +77,8 @@ class PairsTell(Truth):
         return right
 
     @staticmethod
-    def read(path: Path, tolerance: int = 2) -> PairsTell:
-        """Read a CSV file with the columns `query` and `match`: numbers of frames from 1.
+    def read(path: Path, tolerance: int = 2) -> TruthByPairs:
+        """Read a CSV file with the columns `query` and `match`: numbers of images from 1.
 
         Raises:
             VprError: It is no such file.
@@ -88,9 +88,9 @@ class PairsTell(Truth):
                 rows = csv.DictReader(file)
                 matches = {int(row['query']) - 1: int(row['match']) - 1 for row in rows}
         except (OSError, KeyError, TypeError, ValueError) as error:
-            msg = f'{path} is no table of frames with the columns query and match: {error!r}'
+            msg = f'{path} is not a CSV file with the columns query and match: {error!r}'
             raise VprError(msg) from error
-        return PairsTell(matches, tolerance)
+        return TruthByPairs(matches, tolerance)
 
 
 def evaluate_loops(
@@ -101,15 +101,15 @@ def evaluate_loops(
     setup: LoopSetup,
     progress: Callable[[int], None] = lambda _done: None,
 ) -> LoopEvaluation:
-    """Drive a traverse through a detector and note every keyframe.
+    """Run a detector over a traverse and judge every keyframe.
 
     Args:
-        frames: Pictures in order, with poses where there are any.
+        frames: Images in order, with poses where there are any.
         detector: With an empty map.
-        config: The same that the detector was given.
-        truth: What is right.
-        setup: To be kept with the results.
-        progress: Told after each frame how many are done.
+        config: Of the detector.
+        truth: The true revisits.
+        setup: Stored with the results.
+        progress: Called after each image with how many are done.
     """
     found: list[tuple[Keyframe, Pose | None]] = []
     for done, (frame, reading) in enumerate(frames, start=1):
@@ -170,7 +170,7 @@ def _judged(
 
 
 def _surest(same: NDArray[np.bool_], poses: NDArray[np.float64]) -> int | None:
-    """Return the nearest of the keyframes that are the same place, else the middle one."""
+    """Return the nearest of the keyframes at the same place, else the middle one."""
     rows = np.flatnonzero(same)
     if not len(rows):
         return None

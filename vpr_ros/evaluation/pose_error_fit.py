@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.metrics import Floats
 
 _LEAST_SIGMAS = (0.1, 0.03)
-"""Metres and radians that the poses of traverses are themselves good for."""
+"""Accuracy of the poses of traverses, metres and radians."""
 
 
 @dataclass(frozen=True, eq=False)
 class PoseOffset:
-    """How far off one answer is, and how far apart the candidates are that it was made of.
+    """The error of one pose, and the spread of the candidates that it is the mean of.
 
     Attributes:
         offset: (2,) metres.
@@ -57,7 +57,7 @@ def nees(errors: Sequence[PoseOffset], model: PoseErrorModel) -> Floats:
 def pose_error(errors: Sequence[PoseOffset]) -> PoseErrorModel:
     """Fit base and factor of the variances by maximum likelihood of Gaussian errors.
 
-    The bases are kept above what the poses of traverses are themselves good for.
+    The bases are kept above the accuracy of the true poses.
     """
     offsets = np.array([e.offset for e in errors])
     spreads = np.array([e.spread for e in errors])

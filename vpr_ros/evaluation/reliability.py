@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Do probabilities mean what they say?"""
+"""The reliability of probabilities."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Reliability:
 
     Attributes:
         predicted: (B,) mean probability in each bin; NaN in an empty one.
-        observed: (B,) share that was right; NaN in an empty one.
+        observed: (B,) share that was correct; NaN in an empty one.
         counts: (B,) predictions in each bin.
         brier: Mean square of the difference of probability and outcome (Brier, 1950).
     """

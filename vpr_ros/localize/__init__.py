@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Deciding whether the best candidate is right."""
+"""Localisation of one image: search, evidence, decision, temporal filters, verification."""
 
 from vpr_ros.localize.calibration import Calibration, CalibrationError, calibration_for
 from vpr_ros.localize.decision import Decision, Status, decide

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From evidence to the probability of being right: what ``vpr calibrate`` has learnt of a model.
+"""Calibration: the probability that a candidate is correct, from the evidence.
 
-A calibration is a small YAML file, bound to the network and weights whose similarities it was
-fitted on. Reading and applying it needs numpy and nothing else.
+A calibration is a small YAML file that ``vpr calibrate`` makes, bound to the network and weights
+whose similarities it was fitted on. Reading and applying it needs numpy and nothing else.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 NONE = 'none'
-"""Choice of no calibration."""
+"""The choice of no calibration."""
 FRAME = 'frame'
-"""The stage that looks at one frame alone."""
+"""The stage that judges one image alone."""
 
 _SHIPPED = Path(__file__).parent / 'calibrations'
 _HEADER = """\
@@ -43,12 +43,12 @@ class CalibrationError(VprError):
 
 @dataclass(frozen=True)
 class Logistic:
-    """P(right) = 1 / (1 + exp(-(intercept + sum of weight * feature))).
+    """P(correct) = 1 / (1 + exp(-(intercept + sum of weight * feature))).
 
     Attributes:
         intercept: The logarithm of the odds where every feature is 0.
         weights: By name of the feature.
-        means: Of the features when fitted; they stand in for what is not known.
+        means: Of the features when fitted; they stand in for unknown features.
         threshold: Least probability that is accepted.
     """
 
@@ -58,7 +58,7 @@ class Logistic:
     threshold: float
 
     def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probabilities (...) that candidates are right, from features (..., 5)."""
+        """Return the probabilities (...) that candidates are correct, from features (..., 5)."""
         odds = np.full(features.shape[:-1], self.intercept)
         for name, weight in self.weights.items():
             values = features[..., FEATURES.index(name)]
@@ -68,7 +68,7 @@ class Logistic:
 
 @dataclass(frozen=True)
 class PlaceLikelihood:
-    """What a frame says about each place: log P(similarity | there) / P(similarity | elsewhere).
+    """The log likelihood ratio of places: log P(similarity | there) / P(similarity | elsewhere).
 
     Linear in the similarity and in its standing among the candidates, the number of their
     standard deviations above their median.
@@ -77,8 +77,8 @@ class PlaceLikelihood:
         intercept: Where both are 0.
         similarity: Weight.
         standing: Weight.
-        share: Share of it that counts as news in a row of frames: neighbouring frames err alike,
-            so that their likelihoods must not be multiplied as if they were independent.
+        share: Share that counts in a sequence of images: consecutive images err alike, so that
+            their likelihoods must not be multiplied as if they were independent.
     """
 
     intercept: float
@@ -104,7 +104,7 @@ def standings(similarities: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class PoseErrorModel:
-    """How far off the pose of a right answer is: variance = base^2 + factor * spread.
+    """The error of the pose of a correct answer: variance = base^2 + factor * spread.
 
     The spread is the covariance of the poses of the agreeing candidates about their mean.
 
@@ -123,18 +123,18 @@ class PoseErrorModel:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """All that was learnt of one model.
+    """The calibration of one model.
 
     Attributes:
         model: The network and weights.
-        radius: What is right: within so many metres ...
-        angle: ... and radians, or None where any direction will do.
-        precision: Share of right answers that the thresholds are chosen for.
+        radius: An answer is correct within so many metres ...
+        angle: ... and radians, or None where any direction is correct.
+        precision: Share of correct answers that the thresholds are chosen for.
         stages: By kind of decision: ``frame``, and for each filter with and without odometry.
-        places: What one frame says about each place, for filters.
-        pose_errors: By stage, of right answers.
-        data: What it was fitted on, one entry a session.
-        quality: Figures by stage, each session predicted by a fit on the others.
+        places: Likelihood of the places, for temporal filters.
+        pose_errors: By stage, of correct answers.
+        data: The traverses that it was fitted on.
+        quality: Figures by stage, each traverse predicted by a fit on the others.
     """
 
     model: ModelInfo
@@ -162,12 +162,12 @@ class Calibration:
         if differences:
             msg = (
                 f'the calibration was made for another model ({"; ".join(differences)}): its '
-                'probabilities would mean nothing; calibrate this one with `vpr calibrate`'
+                'probabilities would mean nothing; make one for this model with `vpr calibrate`'
             )
             raise CalibrationError(msg)
 
     def save(self, path: Path) -> None:
-        """Write a file that people can read."""
+        """Write a readable file."""
         content = {
             'format': FORMAT,
             'model': asdict(self.model),
@@ -197,7 +197,7 @@ class Calibration:
         found = content.get('format') if isinstance(content, dict) else None
         if found != FORMAT:
             msg = (
-                f'{path} is no calibration that this program reads (format {found}, not {FORMAT}):'
+                f'{path} is no calibration of format {FORMAT} (its format is {found}):'
                 ' make one with `vpr calibrate`'
             )
             raise CalibrationError(msg)
@@ -209,15 +209,15 @@ class Calibration:
 
 
 def calibration_for(model: ModelInfo, choice: str = '') -> Calibration | None:
-    """Return the calibration to judge a model by, or None to do without.
+    """Return the calibration to judge a model by, or None for none.
 
     Args:
-        model: What describes the images.
-        choice: A file; ``none`` for none; empty for the one in the package if there is one that
-            fits, and none otherwise.
+        model: Of the describer.
+        choice: A file; ``none`` for none; empty for the calibration in the package, if it has one
+            for the model.
 
     Raises:
-        CalibrationError: The file that was named cannot be used with the model.
+        CalibrationError: The file cannot be used with the model.
     """
     if choice == NONE:
         return None
@@ -251,7 +251,7 @@ def _from_content(content: dict[str, Any]) -> Calibration:
         quality=dict(content['quality']),
     )
     if missing := set(stages) - set(errors):
-        msg = f'how far off answers by {sorted(missing)} are is not said'
+        msg = f'it has no pose errors for the stages {sorted(missing)}'
         raise ValueError(msg)
     for stage in calibration.stages.values():
         numbers = [stage.intercept, stage.threshold, *stage.weights.values()]
@@ -264,7 +264,7 @@ def _from_content(content: dict[str, Any]) -> Calibration:
 
 
 def _rounded(value: Any) -> Any:
-    """Round to six significant digits, which no fit knows better."""
+    """Round to six significant digits; no fit is more exact."""
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, list):

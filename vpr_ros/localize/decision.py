@@ -71,7 +71,7 @@ def decide(
         The candidates with their probabilities, and the verdict on the first.
     """
     if not len(candidates):
-        return candidates, Decision(Status.NO_MAP, 'the map has no place to compare with')
+        return candidates, Decision(Status.NO_MAP, 'no place of the map can be compared')
     radius = calibration.radius if calibration else config.place_radius
     if calibration is None:
         status, text = _by_ratio(candidates, config)
@@ -127,15 +127,15 @@ def _by_probability(
         similarity = evidence.rival_similarities[0]
         text += f', {similarity:.3f} to {_rival(candidates, evidence)} elsewhere'
     if support:
-        text += f', {support.places[0]:.3f} by the frames so far'
+        text += f', {support.places[0]:.3f} by the temporal filter'
     if probability >= least:
         return Status.ACCEPTED, text
-    text += f'; at least {least:.3f} is asked for'
+    text += f'; the threshold is {least:.3f}'
     needed = config.min_probability or alone.threshold
     first = int(np.argmax(candidates.similarities))
     by_itself = evidence.of_frame(first)
     if support and alone.probabilities(by_itself.features)[0] >= needed:
-        text += f'; place {candidates.ids[first]} fits this frame but not those before'
+        text += f'; place {candidates.ids[first]} matches this image but not those before'
         return Status.TEMPORALLY_INCONSISTENT, text
     # A place that would be accepted but for a look-alike elsewhere is ambiguous.
     ordinary = by_itself.with_ordinary_rivals(candidates)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""When a candidate is accepted."""
+"""Thresholds of the decision."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DecisionConfig:
-    """When a candidate is believed.
+    """When a candidate is accepted.
 
     Attributes:
-        min_similarity: Cosine similarity below which the place counts as never mapped.
-        min_probability: Probability below which nothing is accepted; 0 takes the threshold that
-            the calibration gives. Without a calibration it has no effect.
+        min_similarity: Cosine similarity below which the place counts as not mapped.
+        min_probability: Probability below which nothing is accepted; 0 takes the threshold of the
+            calibration. Without a calibration it has no effect.
         max_distance_ratio: Descriptor distance of the best candidate over that of the best
             candidate somewhere else; above it the places look alike. 1 accepts everything. With a
             calibration it has no effect.
         place_radius: Candidates within this distance of the best one are the same place, metres.
-            With a calibration the radius it was made for is taken.
+            With a calibration, its radius is taken.
         position_sigma: Smallest standard deviation ever claimed, metres.
         angle_sigma: Smallest standard deviation ever claimed, radians.
     """

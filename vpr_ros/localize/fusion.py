@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One pose from the candidates that agree, and how far off it may be."""
+"""The pose and covariance by the candidates that agree."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def fuse(
     calibration: Calibration | None,
     support: Support | None = None,
 ) -> tuple[Pose, Floats]:
-    """Return the pose (of the base in the map) that the first candidate and those like it mean.
+    """Return the pose of the base in the map, and its covariance (6, 6).
 
-    With a calibration it is their mean, each weighted by what the frames so far, or without them
-    its similarity, say of its place, and the covariance (6, 6) is the fitted error of right
-    answers; without one it is the first candidate's pose, and the covariance the spread about it.
-    No standard deviation is smaller than the configured one.
+    With a calibration the pose is the weighted mean of the candidates that agree with the first,
+    and the covariance is the fitted error of correct answers. Without one the pose is that of the
+    first candidate, and the covariance is the spread of the others about it. No standard
+    deviation is smaller than the configured one.
     """
     if calibration is None:
         rows = candidates.agreeing(0, radius)
@@ -64,6 +64,8 @@ def agreement(
     support: Support | None,
 ) -> tuple[Floats, Floats, float]:
     """Return the mean pose of the candidates that agree with one, and their spread about it.
+
+    Weights are the probabilities of the temporal filter, or else the likelihoods of the places.
 
     Returns:
         Mean pose (7,), covariance (3, 3) of the positions and mean square angle.

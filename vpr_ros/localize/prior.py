@@ -21,7 +21,7 @@ _SIGMAS = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """A circle on the ground that the robot is in.
+    """A circle on the ground that holds the robot.
 
     Attributes:
         centre: (2,) x and y in the map frame, metres.

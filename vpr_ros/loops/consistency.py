@@ -1,13 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Do loops that follow each other go with the way between them?
+"""Pairwise consistency of loop closures with odometry.
 
-Two loops and the ways between their ends are a ring: one chain of poses from the first loop's
+Two loops and the odometry between their ends form a ring: one chain of poses from the first loop's
 earlier end to the second one's later end leads over the first loop, the other over the second, and
-both must arrive at the same spot. Where they do not, a picture or a pose is not what it claims to
-be: another place that looks alike, a picture that waited in a driver and got a later stamp.
-(Mangelson and others, Pairwise Consistent Measurement Set Maximization for Robust Multi-robot
-Map Merging, ICRA 2018, eq. 3 and 4.)
+both must end at the same pose. Where they do not, a loop is wrong: another place looks alike, or
+an image was delayed in a driver and got a later stamp. (Mangelson and others, Pairwise Consistent
+Measurement Set Maximization for Robust Multi-robot Map Merging, ICRA 2018, eq. 3 and 4.)
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ if TYPE_CHECKING:
     from vpr_ros.geometry import Pose
 
 _REACH = 20.0
-"""Metres of way over which odometry tells enough; loops farther apart at either end, be it by a
-whole lap, say nothing of each other."""
+"""Metres travelled over which odometry is accurate enough; loops farther apart at either end are
+not compared."""
 _WAY_SIGMA = 0.05
-"""Standard deviation of a way, as a share of its length and likewise, in radians, of its heading:
-what verification takes odometry for, too."""
+"""Standard deviation of odometry, as a share of the distance, and of its heading in radians; the
+same as in verification."""
 _REMEMBERED = 20
-"""Loops kept, so that some can tell where the earlier ends lie now on one lap, now on another."""
+"""Loops kept, enough where the earlier ends alternate between laps."""
 _GATE = 22.46
 """Quantile 99.9 % of chi-square with six degrees of freedom."""
 
@@ -42,8 +41,8 @@ class End:
     """One end of a loop.
 
     Attributes:
-        pose: Of the base, as the pose source has it.
-        travelled: Metres along the way.
+        pose: Of the base, by the pose source.
+        travelled: Metres travelled.
     """
 
     pose: Pose
@@ -52,7 +51,7 @@ class End:
 
 @dataclass(frozen=True, eq=False)
 class Closure:
-    """A loop whose ends were measured against each other.
+    """A loop with a measured transform.
 
     Attributes:
         earlier: End of the loop.
@@ -67,7 +66,7 @@ class Closure:
     covariance: NDArray[np.float64]
 
     def agrees(self, other: Closure) -> bool | None:
-        """Tell whether another loop goes with this one; None where the way is too long to say."""
+        """Return whether another loop is consistent; None if it is too far away to compare."""
         if not (_near(self.earlier, other.earlier) and _near(self.later, other.later)):
             return None
         there, spread = _chained((self.measured, self.covariance), _way(self.later, other.later))
@@ -79,21 +78,21 @@ class Closure:
 
 
 class LastClosures:
-    """The last loops that were measured, which the next one must go with.
+    """The last loops with a transform, which the next one must be consistent with.
 
-    Of the last two that can tell, one suffices, so that a wrong loop costs no more than itself
-    and, where it was the first, the one after it.
+    Consistency with one of the last two comparable loops suffices, so that a wrong loop rejects
+    no other, or one where it was the first.
     """
 
     def __init__(self) -> None:
         self._last: deque[Closure] = deque(maxlen=_REMEMBERED)
 
     def admit(self, closure: Closure) -> bool:
-        """Remember a loop; return whether one of the last goes with it, or none can tell."""
+        """Add a loop; return whether one of the last is consistent, or none is comparable."""
         judged = (last.agrees(closure) for last in reversed(self._last))
-        told = list(islice((agrees for agrees in judged if agrees is not None), 2))
+        known = list(islice((agrees for agrees in judged if agrees is not None), 2))
         self._last.append(closure)
-        return any(told) or not told
+        return any(known) or not known
 
 
 _Uncertain = tuple['Pose', 'NDArray[np.float64]']
@@ -104,7 +103,7 @@ def _near(one: End, other: End) -> bool:
 
 
 def _way(start: End, end: End) -> _Uncertain:
-    """Return the pose of an end in another, and how well odometry knows it."""
+    """Return the pose of an end in another by odometry, with its covariance."""
     metres = abs(end.travelled - start.travelled)
     sigmas = [_WAY_SIGMA * metres] * 3 + [_WAY_SIGMA] * 3
     return start.pose.inverse() @ end.pose, np.diag(np.square(sigmas))

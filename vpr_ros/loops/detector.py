@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How much of the recent past a loop may not close to; every condition must hold.
+    """The least distance between the ends of a loop; every condition must hold.
 
     Attributes:
         time: Least age of the earlier place, seconds.
-        distance: Least way between the ends, metres along the path; 0 for traverses without poses.
+        distance: Least distance travelled between the ends, metres; 0 for traverses without poses.
         keyframes: Least number of places between the ends.
-        interval: Least time between loops that are announced, seconds of stamps; 0 for all.
+        interval: Least time between announced loops, seconds of stamps; 0 for all.
         require_transform: Announce only loops with a measured transform between the ends; needs
             a localizer that verifies and knows the camera.
     """
@@ -45,10 +45,10 @@ class Keyframe:
 
     Attributes:
         place_id: The new place.
-        earlier: The place recognised in it; None where there is none, it contradicts the loops
-            before, it was not measured though that is asked for, or announcing it would exceed
-            the rate.
-        localization: What the search found and how it was judged.
+        earlier: The place recognised in it; None where there is none, it contradicts the last
+            loops, it has no transform although one is required, or it follows the last
+            announced loop too soon.
+        localization: Candidates and verdict.
     """
 
     place_id: int
@@ -57,16 +57,16 @@ class Keyframe:
 
 
 class LoopDetector:
-    """Maps a traverse and looks every new place up among the older ones.
+    """Maps a traverse and searches for every new place among the older ones.
 
     Args:
         place_map: The traverse's own map, open for writing.
         builder: Adds places to it.
         localizer: Searches it.
-        config: What counts as older.
+        config: Which places are older.
 
     Attributes:
-        localizer: As given; may be replaced, when thresholds change.
+        localizer: As given; may be replaced.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class LoopDetector:
         self._last = LastClosures()
 
     def offer(self, frame: Picture, reading: PoseReading | None) -> Keyframe | None:
-        """Take a frame; return what became of it if it was due to become a place.
+        """Process an image; return its keyframe, None if it is too near the last one.
 
         Raises:
             ImageError: A due frame cannot be decoded.
@@ -92,7 +92,7 @@ class LoopDetector:
         """
         if not self._builder.due(frame, reading):
             return None
-        found = self._held_against_the_last(
+        found = self._consistent(
             self.localizer.localize(frame, self._window(frame.stamp), k=1), reading
         )
         place_id = self._builder.add(frame, reading, found.description)
@@ -101,10 +101,8 @@ class LoopDetector:
         self._announced = frame.stamp
         return Keyframe(place_id, found.candidates.place(0), found)
 
-    def _held_against_the_last(
-        self, found: Localization, reading: PoseReading | None
-    ) -> Localization:
-        """Take an acceptance back whose measured pose contradicts the loops before it."""
+    def _consistent(self, found: Localization, reading: PoseReading | None) -> Localization:
+        """Reject a loop whose transform contradicts the last ones."""
         if found.decision.status != Status.ACCEPTED or found.transform is None or reading is None:
             return found
         place, transform = found.candidates.place(0), found.transform
@@ -118,7 +116,7 @@ class LoopDetector:
         )
         if self._last.admit(closure):
             return found
-        text = f'{found.decision.reason}, but the way since the last loops leads elsewhere'
+        text = f'{found.decision.reason}, but odometry since the last loops contradicts it'
         return replace(found, decision=Decision(Status.TEMPORALLY_INCONSISTENT, text))
 
     def _announces(self, found: Localization) -> bool:
@@ -126,12 +124,12 @@ class LoopDetector:
             return False
         if self._config.require_transform and found.transform is None:
             return False
-        # A clock that was set back starts anew.
+        # After a clock was set back, the next loop is announced.
         since = None if self._announced is None else found.stamp - self._announced
         return since is None or not 0 <= since < self._config.interval * 1e9
 
     def _window(self, stamp: int) -> Window:
-        """Return the window that keeps the recent past out."""
+        """Return the window that excludes the recent past."""
         config = self._config
         newest = stamp - round(config.time * 1e9)
         if config.keyframes:

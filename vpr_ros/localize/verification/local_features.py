@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Local features of a picture, and which of them are the same in two."""
+"""Local features of images, and their matches."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class LocalFeatures:
-    """Keypoints of one picture.
+    """Keypoints of one image.
 
     Attributes:
         points: (N, 2) column and row, pixels.
         descriptors: (N, D); float32 of SIFT, uint8 of ORB.
-        size: Width and height of the picture.
+        size: Width and height of the image.
     """
 
     points: NDArray[np.float64]
@@ -37,12 +37,12 @@ class FeatureDetector:
 
     Args:
         most: Keypoints kept, the strongest.
-        sift: False for ORB, which is faster and finds fewer right pairs.
+        sift: False for ORB, which is faster and finds fewer correct pairs.
     """
 
     def __init__(self, most: int = 1000, *, sift: bool = True) -> None:
         self._sift = sift and hasattr(cv2, 'SIFT_create')
-        # Dark pictures have few corners at the usual contrast threshold of 0.04.
+        # Dark images have few corners at the usual contrast threshold of 0.04.
         self._detector: Any = (
             cv2.SIFT_create(most, contrastThreshold=0.02)  # type: ignore[attr-defined]
             if self._sift
@@ -51,7 +51,7 @@ class FeatureDetector:
         self._matcher = cv2.BFMatcher(cv2.NORM_L2 if self._sift else cv2.NORM_HAMMING)
 
     def detect(self, rgb: NDArray[np.uint8]) -> LocalFeatures:
-        """Return the features of a picture (H, W, 3)."""
+        """Return the features of an image (H, W, 3)."""
         grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
         keypoints, descriptors = self._detector.detectAndCompute(grey, None)
         points = np.array([k.pt for k in keypoints], np.float64).reshape(-1, 2)
@@ -63,7 +63,7 @@ class FeatureDetector:
         return LocalFeatures(points, descriptors, (rgb.shape[1], rgb.shape[0]))
 
     def match(self, a: LocalFeatures, b: LocalFeatures, ratio: float = 0.8) -> NDArray[np.intp]:
-        """Return (M, 2) rows of `a` and of `b` that show the same thing, each of `b` once.
+        """Return (M, 2) rows of `a` and of `b` that match, each of `b` once.
 
         A pair passes if its distance is below `ratio` times that to the second best (Lowe, IJCV
         2004, section 7.1).

@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Do two pictures show the same things in the same arrangement?
+"""Verification: local features of the image are matched to the thumbnails of the first candidates.
 
-Looks at the first candidates through their thumbnails in the map. It can take an acceptance back
-(nothing fits), and give one where descriptors alone did not suffice (one place fits, no other
-does).
+It can reject an accepted candidate (no thumbnail matches) and accept one where descriptors did not
+suffice (one place matches and no other).
 """
 
 from __future__ import annotations
@@ -38,27 +37,27 @@ if TYPE_CHECKING:
 
 
 _CACHED = 256
-"""Places whose features are kept, some 130 MB of SIFT at most."""
+"""Places whose features are cached, some 130 MB of SIFT at most."""
 _NEIGHBOURS = 8
 """Places before and after one that may serve as the other end of a baseline."""
 
 
 @dataclass(frozen=True)
 class VerificationConfig:
-    """When a geometry is believed.
+    """Thresholds of the verification.
 
     Attributes:
-        top: Candidates looked at.
-        min_inliers: Matches that must agree.
-        rival_share: A place elsewhere with so many of the best one's inliers makes it ambiguous.
-        size: Longest side that pictures are shrunk to, pixels, as the map's thumbnails were.
+        top: Candidates that are verified.
+        min_inliers: Least matches that agree with one geometry.
+        rival_share: Share of the best place's inliers that makes a place elsewhere a rival.
+        size: Longest side of thumbnails, pixels; images are shrunk to it.
         ratio: Of the distances to the best and second best feature.
         threshold: Distance from the epipolar line, pixels.
-        baseline: Least and greatest way between keyframes that give depth, metres.
-        baseline_sigma: Relative standard deviation of that way as the poses of the map give it.
-        position_floor: Standard deviation of a measured position beyond what its points explain,
-            metres; what is left is small pictures and points that share their errors.
-        angle_floor: The same of an angle, radians.
+        baseline: Least and greatest distance between keyframes that give depth, metres.
+        baseline_sigma: Relative standard deviation of that distance by the poses of the map.
+        position_floor: Standard deviation added to that of a measured position, metres, for small
+            thumbnails and points whose errors are correlated.
+        angle_floor: The same for an angle, radians.
     """
 
     top: int = 5
@@ -75,13 +74,13 @@ class VerificationConfig:
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """How a candidate's picture goes with the query's.
+    """The matches of one thumbnail with the image.
 
     Attributes:
-        place_id: The candidate.
+        place_id: Of the candidate.
         matches: (M, 2) rows of features of the query and of the place.
-        view: The geometry most of them agree with, from the place to the query.
-        verified: Whether enough of them agree.
+        view: The geometry that most matches agree with, from the place to the query.
+        verified: Whether enough matches agree.
     """
 
     place_id: int
@@ -102,7 +101,7 @@ class Verification:
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """A verdict after a look at the pictures.
+    """The verdict after verification.
 
     Attributes:
         candidates: A verified one comes first.
@@ -119,18 +118,18 @@ class Checked:
 
 
 class Verifier:
-    """Compares pictures with the thumbnails of a map.
+    """Matches images to the thumbnails of a map.
 
     Args:
         place_map: With thumbnails; a place without one is not verified.
-        config: When a geometry is believed.
-        camera: Intrinsics of the camera that mapped and looks now; None knows neither directions
-            nor distances.
-        mount: Its optical frame in the base frame, for places that do not tell.
+        config: Thresholds.
+        camera: Intrinsics of the camera, the same for map and queries; without them no transform
+            is measured.
+        mount: Its optical frame in the base frame, for places whose mount is not known.
         detector: Of local features.
 
     Attributes:
-        camera: As given; may be replaced when it becomes known.
+        camera: As given; may be set later.
     """
 
     def __init__(
@@ -155,7 +154,7 @@ class Verifier:
         decision: Decision,
         decided: DecisionConfig,
     ) -> Checked:
-        """Return candidates and verdict, having looked.
+        """Return candidates and verdict after verification.
 
         Args:
             rgb: (H, W, 3) the query.
@@ -192,7 +191,7 @@ class Verifier:
         return Checked(candidates, accepted, found, transform)
 
     def compare(self, query: LocalFeatures, place_id: int) -> Verification:
-        """Return how the picture of a place goes with that of the query."""
+        """Match the thumbnail of a place to the query."""
         place = self._features(place_id)
         if place is None:
             nothing = np.empty((0, 2), np.intp)
@@ -211,7 +210,7 @@ class Verifier:
     def _rival(
         self, candidates: Candidates, found: Sequence[Verification], radius: float
     ) -> Verification | None:
-        """Return another place elsewhere that fits nearly as well as the first."""
+        """Return a place elsewhere that matches nearly as well as the first."""
         here = candidates.together(np.array([0]), radius)[0].tolist()
         for same, other in zip(here[1:], found[1:], strict=False):
             enough = other.inliers >= self._config.rival_share * found[0].inliers
@@ -236,7 +235,7 @@ class Verifier:
     def _transform(
         self, query: LocalFeatures, place: Place, verification: Verification
     ) -> Resection | None:
-        """Return where the query's base is in the place's, in metres, where that can be told."""
+        """Measure the base of the query in the base of the place; None where that fails."""
         anchor = self._features(place.id)
         camera, mount = self.camera, place.mount or self._mount
         if camera is None or place.pose is None or anchor is None:
@@ -273,7 +272,7 @@ class Verifier:
         return in_base(replace(found, covariance=covariance), mount)
 
     def _neighbours(self, place: Place) -> list[Place]:
-        """Return places of the same drive that are far enough away to give depth."""
+        """Return places of the same session that are far enough away to give depth."""
         columns = self._map.snapshot.columns
         row = int(columns.rows_of([place.id])[0])
         around = columns.ids[max(0, row - _NEIGHBOURS) : row + _NEIGHBOURS + 1]
@@ -291,7 +290,14 @@ class Verifier:
     def _sighting(
         self, camera: Pinhole, anchor: LocalFeatures, pose: Pose, neighbour: Place
     ) -> Observation | None:
-        """Return what a neighbour sees of the features of a place, whose camera stood there."""
+        """Return the features of a place that a neighbour sees too.
+
+        Args:
+            camera: Intrinsics.
+            anchor: Features of the place.
+            pose: Of the camera at the place, in the map frame.
+            neighbour: The other place.
+        """
         features = self._features(neighbour.id)
         if features is None or neighbour.pose is None:
             return None
@@ -304,7 +310,7 @@ class Verifier:
 def _accepted(
     text: str, place: Place, transform: Resection | None, config: DecisionConfig
 ) -> Decision:
-    """Return the acceptance of a place, with the pose as well as it is known."""
+    """Accept a place, with the measured pose where there is one."""
     if place.pose is None:
         return Decision(Status.ACCEPTED, text + '; the place has no pose')
     if transform is None:
@@ -318,21 +324,21 @@ def _accepted(
 def verifier_for(
     place_map: PlaceMap, min_inliers: int = 15, camera: Pinhole | None = None
 ) -> Verifier:
-    """Return what looks at the thumbnails of a map.
+    """Return the verifier of a map.
 
     Args:
-        place_map: To be verified by; an empty one may still get thumbnails.
-        min_inliers: Matches that must agree.
+        place_map: With thumbnails, or empty.
+        min_inliers: Least matches that agree with one geometry.
         camera: Intrinsics, where they are known.
 
     Raises:
-        MapError: It has places, but the first and the last have no picture.
+        MapError: The first and the last place have no thumbnail.
     """
     ids = place_map.ids
     if len(ids) and not any(place_map.thumbnail(int(i)) for i in (ids[0], ids[-1])):
         msg = (
-            f'{place_map.path} keeps no thumbnails to verify candidates by: build it with '
-            'thumbnails (vpr map build --thumbnails 320, or the parameter thumbnails)'
+            f'{place_map.path} has no thumbnails to verify candidates by: build the map with '
+            'thumbnails'
         )
         raise MapError(msg)
     return Verifier(place_map, VerificationConfig(min_inliers=min_inliers), camera)
