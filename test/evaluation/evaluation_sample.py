@@ -8,6 +8,7 @@ import numpy as np
 
 from vpr_ros.evaluation import Evaluation, PlaceTable, QueryResult, Setup, Tolerance
 from vpr_ros.geometry import Pose
+from vpr_ros.search import Candidates
 from vpr_ros.types import ModelInfo
 
 MODEL = ModelInfo('tiny', 'untrained-seed-0', 8, 64, 'resize 112', trained=False)
@@ -35,13 +36,15 @@ def query(
         stamp=stamp,
         status=status,
         truth=None if x is None else Pose.planar(x, 0, 0),
-        candidate_ids=places,
-        candidate_poses=PLACES.poses_of(places),
-        similarities=np.array(
-            [0.9 - 0.1 * i for i in range(len(ids))] if similarities is None else similarities
+        candidates=Candidates(
+            places,
+            np.array(
+                [0.9 - 0.1 * i for i in range(len(ids))] if similarities is None else similarities
+            ),
+            np.arange(len(ids)),
+            PLACES.poses_of(places),
+            None if probabilities is None else np.array(probabilities),
         ),
-        hamming=np.arange(len(ids)),
-        probabilities=None if probabilities is None else np.array(probabilities),
         timings={'describe': 0.01 * (stamp + 1), 'retrieve': 0.001},
         reason='as the test wants it',
     )

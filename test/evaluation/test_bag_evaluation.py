@@ -40,7 +40,7 @@ def test_every_readable_frame_is_judged_against_the_bags_own_pose(town, evening)
     assert first.stamp == 10**9
     assert first.truth is not None
     assert first.truth.position[0] == pytest.approx(0.1)
-    assert first.candidate_poses.shape == (5, 7)
+    assert first.candidates.poses.shape == (5, 7)
 
 
 def test_progress_ends_with_the_number_of_frames_and_a_limit_is_kept(town, evening):

@@ -19,6 +19,7 @@ from vpr_ros.evaluation.reliability import reliability
 from vpr_ros.geometry import Pose
 from vpr_ros.localize import Calibration, CalibrationError
 from vpr_ros.localize.calibration import PoseErrorModel
+from vpr_ros.search import Candidates
 from vpr_ros.types import ModelInfo
 
 MODEL = ModelInfo('made-up', '0' * 64, 64, 512, 'none', trained=True)
@@ -48,10 +49,12 @@ def session(seed, *, known=True, noise=0.12, candidates=50, model=MODEL, frames=
                 stamp=i * SECOND * PLACES // frames,
                 status='ACCEPTED',
                 truth=Pose.planar(at, rng.normal(0, 0.5), yaw),
-                candidate_ids=places.ids[order],
-                candidate_poses=poses[order],
-                similarities=similarities[order],
-                hamming=bits[order].astype(np.int64),
+                candidates=Candidates(
+                    places.ids[order],
+                    similarities[order],
+                    bits[order].astype(np.int64),
+                    poses[order],
+                ),
             )
         )
     setup = Setup(f'drive {seed}', 'street', model, TOLERANCE, candidates)

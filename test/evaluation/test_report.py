@@ -100,7 +100,11 @@ def test_map_without_places_or_poses_still_makes_a_page() -> None:
     empty = PlaceTable(*(np.zeros(0, np.int64) for _ in range(3)), np.zeros((0, 7)))
     poseless = dataclasses.replace(PLACES, poses=np.full((10, 7), np.nan))
     for places in (empty, poseless):
-        blind = dataclasses.replace(query(0, 0.0, [10]), candidate_poses=np.full((1, 7), np.nan))
+        found = query(0, 0.0, [10])
+        poses = np.full((1, 7), np.nan)
+        blind = dataclasses.replace(
+            found, candidates=dataclasses.replace(found.candidates, poses=poses)
+        )
         for queries in ((), (blind,)):
             read(render_report(dataclasses.replace(evaluation(queries), places=places)))
 

@@ -40,7 +40,7 @@ def test_json_round_trip_keeps_everything(queries: list) -> None:
     assert dumps(again) == text
     assert again.setup == first.setup
     for a, b in zip(first.queries, again.queries, strict=True):
-        np.testing.assert_array_equal(a.candidate_poses, b.candidate_poses)
+        np.testing.assert_array_equal(a.candidates.poses, b.candidates.poses)
 
 
 def test_file_round_trip(tmp_path: Path) -> None:

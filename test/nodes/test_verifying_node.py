@@ -118,7 +118,7 @@ def test_node_verifies_as_the_offline_evaluation_does(start, listener, describer
         answer = answers[stamp]
         assert Status(answer.status).name == query.status
         assert answer.reason == query.reason
-        assert [c.place_id for c in answer.candidates] == query.candidate_ids.tolist()
+        assert [c.place_id for c in answer.candidates] == query.candidates.ids.tolist()
         assert answer.candidates[0].verified == query.accepted
         assert (answer.candidates[0].num_inliers >= STRICT) == query.accepted
 

@@ -21,6 +21,7 @@ from vpr_ros.geometry import Pose
 from vpr_ros.localize import Status
 from vpr_ros.msg import PlaceCandidateArray
 from vpr_ros.nodes.conversions import from_time
+from vpr_ros.search import Candidates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,19 +119,19 @@ def to_query_result(
 ) -> QueryResult:
     """Convert an answer, beside the pose published and the true pose at its stamp, if any."""
     stamp = from_time(answer.header.stamp)
-    candidates = answer.candidates
-    poses = [_to_array(candidate.pose.pose) for candidate in candidates]
-    scores = np.array([candidate.score for candidate in candidates], np.float64)
-    status = Status(answer.status)
+    rows = answer.candidates
+    scores = np.array([row.score for row in rows], np.float64)
     return QueryResult(
         stamp=stamp,
-        status=status.name,
+        status=Status(answer.status).name,
         truth=truth.get(stamp),
-        candidate_ids=np.array([candidate.place_id for candidate in candidates], np.int64),
-        candidate_poses=np.array(poses, np.float64).reshape(-1, 7),
-        similarities=np.array([candidate.similarity for candidate in candidates], np.float64),
-        hamming=np.array([candidate.hamming_distance for candidate in candidates], np.int64),
-        probabilities=None if np.isnan(scores).all() else scores,
+        candidates=Candidates(
+            np.array([row.place_id for row in rows], np.int64),
+            np.array([row.similarity for row in rows], np.float64),
+            np.array([row.hamming_distance for row in rows], np.int64),
+            np.array([_to_array(row.pose.pose) for row in rows], np.float64).reshape(-1, 7),
+            None if np.isnan(scores).all() else scores,
+        ),
         pose=published.get(stamp),
         timings={'in the node': answer.latency.sec + answer.latency.nanosec * 1e-9},
         reason=answer.reason,

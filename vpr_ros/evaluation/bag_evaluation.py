@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -118,16 +119,12 @@ def place_table(place_map: PlaceMap) -> PlaceTable:
 
 def query_result(result: Localization, truth: Pose | None) -> QueryResult:
     """Return the answer to an image beside its true pose."""
-    candidates = result.candidates
     return QueryResult(
         stamp=result.stamp,
         status=result.decision.status.name,
         truth=truth,
-        candidate_ids=candidates.ids,
-        candidate_poses=candidates.poses,
-        similarities=candidates.similarities,
-        hamming=candidates.hamming,
-        probabilities=candidates.probabilities,
+        # Without the map, whose descriptors would stay in memory.
+        candidates=replace(result.candidates, snapshot=None, rows=None),
         pose=result.decision.pose,
         timings=dict(result.timings),
         reason=result.decision.reason,

@@ -20,7 +20,6 @@ from vpr_ros.localize.calibration import FRAME, standings
 from vpr_ros.localize.evidence import gather
 from vpr_ros.localize.fusion import agreement
 from vpr_ros.localize.temporal import BLIND
-from vpr_ros.search import Candidates
 
 if TYPE_CHECKING:
     from vpr_ros.evaluation.metrics import Bools, Floats, Tolerance
@@ -79,19 +78,16 @@ class AnswerTable:
         self._queries: list[QueryResult] = [
             q
             for q in evaluation.queries
-            if len(q.candidate_ids) and (q.truth is not None or not session.known)
+            if len(q.candidates) and (q.truth is not None or not session.known)
         ]
-        few = min((len(q.candidate_ids) for q in self._queries), default=LEAST_CANDIDATES)
+        few = min((len(q.candidates) for q in self._queries), default=LEAST_CANDIDATES)
         if few < min(LEAST_CANDIDATES, len(self._places.ids)):
             msg = (
                 f'{session.name} was evaluated with {evaluation.setup.candidates} candidates an '
                 'image; the robot judges by more: evaluate again with 100 candidates'
             )
             raise CalibrationError(msg)
-        self._candidates = [
-            Candidates(q.candidate_ids, q.similarities, q.hamming, q.candidate_poses)
-            for q in self._queries
-        ]
+        self._candidates = [query.candidates for query in self._queries]
         self._truth = np.array(
             [
                 np.full(7, np.nan) if q.truth is None or not session.known else q.truth.as_array()

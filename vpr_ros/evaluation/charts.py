@@ -97,9 +97,9 @@ def match_chart(evaluation: Evaluation) -> Markup | None:
         if summary.has_place[i] and query.truth is not None:
             row = nearest_row(places.poses, query.truth.as_array())
             truth.append(f'<circle class="truth" cx="{frame.x(i):.1f}" cy="{frame.y(row):.1f}"/>')
-        if len(query.candidate_ids):
-            row = places.rows.get(int(query.candidate_ids[0]), 0)
-            label = f'frame {i}: place {query.candidate_ids[0]}, {query.status}'
+        if len(query.candidates):
+            row = places.rows.get(int(query.candidates.ids[0]), 0)
+            label = f'frame {i}: place {query.candidates.ids[0]}, {query.status}'
             marks.append(_verdict(frame.x(i), frame.y(row), kind_of(evaluation, i), label))
     parts = [frame.axes('frame of the query', 'place in the map'), *truth, *_loudest_last(marks)]
     return _svg(parts, HEIGHT, 'Matched place for every frame')
@@ -138,7 +138,7 @@ def track_chart(evaluation: Evaluation) -> tuple[Markup, bool] | None:
     for i, xy in zip(shown, at, strict=True):
         kind = kind_of(evaluation, i)
         x, y = view.at(xy + lift)
-        matched = queries[i].candidate_poses[:1, :2]
+        matched = queries[i].candidates.poses[:1, :2]
         if matched.size and np.isfinite(matched).all() and (kind == 'wrong' or lift.any()):
             mx, my = view.at(matched[0])
             parts.append(f'<path class="link {kind}" d="M{x:.1f} {y:.1f}L{mx:.1f} {my:.1f}"/>')

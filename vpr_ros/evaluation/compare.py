@@ -183,7 +183,7 @@ def _of_bag(evaluation: Evaluation) -> Run:
         depth=setup.candidates,
         score=np.array([q.score for q in queries], np.float64),
         has_place=summary.has_place[judged],
-        answer=[f'place {q.candidate_ids[0]}' if len(q.candidate_ids) else '' for q in queries],
+        answer=[f'place {q.candidates.ids[0]}' if len(q.candidates) else '' for q in queries],
     )
 
 

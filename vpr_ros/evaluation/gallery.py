@@ -108,7 +108,7 @@ def galleries(
 ) -> list[Gallery]:
     """Choose matches of every kind and fetch their pictures, each source asked once."""
     s, queries = evaluation.summary, evaluation.queries
-    judged = np.array([len(q.candidate_ids) > 0 and q.truth is not None for q in queries], bool)
+    judged = np.array([len(q.candidates) > 0 and q.truth is not None for q in queries], bool)
     accepted = np.array([q.accepted for q in queries], bool)
     scores = np.array([q.score for q in queries], np.float64)
     kept = [judged & (accepted == kind.accepted) & (s.right == kind.right) for kind in KINDS]
@@ -117,7 +117,7 @@ def galleries(
         for kind, mask in zip(KINDS, kept, strict=True)
     ]
     rows = [row for group in chosen for row in group]
-    ids = {int(queries[row].candidate_ids[0]) for row in rows}
+    ids = {int(queries[row].candidates.ids[0]) for row in rows}
     ids |= {place for row in rows if (place := _true_place(evaluation, row)) is not None}
     frames = _encoded(query_pictures, {queries[row].stamp for row in rows})
     places = _encoded(place_pictures, ids)
@@ -151,13 +151,13 @@ def _card(
     evaluation: Evaluation, row: int, frames: dict[int, str], places: dict[int, str]
 ) -> Card:
     query, summary = evaluation.queries[row], evaluation.summary
-    place = int(query.candidate_ids[0])
+    found, place = query.candidates, int(query.candidates.ids[0])
     true_place = _true_place(evaluation, row)
-    facts = [f'similarity {query.similarities[0]:.3f}', f'{query.hamming[0]} bits differ']
-    if query.probabilities is not None:
-        facts.insert(0, f'P(right) {query.probabilities[0]:.2f}')
+    facts = [f'similarity {found.similarities[0]:.3f}', f'{found.hamming[0]} bits differ']
+    if found.probabilities is not None:
+        facts.insert(0, f'P(correct) {found.probabilities[0]:.2f}')
     if query.truth is not None:
-        off = float(np.linalg.norm(query.candidate_poses[0, :3] - query.truth.position))
+        off = float(np.linalg.norm(found.poses[0, :3] - query.truth.position))
         facts.insert(0, f'{metres(off)} off')
     if not summary.right[row]:
         facts.append(_rank_words(evaluation, row))
@@ -179,7 +179,7 @@ def _rank_words(evaluation: Evaluation, row: int) -> str:
     rank = evaluation.summary.rank[row]
     if rank:
         return f'right place at rank {rank}'
-    return f'right place not among the first {len(query.candidate_ids)}'
+    return f'right place not among the first {len(query.candidates)}'
 
 
 def _encoded(pictures: Pictures | None, keys: set[int]) -> dict[int, str]:

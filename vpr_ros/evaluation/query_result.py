@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.geometry import Pose
+    from vpr_ros.search import Candidates
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +25,7 @@ class QueryResult:
         stamp: Of the image, nanoseconds.
         status: Name of the decision, for example ``ACCEPTED``.
         truth: Pose the frame was really taken at, or None where nobody knows.
-        candidate_ids: (K,) int64 place ids, best first.
-        candidate_poses: (K, 7) of those places; a row of NaN where a place has no pose.
-        similarities: (K,) cosine similarity of the descriptors.
-        hamming: (K,) differing bits of the codes.
-        probabilities: (K,) calibrated P(right), or None where nothing is calibrated.
+        candidates: Best first.
         pose: The pose that was answered, or None where none was.
         timings: Seconds by stage, in the order of the stages.
         reason: Why it was decided so, in words.
@@ -37,11 +34,7 @@ class QueryResult:
     stamp: int
     status: str
     truth: Pose | None
-    candidate_ids: NDArray[np.int64]
-    candidate_poses: NDArray[np.float64]
-    similarities: NDArray[np.float64]
-    hamming: NDArray[np.int64]
-    probabilities: NDArray[np.float64] | None = None
+    candidates: Candidates
     pose: Pose | None = None
     timings: dict[str, float] = field(default_factory=dict)
     reason: str = ''
@@ -54,7 +47,8 @@ class QueryResult:
     @property
     def score(self) -> float:
         """What the first candidate is judged by: probability, else similarity, else NaN."""
-        scores = self.similarities if self.probabilities is None else self.probabilities
+        known, similarities = self.candidates.probabilities, self.candidates.similarities
+        scores = similarities if known is None else known
         return float(scores[0]) if len(scores) else float('nan')
 
 

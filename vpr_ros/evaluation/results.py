@@ -17,6 +17,7 @@ from vpr_ros.evaluation.query_result import PlaceTable, QueryResult
 from vpr_ros.evaluation.stored import nulled, read_json, reading
 from vpr_ros.evaluation.summary import summarise
 from vpr_ros.geometry import Pose
+from vpr_ros.search import Candidates
 from vpr_ros.types import ModelInfo
 
 if TYPE_CHECKING:
@@ -131,16 +132,17 @@ def dumps(evaluation: Evaluation) -> str:
 
 
 def _query_to_json(query: QueryResult) -> dict[str, Any]:
+    candidates = query.candidates
     return {
         'stamp': query.stamp,
         'status': query.status,
         'reason': query.reason,
         'truth': None if query.truth is None else query.truth.as_array().tolist(),
         'pose': None if query.pose is None else query.pose.as_array().tolist(),
-        'place_ids': query.candidate_ids.tolist(),
-        'similarities': nulled(query.similarities),
-        'hamming': query.hamming.tolist(),
-        'probabilities': nulled(query.probabilities),
+        'place_ids': candidates.ids.tolist(),
+        'similarities': nulled(candidates.similarities),
+        'hamming': candidates.hamming.tolist(),
+        'probabilities': nulled(candidates.probabilities),
         'timings': nulled(query.timings),
     }
 
@@ -148,26 +150,26 @@ def _query_to_json(query: QueryResult) -> dict[str, Any]:
 def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
     ids = np.array(data['place_ids'], np.int64)
     probabilities = data['probabilities']
-    query = QueryResult(
+    candidates = Candidates(
+        ids,
+        np.array(data['similarities'], np.float64),
+        np.array(data['hamming'], np.int64),
+        places.poses_of(ids),
+        None if probabilities is None else np.array(probabilities, np.float64),
+    )
+    columns = candidates.similarities, candidates.hamming, candidates.probabilities
+    if any(column is not None and len(column) != len(ids) for column in columns):
+        msg = f'the candidate lists of the query at {data["stamp"]} differ in length'
+        raise ValueError(msg)
+    return QueryResult(
         stamp=int(data['stamp']),
         status=str(data['status']),
         truth=None if data['truth'] is None else Pose.from_array(data['truth']),
-        candidate_ids=ids,
-        candidate_poses=places.poses_of(ids),
-        similarities=np.array(data['similarities'], np.float64),
-        hamming=np.array(data['hamming'], np.int64),
-        probabilities=None if probabilities is None else np.array(probabilities, np.float64),
+        candidates=candidates,
         pose=None if data['pose'] is None else Pose.from_array(data['pose']),
         timings={str(stage): float(s) for stage, s in data['timings'].items()},
         reason=str(data['reason']),
     )
-    lengths = {len(ids), len(query.similarities), len(query.hamming)}
-    if probabilities is not None:
-        lengths.add(len(probabilities))
-    if len(lengths) > 1:
-        msg = f'the candidate lists of the query at {query.stamp} differ in length'
-        raise ValueError(msg)
-    return query
 
 
 def _pose_row(row: NDArray[np.float64]) -> list[float] | None:

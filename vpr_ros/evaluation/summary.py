@@ -161,10 +161,11 @@ def summarise(
     counts = [n for n in RECALL_COUNTS if n <= candidates]
 
     # One curve needs one kind of score: similarity, unless every answer has a probability.
-    calibrated = any(len(q.candidate_ids) for q in queries) and all(
-        q.probabilities is not None for q in queries if len(q.candidate_ids)
+    found = [query.candidates for query in queries]
+    calibrated = any(len(c) for c in found) and all(
+        c.probabilities is not None for c in found if len(c)
     )
-    scores = np.array([_first(q.probabilities if calibrated else q.similarities) for q in queries])
+    scores = np.array([_first(c.probabilities if calibrated else c.similarities) for c in found])
     curve = precision_recall(scores[judged], first_right[judged], int(has_place.sum()))
     full_recall, full_threshold = curve.at_precision(1.0)
 
@@ -203,10 +204,10 @@ def _truths(queries: Sequence[QueryResult]) -> Floats:
 
 def _padded_poses(queries: Sequence[QueryResult]) -> Floats:
     """Return (Q, K, 7) candidate poses with K >= 1, short lists filled with NaN."""
-    longest = max((len(q.candidate_poses) for q in queries), default=0)
+    longest = max((len(q.candidates) for q in queries), default=0)
     poses = np.full((len(queries), max(1, longest), 7), np.nan)
     for row, query in enumerate(queries):
-        poses[row, : len(query.candidate_poses)] = query.candidate_poses
+        poses[row, : len(query.candidates)] = query.candidates.poses
     return poses
 
 
@@ -218,7 +219,7 @@ def _answer(query: QueryResult) -> Floats:
     """Return (7,), the pose that was answered, else the first candidate's, else NaN."""
     if query.pose is not None:
         return query.pose.as_array()
-    return query.candidate_poses[0] if len(query.candidate_poses) else np.full(7, np.nan)
+    return query.candidates.poses[0] if len(query.candidates) else np.full(7, np.nan)
 
 
 def _statuses(

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import ArrayLike, NDArray
 
 _SLERP_LINEAR_BELOW = 1e-6
@@ -71,14 +69,7 @@ class Pose:
     @property
     def rotation(self) -> NDArray[np.float64]:
         """The (3, 3) rotation matrix from the child frame to the parent frame."""
-        x, y, z, w = self.orientation
-        return np.array(
-            [
-                [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-                [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-                [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-            ]
-        )
+        return rotation_of(self.orientation)
 
     @property
     def yaw(self) -> float:
@@ -89,7 +80,7 @@ class Pose:
     def __matmul__(self, other: Pose) -> Pose:
         """Chain transforms: (a_from_b @ b_from_c) is a_from_c."""
         position = self.position + self.rotation @ other.position
-        return Pose.of(position, _multiply(self.orientation, other.orientation))
+        return Pose.of(position, multiplied(self.orientation, other.orientation))
 
     def inverse(self) -> Pose:
         """Return the pose of the parent frame in the child frame."""
@@ -105,7 +96,7 @@ class Pose:
         """Angle of the rotation between the orientations, radians, [0, pi]."""
         # atan2 of the relative quaternion keeps its precision near zero, arccos does not.
         conjugate = self.orientation * np.array([-1, -1, -1, 1])
-        relative = _multiply(conjugate, other.orientation)
+        relative = multiplied(conjugate, other.orientation)
         return float(2 * np.arctan2(np.linalg.norm(relative[:3]), abs(relative[3])))
 
     def interpolate(self, other: Pose, fraction: float) -> Pose:
@@ -123,10 +114,20 @@ class Pose:
         return Pose.of(self.position + fraction * (other.position - self.position), orientation)
 
 
-def _multiply(
-    a: Sequence[float] | NDArray[np.float64], b: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Hamilton product of two quaternions x, y, z, w."""
+def rotation_of(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rotation matrix (3, 3, ...) of a unit quaternion (4, ...)."""
+    x, y, z, w = quaternion
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def multiplied(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the Hamilton product (4, ...) of two quaternions (4, ...), each x, y, z, w."""
     ax, ay, az, aw = a
     bx, by, bz, bw = b
     return np.array(

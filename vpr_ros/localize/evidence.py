@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -108,17 +108,8 @@ class Evidence:
 
     def of_frame(self, i: int) -> Evidence:
         """Return the evidence (1,) of one of them by the frame alone, without a filter."""
-        row = slice(i, i + 1)
-        return Evidence(
-            self.similarities[row],
-            self.rival_similarities[row],
-            self.hamming[row],
-            self.rival_hamming[row],
-            self.agreement[row],
-            np.full(1, np.nan),
-            self.rivals[row],
-            self.here[row],
-        )
+        columns = {each.name: getattr(self, each.name)[i : i + 1] for each in fields(self)}
+        return Evidence(**{**columns, 'support': np.full(1, np.nan)})
 
     def with_ordinary_rivals(self, candidates: Candidates) -> Evidence:
         """Return the evidence if each rival were the median of the candidates elsewhere.

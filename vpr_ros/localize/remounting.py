@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.geometry import Pose
+from vpr_ros.geometry.pose import multiplied, rotation_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,24 +47,8 @@ def seen_through(candidates: Candidates, mount: Pose) -> Candidates:
 
 def _chained(poses: Floats, step: Pose) -> Floats:
     """Return poses (N, 7) followed by a pose, each as `Pose.__matmul__` gives it."""
-    x, y, z, w = poses[:, 3:].T
-    rotations = np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
-    rotations = np.ascontiguousarray(np.moveaxis(rotations, -1, 0))
-    bx, by, bz, bw = step.orientation
-    turned = np.stack(
-        [
-            w * bx + x * bw + y * bz - z * by,
-            w * by - x * bz + y * bw + z * bx,
-            w * bz + x * by - y * bx + z * bw,
-            w * bw - x * bx - y * by - z * bz,
-        ],
-        axis=1,
-    )
+    quaternions = poses[:, 3:].T
+    rotations = np.ascontiguousarray(rotation_of(quaternions).transpose(2, 0, 1))
+    turned = np.ascontiguousarray(multiplied(quaternions, step.orientation).T)
     norms = np.sqrt(turned[:, None] @ turned[:, :, None])[:, 0]
     return np.concatenate([poses[:, :3] + rotations @ step.position, turned / norms], axis=1)
