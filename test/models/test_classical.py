@@ -199,7 +199,7 @@ def test_a_formula_describes_and_maps_like_any_network(name, length, tmp_path, c
         place_map.add(places)
         place_map.recode(64)
         codes = place_map.codes
-        again = place_map.snapshot.code_of(describer.describe(pictures[4:5])[0])
+        _, again = place_map.snapshot.query_of(describer.describe(pictures[4:5])[0])
 
     assert codes.shape == (12, 8)
     assert np.array_equal(again, codes[4])

@@ -23,10 +23,11 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
 from vpr_ros.bench.node_process import NodeProcess
+from vpr_ros.bench.search_bench import MOUNT, random_places
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
 from vpr_ros.localize import Localizer, calibration_for
-from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
+from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.msg import PlaceCandidateArray
 from vpr_ros.nodes.conversions import from_time, to_candidate_array, to_time
 from vpr_ros.search import Retriever
@@ -42,7 +43,7 @@ _START = 60.0
 """Seconds the node may take to load network and map."""
 
 
-_MOUNT, _OTHER_MOUNT = Pose.of((1.0, 0.0, 0.0)), Pose.planar(-1.0, 0.0, np.pi)
+_OTHER_MOUNT = Pose.planar(-1.0, 0.0, np.pi)
 _TIMED = 100
 """Images that are timed in this process."""
 _SUFFIX = ' p50 / p95 [ms]'
@@ -80,7 +81,7 @@ def bench_calls(model: str, places: int) -> list[dict[str, str | float]]:
         path = Path(folder) / 'bench.vprmap'
         _make_map(path, model, places)
         with PlaceMap.open(path) as place_map:
-            mounts = {'no mount': None, 'the same mount': _MOUNT, 'another mount': _OTHER_MOUNT}
+            mounts = {'no mount': None, 'the same mount': MOUNT, 'another mount': _OTHER_MOUNT}
             return [_calls(place_map, name, mount) for name, mount in mounts.items()]
 
 
@@ -281,25 +282,9 @@ def _running(model: str, places: int, threads: int = 0) -> Iterator[_Bench]:
 
 
 def _make_map(path: Path, model: str, count: int) -> None:
-    """Write a map of random places: searching takes the same time in any map."""
     info = Describer(model).model_info
-    rng = np.random.default_rng(0)
-    descriptors = rng.standard_normal((count, info.descriptor_dim), np.float32)
-    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
-    codes = rng.integers(0, 256, (count, info.code_bits // 8), np.uint8)
     with MapWriter.create(path, model=info) as place_map:
         session = place_map.begin_session('random', 0)
-        place_map.add(
-            [
-                NewPlace(
-                    Description(descriptor, code if info.code_bits else None),
-                    session,
-                    stamp=i,
-                    pose=Pose.planar(i, 0, 0),
-                    mount=_MOUNT,
-                )
-                for i, (descriptor, code) in enumerate(zip(descriptors, codes, strict=True))
-            ]
-        )
+        place_map.add(random_places(np.random.default_rng(0), info, session, 0, count))
         if not info.code_bits:
             place_map.recode()

@@ -31,6 +31,8 @@ _BITS = 512
 _BATCH = 1000
 _SINGLE_APPENDS = 200
 _TURN = 25
+MOUNT = Pose.of((1.0, 0.0, 0.0))
+"""Of the camera that mapped."""
 _CLUSTER = 20
 """Consecutive places that look alike, and so are candidates of each other."""
 
@@ -162,7 +164,7 @@ def _append(
     with MapWriter.create(path, model, memory_budget=0) as place_map:
         session = place_map.begin_session('bench', 0)
         for start in range(0, size, _BATCH):
-            places = _places(rng, session, start, min(_BATCH, size - start), model.descriptor_dim)
+            places = random_places(rng, model, session, start, min(_BATCH, size - start))
             count = max(0, min(len(places), grouped - start))
             started = time.perf_counter()
             place_map.add(places[:count])
@@ -175,28 +177,31 @@ def _append(
     return grouped / in_groups, singles / alone
 
 
-def _places(
-    rng: np.random.Generator, session: int, start: int, count: int, dim: int
+def random_places(
+    rng: np.random.Generator, model: ModelInfo, session: int, start: int, count: int
 ) -> list[NewPlace]:
-    centres = rng.standard_normal((-(-count // _CLUSTER), dim), np.float32)
-    vectors = np.repeat(centres, _CLUSTER, axis=0)[:count]
-    vectors = vectors + rng.standard_normal((count, dim), np.float32)
+    """Return places along a straight line from a number on: any map is searched as fast."""
+    shape = -(-count // _CLUSTER), model.descriptor_dim
+    vectors = np.repeat(rng.standard_normal(shape, np.float32), _CLUSTER, axis=0)[:count]
+    vectors = vectors + rng.standard_normal(vectors.shape, np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return [
         NewPlace(
-            _describe(vector),
+            _describe(vector, model.code_bits),
             session,
             stamp=(start + i) * 10**8,
             pose=Pose.planar(0.2 * (start + i), 1.5, 0.3),
             distance=0.2 * (start + i),
+            mount=MOUNT,
         )
         for i, vector in enumerate(vectors)
     ]
 
 
-def _describe(vector: NDArray[np.float32]) -> Description:
+def _describe(vector: NDArray[np.float32], bits: int = _BITS) -> Description:
     # Signs serve as a hash for timing; short descriptors are repeated.
-    return Description(vector.astype(np.float32), np.packbits(np.resize(vector, _BITS) > 0))
+    code = np.packbits(np.resize(vector, bits) > 0) if bits else None
+    return Description(vector.astype(np.float32), code)
 
 
 def _noisy(vector: NDArray[np.float32], rng: np.random.Generator) -> Description:

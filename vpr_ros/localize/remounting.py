@@ -39,7 +39,7 @@ def seen_through(candidates: Candidates, mount: Pose) -> Candidates:
         mapped = snapshot.mounts[key]
         if mapped is not None and (mapped.as_array() != own).any():
             these = cameras == key
-            # The chain of `Place.base_seeing_it`, both cameras at one pose.
+            # From the base that mapped to its camera, to the query's camera there, to its base.
             for step in (mapped, Pose.identity(), inverse):
                 poses[these] = _chained(poses[these], step)
     return replace(candidates, poses=poses, mount=mount)

@@ -91,20 +91,6 @@ class Place:
     distance: float | None
     mount: Pose | None = None
 
-    def base_seeing_it(self, between: Pose, mount: Pose) -> Pose | None:
-        """Return where the base of a robot is that sees this place, in the map frame.
-
-        Args:
-            between: The optical frame of its camera in that of the camera that saw the place.
-            mount: The optical frame of its camera in its base frame.
-
-        Returns:
-            None where the pose of the place, or the mount of its camera, is not known.
-        """
-        if self.pose is None or self.mount is None:
-            return None
-        return self.pose @ self.mount @ between @ mount.inverse()
-
 
 @dataclass(frozen=True)
 class Session:

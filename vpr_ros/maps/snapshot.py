@@ -74,10 +74,6 @@ class Snapshot:
         """
         return self.places_at(self.columns.rows_of(ids))
 
-    def place_at(self, row: int) -> Place:
-        """Return the place of a row."""
-        return self.places_at(np.array([row]))[0]
-
     def places_at(self, rows: NDArray[np.intp]) -> list[Place]:
         """Return the places of rows."""
         columns, cameras, mounts = self.columns, self.cameras, self.mounts
@@ -162,14 +158,6 @@ class Snapshot:
     def reduced(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the model's descriptors (n, D) as the map has them (n, d)."""
         return vectors if self.reducer is None else self.reducer.reduce(vectors)
-
-    def code_of(self, description: Description) -> NDArray[np.uint8] | None:
-        """Return the code (bits / 8,) a description has in this map, None without a coder.
-
-        Raises:
-            MapError: The description is not of the map's model, or not finite.
-        """
-        return self.query_of(description)[1]
 
     def model_code(self, description: Description) -> NDArray[np.uint8]:
         """Return the code (bits / 8,) that the model gave a description.
