@@ -131,6 +131,6 @@ def test_map_without_thumbnails_is_said_not_to_be_verified(start, listener, desc
         return [line for line in node.output.splitlines() if 'nothing is verified' in line]
 
     listener.wait_until(warnings, what='for the warning')
-    assert '--thumbnails' in warnings()[0]
+    assert 'build the map with thumbnails' in warnings()[0]
     assert node.stop() == 0
     assert len(warnings()) == 1
