@@ -27,7 +27,7 @@ IN_ENVIRONMENT := set +u; source install/setup.bash; set -u; export PATH="$(CURD
 # command, which may be one of the system that knows nothing of .venv.
 PYTEST := python -c 'import sys; del sys.path[0]; import pytest; sys.exit(pytest.main())'
 
-.PHONY: help setup build demo test test-slow lint format audit bench clean distclean
+.PHONY: help setup build demo docs test test-slow lint format audit bench clean distclean
 
 help: ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ lint: build ## Run ruff, mypy and import-linter.
 	@$(IN_ENVIRONMENT) python -m ruff format --check .
 	@$(IN_ENVIRONMENT) python -m mypy
 	@$(IN_ENVIRONMENT) lint-imports --no-logo
+
+docs: build ## Build the documentation into build/site; warnings are errors.
+	@$(IN_ENVIRONMENT) NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
 
 format: setup ## Format the code and mend what ruff can.
 	@.venv/bin/python -m ruff format .

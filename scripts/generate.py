@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Make config/*.yaml and the README's parameter tables from vpr_ros/nodes/parameters.py.
+"""Make config/*.yaml and the tables of docs/reference/parameters.md from vpr_ros/nodes/parameters.py.
 
 With --check nothing is written; the exit status says whether everything is up to date.
 """
@@ -21,8 +21,8 @@ from vpr_ros.nodes.parameters import NODES, as_markdown, as_yaml  # noqa: E402
 def wanted() -> dict[Path, str]:
     """Return the text that each generated file should have."""
     files = {ROOT / 'config' / f'{node}.yaml': as_yaml(node) for node in NODES}
-    readme = ROOT / 'README.md'
-    text = readme.read_text()
+    page = ROOT / 'docs' / 'reference' / 'parameters.md'
+    text = page.read_text()
     for node, parameters in NODES.items():
         begin, end = f'<!-- parameters of {node} -->\n', '<!-- end of parameters -->'
         pattern = re.compile(re.escape(begin) + '.*?' + re.escape(end), re.DOTALL)
@@ -31,8 +31,8 @@ def wanted() -> dict[Path, str]:
             lambda _, b=begin, p=parameters, e=end: f'{b}\n{as_markdown(p)}\n{e}', text
         )
         if found != 1:
-            sys.exit(f'README.md must have exactly one table marked {begin.strip()}')
-    files[readme] = text
+            sys.exit(f'parameters.md must have exactly one table marked {begin.strip()}')
+    files[page] = text
     return files
 
 

@@ -34,7 +34,7 @@ def test_parameter_file_holds_every_default(node):
     assert values == {parameter.name: parameter.default for parameter in NODES[node]}
 
 
-def test_config_files_and_readme_are_up_to_date():
+def test_config_files_and_tables_are_up_to_date():
     run = subprocess.run(
         [sys.executable, ROOT / 'scripts' / 'generate.py', '--check'],
         capture_output=True,

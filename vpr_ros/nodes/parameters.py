@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every parameter of every node, declared once.
 
-The ROS declaration, the checks, the files in ``config/`` and the tables of the README all come
+The ROS declaration, the checks, the files in ``config/`` and the tables of the documentation come
 from here. This module does not import rclpy, so documentation can be made without ROS.
 """
 
