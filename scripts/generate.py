@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Make config/*.yaml and the tables of docs/reference/parameters.md from vpr_ros/nodes/parameters.py.
+"""Make config/*.yaml and docs/reference/parameters.md from vpr_ros/nodes/parameters.py.
 
 With --check nothing is written; the exit status says whether everything is up to date.
 """

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
 from mkdocs.structure.files import File, Files
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from vpr_ros.cli.main import PARTS  # noqa: E402
 
 # Pages of the site that are files elsewhere in the repository.
 ELSEWHERE = {
@@ -84,10 +87,6 @@ def commands() -> str:
 
 def every_command() -> Iterator[tuple[str, Any]]:
     """Yield the full name and the click command of every command."""
-    import typer
-
-    from vpr_ros.cli.main import PARTS
-
     for name, part in PARTS.items():
         module, _, attribute = part.target.partition(':')
         loaded = getattr(importlib.import_module(module), attribute)
