@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from candidates_sample import sample_candidates
 
-from vpr_ros.localize.evidence import gather
+from vpr_ros.localize.evidence import gather, median
 from vpr_ros.search import Candidates
 
 RADIUS = 10.0
@@ -76,3 +76,8 @@ def test_evidence_of_the_frame_alone_has_no_support():
     evidence = gather(candidates, RADIUS, np.array([0.9, 0.1])).of_frame(1)
     assert np.isnan(evidence.features[0, -1])
     assert evidence.features[0, 0] == 0.8
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=9))
+def test_median_is_that_of_numpy(values):
+    assert median(np.array(values)) == np.median(values)

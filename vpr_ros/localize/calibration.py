@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from vpr_ros.errors import VprError
-from vpr_ros.localize.evidence import FEATURES
+from vpr_ros.localize.evidence import FEATURES, median
 from vpr_ros.types import ModelInfo
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class PlaceLikelihood:
 def standings(similarities: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return by how many standard deviations each (H,) is above the median of all."""
     return np.asarray(
-        (similarities - np.median(similarities)) / (np.std(similarities) + 1e-6), np.float64
+        (similarities - median(similarities)) / (np.std(similarities) + 1e-6), np.float64
     )
 
 

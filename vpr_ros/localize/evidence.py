@@ -120,10 +120,16 @@ class Evidence:
         similarities, hamming = self.rival_similarities.copy(), self.rival_hamming.copy()
         for i in np.flatnonzero(self.rivals >= 0):
             elsewhere = ~self.here[i]
-            similarities[i] = np.median(candidates.similarities[elsewhere])
+            similarities[i] = median(candidates.similarities[elsewhere])
             if not np.isnan(hamming[i]):
-                hamming[i] = np.median(candidates.hamming[elsewhere])
+                hamming[i] = median(candidates.hamming[elsewhere])
         return replace(self, rival_similarities=similarities, rival_hamming=hamming)
+
+
+def median(values: NDArray[np.number]) -> float:
+    """Return the median of some (N,), for so few in a twentieth of the time of numpy's."""
+    ordered = np.sort(values)
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def gather(
