@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Make docs/licences.md from the metadata of the packages that setup.py requires.
+"""Make docs/licences.md from the metadata of the packages that pyproject.toml requires.
 
 With --check nothing is written; the exit status says whether every required package that is
 installed is listed under a licence that it states. Other versions may state it in other words,
@@ -10,7 +10,6 @@ and require other packages in turn.
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
@@ -18,6 +17,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # comes with pytest there
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / 'docs' / 'licences.md'
@@ -41,17 +45,11 @@ _NAMES = {
 
 
 def required() -> dict[str, list[str]]:
-    """Return the requirements of setup.py by what they are for."""
-    tree = ast.parse((ROOT / 'setup.py').read_text('utf-8'))
-    arguments = {
-        keyword.arg: keyword.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        for keyword in node.keywords
-    }
-    extras = ast.literal_eval(arguments['extras_require'])
+    """Return the requirements of pyproject.toml by what they are for."""
+    project = tomllib.loads((ROOT / 'pyproject.toml').read_text('utf-8'))['project']
+    extras = project['optional-dependencies']
     return {
-        'Always': ast.literal_eval(arguments['install_requires']),
+        'Always': project['dependencies'],
         **{f"For `pip install 'vpr_ros[{extra}]'`": names for extra, names in extras.items()},
     }
 

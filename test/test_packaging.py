@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The four ways to install agree: package.xml, CMakeLists.txt, setup.py and requirements."""
+"""The four ways to install agree: package.xml, CMakeLists.txt, pyproject.toml and requirements."""
 
 from __future__ import annotations
 
@@ -171,7 +171,8 @@ def test_every_folder_of_modules_is_a_package():
 def test_one_version_everywhere(manifest, metadata):
     assert manifest.findtext('version') == vpr_ros.__version__
     assert metadata['Version'] == vpr_ros.__version__
-    assert f'## {vpr_ros.__version__}' in (ROOT / 'CHANGELOG.md').read_text('utf-8')
+    changes = (ROOT / 'CHANGELOG.rst').read_text('utf-8')
+    assert 'Forthcoming' in changes or f'\n{vpr_ros.__version__} (' in changes
 
 
 def test_one_licence_everywhere(manifest, metadata):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import vpr_ros
 from vpr_ros.bench.answer_recorder import AnswerRecorder, to_query_result
 from vpr_ros.bench.bag_player import Playback, Played, play
 from vpr_ros.bench.node_process import NodeProcess, reliable
@@ -20,6 +19,7 @@ from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.simulation import Conditions, Town, Traverse, write_bag
+from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,7 +218,7 @@ def _judge(
             tolerance=Tolerance(_TOLERANCE),
             mode='Bayes filter with odometry, live node',
             created=datetime.now().astimezone().isoformat(' ', 'minutes'),
-            software=f'vpr_ros {vpr_ros.__version__}',
+            software=SOFTWARE,
         )
         answers = tuple(
             to_query_result(answer, recorder.poses, truth) for answer in recorder.answers

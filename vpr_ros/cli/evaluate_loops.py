@@ -91,7 +91,6 @@ def loops(
     device: Device = 'auto',
 ) -> None:
     """Close loops within one traverse and compare with the revisits there really were."""
-    import vpr_ros
     from vpr_ros.cli.progress import progress_bar
     from vpr_ros.describe import Describer
     from vpr_ros.evaluation import Tolerance
@@ -107,6 +106,7 @@ def loops(
     from vpr_ros.mapping import KeyframeConfig, MapBuilder
     from vpr_ros.maps import MapWriter
     from vpr_ros.search import Retriever
+    from vpr_ros.version import SOFTWARE
 
     require_folders(report, json_path)
     if report is not None:  # what it needs should be missed now, not after an hour of work
@@ -136,7 +136,7 @@ def loops(
         goes_back,
         verify,
         datetime.now().astimezone().isoformat(' ', 'minutes'),
-        f'vpr_ros {vpr_ros.__version__}',
+        SOFTWARE,
     )
     with ExitStack() as stack:
         frames, camera, pictures, count = _traverse(

@@ -23,6 +23,7 @@ import typer
 
 import vpr_ros
 from vpr_ros.errors import VprError
+from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -177,7 +178,7 @@ def _not_loaded() -> None:
 def _show_version(*, wanted: bool) -> None:
     """Print the version and stop."""
     if wanted:
-        typer.echo(f'vpr_ros {vpr_ros.__version__}')
+        typer.echo(SOFTWARE)
         raise typer.Exit
 
 

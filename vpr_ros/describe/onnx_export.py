@@ -19,12 +19,12 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 from torch.nn import functional
 
-import vpr_ros
 from vpr_ros.describe.onnx_network import INPUT, METADATA, OnnxNetwork
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.describe.runtime import available_cpus
 from vpr_ros.errors import ModelError
 from vpr_ros.models import ModelOutput
+from vpr_ros.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,7 +129,7 @@ def cached_network(
     if path.is_file():
         try:
             cached = OnnxNetwork(path, threads)
-            if (cached.info, cached.version) == (info, vpr_ros.__version__):
+            if (cached.info, cached.version) == (info, VERSION):
                 return cached
         except ModelError as error:
             _log.warning('%s; exporting it anew', error)
@@ -189,7 +189,7 @@ def _traced(net: nn.Module, batch: Tensor, opset: int) -> onnx.ModelProto:
 def _annotated(model: onnx.ModelProto, info: ModelInfo, precision: OnnxPrecision) -> bytes:
     if precision == 'int8':
         model = _quantised(model)
-    about = {**asdict(info), 'version': vpr_ros.__version__, 'precision': precision}
+    about = {**asdict(info), 'version': VERSION, 'precision': precision}
     onnx.helper.set_model_props(model, {METADATA: json.dumps(about)})
     return model.SerializeToString()  # type: ignore[no-any-return]
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import vpr_ros
 from vpr_ros.errors import ImageError, VprError
 from vpr_ros.evaluation.query_result import PlaceTable, QueryResult
 from vpr_ros.evaluation.results import Evaluation, Setup
@@ -20,6 +19,7 @@ from vpr_ros.inputs.frames import Frame, stamp_of
 from vpr_ros.inputs.poses import PoseSource
 from vpr_ros.inputs.poses.pose_source import FIX
 from vpr_ros.inputs.replay import replay_frames
+from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -103,7 +103,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
         candidates=candidates,
         mode=mode,
         created=created,
-        software=f'vpr_ros {vpr_ros.__version__}',
+        software=SOFTWARE,
         unreadable=unreadable,
     )
     return Evaluation(setup, places, tuple(queries))

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import vpr_ros
 from vpr_ros.evaluation.dataset_layout import have_positives, near
 from vpr_ros.evaluation.dataset_results import DatasetEvaluation, DatasetSetup, MethodResult
 from vpr_ros.evaluation.dataset_search import codes_of, search
 from vpr_ros.evaluation.description_store import describe_images
 from vpr_ros.evaluation.summary import RECALL_COUNTS
+from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,7 +111,7 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
         describe_seconds=float(np.nanmedian(seconds)),
         stored_bytes=database.bytes + queries.bytes,
         created=created,
-        software=f'vpr_ros {vpr_ros.__version__}',
+        software=SOFTWARE,
     )
     return DatasetEvaluation(
         setup,

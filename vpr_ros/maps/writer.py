@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-import vpr_ros
 from vpr_ros.errors import MapError, MapExistsError
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps import descriptors as floats
@@ -26,6 +25,7 @@ from vpr_ros.maps.lock import WriterLock
 from vpr_ros.maps.new_places import camera_of, prepare
 from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
 from vpr_ros.maps.snapshot import cache_for
+from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
     import os
@@ -94,7 +94,7 @@ class MapWriter(MapEditor):
             meta = schema.Meta(
                 id=str(uuid.uuid4()),
                 created=time.time_ns(),
-                created_by=f'vpr_ros {vpr_ros.__version__}',
+                created_by=SOFTWARE,
                 model=model,
                 frame_id=frame_id,
                 datum=datum,

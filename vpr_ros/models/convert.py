@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import safetensors
 import safetensors.torch
 
-import vpr_ros
 from vpr_ros.errors import ModelError
 from vpr_ros.models import registry
 from vpr_ros.models.download import file_digest
 from vpr_ros.models.weights_file import load_published, load_weights
+from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,7 @@ def _origin(path: Path, name: str) -> dict[str, str]:
         'source_file': path.name,
         'source_sha256': digest,
         'converted': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        'software': f'vpr_ros {vpr_ros.__version__}',
+        'software': SOFTWARE,
     }
     known = registry.registration(name).weights
     if known is not None and known.sha256 in ('', digest):

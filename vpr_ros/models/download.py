@@ -18,8 +18,8 @@ import urllib.request
 from http import HTTPStatus
 from typing import IO, TYPE_CHECKING
 
-import vpr_ros
 from vpr_ros.errors import VprError
+from vpr_ros.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -145,7 +145,7 @@ def _receive(file: IO[bytes], url: str, limit: int, progress: Progress | None) -
         _PassingError: The connection failed.
     """
     start = file.tell()
-    headers = {'User-Agent': f'vpr_ros/{vpr_ros.__version__}'}
+    headers = {'User-Agent': f'vpr_ros/{VERSION}'}
     if start:
         headers['Range'] = f'bytes={start}-'
     try:

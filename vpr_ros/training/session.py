@@ -22,7 +22,6 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from safetensors.torch import save_file
 
-import vpr_ros
 from vpr_ros import models
 from vpr_ros.describe import configure_threads
 from vpr_ros.training.batch_picture import write_grid
@@ -34,6 +33,7 @@ from vpr_ros.training.place_training import VALIDATED, PlaceTraining
 from vpr_ros.training.resume_points import WholeCheckpoints
 from vpr_ros.training.teacher import load_statistics, open_teacher, save_statistics
 from vpr_ros.training.traverses import TraverseRecall
+from vpr_ros.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -285,7 +285,7 @@ def _summary(training: PlaceTraining, trainer: lightning.pytorch.Trainer) -> dic
         'last': figures,
         'best': best,
         'device': str(trainer.strategy.root_device),
-        'vpr_ros': vpr_ros.__version__,
+        'vpr_ros': VERSION,
         'commit': _commit(),
         'python': platform.python_version(),
         **{name: str(library.__version__) for name, library in libraries.items()},
