@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from vpr_ros.localize import Status
+
 ROOT = Path(__file__).resolve().parent.parent
 DEFINITIONS = sorted([*ROOT.glob('msg/*.msg'), *ROOT.glob('srv/*.srv')])
 NAMES = [path.name for path in DEFINITIONS]
@@ -104,6 +106,24 @@ def test_quantities_with_a_unit_name_it():
         for declared in declarations(path):
             unit = units.get(declared.name.removeprefix('datum_'))
             assert unit is None or unit in declared.comment, f'{path.name}: {declared.name}'
+
+
+def test_statuses_are_those_of_the_message():
+    constants = {
+        declared.name: int(declared.value)
+        for declared in declarations(ROOT / 'msg' / 'PlaceCandidateArray.msg')
+        if declared.value is not None
+    }
+    assert constants == {status.name: status.value for status in Status}
+
+
+@pytest.mark.parametrize('path', DEFINITIONS, ids=NAMES)
+def test_every_field_and_constant_is_used(path):
+    nodes = '\n'.join(file.read_text('utf-8') for file in ROOT.glob('vpr_ros/nodes/*.py'))
+    used = {*re.findall(r'\w+', nodes), *Status.__members__}
+    for declared in declarations(path):
+        name = declared.name.removeprefix('RESULT_')
+        assert name in used or name == 'SUCCESS', declared.name
 
 
 def test_build_generates_exactly_these():

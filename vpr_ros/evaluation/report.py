@@ -13,6 +13,7 @@ from vpr_ros.evaluation.gallery import galleries
 from vpr_ros.evaluation.page import render
 from vpr_ros.evaluation.summary import TOTAL
 from vpr_ros.evaluation.words import metres, milliseconds, share, verdict
+from vpr_ros.localize import Status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.gallery import Pictures
     from vpr_ros.evaluation.results import Evaluation
     from vpr_ros.evaluation.summary import Summary
-
-_STATUS_WORDS = {
-    'ACCEPTED': 'answered with a position',
-    'NO_MAP': 'there was no map to look in',
-    'BELOW_THRESHOLD': 'looked like no place in the map',
-    'AMBIGUOUS': 'several distant places looked alike',
-    'TEMPORALLY_INCONSISTENT': 'did not fit the frames before',
-    'UNVERIFIED': 'the geometric check did not confirm it',
-}
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ def render_report(
         matches=charts.match_chart(evaluation),
         track=track[0] if track else None,
         lifted=bool(track and track[1]),
-        status_words=_STATUS_WORDS,
+        status_words={status.name: status.meaning for status in Status},
         slowest=max((latency.p95 for latency in summary.latency.values()), default=0.0),
         total_stage=TOTAL,
         galleries=galleries(evaluation, query_pictures, place_pictures),

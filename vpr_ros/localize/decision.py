@@ -25,14 +25,26 @@ if TYPE_CHECKING:
 
 
 class Status(IntEnum):
-    """The result of a query; the numbers are those of PlaceCandidateArray.status."""
+    """The result of a query; the numbers are those of PlaceCandidateArray.status.
 
-    ACCEPTED = 0
-    NO_MAP = 1
-    BELOW_THRESHOLD = 2
-    AMBIGUOUS = 3
-    TEMPORALLY_INCONSISTENT = 4
-    UNVERIFIED = 5
+    Attributes:
+        meaning: Of the status, for reports.
+    """
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str = '') -> Status:
+        """Make a status of its number and its meaning."""
+        status = int.__new__(cls, value)
+        status._value_, status.meaning = value, meaning
+        return status
+
+    ACCEPTED = 0, 'answered with a position'
+    NO_MAP = 1, 'no map was loaded'
+    BELOW_THRESHOLD = 2, 'similar to no place of the map'
+    AMBIGUOUS = 3, 'similar to several distant places'
+    TEMPORALLY_INCONSISTENT = 4, 'contradicted by the frames before'
+    UNVERIFIED = 5, 'not confirmed by local features'
 
 
 @dataclass(frozen=True)
