@@ -112,7 +112,8 @@ def _row(parameter: Any) -> str:
     if getattr(parameter, 'hidden', False) or parameter.name in ('help', 'install_completion'):
         return ''
     argument = parameter.param_type_name == 'argument'
-    names = [parameter.make_metavar()] if argument else [*parameter.opts, *parameter.secondary_opts]
+    shown = (parameter.metavar or parameter.name.upper()).strip('{}')
+    names = [shown] if argument else [*parameter.opts, *parameter.secondary_opts]
     default = parameter.default
     if callable(default) or default in (None, (), [], False, '') or 'UNSET' in repr(default):
         default = ''
