@@ -272,7 +272,7 @@ def test_json_gives_back_the_evaluation(tmp_path):
 @pytest.mark.parametrize(
     ('spoil', 'words'),
     [
-        (lambda d: d.update(schema='x'), 'no evaluation of a data set'),
+        (lambda d: d.update(schema='x'), 'not an evaluation'),
         (lambda d: d.update(schema_version=9), 'schema version 9'),
         (lambda d: d.pop('setup'), 'damaged'),
         (lambda d: d['queries']['methods']['float']['rank'].pop(), 'damaged'),

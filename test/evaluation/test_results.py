@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation import Evaluation
-from vpr_ros.evaluation.results import dumps
 from vpr_ros.geometry import Pose
 
 if TYPE_CHECKING:
@@ -35,9 +34,9 @@ answers = st.builds(
 @given(st.lists(answers, max_size=5))
 def test_json_round_trip_keeps_everything(queries: list) -> None:
     first = evaluation(tuple(queries))
-    text = dumps(first)
+    text = first.dumps()
     again = Evaluation.from_json(json.loads(text))
-    assert dumps(again) == text
+    assert again.dumps() == text
     assert again.setup == first.setup
     for a, b in zip(first.queries, again.queries, strict=True):
         np.testing.assert_array_equal(a.candidates.poses, b.candidates.poses)
@@ -57,7 +56,7 @@ def test_json_is_strict_and_names_its_figures() -> None:
     def refuse(name: str) -> None:
         pytest.fail(f'{name} is not JSON')
 
-    data = json.loads(dumps(evaluation(())), parse_constant=refuse)
+    data = json.loads(evaluation(()).dumps(), parse_constant=refuse)
     assert data['schema_version'] == 1
     assert data['summary']['recall'] == {'1': None, '5': None}
 

@@ -92,7 +92,6 @@ def bag(
     from vpr_ros.cli.verify_options import camera_of
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.bag_evaluation import evaluate_bag, frame_pictures, place_pictures
-    from vpr_ros.evaluation.results import dumps
     from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
     from vpr_ros.localize import DecisionConfig, verifier_for
 
@@ -158,7 +157,7 @@ def bag(
                 place_pictures=pictures,
             )
     if to_stdout:
-        typer.echo(dumps(evaluation))
+        typer.echo(evaluation.dumps())
     show(evaluation, console)
     if report is not None:
         console.print(f'report: {report}', markup=False, highlight=False)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 from contextlib import ExitStack
@@ -175,11 +174,11 @@ def _tell(evaluation: LoopEvaluation, json_path: Path | None, report: Path | Non
     """Write the results where they are wanted, and print what they come to."""
     from rich.console import Console
 
-    to_stdout, text = json_path == Path('-'), json.dumps(evaluation.to_json(), allow_nan=False)
+    to_stdout = json_path == Path('-')
     if to_stdout:
-        typer.echo(text)
+        typer.echo(evaluation.dumps())
     elif json_path is not None:
-        json_path.write_text(text + '\n', encoding='utf-8')
+        evaluation.save(json_path)
     console = Console(stderr=to_stdout)
     _show(evaluation, console)
     if report is not None:

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vpr_ros.errors import VprError
-from vpr_ros.evaluation.dataset_results import SCHEMA as DATASET_SCHEMA
 from vpr_ros.evaluation.dataset_results import DatasetEvaluation
 from vpr_ros.evaluation.dataset_search import BOTH
-from vpr_ros.evaluation.metrics import PrecisionRecall, precision_recall, recall_at
+from vpr_ros.evaluation.metrics import PrecisionRecall, precision_recall, recall_of_ranks
 from vpr_ros.evaluation.results import Evaluation
 from vpr_ros.evaluation.stored import nulled, read_json
-from vpr_ros.evaluation.summary import RECALL_COUNTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,11 +59,7 @@ class Run:
     @property
     def recall(self) -> dict[int, float]:
         """Share of the queries with a right answer among the first N."""
-        return {
-            n: recall_at(((self.rank > 0) & (self.rank <= n))[:, None], [1])[1]
-            for n in RECALL_COUNTS
-            if n <= self.depth
-        }
+        return recall_of_ranks(self.rank, self.depth)
 
     @property
     def curve(self) -> PrecisionRecall:
@@ -104,25 +98,14 @@ class Comparison:
         """Return the figures and the names of what changed."""
         return {
             'queries': len(self.first.queries),
-            'runs': [_figures(self.first), _figures(self.second)],
+            'runs': [
+                {'title': run.title, **nulled({'recall': run.recall, **run.curve.figures()})}
+                for run in (self.first, self.second)
+            ],
             'gained': [self.first.queries[row] for row in self.gained],
             'lost': [self.first.queries[row] for row in self.lost],
             'p_value': self.p_value,
         }
-
-
-def _figures(run: Run) -> dict[str, Any]:
-    full, threshold = run.curve.at_precision(1.0)
-    values = {
-        'auc': run.curve.auc,
-        'recall_at_full_precision': full,
-        'full_precision_threshold': threshold,
-    }
-    return {
-        'title': run.title,
-        'recall': {str(n): value for n, value in run.recall.items()},
-        **nulled(values),
-    }
 
 
 def load_run(path: Path, method: str | None = None) -> Run:
@@ -137,7 +120,7 @@ def load_run(path: Path, method: str | None = None) -> Run:
     """
     data = read_json(path)
     try:
-        if isinstance(data, dict) and data.get('schema') == DATASET_SCHEMA:
+        if isinstance(data, dict) and data.get('schema') == DatasetEvaluation.SCHEMA:
             return _of_dataset(DatasetEvaluation.from_json(data), method or BOTH)
         if method is not None:
             msg = f'it is of no data set, and has no method {method}'

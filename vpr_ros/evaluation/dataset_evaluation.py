@@ -15,7 +15,7 @@ from vpr_ros.evaluation.dataset_layout import have_positives, near
 from vpr_ros.evaluation.dataset_results import DatasetEvaluation, DatasetSetup, MethodResult
 from vpr_ros.evaluation.dataset_search import codes_of, search
 from vpr_ros.evaluation.description_store import describe_images
-from vpr_ros.evaluation.summary import RECALL_COUNTS
+from vpr_ros.evaluation.metrics import RECALL_COUNTS
 from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:

@@ -1,45 +1,38 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the evaluation of a data set found, by way of searching, and its JSON form."""
+"""The evaluation of a data set: setup and the results of each search method."""
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from vpr_ros.evaluation.dataset_findings import Finding
-from vpr_ros.evaluation.metrics import PrecisionRecall, Tolerance, precision_recall, recall_at
-from vpr_ros.evaluation.stored import nulled, reading
-from vpr_ros.evaluation.summary import RECALL_COUNTS
-from vpr_ros.types import ModelInfo
+from vpr_ros.evaluation.metrics import PrecisionRecall, precision_recall, recall_of_ranks
+from vpr_ros.evaluation.stored import StoredResult, floats, restored, same_length
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
-    from vpr_ros.evaluation.metrics import Bools, Floats
-
-SCHEMA = 'vpr_ros/dataset-evaluation'
-SCHEMA_VERSION = 1
+    from vpr_ros.evaluation.metrics import Bools, Floats, Tolerance
+    from vpr_ros.types import ModelInfo
 
 
 @dataclass(frozen=True)
 class DatasetSetup:
-    """What was asked, and what it ran on.
+    """The inputs and options of an evaluation.
 
     Attributes:
         dataset: Name of the folder.
-        layout: How it tells where images are.
-        model: What described the images.
-        tolerance: What counts as right; metres, or frames in the layout `frames`.
-        candidates: Images that codes passed on to floats.
+        layout: How the folder gives the positions of the images.
+        model: The network.
+        tolerance: How near a correct image is; metres, or frames in the layout `frames`.
+        candidates: Images found by codes that are ranked again by descriptors.
         code_bits: Length of the codes.
-        coder: What made them: `hash head` or the id of a coder fitted on the database.
+        coder: Origin of the codes: `hash head` or the id of a coder fitted on the database.
         batch: Images described together where descriptions depend on that, else 0.
         queries_id: Changes with the names, sizes and poses of the queries.
         queries_list: Name of the list of queries, or empty for all.
@@ -47,8 +40,8 @@ class DatasetSetup:
         unreadable_queries: Queries that could not be read; they count as missed.
         describe_seconds: Median time to describe an image, without reading it.
         stored_bytes: Size of all descriptions as kept on disk.
-        created: When, ISO 8601, or empty.
-        software: Name and version of what made this.
+        created: Time, ISO 8601, or empty.
+        software: Name and version of the program.
     """
 
     dataset: str
@@ -70,7 +63,7 @@ class DatasetSetup:
 
     @property
     def tolerance_words(self) -> str:
-        """The tolerance as a person says it."""
+        """The tolerance with its units."""
         unit = 'frames' if self.layout == 'frames' else 'm'
         text = f'{self.tolerance.distance:g} {unit}'
         if self.tolerance.angle is not None:
@@ -80,14 +73,14 @@ class DatasetSetup:
 
 @dataclass(frozen=True, eq=False)
 class MethodResult:
-    """What one way of searching found.
+    """The results of one search method.
 
     Attributes:
-        rank: (Q,) rank of the first right image from 1, 0 where none was found.
+        rank: (Q,) rank of the first correct image from 1, 0 where none was found.
         match: (Q,) row of the first image found, -1 where there is none.
         score: (Q,) of that image; NaN where there is none.
-        depth: Images that were returned a query: ranks go up to it.
-        seconds: Search time a query.
+        depth: Images returned for each query: ranks go up to it.
+        seconds: Search time of each query.
     """
 
     rank: NDArray[np.int64]
@@ -98,31 +91,28 @@ class MethodResult:
 
     @property
     def recall(self) -> dict[int, float]:
-        """Share of all queries with a right image among the first N; NaN of no queries."""
-        right = [(self.rank > 0) & (self.rank <= n) for n in RECALL_COUNTS]
-        return {
-            n: recall_at(marks[:, None], [1])[1]
-            for n, marks in zip(RECALL_COUNTS, right, strict=True)
-            if n <= self.depth
-        }
+        """Share of all queries with a correct image among the first N; NaN of no queries."""
+        return recall_of_ranks(self.rank, self.depth)
 
     def curve(self, positives: int) -> PrecisionRecall:
-        """Return precision and recall over the score; recall among those with a right image."""
+        """Return precision and recall over the score; recall among the queries with a positive."""
         return precision_recall(self.score, np.asarray(self.rank == 1), positives)
 
 
 @dataclass(frozen=True, eq=False)
-class DatasetEvaluation:
+class DatasetEvaluation(StoredResult):
     """A whole evaluation.
 
     Attributes:
-        setup: What was asked.
+        setup: Inputs and options.
         database: Names of its M images.
         queries: Names of the Q queries.
-        has_positive: (Q,) whether the database has a right image at all.
-        methods: By way of searching, see `dataset_search`.
-        findings: What the linter had to say.
+        has_positive: (Q,) whether the database has a correct image.
+        methods: By name of the search method, see `dataset_search`.
+        findings: Of the linter.
     """
+
+    SCHEMA: ClassVar[str] = 'vpr_ros/dataset-evaluation'
 
     setup: DatasetSetup
     database: list[str]
@@ -133,95 +123,48 @@ class DatasetEvaluation:
 
     @property
     def positives(self) -> int:
-        """Queries with a right image in the database."""
+        """Queries with a correct image in the database."""
         return int(self.has_positive.sum())
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form; unknown numbers are null."""
+    def content(self) -> dict[str, Any]:
+        """Return setup, figures, findings and the results of every query."""
         return {
-            'schema': SCHEMA,
-            'schema_version': SCHEMA_VERSION,
-            'setup': {
-                **asdict(self.setup),
-                'describe_seconds': nulled(self.setup.describe_seconds),
+            'setup': asdict(self.setup),
+            'summary': {
+                name: {'recall': method.recall, **method.curve(self.positives).figures()}
+                for name, method in self.methods.items()
             },
-            'summary': {name: self._figures(m) for name, m in self.methods.items()},
             'findings': [asdict(finding) for finding in self.findings],
             'database': self.database,
             'queries': {
                 'names': self.queries,
-                'has_positive': self.has_positive.tolist(),
-                'methods': {name: _columns(m) for name, m in self.methods.items()},
+                'has_positive': self.has_positive,
+                'methods': {name: vars(method) for name, method in self.methods.items()},
             },
         }
 
-    def _figures(self, method: MethodResult) -> dict[str, Any]:
-        curve = method.curve(self.positives)
-        best, threshold = curve.at_precision(1.0)
-        return {
-            'recall': nulled({str(n): value for n, value in method.recall.items()}),
-            'auc': nulled(curve.auc),
-            'recall_at_full_precision': nulled(best),
-            'full_precision_threshold': nulled(threshold),
-        }
-
-    @staticmethod
-    def from_json(data: Any) -> DatasetEvaluation:
-        """Rebuild from the JSON form.
-
-        Raises:
-            VprError: Not such a file, of another schema version, or damaged.
-        """
-        with reading(data, SCHEMA, SCHEMA_VERSION, 'no evaluation of a data set'):
-            setup, queries = dict(data['setup']), data['queries']
-            setup['model'] = ModelInfo(**setup['model'])
-            setup['tolerance'] = Tolerance(**setup['tolerance'])
-            setup['describe_seconds'] = _nan(setup['describe_seconds'])
-            names = [str(name) for name in queries['names']]
-            evaluation = DatasetEvaluation(
-                DatasetSetup(**setup),
-                [str(name) for name in data['database']],
-                names,
-                np.array(queries['has_positive'], np.bool_),
-                {str(name): _method(m, len(names)) for name, m in queries['methods'].items()},
-                [Finding(**finding) for finding in data['findings']],
-            )
-            if len(evaluation.has_positive) != len(names):
-                msg = 'the columns of the queries differ in length'
-                raise ValueError(msg)
-            return evaluation
-
-    def save(self, path: Path) -> None:
-        """Write the JSON form to a file."""
-        path.write_text(self.dumps() + '\n', encoding='utf-8')
-
-    def dumps(self) -> str:
-        """Return the JSON text, strictly JSON: no NaN, no Infinity."""
-        return json.dumps(self.to_json(), allow_nan=False)
-
-
-def _columns(method: MethodResult) -> dict[str, Any]:
-    return {
-        'rank': method.rank.tolist(),
-        'match': method.match.tolist(),
-        'score': nulled(method.score),
-        'depth': method.depth,
-        'seconds': nulled(method.seconds),
-    }
+    @classmethod
+    def restore(cls, data: dict[str, Any]) -> DatasetEvaluation:
+        """Rebuild from the JSON form; see `StoredResult.restore`."""
+        setup, queries = data['setup'], data['queries']
+        names = [str(name) for name in queries['names']]
+        has_positive = np.array(queries['has_positive'], np.bool_)
+        same_length('the queries', len(names), has_positive)
+        return cls(
+            restored(DatasetSetup, setup | {'describe_seconds': _nan(setup['describe_seconds'])}),
+            [str(name) for name in data['database']],
+            names,
+            has_positive,
+            {str(name): _method(m, len(names)) for name, m in queries['methods'].items()},
+            [Finding(**finding) for finding in data['findings']],
+        )
 
 
 def _method(data: dict[str, Any], count: int) -> MethodResult:
-    method = MethodResult(
-        np.array(data['rank'], np.int64),
-        np.array(data['match'], np.int64),
-        np.array([_nan(value) for value in data['score']], np.float64),
-        int(data['depth']),
-        _nan(data['seconds']),
-    )
-    if {len(method.rank), len(method.match), len(method.score)} != {count}:
-        msg = f'the columns of {count} queries differ in length'
-        raise ValueError(msg)
-    return method
+    rank, match = (np.array(data[name], np.int64) for name in ('rank', 'match'))
+    score = floats(data['score'])
+    same_length('a search method', count, rank, match, score)
+    return MethodResult(rank, match, score, int(data['depth']), _nan(data['seconds']))
 
 
 def _nan(value: float | None) -> float:

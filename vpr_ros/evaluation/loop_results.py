@@ -7,12 +7,12 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from vpr_ros.evaluation.metrics import PrecisionRecall, percentiles, precision_recall
-from vpr_ros.evaluation.stored import nulled
+from vpr_ros.evaluation.stored import StoredResult
 from vpr_ros.geometry import Pose
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from vpr_ros.types import ModelInfo
 
-SCHEMA = 'vpr_ros/loops'
-SCHEMA_VERSION = 1
 _LEVELS = (50.0, 95.0, 100.0)
 
 
@@ -142,8 +140,10 @@ class LoopSummary:
 
 
 @dataclass(frozen=True, eq=False)
-class LoopEvaluation:
-    """A whole evaluation."""
+class LoopEvaluation(StoredResult):
+    """A whole evaluation of loop closures."""
+
+    SCHEMA: ClassVar[str] = 'vpr_ros/loops'
 
     setup: LoopSetup
     records: tuple[LoopRecord, ...]
@@ -153,8 +153,8 @@ class LoopEvaluation:
         """All figures, computed from the records."""
         return _summarise(self.records)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form; unknown numbers are null."""
+    def content(self) -> dict[str, Any]:
+        """Return setup, figures and keyframes."""
         s = self.summary
         summary = {
             'keyframes': s.keyframes,
@@ -170,21 +170,10 @@ class LoopEvaluation:
             'position_error_m': {f'p{level:g}': v for level, v in s.position_error.items()},
             'angle_error_rad': {f'p{level:g}': v for level, v in s.angle_error.items()},
             'latency_s': {k: {'p50': p50, 'p95': p95} for k, (p50, p95) in s.latency.items()},
-            'precision_recall': {
-                'thresholds': s.curve.thresholds.tolist(),
-                'precision': s.curve.precision.tolist(),
-                'recall': s.curve.recall.tolist(),
-            },
+            'precision_recall': vars(s.curve),
         }
-        data = {
-            'schema': SCHEMA,
-            'schema_version': SCHEMA_VERSION,
-            'setup': asdict(self.setup),
-            'summary': summary,
-            'keyframes': [asdict(record) for record in self.records],
-        }
-        strict: dict[str, Any] = nulled(data)
-        return strict
+        keyframes = [asdict(record) for record in self.records]
+        return {'setup': asdict(self.setup), 'summary': summary, 'keyframes': keyframes}
 
 
 def _summarise(records: Sequence[LoopRecord]) -> LoopSummary:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 
+RECALL_COUNTS = (1, 5, 10, 20, 100)
 _PAIRS_AT_ONCE = 1 << 20
 """Pose pairs compared in one step: bounds the working memory at some 60 MB."""
 
@@ -62,6 +63,15 @@ class PrecisionRecall:
         if not self.recall.size or np.isnan(self.recall).any():
             return float('nan')
         return float(np.sum(np.diff(self.recall, prepend=0.0) * self.precision))
+
+    def figures(self) -> dict[str, float]:
+        """Return the numbers that sum the curve up, by their names in JSON files."""
+        best, threshold = self.at_precision(1.0)
+        return {
+            'auc': self.auc,
+            'recall_at_full_precision': best,
+            'full_precision_threshold': threshold,
+        }
 
     def at_precision(self, wanted: float) -> tuple[float, float]:
         """Return the best recall whose precision is at least as wanted, and its threshold.
@@ -120,6 +130,13 @@ def recall_at(right: Bools, counts: Iterable[int]) -> dict[int, float]:
     if not len(right):
         return {n: float('nan') for n in counts}
     return {n: float(right[:, :n].any(axis=1).mean()) for n in counts}
+
+
+def recall_of_ranks(rank: NDArray[np.int64], depth: int) -> dict[int, float]:
+    """Return recall@N by N up to a depth, from the rank of the first correct answer or 0."""
+    found = (rank > 0)[:, None] & (rank[:, None] <= np.array(RECALL_COUNTS))
+    shares = found.mean(axis=0) if len(rank) else np.full(len(RECALL_COUNTS), np.nan)
+    return {n: float(s) for n, s in zip(RECALL_COUNTS, shares, strict=True) if n <= depth}
 
 
 def precision_recall(scores: Floats, right: Bools, positives: int) -> PrecisionRecall:

@@ -1,36 +1,124 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the JSON files of evaluations have in common: strict numbers, and checks when read."""
+"""Results of evaluations as JSON files: strict numbers, and checks when read."""
 
 from __future__ import annotations
 
 import json
 import math
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
 from vpr_ros.errors import VprError
+from vpr_ros.evaluation.metrics import Tolerance
+from vpr_ros.types import ModelInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+_Setup = TypeVar('_Setup')
+
+
+class StoredResult(ABC):
+    """A result with a JSON form, which begins with the name and the version of its schema."""
+
+    SCHEMA: ClassVar[str]
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    @abstractmethod
+    def content(self) -> dict[str, Any]:
+        """Return what follows the schema; arrays and NaN are allowed."""
+
+    @classmethod
+    def restore(cls, data: dict[str, Any]) -> Self:
+        """Rebuild from the JSON form, of which the schema was checked.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError, OverflowError: The data are damaged.
+        """
+        raise NotImplementedError
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form; unknown numbers are null."""
+        head = {'schema': self.SCHEMA, 'schema_version': self.SCHEMA_VERSION}
+        return {**head, **nulled(self.content())}
+
+    def dumps(self) -> str:
+        """Return the JSON text, strictly JSON: no NaN, no Infinity."""
+        return json.dumps(self.to_json(), allow_nan=False)
+
+    def save(self, path: Path) -> None:
+        """Write the JSON form to a file."""
+        path.write_text(self.dumps() + '\n', encoding='utf-8')
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """Rebuild from the JSON form.
+
+        Raises:
+            VprError: Not such a file, of another schema version, or damaged.
+        """
+        if not isinstance(data, dict) or data.get('schema') != cls.SCHEMA:
+            msg = f'this is not an evaluation of this kind: its "schema" is not "{cls.SCHEMA}"'
+            raise VprError(msg)
+        if data.get('schema_version') != cls.SCHEMA_VERSION:
+            msg = (
+                f'the evaluation has schema version {data.get("schema_version")}, this program '
+                f'reads version {cls.SCHEMA_VERSION}: evaluate again, or use a matching vpr_ros'
+            )
+            raise VprError(msg)
+        try:
+            return cls.restore(data)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            msg = f'the evaluation is damaged: {type(error).__name__}: {error}'
+            raise VprError(msg) from error
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            VprError: The file cannot be read, or holds another result.
+        """
+        return cls.from_json(read_json(path))
+
+
+def restored(kind: type[_Setup], data: dict[str, Any]) -> _Setup:
+    """Rebuild a dataclass with a model and a tolerance from its ``asdict``."""
+    nested = {'model': ModelInfo(**data['model']), 'tolerance': Tolerance(**data['tolerance'])}
+    return kind(**{**data, **nested})
+
+
+def floats(values: Any) -> NDArray[np.float64]:
+    """Return numbers as an array, NaN for null."""
+    return np.array(values, np.float64)
+
+
+def same_length(what: str, count: int, *columns: Any) -> None:
+    """Raise ValueError where the columns of a table have not as many rows as given."""
+    if any(len(column) != count for column in columns if column is not None):
+        msg = f'the columns of {what} differ in length'
+        raise ValueError(msg)
 
 
 def nulled(value: Any) -> Any:
     """Replace arrays by lists and every number that JSON cannot hold by None."""
-    if isinstance(value, dict):
-        return {key: nulled(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return nulled(value.tolist())
+        return nulled(value.tolist()) if value.dtype.kind == 'f' else value.tolist()
+    if isinstance(value, dict):
+        return {str(key): nulled(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [nulled(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_json(path: Path) -> Any:
-    """Return what a file holds.
+    """Return the content of a JSON file.
 
     Raises:
         VprError: It cannot be read or is no JSON.
@@ -39,33 +127,4 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
         msg = f'{path} cannot be read as JSON: {error}'
-        raise VprError(msg) from error
-
-
-@contextmanager
-def reading(data: Any, schema: str, version: int, what: str) -> Iterator[None]:
-    """Check what a file says of itself, then tell as damage whatever else goes wrong.
-
-    Args:
-        data: The JSON form.
-        schema: Name it must have.
-        version: Version it must have.
-        what: What data of another name are, such as ``not an evaluation``.
-
-    Raises:
-        VprError: Not such a file, of another schema version, or damaged.
-    """
-    if not isinstance(data, dict) or data.get('schema') != schema:
-        msg = f'this is {what}: its "schema" is not "{schema}"'
-        raise VprError(msg)
-    if data.get('schema_version') != version:
-        msg = (
-            f'the evaluation has schema version {data.get("schema_version")}, this program '
-            f'reads version {version}: evaluate again, or use a matching vpr_ros'
-        )
-        raise VprError(msg)
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        msg = f'the evaluation is damaged: {type(error).__name__}: {error}'
         raise VprError(msg) from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vpr_ros.evaluation.metrics import (
+    RECALL_COUNTS,
     PrecisionRecall,
     angles,
     distances,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.metrics import Bools, Floats, Tolerance
     from vpr_ros.evaluation.query_result import QueryResult
 
-RECALL_COUNTS = (1, 5, 10, 20, 100)
 ERROR_LEVELS = (50.0, 90.0, 95.0, 100.0)
 TOTAL = 'total'
 """Name of the sum of all stages among the latencies."""
@@ -117,12 +117,10 @@ class Summary:
             'frames': self.frames,
             'judged': self.judged,
             'localisable': self.localisable,
-            'recall': {str(n): value for n, value in self.recall.items()},
-            'recall_localisable': {str(n): v for n, v in self.recall_localisable.items()},
+            'recall': self.recall,
+            'recall_localisable': self.recall_localisable,
             'score': self.score,
-            'auc': self.curve.auc,
-            'recall_at_full_precision': self.recall_at_full_precision,
-            'full_precision_threshold': self.full_precision_threshold,
+            **self.curve.figures(),
             'accepted': self.accepted,
             'accepted_right': self.accepted_right,
             'precision_accepted': self.precision_accepted,
@@ -131,11 +129,7 @@ class Summary:
             'angle_error_rad': {f'p{level:g}': v for level, v in self.angle_error.items()},
             'statuses': {name: asdict(count) for name, count in self.statuses.items()},
             'latency_s': {stage: asdict(latency) for stage, latency in self.latency.items()},
-            'precision_recall': {
-                'thresholds': self.curve.thresholds.tolist(),
-                'precision': self.curve.precision.tolist(),
-                'recall': self.curve.recall.tolist(),
-            },
+            'precision_recall': vars(self.curve),
         }
 
 
