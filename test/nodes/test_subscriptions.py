@@ -351,7 +351,7 @@ def test_mounts_come_from_tf_where_it_is_installed(start, listener, tmp_path, mo
             return any(place.mount for place in place_map.places(place_map.ids))
 
     listener.wait_until(mounted, what='for a place with a mount')
-    assert len(lines_with(node, 'tf says')) == 1
+    assert len(lines_with(node, 'tf: ')) == 1
     assert 'Traceback' not in node.output
     with PlaceMap.open(path) as place_map:
         place = place_map.places(place_map.ids)[-1]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a node has recognised, as a picture: the query beside its best match, with the scores."""
+"""Draws an answer as an image: the query beside the first candidate, with similarities."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 _PANEL = 400
-"""Width of each of the two pictures, pixels."""
+"""Width of each of the two images, pixels."""
 _TALLEST = 1.0
-"""Height of a picture over its width, at most."""
+"""Greatest ratio of height to width of an image."""
 _LINE = 24
 _MARGIN = 10
 _ROWS = 5
-"""Candidates that are listed."""
+"""Number of candidates listed."""
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _BACKGROUND = (22, 24, 29)
 _INK = (236, 237, 240)
@@ -42,12 +42,12 @@ _BAD = (240, 150, 60)
 
 
 def draw(rgb: Picture, result: Localization, match: bytes | None, camera: str = '') -> Picture:
-    """Draw a query beside the place that is most like it, above the scores of the first few.
+    """Draw a query beside its first candidate, above the similarities of the first few.
 
     Args:
-        rgb: (H, W, 3) uint8, the query.
-        result: What was found.
-        match: Encoded picture of the best place, where the map keeps one.
+        rgb: The query, (H, W, 3) uint8.
+        result: Answer to the query.
+        match: Thumbnail (JPEG) of the first candidate, where the map stores one.
         camera: Name of the query's camera.
 
     Returns:
@@ -74,7 +74,7 @@ def draw(rgb: Picture, result: Localization, match: bytes | None, camera: str = 
         _paste(canvas, picture, (right, top), (_PANEL, height))
     elif count:
         at = right, top + height // 2
-        _write(canvas, 'the map keeps no picture of this place', at, _FAINT, _PANEL)
+        _write(canvas, 'the map stores no thumbnail of this place', at, _FAINT, _PANEL)
     _bars(canvas, candidates, top + height + _MARGIN, colour)
     return canvas
 
@@ -109,7 +109,7 @@ def _bars(canvas: Picture, candidates: Candidates, top: int, colour: Sequence[in
 
 
 def _paste(canvas: Picture, rgb: Picture, at: tuple[int, int], size: tuple[int, int]) -> None:
-    """Put a picture into a field of the canvas, as large as fits."""
+    """Put an image into a field of the canvas, as large as fits."""
     scale = min(size[0] / rgb.shape[1], size[1] / rgb.shape[0])
     width, height = (max(1, round(side * scale)) for side in (rgb.shape[1], rgb.shape[0]))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -120,8 +120,8 @@ def _paste(canvas: Picture, rgb: Picture, at: tuple[int, int], size: tuple[int, 
 def _write(
     canvas: Picture, text: str, at: tuple[int, int], colour: Sequence[int], width: int
 ) -> None:
-    """Write a line, made smaller where it would not fit."""
-    plain = text.encode('ascii', 'replace').decode()  # OpenCV has no other letters
+    """Write a line in letters small enough to fit the width."""
+    plain = text.encode('ascii', 'replace').decode()  # OpenCV draws ASCII only
     scale = 0.5
     needed = cv2.getTextSize(plain, _FONT, scale, 1)[0][0]
     scale *= min(1.0, width / max(needed, 1))

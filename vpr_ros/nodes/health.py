@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a node knows of each of its inputs: whether it speaks, and why not."""
+"""The health of each input of a node: whether messages come, and why not."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 SILENCE = 5.0
-"""Seconds without a message after which the node says so."""
+"""Seconds without a message after which an input is reported as silent."""
 
 
 class InputHealth:
-    """Watches one input, which may listen to several topics for whichever speaks.
+    """Watches one input, which may subscribe to several topics and use the one that delivers.
 
     Args:
         node: Owner of the subscriptions.
-        what: What comes in, for people: ``image``, ``image of front``, ``pose``.
-        subscriptions: Returns those that are in use now.
+        what: Name of the input in messages: ``image``, ``image of front``, ``pose``.
+        subscriptions: Returns the subscriptions in use.
 
     Attributes:
         what: As given.
-        messages: How many have come.
+        messages: Number of messages received.
     """
 
     def __init__(
@@ -48,30 +48,30 @@ class InputHealth:
         self.messages = 0
 
     def hear(self) -> None:
-        """Note that a message has come."""
+        """Count a message that has come."""
         self.messages += 1
         self._last = time.monotonic()
 
     @property
     def silent(self) -> float:
-        """Seconds since the last message, or since the node began to listen."""
+        """Seconds since the last message, or since the subscription."""
         return time.monotonic() - self._last
 
     def fault(self) -> str:
-        """Say what is wrong with the input; empty where nothing is."""
+        """Return what is wrong with the input; empty where nothing is."""
         if self.silent <= SILENCE:
             return ''
         since = 'any more' if self.messages else 'yet'
         return f'no {self.what} {since}: {self._why_silent()}'
 
     def news(self) -> str:
-        """Say what is wrong as `fault` does, but only where that has changed since last asked."""
+        """Return `fault`, or the recovery, where it differs from the last call; else empty."""
         fault = self.fault()
         before, self._said = self._said, fault
         return '' if fault == before else fault or f'{self.what}: messages come again'
 
     def status(self) -> DiagnosticStatus:
-        """Return all that is known as an entry of /diagnostics."""
+        """Return the state of the input as an entry of /diagnostics."""
         fault = self.fault()
         last = f'{self.silent:.1f}' if self.messages else 'none'
         values = {
@@ -83,7 +83,7 @@ class InputHealth:
             values[f'topic {subscription.topic_name}'] = type_of(subscription)
             for endpoint in self._publishers(subscription):
                 values[f'publisher {_name(endpoint)} of {subscription.topic_name}'] = (
-                    misfit(endpoint, subscription) or 'fits'
+                    mismatch(endpoint, subscription) or 'matches'
                 )
         return DiagnosticStatus(
             level=DiagnosticStatus.WARN if fault else DiagnosticStatus.OK,
@@ -100,28 +100,28 @@ class InputHealth:
         if not found:
             topics = ' or '.join(f'{s.topic_name} ({type_of(s)})' for s in self._subscriptions())
             return (
-                f'nobody publishes on {topics}; does the sender run, are the remapping, the '
-                'namespace and ROS_DOMAIN_ID right?'
+                f'nobody publishes on {topics}; check that the publisher runs, the remapping, '
+                'the namespace and ROS_DOMAIN_ID'
             )
         faults = [
             f'{_name(p)} publishes {s.topic_name}, but {fault}'
             for s, p in found
-            if (fault := misfit(p, s))
+            if (fault := mismatch(p, s))
         ]
         if faults:
             return '; '.join(sorted(set(faults)))
         names = ', '.join(sorted({f'{_name(p)} publishes {s.topic_name}' for s, p in found}))
-        return f'{names}, which fits, but sends nothing'
+        return f'{names} with matching type and quality of service, but sends nothing'
 
 
 def type_of(subscription: Subscription) -> str:
-    """Return the name of a subscription's type of message."""
+    """Return the message type of a subscription, such as ``sensor_msgs/msg/Image``."""
     kind = subscription.msg_type
     return f'{kind.__module__.partition(".")[0]}/msg/{kind.__name__}'
 
 
-def misfit(publisher: TopicEndpointInfo, subscription: Subscription) -> str:
-    """Say why a publisher's messages do not reach a subscription; empty where they do."""
+def mismatch(publisher: TopicEndpointInfo, subscription: Subscription) -> str:
+    """Return why a publisher's messages do not reach a subscription; empty where they do."""
     wanted = type_of(subscription)
     if publisher.topic_type != wanted:
         return f'as {publisher.topic_type}, not {wanted}'
@@ -134,7 +134,7 @@ def misfit(publisher: TopicEndpointInfo, subscription: Subscription) -> str:
         if part.startswith('ERROR')
     )
     return (
-        f'their qualities of service are incompatible ({reasons}): '
+        f'the qualities of service are incompatible ({reasons}): '
         f'set the parameters qos_overrides.{subscription.topic_name}.subscription.*'
     )
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What takes time and is neither an image nor quick: in order, in a thread of its own."""
+"""Runs slow requests, such as service calls, one by one in a thread of their own."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _WAITING = 16
-"""Jobs that may wait; who asks for more has long stopped to wait for the answers."""
+"""Jobs that may wait; more requests are refused."""
 
 
 class BusyError(VprError):
-    """More was asked for than there is any use in remembering."""
+    """Too many jobs wait already."""
 
 
 class Jobs:
-    """Runs jobs one after the other, while the executor goes on with messages.
+    """Runs jobs one after the other, while the executor goes on to deliver messages.
 
     Args:
-        wake: Called after each job, so that who awaits its future goes on.
+        wake: Called after each job, so that coroutines that await its future go on.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -35,19 +35,19 @@ class Jobs:
         self._waiting: deque[tuple[Callable[[], Any], Any]] = deque()
         self._running = False
         self._changed = threading.Condition()
-        # A daemon: what it writes is all or nothing, and the process need not wait for it.
+        # A daemon: writes to maps are atomic, so that the process need not wait for it.
         threading.Thread(target=self._run, name='vpr-jobs', daemon=True).start()
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is being done or waits."""
+        """Whether no job runs or waits."""
         return not (self._running or self._waiting)
 
     def submit(self, job: Callable[[], Any]) -> Any:
-        """Do this after what was submitted before; return a future of rclpy.
+        """Run a job after those submitted before; return its rclpy future.
 
         Raises:
-            BusyError: Too much waits already.
+            BusyError: Too many jobs wait already.
         """
         future = Future()
         with self._changed:
@@ -59,7 +59,7 @@ class Jobs:
         return future
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until all is done; return whether it is."""
+        """Wait until all jobs are done, ``timeout`` seconds at most; return whether they are."""
         with self._changed:
             return self._changed.wait_for(lambda: self.idle, timeout)
 
@@ -71,7 +71,7 @@ class Jobs:
                 self._running = True
             try:
                 future.set_result(job())
-            except Exception as error:  # noqa: BLE001  told to who awaits it
+            except Exception as error:  # noqa: BLE001  delivered by the future
                 future.set_exception(error)
             with self._changed:
                 self._running = False

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One node as a launch description; the files in ``launch/`` say which.
+"""The launch description of one node, for the files in ``launch/``.
 
-Imported by launch files only: the ``launch`` packages belong to a ROS distribution.
+Imported by launch files only: the ``launch`` packages come with a ROS distribution.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def node_launch(
     """Return a launch description of one node of this package.
 
     Args:
-        executable: The node's executable, which is also its name and its parameter file's.
-        topics: Input topics, each an argument ``<name>_topic``, with their descriptions.
-        parameters: Parameters worth an argument of their own, with their descriptions; empty means
-            that the parameter file decides.
+        executable: Name of the executable, the node and its parameter file.
+        topics: Descriptions of input topics; each becomes an argument ``<name>_topic``.
+        parameters: Descriptions of parameters that become arguments; an empty argument leaves the
+            value to the parameter file.
     """
     parameter_file = PathJoinSubstitution(
         [FindPackageShare('vpr_ros'), 'config', f'{executable}.yaml']
@@ -61,7 +61,7 @@ def node_launch(
     ]
 
     def make_node(context: LaunchContext) -> list[Node]:
-        # Evaluated when launched, so that an argument left empty does not override the file.
+        # Evaluated at launch, so that an empty argument does not override the file.
         def argument(name: str) -> str:
             return str(LaunchConfiguration(name).perform(context))
 

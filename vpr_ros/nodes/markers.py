@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from vpr_ros.search import Candidates
 
 _MOST_PLACES = 10_000
-"""Places of a larger map are thinned out to so many: drawing more shows no more."""
+"""Places drawn of a map at most; a larger map is thinned out."""
 _CONFIDENCE = math.sqrt(-2 * math.log(1 - 0.95))
 """Standard deviations to the border of the ellipse that holds 95 % of a plane normal
 distribution."""
 _FLAT = 0.05
-"""Height of what lies on the ground, metres."""
+"""Height of the ellipse of a covariance, metres."""
 _PLACE = ColorRGBA(r=0.35, g=0.55, b=0.85, a=0.7)
 _POSE = ColorRGBA(r=0.1, g=0.8, b=0.4, a=1.0)
 _ELLIPSE = ColorRGBA(r=0.1, g=0.8, b=0.4, a=0.3)
 
 
 class Markers:
-    """Publishes markers while somebody looks.
+    """Publishes markers while there are subscribers.
 
     Args:
         node: Owner of the publisher.
@@ -48,15 +48,15 @@ class Markers:
 
     @property
     def watched(self) -> bool:
-        """Whether somebody looks."""
+        """Whether there are subscribers."""
         viewers = self._publisher.get_subscription_count()
         if viewers > self._viewers:
-            self._shown = None  # who is new has not seen the map
+            self._shown = None  # a new subscriber has not received the map
         self._viewers = viewers
         return bool(viewers)
 
     def show_map(self, place_map: PlaceMap) -> None:
-        """Publish the places of a map, unless they have been since it changed."""
+        """Publish the places of a map where it has changed since they were published."""
         state = place_map.id, place_map.version
         if not self.watched or state == self._shown:
             return
@@ -65,14 +65,14 @@ class Markers:
         self._publisher.publish(MarkerArray(markers=[place_marker(header, place_map.positions)]))
 
     def show_answer(self, header: Header, candidates: Candidates, decision: Decision) -> None:
-        """Publish candidates and the accepted pose; what was shown before goes away."""
+        """Publish candidates and the accepted pose in place of the previous ones."""
         if self.watched:
             markers = [candidate_marker(header, candidates), *pose_markers(header, decision)]
             self._publisher.publish(MarkerArray(markers=markers))
 
 
 def place_marker(header: Header, positions: NDArray[np.float64]) -> Marker:
-    """Return points at positions (N, 3), metres; those that are NaN are left out."""
+    """Return points at positions (N, 3) in metres, without those that are NaN."""
     known = positions[np.isfinite(positions).all(1)]
     known = known[:: -(-len(known) // _MOST_PLACES) or 1]
     marker = _marker(header, 'map', Marker.POINTS, Vector3(x=0.3, y=0.3), _PLACE)
@@ -83,7 +83,7 @@ def place_marker(header: Header, positions: NDArray[np.float64]) -> Marker:
 
 
 def candidate_marker(header: Header, candidates: Candidates) -> Marker:
-    """Return spheres at the candidates, from red to yellow with their similarity."""
+    """Return spheres at the candidates, from red to yellow with increasing similarity."""
     size = Vector3(x=0.8, y=0.8, z=0.8)
     marker = _marker(header, 'candidates', Marker.SPHERE_LIST, size, _PLACE)
     for (x, y, z), similarity in zip(
@@ -99,7 +99,7 @@ def candidate_marker(header: Header, candidates: Candidates) -> Marker:
 
 
 def pose_markers(header: Header, decision: Decision) -> list[Marker]:
-    """Return an arrow at the accepted pose in the ellipse that holds it with 95 %."""
+    """Return an arrow at the accepted pose and its 95 % confidence ellipse."""
     arrow = _marker(header, 'pose', Marker.ARROW, Vector3(x=2.0, y=0.3, z=0.3), _POSE)
     ellipse = _marker(header, 'covariance', Marker.CYLINDER, Vector3(z=_FLAT), _ELLIPSE)
     if decision.pose is None or decision.covariance is None:
@@ -114,9 +114,13 @@ def pose_markers(header: Header, decision: Decision) -> list[Marker]:
 
 
 def ellipse_of(covariance: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return half axes (metres) and angle (radians) of the ellipse of a covariance (2, 2).
+    """Return major and minor half axis and angle of the 95 % ellipse of a covariance.
 
-    It holds 95 % of a normal distribution; the angle is from +x to the first, greater half axis.
+    Args:
+        covariance: (2, 2), square metres.
+
+    Returns:
+        Half axes in metres; the angle from +x to the major one in radians.
     """
     variances, axes = np.linalg.eigh(covariance)
     minor, major = _CONFIDENCE * np.sqrt(np.maximum(variances, 0.0))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Limits a rate by the stamps of the images, so that simulated time needs no special case."""
+"""Limits the rate of images by their stamps, which also holds in simulated time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class StampGate:
-    """Passes the frames of each camera at no more than a rate.
+    """Passes the frames of each camera at a rate at most.
 
     Attributes:
-        held: Frames that did not pass.
+        held: Number of frames that did not pass.
     """
 
     def __init__(self) -> None:
@@ -22,9 +22,9 @@ class StampGate:
         self.held = 0
 
     def passes(self, frame: Picture, rate: float) -> bool:
-        """Return whether a frame is due at this rate (Hz, 0: all).
+        """Return whether a frame passes at a rate in Hz; 0 lets all pass.
 
-        A stamp in the past means a restarted clock and passes.
+        A frame older than the last one passes: the clock was set back.
         """
         last = self._last.get(frame.camera)
         if rate and last is not None and 0 <= frame.stamp - last < 1e9 / rate:

@@ -44,7 +44,7 @@ _POSE_INPUTS = {
 
 
 _FROZEN = 30
-"""Equal images in a row after which a camera counts as frozen."""
+"""Identical images in a row after which a camera counts as frozen."""
 
 
 def _subscribe(
@@ -56,7 +56,7 @@ def _subscribe(
     depth: int,
     raw: bool = False,
 ) -> Subscription:
-    """Subscribe with the quality of service of sensor data, which parameters may override."""
+    """Subscribe with the quality of service of sensor data; parameters may override it."""
     qos = QoSProfile(
         reliability=QoSReliabilityPolicy.BEST_EFFORT,
         history=QoSHistoryPolicy.KEEP_LAST,
@@ -73,15 +73,15 @@ def _subscribe(
 
 
 class ImageInput:
-    """Delivers the images of one camera undecoded, from the raw or the compressed topic.
+    """Delivers the undecoded images of one camera, from the raw or the compressed topic.
 
     Args:
         node: Owner of the subscriptions.
-        camera: Its name, which is also its topics' namespace; empty for the only one.
-        transport: ``raw``, ``compressed``, or ``auto`` for whichever delivers first.
+        camera: Name of the camera and namespace of its topics; empty for the only one.
+        transport: ``raw``, ``compressed``, or ``auto`` for the one that delivers first.
         received: Called with each frame.
         refused: Called with the error where a message cannot be used.
-        rectify: Take the distortion out, by the camera's camera_info.
+        rectify: Rectify the images with the camera's camera_info.
     """
 
     def __init__(
@@ -118,16 +118,20 @@ class ImageInput:
             lambda: list(self._subscriptions.values()),
             self._freeze,
         )
-        self._calibration = CalibrationInput(node, camera, refused) if rectify else None
+        self._info: CameraInfoInput | None = None
+        self._rectifier: Rectifier | None = None
+        if rectify:
+            self._info = CameraInfoInput(node, camera, self._learn_intrinsics, refused)
+            self._rectifier = Rectifier(self._info.topic)
 
     @property
     def inputs(self) -> list[InputHealth]:
-        """How all that this listens to is doing."""
-        return [self.health] + ([self._calibration.health] if self._calibration else [])
+        """Health of the images and, where they are rectified, of the camera_info."""
+        return [self.health] + ([self._info.health] if self._info else [])
 
     @property
     def topics(self) -> list[str]:
-        """Full names of the image topics listened to."""
+        """Full names of the image topics subscribed to."""
         return [subscription.topic_name for subscription in self._subscriptions.values()]
 
     def destroy(self) -> None:
@@ -135,34 +139,37 @@ class ImageInput:
         for subscription in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
-        if self._calibration is not None:
-            self._calibration.destroy()
+        if self._info is not None:
+            self._info.destroy()
+
+    def _learn_intrinsics(self, info: CameraInfo) -> None:
+        if self._rectifier is not None:
+            self._rectifier.learn(info)
 
     def _subscribe(self, typename: str, topic: str) -> Subscription:
         def callback(raw: bytes) -> None:
             self._listen_only_to(typename)
             self.health.hear()
             self._freeze.see(raw)
-            straighten = self._calibration.rectifier if self._calibration else None
             try:
-                frame = Frame(raw, typename, self._camera, straighten)
+                frame = Frame(raw, typename, self._camera, self._rectifier)
             except VprError as error:
                 self._refused(error)
             else:
                 self._received(frame)
 
         # Raw bytes: a frame that is dropped is never deserialised. A short queue is enough, since
-        # the callback only hands the bytes on, and old frames are worthless.
+        # the callback only hands the bytes on, and old frames are of no use.
         return _subscribe(self._node, _IMAGE_TYPES[typename], topic, callback, depth=2, raw=True)
 
     def _listen_only_to(self, typename: str) -> None:
-        """Leave the other transport, which would carry the same pictures again."""
+        """Unsubscribe from the other transport, which carries the same images."""
         for other in [name for name in self._subscriptions if name != typename]:
             self._node.destroy_subscription(self._subscriptions.pop(other))
 
 
 class ImageHealth(InputHealth):
-    """Also notices a camera that sends the same image again and again."""
+    """Also detects a camera that sends the same image again and again."""
 
     def __init__(
         self,
@@ -175,48 +182,65 @@ class ImageHealth(InputHealth):
         self._freeze = freeze
 
     def fault(self) -> str:
-        """Say what is wrong with the camera; empty where nothing is."""
+        """Return what is wrong with the camera; empty where nothing is."""
         fault = super().fault()
         if fault or self._freeze.repeats < _FROZEN:
             return fault
         return (
-            f'{self.what} is frozen: more than {_FROZEN} in a row are equal in every byte, which '
-            'noise makes impossible in a live camera; restart its driver'
+            f'{self.what} is frozen: more than {_FROZEN} images in a row are identical, which the '
+            'noise of a live camera rules out; restart its driver'
         )
 
 
-class CalibrationInput:
-    """Keeps the rectifier of a camera up to date with its camera_info."""
+class CameraInfoInput:
+    """Delivers the camera_info of a camera.
 
-    def __init__(self, node: Node, camera: str, refused: Callable[[VprError], None]) -> None:
+    Args:
+        node: Owner of the subscription.
+        camera: Name of the camera; empty for the only one.
+        received: Called with each message.
+        refused: Called with the error where ``received`` cannot use a message.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        camera: str,
+        received: Callable[[CameraInfo], None],
+        refused: Callable[[VprError], None],
+    ) -> None:
         def callback(info: CameraInfo) -> None:
             self.health.hear()
             try:
-                self.rectifier.learn(info)
+                received(info)
             except VprError as error:
                 refused(error)
 
         self._node = node
         topic = f'{camera}/camera_info' if camera else 'camera_info'
         self._subscription = _subscribe(node, CameraInfo, topic, callback, depth=2)
-        self.rectifier = Rectifier(self._subscription.topic_name)
         what = f'camera_info of {camera}' if camera else 'camera_info'
         self.health = InputHealth(node, what, lambda: [self._subscription])
+
+    @property
+    def topic(self) -> str:
+        """Full name of the topic subscribed to."""
+        return str(self._subscription.topic_name)
 
     def destroy(self) -> None:
         """End the subscription."""
         self._node.destroy_subscription(self._subscription)
 
 
-class IntrinsicsInput:
-    """Delivers the intrinsics of a camera from its camera_info, as often as it comes.
+class IntrinsicsInput(CameraInfoInput):
+    """Delivers the intrinsics of a camera from its camera_info.
 
     Args:
         node: Owner of the subscription.
-        camera: Its name; empty for the only one.
-        received: Called with the intrinsics.
-        refused: Called with the error where a message says nothing usable.
-        rectified: Whether its images are rectified before they are used.
+        camera: Name of the camera; empty for the only one.
+        received: Called with the intrinsics of each message.
+        refused: Called with the error where a message cannot be used.
+        rectified: Whether the camera's images are rectified before they are used.
     """
 
     def __init__(
@@ -228,30 +252,21 @@ class IntrinsicsInput:
         *,
         rectified: bool,
     ) -> None:
-        def callback(info: CameraInfo) -> None:
-            try:
-                received(Pinhole.of(Intrinsics.of(info), rectified=rectified))
-            except VprError as error:
-                refused(error)
+        def deliver(info: CameraInfo) -> None:
+            received(Pinhole.of(Intrinsics.of(info), rectified=rectified))
 
-        self._node = node
-        topic = f'{camera}/camera_info' if camera else 'camera_info'
-        self._subscription = _subscribe(node, CameraInfo, topic, callback, depth=1)
-
-    def destroy(self) -> None:
-        """End the subscription."""
-        self._node.destroy_subscription(self._subscription)
+        super().__init__(node, camera, deliver, refused)
 
 
 class PoseInput:
-    """Delivers the robot's pose from odometry, a pose topic or GNSS fixes.
+    """Delivers poses of the robot from odometry, a pose topic or GNSS fixes.
 
     Args:
         node: Owner of the subscription.
         kind: A value of the parameter ``pose_source`` other than ``none``.
-        source: Makes a ``PoseSource`` for a type of message.
+        source: Returns the ``PoseSource`` for a message type.
         received: Called with each reading.
-        refused: Called with the error where a message says nothing usable.
+        refused: Called with the error where a message cannot be used.
     """
 
     def __init__(
@@ -280,7 +295,7 @@ class PoseInput:
 
     @property
     def topic(self) -> str:
-        """Full name of the topic listened to."""
+        """Full name of the topic subscribed to."""
         return str(self._subscription.topic_name)
 
     def destroy(self) -> None:

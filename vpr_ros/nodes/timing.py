@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How fast a node is: where the time of recent images went, and how often things happen."""
+"""Processing times of recent images by stage, and rates of events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECONDS = 10.0
 
 
 class StageTimes:
-    """Median and 95th percentile of each stage over the last images.
+    """Median and 95th percentile of the time of each stage over the last images.
 
     One thread may add while another reports.
     """
@@ -25,12 +25,12 @@ class StageTimes:
         self._seconds: dict[str, deque[float]] = {}
 
     def add(self, seconds: dict[str, float]) -> None:
-        """Note what one image took, in seconds by stage."""
+        """Add the times of one image, in seconds by stage."""
         for stage, value in seconds.items():
             self._seconds.setdefault(stage, deque(maxlen=_IMAGES)).append(value)
 
     def report(self) -> dict[str, str]:
-        """Return diagnostics values, in milliseconds."""
+        """Return the values for /diagnostics, in milliseconds."""
         copies = {stage: list(seconds) for stage, seconds in self._seconds.copy().items()}
         return {
             f'{stage} p50 / p95 [ms]': ' / '.join(
@@ -41,13 +41,13 @@ class StageTimes:
 
 
 class RecentRate:
-    """Events per second over the last seconds, from a counter that is read now and then."""
+    """Rate of events over the last seconds, from readings of a counter."""
 
     def __init__(self) -> None:
         self._readings = deque([(time.monotonic(), 0)])
 
     def read(self, count: int) -> float:
-        """Return the rate in Hz, given the counter's present value."""
+        """Return the rate in Hz, given the present count."""
         now = time.monotonic()
         self._readings.append((now, count))
         while now - self._readings[0][0] > _SECONDS:

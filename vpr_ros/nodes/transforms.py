@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the cameras sit on the robot, by tf."""
+"""Mounts of the cameras, read from tf."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Transforms:
-    """Listens to tf, where tf2_ros is installed: it is part of ROS, but no package of Python.
+    """Listens to tf where tf2_ros is installed: it comes with ROS and is not on PyPI.
 
     Args:
         node: Owner of the subscriptions.
-        base_frame: Of the robot.
+        base_frame: Name of the base frame.
     """
 
     def __init__(self, node: Node, base_frame: str) -> None:
@@ -38,7 +38,7 @@ class Transforms:
         self._listener = self._tf.TransformListener(self._buffer, node)
 
     def mount_of(self, frame: Frame) -> Pose | None:
-        """Return the pose of the frame's camera on the base; None as long as tf does not say."""
+        """Return the mount of the camera that took a frame; None while tf does not have it."""
         if self._tf is None:
             return None
         try:
@@ -48,13 +48,13 @@ class Transforms:
         except (self._tf.TransformException, MessageError, ValueError):
             return None
         self._node.get_logger().info(
-            f'tf says that {frame.frame_id} is at {p.x:.3f} {p.y:.3f} {p.z:.3f} on '
+            f'tf: {frame.frame_id} is mounted at {p.x:.3f} {p.y:.3f} {p.z:.3f} m in '
             f'{self._base_frame}'
         )
         return mount
 
     def close(self) -> None:
-        """Stop to listen."""
+        """Stop listening."""
         if self._tf is not None:
             self._listener.unregister()
             self._tf = None

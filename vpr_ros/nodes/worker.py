@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One thread that works on the newest item of each source and never on a queue."""
+"""A thread that works on the newest item of each source and keeps no queue."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ if TYPE_CHECKING:
 Item = TypeVar('Item')
 
 _TOGETHER = 0.02
-"""Seconds in which several cameras that are triggered at once deliver their images."""
+"""Seconds within which cameras that are triggered together deliver their images."""
 
 
 class NewestWorker(Generic[Item]):
-    """Runs work on items in a thread; while it is busy, only the newest item of a source waits.
+    """Works on items in a thread; while it is busy, only the newest item of each source waits.
 
-    So latency is bounded by the work in progress plus one round of items, whatever the rate of
-    input. Items that wait are worked on together; the first of a round waits a moment for those of
-    the other sources.
+    Latency is bounded by the work in progress plus one batch, whatever the rate of the input.
+    Items that wait form one batch; the first of a batch waits a moment for the other sources.
 
     Args:
-        work: Called in the thread with one item a source at most; returns how many of them could
-            be used.
-        failed: Called in the thread with what work raised; the thread goes on.
-        sources: How many sources there are, such as cameras.
+        work: Called in the thread with at most one item of each source; returns the number of
+            items that could be used.
+        failed: Called in the thread with each error that ``work`` raises; the thread goes on.
+        sources: Number of sources, such as cameras.
 
     Attributes:
-        received: Items submitted.
-        dropped: Items that a newer one replaced.
-        processed: Items on which work was done without an error.
+        received: Number of items submitted.
+        dropped: Number of items that a newer one replaced.
+        processed: Number of items that could be used.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class NewestWorker(Generic[Item]):
         self._thread.start()
 
     def submit(self, item: Item, source: str = '') -> None:
-        """Make this the next item of its source; never blocks on the work."""
+        """Make this the next item of its source; return without waiting for the work."""
         with self._changed:
             self.received += 1
             self.dropped += source in self._waiting
@@ -60,7 +59,7 @@ class NewestWorker(Generic[Item]):
             self._changed.notify()
 
     def stop(self) -> None:
-        """Finish the items in progress, forget those that wait, end the thread."""
+        """Finish the batch in progress, drop the items that wait, end the thread."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -77,7 +76,7 @@ class NewestWorker(Generic[Item]):
             self._failed(error)
 
     def _next_items(self) -> list[Item]:
-        """Wait for a round of items; none at the end."""
+        """Wait for a batch; return an empty one at the end."""
 
         def ready(sources: int) -> bool:
             return len(self._waiting) >= sources or self._stopping
