@@ -5,9 +5,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 SECOND = 10**9
 """Nanoseconds in a second."""
+
+
+def from_time(time: Any) -> int:
+    """Return the nanoseconds of a builtin_interfaces Time or Duration of rclpy or rosbags."""
+    return int(time.sec) * SECOND + int(time.nanosec)
 
 
 def format_stamp(stamp: int) -> str:
@@ -17,7 +23,7 @@ def format_stamp(stamp: int) -> str:
 
 
 def parse_stamp(text: str) -> int:
-    """Return seconds as nanoseconds, exactly, which float64 could not.
+    """Return the nanoseconds of a text in seconds, exactly.
 
     Raises:
         ValueError: It is no number, or beyond 64 bits.

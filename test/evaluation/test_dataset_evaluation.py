@@ -19,8 +19,9 @@ from vpr_ros.errors import VprError
 from vpr_ros.evaluation import Tolerance, dataset_search, description_store
 from vpr_ros.evaluation.dataset_evaluation import evaluate_dataset, judged
 from vpr_ros.evaluation.dataset_layout import (
+    FRAMES,
+    UTM,
     Dataset,
-    DatasetLayout,
     ImageSet,
     frame_images,
     utm_images,
@@ -34,7 +35,7 @@ from vpr_ros.evaluation.description_store import Descriptions, describe_images
 def opened(root, distance=25.0):
     base = root / 'images' / 'test'
     sets = utm_images(base / 'database'), utm_images(base / 'queries')
-    return Dataset(root.name, DatasetLayout.UTM, *sets, Tolerance(distance))
+    return Dataset(root.name, UTM, *sets, Tolerance(distance))
 
 
 def descriptions(values, codes=None, unread=()):
@@ -70,7 +71,7 @@ def test_recall_equals_brute_force_whatever_the_blocks(blocks, seed, images, que
     reach = int(rng.integers(0, 6))
     dataset = Dataset(
         '',
-        DatasetLayout.FRAMES,
+        FRAMES,
         *(ImageSet(Path(), tuple(Path(f'{i}') for i in range(len(p))), p) for p in at),
         Tolerance(reach),
     )

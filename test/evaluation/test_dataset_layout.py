@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.dataset_layout import (
+    UTM,
     Dataset,
-    DatasetLayout,
     ImageSet,
     folder_pair,
     frame_images,
@@ -70,7 +70,7 @@ def test_positives_equal_brute_force(tmp_path_factory, database, queries, reach)
 
     dataset = Dataset(
         '',
-        DatasetLayout.UTM,
+        UTM,
         image_set(folder, rows(database)),
         image_set(folder, rows(queries)),
         Tolerance(reach),
@@ -86,7 +86,7 @@ def test_heading_counts_where_an_angle_is_asked_for(tmp_path):
     queries = np.array([Pose.planar(0, 0, yaw).as_array() for yaw in (0.1, 1.0)])
     dataset = Dataset(
         '',
-        DatasetLayout.UTM,
+        UTM,
         image_set(tmp_path, database),
         image_set(tmp_path, queries),
         Tolerance(25, 0.7),
@@ -141,7 +141,7 @@ def test_positions_on_earth_of_both_folders_share_one_frame(tmp_path, caplog):
         table.write_text('file,lat,lon\n' + '\n'.join([*lines, '2.jpg,,']) + '\n')
         folders.append(folder)
         tables.append(table)
-    database, queries = posed_pair(DatasetLayout.CSV, tuple(folders), tuple(tables))
+    database, queries = posed_pair('csv', tuple(folders), tuple(tables))
     apart = np.linalg.norm(queries.poses[:, :3] - database.poses[:2, :3], axis=1)
     np.testing.assert_allclose(apart, 1.11, atol=0.01)
     assert np.isnan(database.poses[2]).all()

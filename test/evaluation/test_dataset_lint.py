@@ -9,18 +9,18 @@ from dataset_sample import picture, street, utm_name, write
 
 from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.dataset_findings import Finding, Subject
-from vpr_ros.evaluation.dataset_layout import DatasetLayout, images_by_path
+from vpr_ros.evaluation.dataset_layout import FRAMES, UTM, images_by_path
 from vpr_ros.evaluation.dataset_lint import lint
 from vpr_ros.evaluation.utm_lint import mock_step
 
 
-def looked(root, layout=DatasetLayout.UTM, distance=25.0, folders=('database', 'queries')):
+def looked(root, layout=UTM, distance=25.0, folders=('database', 'queries')):
     base = root / 'images' / 'test' if (root / 'images').exists() else root
     sets = (images_by_path(base / name) for name in folders)
     return {f.code: f for f in lint(Subject(root, layout, *sets, Tolerance(distance)))}
 
 
-def named(root, database, queries, layout=DatasetLayout.UTM, distance=25.0):
+def named(root, database, queries, layout=UTM, distance=25.0):
     """Lint lists of names without any files behind them, for the checks that read none."""
     sets = (
         [root / side / name for name in names]
@@ -217,7 +217,7 @@ def test_msls_with_other_queries_than_the_official_is_an_error(root, database, q
 def test_traverses_of_unequal_length_or_with_gaps_are_doubted(tmp_path):
     write(tmp_path / 'database', {f'Image{i:03}.jpg': picture(i) for i in range(6)})
     write(tmp_path / 'queries', {f'Image{i:03}.jpg': picture(20 + i) for i in range(6) if i != 3})
-    found = looked(tmp_path, DatasetLayout.FRAMES, 2)
+    found = looked(tmp_path, FRAMES, 2)
     assert found['unequal-traverses'].count == 1
     assert found['numbers-missing'].example == 'Image002.jpg'
     assert not any(code in found for code in ('name-without-coordinates', 'mock-utm'))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The models by name, and those that other packages register."""
 
-import sys
+import functools
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from vpr_ros.errors import ModelError
 from vpr_ros.geometry.pose import Pose
 from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.models.convert import convert
-from vpr_ros.models.registry import _others
+from vpr_ros.models.registry import _MODELS
 from vpr_ros.search import Retriever
 
 MODULE = """
@@ -55,27 +55,11 @@ MODELS = (
 """
 
 
-def install(folder, name, source):
-    """Put a package with an entry point into a folder, as pip would."""
-    (folder / f'{name}.py').write_text(source)
-    info = folder / f'{name}-1.0.dist-info'
-    info.mkdir()
-    (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n')
-    (info / 'entry_points.txt').write_text(f'[vpr_ros.models]\nmodels = {name}:MODELS\n')
-
-
 @pytest.fixture
-def others(tmp_path, monkeypatch):
-    """Return a folder for packages of others."""
-    folder = tmp_path / 'site'
-    folder.mkdir()
+def others(install, tmp_path, monkeypatch):
+    """Return a function that installs a package with models."""
     monkeypatch.setenv('VPR_WEIGHTS', str(tmp_path / 'weights'))
-    monkeypatch.syspath_prepend(folder)
-    _others.cache_clear()
-    yield folder
-    _others.cache_clear()
-    for path in folder.glob('*.py'):
-        sys.modules.pop(path.stem, None)
+    return functools.partial(install, _MODELS, 'vpr_ros.models', 'MODELS')
 
 
 def look(seed):
@@ -84,7 +68,7 @@ def look(seed):
 
 
 def test_model_of_another_package_describes_images_into_a_map_that_is_searched(others, tmp_path):
-    install(others, 'other_models', MODULE)
+    others('other_models', MODULE)
 
     assert 'tiny' in models.names()
     assert len(models.create('tiny', side=2).mix.weight) == 12
@@ -103,7 +87,7 @@ def test_model_of_another_package_describes_images_into_a_map_that_is_searched(o
 
 
 def test_weights_of_another_package_are_converted_with_its_keys(others, tmp_path):
-    install(others, 'other_models', MODULE)
+    others('other_models', MODULE)
     state = models.create('tiny', seed=4).state_dict()
     path = tmp_path / 'tiny.pth'
     torch.save({key.replace('mix.', 'head.'): value for key, value in state.items()}, path)
@@ -124,8 +108,7 @@ def test_weights_of_another_package_are_converted_with_its_keys(others, tmp_path
 )
 def test_package_that_cannot_register_is_named_and_the_others_work(others, caplog, source, reason):
     own = models.spec('d2vpr')
-    install(others, 'broken', source)
-    _others.cache_clear()
+    others('broken', source)
 
     assert models.spec('d2vpr') is own
     assert 'hog' in models.names()

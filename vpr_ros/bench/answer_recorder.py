@@ -20,8 +20,8 @@ from vpr_ros.evaluation import QueryResult
 from vpr_ros.geometry import Pose
 from vpr_ros.localize import Status
 from vpr_ros.msg import PlaceCandidateArray
-from vpr_ros.nodes.conversions import from_time
 from vpr_ros.search import Candidates
+from vpr_ros.stamps import SECOND, from_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,7 +133,7 @@ def to_query_result(
             None if np.isnan(scores).all() else scores,
         ),
         pose=published.get(stamp),
-        timings={'in the node': answer.latency.sec + answer.latency.nanosec * 1e-9},
+        timings={'in the node': from_time(answer.latency) / SECOND},
         reason=answer.reason,
     )
 

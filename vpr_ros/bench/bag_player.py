@@ -9,7 +9,6 @@ Messages are published as the recorded bytes, so their stamps are those of the r
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import time
 from collections import Counter
@@ -28,6 +27,7 @@ from vpr_ros.errors import BagError, VprError
 from vpr_ros.inputs.bags import Bag
 from vpr_ros.inputs.bags.bag import IMAGE_TYPES
 from vpr_ros.inputs.frames import stamp_of
+from vpr_ros.nodes.conversions import message_class
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
@@ -332,9 +332,8 @@ class _Player:
 
 def _message_class(typename: str) -> Any:
     """Return the generated class of a message type, None where it is not installed."""
-    package, _, name = typename.replace('/msg/', '/').partition('/')
     try:
-        return getattr(importlib.import_module(f'{package}.msg'), name)
+        return message_class(typename)
     except (ImportError, AttributeError):
         return None
 

@@ -19,6 +19,7 @@ from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.simulation import Conditions, Town, Traverse, write_bag
+from vpr_ros.stamps import SECOND
 from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _build_map(
 ) -> None:
     with Bag(bag) as opened:
         frames = opened.topics[f'{_IMAGE}/compressed'].count
-        length = opened.duration * 1e-9
+        length = opened.duration / SECOND
     node = NodeProcess(
         'map_builder_node',
         folder / 'map_builder_node.log',
@@ -156,7 +157,7 @@ def _recognise(
     folder: Path, bag: Path, map_path: Path, progress: Callable[[str, float, float], None]
 ) -> AnswerRecorder:
     with Bag(bag) as opened:
-        length = opened.duration * 1e-9
+        length = opened.duration / SECOND
     node = NodeProcess(
         'place_recognition_node',
         folder / 'place_recognition_node.log',

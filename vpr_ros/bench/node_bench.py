@@ -29,8 +29,9 @@ from vpr_ros.geometry import Pose
 from vpr_ros.localize import Localizer, calibration_for
 from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.msg import PlaceCandidateArray
-from vpr_ros.nodes.conversions import from_time, to_candidate_array, to_time
+from vpr_ros.nodes.conversions import to_candidate_array, to_time
 from vpr_ros.search import Retriever
+from vpr_ros.stamps import from_time
 from vpr_ros.types import Description
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ class _Bench:
 
     def _on_answer(self, answer: PlaceCandidateArray) -> None:
         stamp = from_time(answer.header.stamp)
-        latency = answer.latency.sec * 1e3 + answer.latency.nanosec * 1e-6
+        latency = from_time(answer.latency) * 1e-6
         self.answers.append(_Answer(stamp, latency, (time.time_ns() - stamp) * 1e-6))
 
 

@@ -16,8 +16,9 @@ import typer
 
 from vpr_ros.cli.evaluate_options import Angle, JsonPath, Report, require_folders, warn_untrained
 from vpr_ros.cli.localize_options import Candidates
-from vpr_ros.cli.options import AsJson, Device, Network, Weights
-from vpr_ros.evaluation.dataset_layout import DatasetLayout
+from vpr_ros.cli.options import AsJson, Device, Network, Weights, format_option
+from vpr_ros.evaluation.dataset_layout import FRAMES, LAYOUTS, UTM
+from vpr_ros.inputs.folders import FOLDER_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -37,14 +38,7 @@ _EXIT_PROBLEMS = 1
 _Folder = Annotated[
     Path, typer.Argument(metavar='FOLDER', help='The data set; images/test is looked for in it.')
 ]
-_LayoutOption = Annotated[
-    DatasetLayout,
-    typer.Option(
-        '--layout',
-        help='utm: names are @utm_east@utm_north@...; frames: equal index means equal place; tum, '
-        'kitti, csv: a file of poses beside each folder.',
-    ),
-]
+_LayoutOption = Annotated[str, format_option('--layout', LAYOUTS)]
 _Split = Annotated[str, typer.Option(help='Folder in FOLDER/images.')]
 _Database = Annotated[str, typer.Option('--database', help='Name of the folder searched.')]
 _Queries = Annotated[str, typer.Option('--queries', help='Name of the folder of queries.')]
@@ -62,14 +56,17 @@ _Threshold = Annotated[
 def dataset(
     folder: _Folder,
     *,
-    layout: _LayoutOption = DatasetLayout.UTM,
+    layout: _LayoutOption = UTM,
     split: _Split = 'test',
     database: _Database = 'database',
     queries: _Queries = 'queries',
     database_poses: Annotated[
-        Path | None, typer.Option(help='Poses, for tum, kitti, csv.')
+        Path | None,
+        typer.Option(help='File of poses of the database, where the layout needs one.'),
     ] = None,
-    queries_poses: Annotated[Path | None, typer.Option(help='Likewise.')] = None,
+    queries_poses: Annotated[
+        Path | None, typer.Option(help='File of poses of the queries.')
+    ] = None,
     threshold: _Threshold = None,
     angle: Angle = None,
     queries_list: Annotated[
@@ -142,7 +139,7 @@ def dataset(
 def lint(
     folder: _Folder,
     *,
-    layout: _LayoutOption = DatasetLayout.UTM,
+    layout: _LayoutOption = UTM,
     split: _Split = 'test',
     database: _Database = 'database',
     queries: _Queries = 'queries',
@@ -250,12 +247,12 @@ def _lines(evaluation: DatasetEvaluation, cache: Path) -> Iterator[str]:
     )
 
 
-def _tolerance(layout: DatasetLayout, threshold: float | None, angle: float | None) -> Tolerance:
+def _tolerance(layout: str, threshold: float | None, angle: float | None) -> Tolerance:
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.dataset_layout import PUBLISHED_DISTANCE
 
     if threshold is None:
-        if layout is DatasetLayout.FRAMES:
+        if layout == FRAMES:
             msg = 'with --layout frames say what is right: --tolerance 2, for example'
             raise typer.BadParameter(msg)
         threshold = PUBLISHED_DISTANCE
@@ -264,7 +261,7 @@ def _tolerance(layout: DatasetLayout, threshold: float | None, angle: float | No
 
 def _read(
     folder: Path,
-    layout: DatasetLayout,
+    layout: str,
     split: str,
     names: tuple[str, str],
     poses: tuple[Path | None, Path | None],
@@ -274,16 +271,10 @@ def _read(
     from vpr_ros.evaluation import dataset_layout
 
     pair = dataset_layout.folder_pair(folder, split, *names)
-    if layout is DatasetLayout.UTM or layout is DatasetLayout.FRAMES:
-        utm = layout is DatasetLayout.UTM
-        read = dataset_layout.utm_images if utm else dataset_layout.frame_images
-        database, queries = (read(path) for path in pair)
-    else:
-        mapped, asked = poses
-        if mapped is None or asked is None:
-            msg = f'--layout {layout.value} needs --database-poses and --queries-poses'
-            raise typer.BadParameter(msg)
-        database, queries = dataset_layout.posed_pair(layout, pair, (mapped, asked))
+    if layout in FOLDER_FORMATS and FOLDER_FORMATS[layout].needs_poses and None in poses:
+        msg = f'--layout {layout} needs --database-poses and --queries-poses'
+        raise typer.BadParameter(msg)
+    database, queries = dataset_layout.posed_pair(layout, pair, poses)
     if queries_list is not None:
         keys = queries_list.read_text(encoding='utf-8').split()
         queries, unused = dataset_layout.listed(queries, keys)

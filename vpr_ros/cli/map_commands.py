@@ -15,6 +15,7 @@ import typer
 
 from vpr_ros.cli import map_edit, map_exchange, map_frames, map_server
 from vpr_ros.cli.options import AsJson, Device, MapPath, Network, Weights
+from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def _print(about: MapInfo) -> None:
         table.add_row(label, value)
     Console().print(table, highlight=False, markup=False)
     for session in about.sessions:
-        started = datetime.fromtimestamp(session.started / 1e9, timezone.utc).isoformat()
+        started = datetime.fromtimestamp(session.started / SECOND, timezone.utc).isoformat()
         typer.echo(
             f'session {session.id} {session.name!r}: {session.places} places, began {started}'
         )

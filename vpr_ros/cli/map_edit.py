@@ -15,6 +15,7 @@ import typer
 
 from vpr_ros.cli.options import AsJson, MapPath, Sessions
 from vpr_ros.errors import VprError
+from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     from vpr_ros.geometry import GeoPoint
@@ -158,7 +159,7 @@ def update_poses(
             update = update_by_id(place_map, trajectory)
         else:
             update = update_by_stamp(
-                place_map, trajectory, round(tolerance * 1e9), sessions_of(place_map, session)
+                place_map, trajectory, round(tolerance * SECOND), sessions_of(place_map, session)
             )
     text = f'{path}: {update.updated} poses updated, {update.kept} places kept theirs'
     say(as_json, asdict(update), text)

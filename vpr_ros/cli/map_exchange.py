@@ -8,32 +8,24 @@ import math
 import os
 import sys
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from vpr_ros.cli.map_edit import Mount, say, sessions_of
-from vpr_ros.cli.options import AsJson, Device, MapPath, Network, Sessions, Weights
+from vpr_ros.cli.options import AsJson, Device, MapPath, Network, Sessions, Weights, format_option
+from vpr_ros.inputs.folders import FOLDER_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vpr_ros.inputs.folders import PosedImage
 
 _Output = Annotated[Path | None, typer.Option(metavar='FILE', help='- is standard output.')]
-
-
-class Form(str, Enum):
-    """How a folder tells where its images were taken."""
-
-    TUM = 'tum'
-    KITTI = 'kitti'
-    CSV = 'csv'
-    UTM = 'utm'
-    EXIF = 'exif'
+_Format = Annotated[
+    str, format_option('--format', {name: form.help for name, form in FOLDER_FORMATS.items()})
+]
 
 
 def export(
@@ -76,16 +68,10 @@ def import_(
     path: MapPath,
     folder: Annotated[Path, typer.Argument(metavar='FOLDER', help='Images.')],
     *,
-    form: Annotated[
-        Form,
-        typer.Option(
-            '--format',
-            help='tum: names are stamps; kitti: a pose for each image in order; csv: a table with '
-            'names of images; utm: names are @utm_east@utm_north@...; exif: GPS of photographs.',
-        ),
-    ],
+    form: _Format,
     poses: Annotated[
-        Path | None, typer.Option(help='File of poses, for tum, kitti and csv.')
+        Path | None,
+        typer.Option(help='File of poses, where the format needs one.'),
     ] = None,
     times: Annotated[Path | None, typer.Option(help='KITTI: times.txt.')] = None,
     model: Network = DEFAULT_MODEL,
@@ -111,7 +97,11 @@ def import_(
     from vpr_ros.maps import MapWriter
 
     sensor = parse_mount(mount)
-    sightings = _sightings(form, folder, poses, times)
+    if FOLDER_FORMATS[form].needs_poses and poses is None:
+        msg = f'--format {form} needs --poses'
+        raise typer.BadParameter(msg)
+    with progress_bar(f'reading {folder.name}') as progress:
+        sightings = FOLDER_FORMATS[form].read(folder, poses, times, progress)
     keyframes = None
     if distance is not None or angle is not None:
         keyframes = KeyframeConfig(distance or 0.0, math.radians(angle or 0.0))
@@ -131,26 +121,6 @@ def import_(
         total = len(place_map)
     answer = {'images': len(sightings), 'added': added, 'places': total}
     say(as_json, answer, f'{path}: {added} places of {len(sightings)} images added, {total} now')
-
-
-def _sightings(
-    form: Form, folder: Path, poses: Path | None, times: Path | None
-) -> list[PosedImage]:
-    from vpr_ros.cli.progress import progress_bar
-    from vpr_ros.inputs import folders
-
-    if form is Form.UTM:
-        return folders.utm_folder(folder)
-    if form is Form.EXIF:
-        with progress_bar(f'reading {folder.name}') as progress:
-            return folders.photo_folder(folder, progress)
-    if poses is None:
-        msg = f'--format {form.value} needs --poses'
-        raise typer.BadParameter(msg)
-    if form is Form.KITTI:
-        return folders.kitti_folder(folder, poses, times)
-    read = folders.tum_folder if form is Form.TUM else folders.csv_folder
-    return read(folder, poses)
 
 
 @contextmanager

@@ -16,8 +16,7 @@ from vpr_ros.errors import ImageError, VprError
 from vpr_ros.evaluation.query_result import PlaceTable, QueryResult
 from vpr_ros.evaluation.results import Evaluation, Setup
 from vpr_ros.inputs.frames import Frame, stamp_of
-from vpr_ros.inputs.poses import PoseSource
-from vpr_ros.inputs.poses.pose_source import FIX
+from vpr_ros.inputs.poses import PoseSource, pose_format
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.version import SOFTWARE
 
@@ -72,7 +71,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
     Raises:
         VprError: The bag has fixes and the map no datum.
     """
-    if topics.pose.type == FIX and place_map.datum is None:
+    if pose_format(topics.pose.type).geodetic and place_map.datum is None:
         msg = (
             f'{topics.pose.name} has positions on Earth, but the map {place_map.path} has no '
             'datum: choose a pose topic in the frame of the map, or build the map from fixes too'

@@ -97,7 +97,7 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
     seconds = np.concatenate([database.seconds, queries.seconds])
     setup = DatasetSetup(
         dataset=dataset.name,
-        layout=dataset.layout.value,
+        layout=dataset.layout,
         model=describer.model_info,
         tolerance=dataset.tolerance,
         candidates=candidates,

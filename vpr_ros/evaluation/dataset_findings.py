@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.evaluation.dataset_layout import DatasetLayout, ImageSet
+from vpr_ros.evaluation.dataset_layout import ImageSet
 from vpr_ros.geometry import Pose
 from vpr_ros.inputs.folders import UtmName
 
@@ -58,7 +58,7 @@ class Subject:
     """
 
     root: Path
-    layout: DatasetLayout
+    layout: str
     database: Sequence[Path]
     queries: Sequence[Path]
     tolerance: Tolerance

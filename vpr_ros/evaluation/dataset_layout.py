@@ -11,21 +11,13 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vpr_ros.evaluation.metrics import Tolerance, within
 from vpr_ros.geometry import Datum, Pose
-from vpr_ros.inputs.folders import (
-    FolderError,
-    UtmName,
-    csv_folder,
-    images_in,
-    kitti_folder,
-    tum_folder,
-)
+from vpr_ros.inputs.folders import FOLDER_FORMATS, FolderError, UtmName, images_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,18 +30,14 @@ _log = logging.getLogger(__name__)
 
 PUBLISHED_DISTANCE = 25.0
 """Metres within which published evaluations count a match as right."""
+UTM, FRAMES = 'utm', 'frames'
+LAYOUTS = {
+    **{name: form.help for name, form in FOLDER_FORMATS.items()},
+    FRAMES: 'equal index means equal place',
+}
+"""Layouts of data sets, a line of help for each: the formats of folders, and numbered frames."""
 _ROUNDING = 1e-6
 """Metres by which the difference of two decimal numbers may come out too great."""
-
-
-class DatasetLayout(str, Enum):
-    """How a data set tells where its images were taken."""
-
-    UTM = 'utm'
-    FRAMES = 'frames'
-    TUM = 'tum'
-    KITTI = 'kitti'
-    CSV = 'csv'
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +69,7 @@ class Dataset:
     """What is searched, by what, and what counts as right."""
 
     name: str
-    layout: DatasetLayout
+    layout: str
     database: ImageSet
     queries: ImageSet
     tolerance: Tolerance
@@ -148,22 +136,26 @@ def frame_images(folder: Path) -> ImageSet:
 
 
 def posed_pair(
-    layout: DatasetLayout, folders: tuple[Path, Path], files: tuple[Path, Path]
+    layout: str, folders: tuple[Path, Path], files: tuple[Path | None, Path | None]
 ) -> tuple[ImageSet, ImageSet]:
-    """Read two folders with a file of poses each; of positions on Earth one frame is made.
+    """Read two folders in one of ``LAYOUTS``; positions on Earth get one common frame.
 
     Queries without a pose are left out, for nobody could judge them; the log says how many.
+
+    Args:
+        layout: Name of the layout.
+        folders: Of the database and of the queries.
+        files: Their files of poses, where the layout needs them.
 
     Raises:
         FolderError: A folder or file is not as the layout has it.
         TrajectoryError: A file of poses cannot be read.
     """
-    read = {
-        DatasetLayout.TUM: tum_folder,
-        DatasetLayout.KITTI: kitti_folder,
-        DatasetLayout.CSV: csv_folder,
-    }[layout]
-    sightings = [read(folder, file) for folder, file in zip(folders, files, strict=True)]
+    if layout in _PUBLISHED:
+        read = _PUBLISHED[layout]
+        return read(folders[0]), read(folders[1])
+    form = FOLDER_FORMATS[layout]
+    sightings = [form.read(folder, file) for folder, file in zip(folders, files, strict=True)]
     first = next((s.geo for group in sightings for s in group if s.geo is not None), None)
     datum = None if first is None else Datum.at(first)
     database, queries = (
@@ -180,6 +172,10 @@ def _posed(folder: Path, sightings: Sequence[PosedImage], datum: Datum | None) -
     poses = [np.full(7, np.nan) if r is None else r.pose.as_array() for r in readings]
     paths = tuple(sighting.path for sighting in sightings)
     return ImageSet(folder, paths, np.array(poses, np.float64).reshape(-1, 7))
+
+
+_PUBLISHED = {UTM: utm_images, FRAMES: frame_images}
+"""Layouts that are read as published evaluations do, and not as map import does."""
 
 
 def listed(queries: ImageSet, keys: Iterable[str]) -> tuple[ImageSet, list[str]]:

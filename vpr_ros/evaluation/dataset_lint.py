@@ -13,7 +13,7 @@ import numpy as np
 
 from vpr_ros.errors import ImageError
 from vpr_ros.evaluation.dataset_findings import ERROR, NOTE, WARNING, Finding
-from vpr_ros.evaluation.dataset_layout import Dataset, DatasetLayout, have_positives
+from vpr_ros.evaluation.dataset_layout import FRAMES, UTM, Dataset, have_positives
 from vpr_ros.evaluation.utm_lint import UTM_CHECKS, mock_step
 from vpr_ros.inputs.frames import ImageFile
 
@@ -43,9 +43,9 @@ _SAMPLE = 200
 def lint(what: Subject) -> list[Finding]:
     """Return all findings, the worst first."""
     checks = _CHECKS
-    if what.layout is DatasetLayout.UTM:
+    if what.layout == UTM:
         checks = (*_UTM_CHECKS, *checks)
-    elif what.layout is DatasetLayout.FRAMES:
+    elif what.layout == FRAMES:
         checks = (_unequal_traverses, *checks)
     order = (ERROR, WARNING, NOTE)
     return sorted((f for check in checks for f in check(what)), key=lambda f: order.index(f.level))
@@ -54,14 +54,14 @@ def lint(what: Subject) -> list[Finding]:
 def _nordland_tolerance(what: Subject) -> Iterator[Finding]:
     size = len(what.database), len(what.queries)
     step = 1.0
-    if what.layout is not DatasetLayout.FRAMES:
+    if what.layout != FRAMES:
         found = mock_step(what.positions(what.database).poses) if what.mock else None
         if found is None:
             return
         step = found
     frames, wanted = int((what.tolerance.distance + 1e-6) / step), _NORDLAND_FRAMES.get(size)
     if wanted is not None and wanted != frames:
-        threshold = wanted if what.layout is DatasetLayout.FRAMES else (wanted + 0.5) * step
+        threshold = wanted if what.layout == FRAMES else (wanted + 0.5) * step
         yield Finding(
             ERROR,
             'nordland-tolerance',

@@ -14,6 +14,7 @@ import numpy as np
 from vpr_ros.errors import ImageError, VprError
 from vpr_ros.evaluation.loop_results import LoopEvaluation, LoopRecord
 from vpr_ros.evaluation.metrics import within
+from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -141,7 +142,7 @@ def _judged(
     for i, keyframe in enumerate(keyframes):
         same = truth.earlier(i, poses[: i + 1])
         old = np.arange(i) < i - config.keyframes
-        old &= stamps[:i] <= stamps[i] - config.time * 1e9
+        old &= stamps[:i] <= stamps[i] - config.time * SECOND
         old &= travelled[i] - travelled[:i] >= config.distance
         localization = keyframe.localization
         candidates = localization.candidates

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vpr_ros.localize import Decision, Status
 from vpr_ros.loops.consistency import Closure, End, LastClosures
 from vpr_ros.search import Apart, Window
+from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     from vpr_ros.inputs.frames import Picture
@@ -126,12 +127,12 @@ class LoopDetector:
             return False
         # After a clock was set back, the next loop is announced.
         since = None if self._announced is None else found.stamp - self._announced
-        return since is None or not 0 <= since < self._config.interval * 1e9
+        return since is None or not 0 <= since < self._config.interval * SECOND
 
     def _window(self, stamp: int) -> Window:
         """Return the window that excludes the recent past."""
         config = self._config
-        newest = stamp - round(config.time * 1e9)
+        newest = stamp - round(config.time * SECOND)
         if config.keyframes:
             stamps = self._map.stamps
             recent = stamps[-config.keyframes :]

@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vpr_ros.stamps import SECOND
+
 if TYPE_CHECKING:
     from vpr_ros.geometry import Pose
 
@@ -60,7 +62,7 @@ class KeyframeGate:
     ) -> bool:
         config = self.config
         # A clock that jumped back says nothing about time passed: start over.
-        if config.interval and not 0 <= stamp - last_stamp < config.interval * 1e9:
+        if config.interval and not 0 <= stamp - last_stamp < config.interval * SECOND:
             return True
         if pose is None or last_pose is None:
             return last_pose is None and pose is not None

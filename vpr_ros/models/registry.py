@@ -8,10 +8,7 @@ entry point of the group ``vpr_ros.models``: ``any-name = its_package.module:MOD
 
 from __future__ import annotations
 
-import functools
-import logging
 import os
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +17,7 @@ import torch
 from vpr_ros.errors import ModelError
 from vpr_ros.models import classical, cricavpr, d2vpr, selavprpp, vit
 from vpr_ros.models.initial_state import initial_state
+from vpr_ros.registries import Registry
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,35 +25,13 @@ if TYPE_CHECKING:
     from vpr_ros.models.model_spec import ModelSpec
 
 _BUNDLED = Path(__file__).parent / 'weights'
-_GROUP = 'vpr_ros.models'
-_LOGGER = logging.getLogger(__name__)
 
-# Named one by one: a ROS installation has no metadata of installed packages.
+# Named one by one, for the networks need torch and most modules here are none.
 _FAMILIES = (d2vpr, cricavpr, selavprpp, classical, vit)
-_BY_NAME: dict[str, ModelSpec] = {
-    entry.name: entry for family in _FAMILIES for entry in family.MODELS
-}
-
-
-@functools.cache
-def _others() -> dict[str, ModelSpec]:
-    """Return the models that other packages register."""
-    found: dict[str, ModelSpec] = {}
-    for point in metadata.entry_points(group=_GROUP):
-        found |= _loaded(point, {*_BY_NAME, *found})
-    return found
-
-
-def _loaded(point: metadata.EntryPoint, taken: set[str]) -> dict[str, ModelSpec]:
-    """Return the models of an entry point; none, with a warning, where it is not usable."""
-    try:
-        entries = {entry.name: entry for entry in point.load()}
-    except Exception as error:  # noqa: BLE001  # code of others raises anything
-        _LOGGER.warning('the models of %s are left out: %s', point.value, error)
-        return {}
-    for name in taken & set(entries):
-        _LOGGER.warning('model %r of %s is left out: the name is taken', name, point.value)
-    return {name: entry for name, entry in entries.items() if name not in taken}
+_MODELS: Registry[ModelSpec] = Registry(
+    'vpr_ros.models', lambda: (entry for family in _FAMILIES for entry in family.MODELS)
+)
+_BY_NAME = _MODELS.own
 
 
 def names() -> list[str]:
@@ -65,7 +41,7 @@ def names() -> list[str]:
 
 def registered() -> list[str]:
     """Return the names that `registration` knows: those of the models and of the backbones."""
-    return list({**_BY_NAME, **_others()})
+    return list(_MODELS)
 
 
 def spec(name: str) -> ModelSpec:
@@ -74,10 +50,10 @@ def spec(name: str) -> ModelSpec:
     Raises:
         ModelError: There is no such model; the message lists those there are.
     """
-    if (name not in _BY_NAME and name not in _others()) or registration(name).backbone:
+    if name not in _MODELS or _MODELS[name].backbone:
         msg = f'there is no model {name!r}; there are {", ".join(names())}'
         raise ModelError(msg)
-    return registration(name)
+    return _MODELS[name]
 
 
 def registration(name: str) -> ModelSpec:
@@ -86,11 +62,10 @@ def registration(name: str) -> ModelSpec:
     Raises:
         ModelError: There is neither; the message lists those there are.
     """
-    entry = _BY_NAME.get(name) or _others().get(name)
-    if entry is None:
+    if name not in _MODELS:
         msg = f'there is no model {name!r}; there are {", ".join(registered())}'
         raise ModelError(msg)
-    return entry
+    return _MODELS[name]
 
 
 def build(name: str, **options: Any) -> nn.Module:

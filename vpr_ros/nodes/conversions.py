@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
@@ -28,14 +29,19 @@ _SHA256 = 64
 """Length of a checksum in hexadecimal; a weights id of another length is none."""
 
 
+def message_class(typename: str) -> Any:
+    """Return the generated class of a type of message, such as ``nav_msgs/msg/Odometry``.
+
+    Raises:
+        ImportError, AttributeError: It is not installed.
+    """
+    package, _, name = typename.replace('/msg/', '/').partition('/')
+    return getattr(importlib.import_module(f'{package}.msg'), name)
+
+
 def to_time(stamp: int) -> Time:
     """Convert nanoseconds since the epoch."""
     return Time(sec=stamp // SECOND, nanosec=stamp % SECOND)
-
-
-def from_time(stamp: Time) -> int:
-    """Return nanoseconds since the epoch."""
-    return int(stamp.sec) * SECOND + int(stamp.nanosec)
 
 
 def to_duration(seconds: float) -> Duration:

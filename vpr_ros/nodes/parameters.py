@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from vpr_ros.inputs.poses import POSE_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -151,9 +152,10 @@ POSES = (
     Parameter(
         'pose_source',
         'odometry',
-        'Where poses come from: odom (Odometry), pose (PoseStamped or'
-        ' PoseWithCovarianceStamped) or fix (NavSatFix); none maps without poses.',
-        choices=('odometry', 'pose', 'pose_with_covariance', 'fix', 'none'),
+        'Messages that give the poses: '
+        + ', '.join(f'{f.name} ({f.typename} on {f.topic})' for f in POSE_FORMATS.values())
+        + '; none maps without poses.',
+        choices=(*POSE_FORMATS, 'none'),
     ),
     Parameter(
         'pose_mount',

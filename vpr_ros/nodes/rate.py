@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vpr_ros.stamps import SECOND
+
 if TYPE_CHECKING:
     from vpr_ros.inputs.frames import Picture
 
@@ -27,7 +29,7 @@ class StampGate:
         A frame older than the last one passes: the clock was set back.
         """
         last = self._last.get(frame.camera)
-        if rate and last is not None and 0 <= frame.stamp - last < 1e9 / rate:
+        if rate and last is not None and 0 <= frame.stamp - last < SECOND / rate:
             self.held += 1
             return False
         self._last[frame.camera] = frame.stamp

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
-from nav_msgs.msg import Odometry
 from rclpy.qos import QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, NavSatFix
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from vpr_ros.errors import VprError
 from vpr_ros.geometry.pinhole import Intrinsics, Pinhole
 from vpr_ros.inputs.frames import Frame
 from vpr_ros.inputs.frames.freeze_watch import FreezeWatch
 from vpr_ros.inputs.frames.rectify import Rectifier
+from vpr_ros.inputs.poses import POSE_FORMATS
+from vpr_ros.nodes.conversions import message_class
 from vpr_ros.nodes.health import InputHealth
 
 if TYPE_CHECKING:
@@ -31,18 +31,6 @@ _IMAGE_TYPES = {
     'sensor_msgs/msg/Image': Image,
     'sensor_msgs/msg/CompressedImage': CompressedImage,
 }
-_POSE_INPUTS = {
-    'odometry': ('odom', Odometry, 'nav_msgs/msg/Odometry'),
-    'pose': ('pose', PoseStamped, 'geometry_msgs/msg/PoseStamped'),
-    'pose_with_covariance': (
-        'pose',
-        PoseWithCovarianceStamped,
-        'geometry_msgs/msg/PoseWithCovarianceStamped',
-    ),
-    'fix': ('fix', NavSatFix, 'sensor_msgs/msg/NavSatFix'),
-}
-
-
 _FROZEN = 30
 """Identical images in a row after which a camera counts as frozen."""
 
@@ -277,8 +265,8 @@ class PoseInput:
         received: Callable[[PoseReading], None],
         refused: Callable[[VprError], None],
     ) -> None:
-        topic, message_type, typename = _POSE_INPUTS[kind]
-        self.source = source(typename)
+        form = POSE_FORMATS[kind]
+        self.source = source(form.typename)
 
         def callback(message: Any) -> None:
             self.health.hear()
@@ -290,7 +278,8 @@ class PoseInput:
                 received(reading)
 
         self._node = node
-        self._subscription = _subscribe(node, message_type, topic, callback, depth=100)
+        message_type = message_class(form.typename)
+        self._subscription = _subscribe(node, message_type, form.topic, callback, depth=100)
         self.health = InputHealth(node, 'pose', lambda: [self._subscription])
 
     @property

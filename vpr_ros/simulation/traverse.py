@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.stamps import SECOND
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -81,7 +83,7 @@ class Traverse:
             raise IndexError(msg)
         stamp = self.stamp(index)
         pose = self.pose_at(stamp)
-        rgb = self.town.view(pose, self.conditions, self._seed, stamp / 1e9)
+        rgb = self.town.view(pose, self.conditions, self._seed, stamp / SECOND)
         return RenderedFrame(stamp, rgb, pose, pose @ self.town.camera.mounting)
 
     def __iter__(self) -> Iterator[RenderedFrame]:
@@ -94,7 +96,7 @@ class Traverse:
 
     def stamp(self, index: int) -> int:
         """Return when a frame is taken, nanoseconds since the start."""
-        return round(index * self._spacing / self.speed * 1e9)
+        return round(index * self._spacing / self.speed * SECOND)
 
     def pose_at(self, stamp: int) -> Pose:
         """Return where ``base_link`` is, nanoseconds after the start."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vpr_ros.errors import BagError
 from vpr_ros.inputs.bags.storage import explain, open_storages
 from vpr_ros.inputs.frames import deserialize
-from vpr_ros.inputs.poses import POSE_TYPES
+from vpr_ros.inputs.poses import pose_types
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -89,7 +89,7 @@ class Bag:
 
     def pose_topics(self) -> list[Topic]:
         """Return the topics that say where the robot was, preferred first."""
-        return self._topics_of(POSE_TYPES)
+        return self._topics_of(pose_types())
 
     def messages(
         self,

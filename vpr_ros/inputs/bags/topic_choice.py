@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.errors import BagError
 from vpr_ros.inputs.bags.bag import IMAGE_TYPES
-from vpr_ros.inputs.poses import POSE_TYPES
+from vpr_ros.inputs.poses import pose_types
 
 if TYPE_CHECKING:
     from vpr_ros.inputs.bags.bag import Bag, Topic
@@ -66,7 +66,7 @@ def choose_pose(bag: Bag, name: str | None = None) -> Topic:
         BagError: See ``choose_topics``.
     """
     if name is not None:
-        return _of_type(bag, bag.require(name), POSE_TYPES, 'poses')
+        return _of_type(bag, bag.require(name), pose_types(), 'poses')
     topics = bag.pose_topics()
     return _only(bag, [t for t in topics if t.type == topics[0].type], 'poses', '--pose')
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.geometry.trajectory_file import located
+from vpr_ros.inputs.folders.folder_format import FolderFormat
 from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage
 from vpr_ros.stamps import SECOND, parse_stamp
 
@@ -111,3 +112,10 @@ def _sighting(folder: Path, values: dict[str, str], number: int) -> PosedImage:
     elif known('stamp'):
         stamp = parse_stamp(values['stamp'])
     return PosedImage(folder / values['file'], stamp, pose, geo, heading)
+
+
+FORMATS = (
+    FolderFormat(
+        'csv', 'the file of poses is a table with names of images', csv_folder, needs_poses=True
+    ),
+)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from vpr_ros.geometry import GeoPoint
+from vpr_ros.inputs.folders.folder_format import FolderFormat
 from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
 
 if TYPE_CHECKING:
@@ -139,3 +140,6 @@ def _camera_time(exif: Mapping[int, Any]) -> datetime | None:
 
 def _text(tags: Mapping[int, Any], tag: int) -> str:
     return str(tags.get(tag, '')).strip('\0 ')
+
+
+FORMATS = (FolderFormat('exif', 'photographs with GPS positions', photo_folder, reports=True),)

@@ -11,6 +11,7 @@ import numpy as np
 from vpr_ros.geometry import Pose
 from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.trajectory_file import located, numbered_fields
+from vpr_ros.inputs.folders.folder_format import FolderFormat
 from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
 from vpr_ros.stamps import parse_stamp
 
@@ -94,3 +95,14 @@ def _quaternion(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
         ]
     )
     return np.asarray(np.linalg.eigh(symmetric)[1][:, -1])
+
+
+FORMATS = (
+    FolderFormat(
+        'kitti',
+        'the file of poses has a line for each image in order',
+        kitti_folder,
+        needs_poses=True,
+        takes_times=True,
+    ),
+)

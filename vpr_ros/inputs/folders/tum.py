@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vpr_ros.geometry.trajectory_file import read_tum
+from vpr_ros.inputs.folders.folder_format import FolderFormat
 from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
 from vpr_ros.inputs.poses import PoseBuffer, PoseReading
 from vpr_ros.stamps import parse_stamp
@@ -59,3 +60,10 @@ def _stamp(path: Path) -> int:
     except ValueError as error:
         msg = f'{path}: {error}; images beside a TUM trajectory are named by their stamps'
         raise FolderError(msg) from error
+
+
+FORMATS = (
+    FolderFormat(
+        'tum', 'names are stamps, the file of poses is a trajectory', tum_folder, needs_poses=True
+    ),
+)

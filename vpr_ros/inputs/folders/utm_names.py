@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.geometry.geodesy import from_utm
+from vpr_ros.inputs.folders.folder_format import FolderFormat
 from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
 from vpr_ros.stamps import SECOND
 
@@ -138,3 +139,6 @@ def _points(folder: Path, names: list[UtmName]) -> list[GeoPoint]:
 
 def _yaw(heading: float | None) -> float:
     return 0.0 if heading is None else math.pi / 2 - math.radians(heading)
+
+
+FORMATS = (FolderFormat('utm', 'names are @utm_east@utm_north@ and more', utm_folder),)

@@ -4,20 +4,26 @@
 
 from vpr_ros.inputs.poses.pairing import FramesWithPoses
 from vpr_ros.inputs.poses.pose_buffer import PoseBuffer
-from vpr_ros.inputs.poses.pose_reading import PoseReading
-from vpr_ros.inputs.poses.pose_source import (
-    POSE_TYPES,
+from vpr_ros.inputs.poses.pose_format import (
+    POSE_FORMATS,
     FixLimits,
+    PoseFormat,
     PoseReadingError,
-    PoseSource,
+    pose_format,
+    pose_types,
 )
+from vpr_ros.inputs.poses.pose_reading import PoseReading
+from vpr_ros.inputs.poses.pose_source import PoseSource
 
 __all__ = [
-    'POSE_TYPES',
+    'POSE_FORMATS',
     'FixLimits',
     'FramesWithPoses',
     'PoseBuffer',
+    'PoseFormat',
     'PoseReading',
     'PoseReadingError',
     'PoseSource',
+    'pose_format',
+    'pose_types',
 ]

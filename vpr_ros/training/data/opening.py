@@ -8,7 +8,7 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpr_ros.inputs import folders
+from vpr_ros.inputs.folders import FolderError, folder_format
 from vpr_ros.simulation import SimulatedCamera
 from vpr_ros.training.data.bag_images import BagFrames, bag_sightings
 from vpr_ros.training.data.cells import Cells
@@ -21,7 +21,6 @@ from vpr_ros.training.data.town_places import TownPlaces, Visits
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vpr_ros.inputs.folders import PosedImage
     from vpr_ros.training.data.source import PlaceSource
 
 
@@ -105,34 +104,20 @@ def poses(
 
     Args:
         folder: Images.
-        form: tum, kitti or csv, which need the file of poses; or utm or exif.
-        poses: File of poses.
+        form: Name of one of ``FOLDER_FORMATS``.
+        poses: File of poses, for formats that need one.
         times: KITTI's times.
         cells: How the ground and the compass are divided.
         min_images: Places with fewer are left out.
     """
+    placed, timed = (None if file is None else Path(file).expanduser() for file in (poses, times))
     images = _folder(folder)
-    with_file: dict[str, Callable[[Path, Path], list[PosedImage]]] = {
-        'tum': folders.tum_folder,
-        'csv': folders.csv_folder,
-        'kitti': lambda f, p: folders.kitti_folder(f, p, None if times is None else Path(times)),
-    }
-    alone: dict[str, Callable[[Path], list[PosedImage]]] = {
-        'utm': folders.utm_folder,
-        'exif': folders.photo_folder,
-    }
-    if form in alone:
-        sightings = alone[form](images)
-    elif form in with_file and poses is not None:
-        sightings = with_file[form](images, Path(poses).expanduser())
-    else:
-        msg = (
-            f'the form {form} needs a file of poses'
-            if form in with_file
-            else f'unknown form {form!r} of poses; known: {", ".join([*with_file, *alone])}'
-        )
-        raise TrainingDataError(msg)
-    return posed_places(sightings, Cells(**(cells or {})), min_images)
+    try:
+        reader = folder_format(form)
+        reader.require(poses)
+    except FolderError as error:
+        raise TrainingDataError(str(error)) from error
+    return posed_places(reader.read(images, placed, timed), Cells(**(cells or {})), min_images)
 
 
 def bags(

@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Return a function that puts a package of one file on the path, as pip would.
+
+    It takes the registry that the package adds to, the group and the name that the entry point
+    has, the name of the package and its source; it returns the folder that holds the package.
+    """
+    folder = tmp_path / 'site'
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    changed = []
+
+    def installed(registry, group, attribute, name, source):
+        (folder / f'{name}.py').write_text(source)
+        info = folder / f'{name}-1.0.dist-info'
+        info.mkdir()
+        (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n')
+        (info / 'entry_points.txt').write_text(f'[{group}]\nentries = {name}:{attribute}\n')
+        vars(registry).pop('others', None)
+        changed.append(registry)
+        return folder
+
+    yield installed
+    for registry in changed:
+        vars(registry).pop('others', None)
+    for path in folder.glob('*.py'):
+        sys.modules.pop(path.stem, None)

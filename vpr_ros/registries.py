@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Models and formats by name: those of this package, and those of other packages."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import metadata
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+_log = logging.getLogger(__name__)
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Entry = TypeVar('_Entry', bound=_Named)
+
+
+class Registry(Mapping[str, _Entry]):
+    """Entries by name, in the order of their registration; nothing is imported before it is used.
+
+    Another package registers its entries with an entry point that names an iterable of them:
+    ``any-name = its_package.module:ENTRIES``.
+
+    Args:
+        group: Of the entry points.
+        own: Returns the entries of this package.
+    """
+
+    def __init__(self, group: str, own: Callable[[], Iterable[_Entry]]) -> None:
+        self._group = group
+        self._find = own
+
+    @cached_property
+    def own(self) -> dict[str, _Entry]:
+        """Entries of this package."""
+        return {entry.name: entry for entry in self._find()}
+
+    @cached_property
+    def others(self) -> dict[str, _Entry]:
+        """Entries of other packages."""
+        found: dict[str, _Entry] = {}
+        for point in metadata.entry_points(group=self._group):
+            entries: dict[str, _Entry] = _loaded(point)
+            for name, entry in entries.items():
+                if name in self.own or name in found:
+                    _log.warning('%r of %s is left out: the name is taken', name, point.value)
+                else:
+                    found[name] = entry
+        return found
+
+    def __getitem__(self, name: str) -> _Entry:
+        return self.own[name] if name in self.own else self.others[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.own, *self.others])
+
+    def __len__(self) -> int:
+        return len(self.own) + len(self.others)
+
+
+def _loaded(point: metadata.EntryPoint) -> dict[str, _Entry]:
+    """Return the entries of an entry point; none, with a warning, where it is not usable."""
+    try:
+        return {entry.name: entry for entry in point.load()}
+    except Exception as error:  # noqa: BLE001  code of others raises anything
+        _log.warning('%s of %s is left out: %s', point.name, point.value, error)
+        return {}
+
+
+def entries_of(package: str, attribute: str) -> Iterator[_Entry]:
+    """Yield the entries that the modules of a package list under a name.
+
+    A module registers its entries by being there: nothing else has to name it.
+    """
+    for found in pkgutil.iter_modules(importlib.import_module(package).__path__, f'{package}.'):
+        yield from getattr(importlib.import_module(found.name), attribute, ())
