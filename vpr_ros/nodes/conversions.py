@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
@@ -27,16 +26,6 @@ _NO_CODES = 65535
 _MOST_INLIERS = 65535
 _SHA256 = 64
 """Length of a checksum in hexadecimal; a weights id of another length is none."""
-
-
-def message_class(typename: str) -> Any:
-    """Return the generated class of a type of message, such as ``nav_msgs/msg/Odometry``.
-
-    Raises:
-        ImportError, AttributeError: It is not installed.
-    """
-    package, _, name = typename.replace('/msg/', '/').partition('/')
-    return getattr(importlib.import_module(f'{package}.msg'), name)
 
 
 def to_time(stamp: int) -> Time:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from rclpy.qos import QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
@@ -16,7 +17,6 @@ from vpr_ros.inputs.frames import Frame
 from vpr_ros.inputs.frames.freeze_watch import FreezeWatch
 from vpr_ros.inputs.frames.rectify import Rectifier
 from vpr_ros.inputs.poses import POSE_FORMATS
-from vpr_ros.nodes.conversions import message_class
 from vpr_ros.nodes.health import InputHealth
 
 if TYPE_CHECKING:
@@ -33,6 +33,16 @@ _IMAGE_TYPES = {
 }
 _FROZEN = 30
 """Identical images in a row after which a camera counts as frozen."""
+
+
+def message_class(typename: str) -> Any:
+    """Return the generated class of a type of message, such as ``nav_msgs/msg/Odometry``.
+
+    Raises:
+        ImportError, AttributeError: It is not installed.
+    """
+    package, _, name = typename.replace('/msg/', '/').partition('/')
+    return getattr(importlib.import_module(f'{package}.msg'), name)
 
 
 def _subscribe(
