@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Stamps: integers of nanoseconds, which float64 could not hold exactly."""
+"""Stamps: integers of nanoseconds, for float64 does not hold them exactly."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def parse_stamp(text: str) -> int:
             return int(stamp.to_integral_value())
     except ArithmeticError:
         pass
-    msg = f'{text[:40]!r} is no stamp in seconds'
+    msg = f'{text[:40]!r} is not a stamp in seconds'
     raise ValueError(msg)

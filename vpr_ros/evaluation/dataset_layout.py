@@ -1,15 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets of place recognition on disk: which images are searched, and by which.
+"""Reads data sets of place recognition: the database and the queries, with poses.
 
-Whatever the layout, every image gets a pose, so that one rule says what is right: within a
+Every image gets a pose in each layout, so that one rule tells correct answers: within a
 tolerance, bounds included. Where images are numbered frames, x is the number.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 PUBLISHED_DISTANCE = 25.0
-"""Metres within which published evaluations count a match as right."""
+"""Metres within which published evaluations count a match as correct."""
 UTM, FRAMES = 'utm', 'frames'
 LAYOUTS = {
     **{name: form.help for name, form in FOLDER_FORMATS.items()},
@@ -42,12 +41,12 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images and where they were taken.
+    """Images and their poses.
 
     Attributes:
         folder: Holds all of them.
         paths: N image files, in the order of their paths as published evaluations have it.
-        poses: (N, 7) metres and quaternions; a row of NaN where nobody knows.
+        poses: (N, 7) metres and quaternions; a row of NaN where unknown.
     """
 
     folder: Path
@@ -66,7 +65,7 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """What is searched, by what, and what counts as right."""
+    """Database, queries and the tolerance of correct answers."""
 
     name: str
     layout: str
@@ -82,10 +81,10 @@ def folder_pair(root: Path, split: str, database: str, queries: str) -> tuple[Pa
         root: Of the data set, or a folder further down.
         split: Name of the folder in `images` of the usual layout.
         database: Name of the folder, in `root` or in `images/<split>` there.
-        queries: Likewise.
+        queries: Name of the folder of queries, beside it.
 
     Raises:
-        FolderError: They are not there; says where they were looked for.
+        FolderError: They are missing; lists the folders searched.
     """
     parents = (root / 'images' / split, root / split, root)
     for parent in parents:
@@ -105,12 +104,12 @@ def images_by_path(folder: Path) -> list[Path]:
 
 
 def utm_images(folder: Path) -> ImageSet:
-    """Read images whose names say where they were taken; only E and N are needed, metres.
+    """Read images whose names give UTM coordinates E and N, metres.
 
     Zones are not looked at: published evaluations do not, and mock coordinates have none.
 
     Raises:
-        FolderError: There are none, or names say nothing; gives the first and how many.
+        FolderError: There are none, or names without coordinates; gives the first and how many.
     """
     paths, poses, bad = images_by_path(folder), [], []
     for path in paths:
@@ -119,10 +118,9 @@ def utm_images(folder: Path) -> ImageSet:
         except ValueError as error:
             bad.append(str(error))
             continue
-        yaw = 0.0 if name.heading is None else math.pi / 2 - math.radians(name.heading)
-        poses.append(Pose.planar(name.east, name.north, yaw).as_array())
+        poses.append(Pose.planar(name.east, name.north, name.yaw).as_array())
     if bad:
-        msg = f'{folder}: of {len(paths)} images {len(bad)} do not say where they are: {bad[0]}'
+        msg = f'{folder}: of {len(paths)} images {len(bad)} give no coordinates: {bad[0]}'
         raise FolderError(msg)
     return ImageSet(folder, tuple(paths), np.array(poses))
 
@@ -140,7 +138,7 @@ def posed_pair(
 ) -> tuple[ImageSet, ImageSet]:
     """Read two folders in one of ``LAYOUTS``; positions on Earth get one common frame.
 
-    Queries without a pose are left out, for nobody could judge them; the log says how many.
+    Queries without a pose are left out, for their answers cannot be judged; the log counts them.
 
     Args:
         layout: Name of the layout.
@@ -155,22 +153,22 @@ def posed_pair(
         read = _PUBLISHED[layout]
         return read(folders[0]), read(folders[1])
     form = FOLDER_FORMATS[layout]
-    sightings = [form.read(folder, file) for folder, file in zip(folders, files, strict=True)]
-    first = next((s.geo for group in sightings for s in group if s.geo is not None), None)
+    images = [form.read(folder, file) for folder, file in zip(folders, files, strict=True)]
+    first = next((s.geo for group in images for s in group if s.geo is not None), None)
     datum = None if first is None else Datum.at(first)
     database, queries = (
-        _posed(folder, group, datum) for folder, group in zip(folders, sightings, strict=True)
+        _posed(folder, group, datum) for folder, group in zip(folders, images, strict=True)
     )
     known = np.flatnonzero(np.isfinite(queries.poses).all(axis=1)).tolist()
     if left := len(queries.paths) - len(known):
-        _log.warning('%d queries left out: nothing says where they were taken', left)
+        _log.warning('%d queries left out: they have no pose', left)
     return database, queries.chosen(known)
 
 
-def _posed(folder: Path, sightings: Sequence[PosedImage], datum: Datum | None) -> ImageSet:
-    readings = [sighting.reading(datum) for sighting in sightings]
+def _posed(folder: Path, images: Sequence[PosedImage], datum: Datum | None) -> ImageSet:
+    readings = [image.reading(datum) for image in images]
     poses = [np.full(7, np.nan) if r is None else r.pose.as_array() for r in readings]
-    paths = tuple(sighting.path for sighting in sightings)
+    paths = tuple(image.path for image in images)
     return ImageSet(folder, paths, np.array(poses, np.float64).reshape(-1, 7))
 
 
@@ -210,7 +208,7 @@ def near(a: Floats, b: Floats, tolerance: Tolerance) -> Bools:
 
 
 def have_positives(dataset: Dataset) -> Bools:
-    """Tell which queries (Q,) have at least one right image in the database."""
+    """Tell which queries (Q,) have at least one correct image in the database."""
     poses = dataset.database.poses
     poses = poses[np.isfinite(poses).all(axis=1)]
     if not len(poses):

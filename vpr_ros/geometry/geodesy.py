@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where on Earth a map lies: geodetic positions (WGS 84) and the local frame about a datum."""
+"""Geodetic positions (WGS 84) and the local frame about a datum."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where sensors sit on the robot's base: mounts and extrinsics as people write them."""
+"""Mounts: the poses of sensors in the base frame, as users write them."""
 
 from __future__ import annotations
 

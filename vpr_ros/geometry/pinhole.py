@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From pixels to directions, at whatever size a picture is kept."""
+"""Camera intrinsics: from pixels to directions, for pictures of any size."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class IntrinsicsError(VprError):
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """What a sensor_msgs/CameraInfo says; see there. Compares by content.
+    """The camera intrinsics in a sensor_msgs/CameraInfo; see there. Compares by content.
 
     Attributes:
-        width: Of the image that was calibrated, pixels.
-        height: Likewise.
+        width: Width of the calibrated image, pixels.
+        height: Height of the calibrated image, pixels.
         model: Of the distortion.
         d: Coefficients of the distortion.
         k: Camera matrix, row-major, of the raw image.

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where a camera stood, in metres, from keyframes whose distances from each other are known.
+"""Metric pose of a camera, from keyframes whose distances from each other are known.
 
-One camera sees directions only. Two keyframes and the way between them, as odometry measured it,
-give depth to what both see (triangulation), and depth gives a third picture its place
-(resection). All frames here are optical: x right, y down, z forward.
+One camera sees directions only. Two keyframes and the motion between them, measured by odometry,
+give the depth of the points that both see (triangulation); these points give the pose of a third
+picture (resection). All frames here are optical: x right, y down, z forward.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RANSAC_ROUNDS = 1000
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What one more keyframe sees of the points of the first.
+    """The points of the first keyframe that another keyframe sees.
 
     Attributes:
         rows: (M,) rows of the points.
@@ -74,27 +74,27 @@ class Resection:
 
 def triangulate(
     rays: NDArray[np.float64],
-    sightings: Sequence[Observation],
+    observations: Sequence[Observation],
     sigma: float,
     least_parallax: float = 0.0175,
 ) -> Points:
-    """Find the points that a keyframe and its neighbours see, from the way between them.
+    """Find the points that a keyframe and its neighbours see, from the motion between them.
 
     Each point is the one nearest to all its rays, weighted by their lengths; dropped are those
     behind a camera, more than three sigma off a ray, or without parallax.
 
     Args:
         rays: (N, 2) x / z and y / z of all points of the keyframe.
-        sightings: Of its neighbours.
+        observations: Of its neighbours.
         sigma: Standard deviation of a ray, radians.
         least_parallax: Greatest angle between two rays of a point must be this, radians.
     """
     origin = np.zeros((len(rays), 3))
     seen = [(np.arange(len(rays)), origin, _unit(rays))]
-    for sighting in sightings:
-        directions = _unit(sighting.rays) @ sighting.pose.rotation.T
-        centres = np.broadcast_to(sighting.pose.position, directions.shape)
-        seen.append((sighting.rows, centres, directions))
+    for observation in observations:
+        directions = _unit(observation.rays) @ observation.pose.rotation.T
+        centres = np.broadcast_to(observation.pose.position, directions.shape)
+        seen.append((observation.rows, centres, directions))
     rows, centres, directions = (np.concatenate(parts) for parts in zip(*seen, strict=True))
     across = np.eye(3) - directions[:, :, None] * directions[:, None, :]
     lengths = np.ones(len(rows))
@@ -133,7 +133,7 @@ def resect(
         points: (P,) points in the keyframe's optical frame.
         rays: (P, 2) where the camera sees them.
         sigma: Standard deviation of a ray, radians.
-        scale_sigma: Relative standard deviation of the way between the keyframes.
+        scale_sigma: Relative standard deviation of the motion between the keyframes.
     """
     if len(rays) < _LEAST_POINTS:
         return None
@@ -148,7 +148,7 @@ def resect(
             confidence=0.999,
             flags=cv2.SOLVEPNP_EPNP,
         )
-    except cv2.error:  # It has no other way to say that the points determine nothing.
+    except cv2.error:  # Raised where the points determine no pose.
         return None
     if not found or chosen is None or len(chosen) < _LEAST_POINTS:
         return None

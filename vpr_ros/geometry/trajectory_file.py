@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Poses in files of the TUM form: `stamp x y z qx qy qz qw`, seconds and metres, one a line."""
+"""Reads and writes poses in the TUM format: `stamp x y z qx qy qz qw` (s, m), one a line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SEPARATOR = re.compile(r'[\s,]+')
 
 
 class TrajectoryError(VprError):
-    """A file of poses that cannot be read, or does not fit what it is meant for."""
+    """A file of poses that cannot be read, or does not fit the map."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whether matched points of two pictures can come from one rigid scene."""
+"""Two-view geometry: checks that matched points of two pictures come from one rigid scene."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _by_essential(
     k, d = np.diag([focal, focal, 1.0]), np.zeros(4)
     try:
         essential, mask = cv2.findEssentialMat(a, b, k, k, d, d, _params(threshold))
-    except cv2.error:  # It has no other way to say that no geometry is any good.
+    except cv2.error:  # Raised where no geometry fits.
         return None
     if mask is None or essential is None or essential.shape != (3, 3):
         return None

@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever people have, bags, folders or live topics, as images with stamps and poses."""
+"""Bags, folders of images and messages, read as images with stamps and poses."""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A bag as a stream of frames with poses, by the code path of the live nodes."""
+"""Reads a bag as frames with poses, by the code path of the nodes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def replay_frames(
     Args:
         bag: An open bag.
         image_topic: Image or CompressedImage.
-        pose_topic: Odometry, PoseStamped, PoseWithCovarianceStamped or NavSatFix.
+        pose_topic: Messages of one of ``POSE_FORMATS``.
         source: Reads the pose topic; None makes one, for which the first fix is the datum.
     """
     pairs = FramesWithPoses()

@@ -88,7 +88,7 @@ class Bag:
         return self._topics_of(IMAGE_TYPES)
 
     def pose_topics(self) -> list[Topic]:
-        """Return the topics that say where the robot was, preferred first."""
+        """Return the topics with poses, preferred first."""
         return self._topics_of(pose_types())
 
     def messages(

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Opening bags of every kind with rosbags, and what can be saved of damaged ones."""
+"""Opens bags of every kind with rosbags, and reads damaged ones as far as they go."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Storage:
     """One opened folder or file of a bag.
 
     Attributes:
-        connections: What rosbags knows of each topic.
+        connections: Topics, as rosbags' connections.
         start: Time of the first message, ns.
         end: Time of the last message, ns.
         read: Yields the records of some connections from a time (inclusive) to another

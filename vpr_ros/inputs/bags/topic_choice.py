@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which topics of a bag are meant when the user does not name them."""
+"""Chooses the topics of a bag where the user does not name them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def choose_image(bag: Bag, name: str | None = None) -> Topic:
 
 
 def choose_pose(bag: Bag, name: str | None = None) -> Topic:
-    """Choose the topic that says where the robot was: odometry, a pose, then satellite fixes.
+    """Choose the topic with poses: poses in the map frame first, then positions on Earth.
 
     Raises:
         BagError: See ``choose_topics``.

@@ -1,9 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""MCAP files whose recording was cut off, shown to rosbags as if they had been closed.
+"""Lets rosbags read MCAP files whose recording was cut off.
 
-A robot that loses power leaves a file without its index and end. Every record before the cut is
-whole; only the last, partial one is lost (format: https://mcap.dev/spec).
+A robot that loses power leaves a file without its index and footer. Every record before the cut is
+whole; only the last, partial one is lost (format: https://mcap.dev/spec). rosbags refuses such a
+file and can only open a path, so `InterruptedMcap` stands in for the path: it opens the whole
+records followed by a footer that claims no index, and the file itself is never changed.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ class InterruptedMcap:
         return False
 
     def open(self, mode: str = 'rb') -> BinaryIO:
-        """Open the whole records, followed by a footer that says there is no index."""
+        """Open the whole records, followed by a footer that claims no index."""
         file = cast('BinaryIO', self._path.open(mode))
         return cast('BinaryIO', io.BufferedReader(_Mended(file, _end_of_records(file))))
 

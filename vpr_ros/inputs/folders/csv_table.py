@@ -35,43 +35,43 @@ NAMES = {
     'alt': ('alt', 'altitude'),
     'heading': ('heading',),
 }
-"""Columns that are understood, and what else they may be called; others are ignored."""
+"""Columns that are read, with their other names; further columns are ignored."""
 
 
 def csv_folder(folder: Path, table: Path) -> list[PosedImage]:
-    """Return the images a table lists, in its order, each with what it says of them.
+    """Return the images that a table lists, in its order, each with its pose.
 
-    Columns: `file` (in the folder); `stamp` in seconds or `stamp_ns`, else one a second is taken;
+    Columns: `file` (in the folder); `stamp` in seconds or `stamp_ns`, else one image a second;
     x, y, z in metres with qx, qy, qz, qw or `yaw` in radians; or `lat`, `lon` in degrees, `alt` in
     metres, `heading` in degrees clockwise from north. Empty fields are unknown.
 
     Raises:
-        FolderError: The table cannot be read, lacks a column, or lists an image that is not there.
+        FolderError: The table cannot be read, lacks a column, or lists a missing image.
         TrajectoryError: A value makes no sense; names the line.
     """
     try:
         with table.open(encoding='utf-8-sig', newline='') as file:
             reader = csv.DictReader(file, skipinitialspace=True)
             columns = _columns(table, reader.fieldnames or [])
-            sightings = []
+            images = []
             for number, row in enumerate(reader):
                 with located(table, reader.line_num):
                     values = {
                         name: (row[column] or '').strip() for name, column in columns.items()
                     }
-                    sightings.append(_sighting(folder, values, number))
+                    images.append(_image(folder, values, number))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         msg = f'{table} cannot be read: {getattr(error, "strerror", None) or error}'
         raise FolderError(msg) from error
-    missing = [sighting.path for sighting in sightings if not sighting.path.is_file()]
+    missing = [image.path for image in images if not image.path.is_file()]
     if missing:
-        msg = f'{table} lists {len(missing)} images that are not there, such as {missing[0]}'
+        msg = f'{table} lists {len(missing)} images that are missing, such as {missing[0]}'
         raise FolderError(msg)
-    return sightings
+    return images
 
 
 def _columns(table: Path, titles: Sequence[str]) -> dict[str, str]:
-    """Return the title of each column that is understood."""
+    """Return the title of each column that is read."""
     given = {title.strip().lstrip('#').lower(): title for title in titles}
     columns = {
         name: given[alias]
@@ -88,7 +88,7 @@ def _columns(table: Path, titles: Sequence[str]) -> dict[str, str]:
     return columns
 
 
-def _sighting(folder: Path, values: dict[str, str], number: int) -> PosedImage:
+def _image(folder: Path, values: dict[str, str], number: int) -> PosedImage:
     def known(*names: str) -> bool:
         return all(values.get(name) for name in names)
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Photographs that know by their EXIF data when and where they were taken."""
+"""Photographs with GPS position and time in their EXIF data."""
 
 from __future__ import annotations
 
@@ -34,36 +34,36 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 def photo_folder(
     folder: Path, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> list[PosedImage]:
-    """Return the photographs of a folder that say where they were taken, in order of time.
+    """Return the photographs of a folder that have a position, in order of time.
 
-    Heights are above sea level by the EXIF standard, and are taken as above the ellipsoid as most
-    cameras write them: they may be off by the height of the geoid, up to 100 m.
+    The EXIF standard gives heights above sea level. They are read as heights above the ellipsoid,
+    as most cameras write them, and may be off by the height of the geoid, up to 100 m.
 
     Args:
         folder: Images; those without a position are reported in the log and left out.
         progress: Told after each how many are done, and of how many.
 
     Raises:
-        FolderError: None of them says where it was taken.
+        FolderError: None of them has a position.
         ModuleNotFoundError: Pillow is not installed.
     """
     images = images_in(folder)
-    sightings = []
+    photos = []
     for done, path in enumerate(images, start=1):
-        sighting = read_photo(path)
-        if sighting is not None:
-            sightings.append(sighting)
+        photo = read_photo(path)
+        if photo is not None:
+            photos.append(photo)
         progress(done, len(images))
-    if not sightings:
+    if not photos:
         msg = f'none of the {len(images)} images in {folder} says where it was taken (EXIF GPS)'
         raise FolderError(msg)
-    if len(sightings) < len(images):
-        _log.warning('%d images left out: no GPS position', len(images) - len(sightings))
-    return sorted(sightings, key=lambda sighting: (sighting.stamp, sighting.path))
+    if len(photos) < len(images):
+        _log.warning('%d images left out: no GPS position', len(images) - len(photos))
+    return sorted(photos, key=lambda photo: (photo.stamp, photo.path))
 
 
 def read_photo(path: Path) -> PosedImage | None:
-    """Return what a photograph says of itself, None where it does not know where it was taken."""
+    """Return a photograph with its stamp and position, None where it has no position."""
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  An extra.
 
     try:
@@ -85,7 +85,7 @@ def read_photo(path: Path) -> PosedImage | None:
 
 
 def _angle(parts: Any, reference: str) -> float:
-    """Return degrees of degrees, minutes and seconds."""
+    """Return degrees, from degrees, minutes and seconds."""
     degrees, minutes, seconds = (float(part) for part in parts)
     angle = degrees + minutes / 60 + seconds / 3600
     return -angle if str(reference).strip('\0 ').upper() in ('S', 'W') else angle
@@ -113,7 +113,7 @@ def _heading(gps: Mapping[int, Any]) -> float | None:
 
 
 def _stamp(exif: Mapping[int, Any], gps: Mapping[int, Any]) -> int:
-    """Return nanoseconds by the satellites' clock, else the camera's, else 0."""
+    """Return the satellites' time in nanoseconds, else the camera's, else 0."""
     moment = _satellite_time(gps) or _camera_time(exif)
     return 0 if moment is None else (moment - _EPOCH) // timedelta(microseconds=1) * 1000
 
@@ -128,7 +128,7 @@ def _satellite_time(gps: Mapping[int, Any]) -> datetime | None:
 
 
 def _camera_time(exif: Mapping[int, Any]) -> datetime | None:
-    offset = _text(exif, _OFFSET) or '+00:00'  # What cameras of old do not say.
+    offset = _text(exif, _OFFSET) or '+00:00'  # Old cameras do not write it.
     fraction = _text(exif, _FRACTION) or '0'
     try:
         return datetime.strptime(

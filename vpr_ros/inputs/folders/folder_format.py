@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a folder says where its images were taken, and the registry of these formats.
+"""The formats of folders of images with poses, and their registry.
 
 A module of this package registers the formats that it lists in ``FORMATS``; another package
 registers its own with an entry point of the group ``vpr_ros.folder_formats``.
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FolderFormat:
-    """A way in which a folder says where its images were taken.
+    """A format of folders of images with poses.
 
     Attributes:
         name: Value of options and of recipes.
-        help: One line: how the folder says it.
+        help: One line for people: where the poses come from.
         reader: Takes the folder, the file of poses where `needs_poses`, and the keywords `times`
             and `progress` where it has them.
         needs_poses: Whether there is a file of poses.

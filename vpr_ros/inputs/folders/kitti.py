@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images in order, beside a file with the pose of each, as in KITTI odometry."""
+"""Images in order with a file of their poses, as in KITTI odometry."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.trajectory_file import located, numbered_fields
 from vpr_ros.inputs.folders.folder_format import FolderFormat
 from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
-from vpr_ros.stamps import parse_stamp
+from vpr_ros.stamps import SECOND, parse_stamp
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-_PERIOD = 10**8
-"""Nanoseconds between images where no times are given: KITTI's cameras take ten a second."""
+_PERIOD = SECOND // 10
+"""Nanoseconds between images without times: KITTI's cameras take ten a second."""
 
 
 def kitti_folder(folder: Path, poses: Path, times: Path | None = None) -> list[PosedImage]:
     """Return the images of a folder in order of their names, each with its pose.
 
-    KITTI's poses are of the camera's optical frame in that of the first image; here they are of
-    the camera, x forward and z up, in a frame with the same axes at its first pose.
+    KITTI gives the pose of the optical frame in that of the first image. The poses returned are
+    those of the camera, x forward and z up, in a frame with the same axes at its first pose.
 
     Args:
         folder: Images.
@@ -74,13 +74,13 @@ def _read_times(path: Path) -> list[int]:
 
 
 def _quaternion(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return x, y, z, w of a rotation matrix, also of one that is rounded.
+    """Return x, y, z, w of a rotation matrix, also of a rounded one.
 
     Bar-Itzhack, New method for extracting the quaternion from a rotation matrix, JGCD 2000,
     version 3: the eigenvector of the greatest eigenvalue.
 
     Raises:
-        ValueError: The matrix is no rotation.
+        ValueError: The matrix is not a rotation.
     """
     if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3) or np.linalg.det(rotation) < 0:
         msg = 'the matrix is no rotation'

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One image of a folder, and what is known of where it was taken."""
+"""An image of a folder with its stamp and pose."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 class FolderError(VprError):
-    """A folder of images, or a file about them, that is not as expected."""
+    """A folder of images, or a file of their poses, that is not as its format has it."""
 
 
 @dataclass(frozen=True)
 class PosedImage:
-    """An image and where it was taken.
+    """An image with its stamp and its pose or position on Earth.
 
     Attributes:
-        path: Of the image.
-        stamp: When, nanoseconds.
+        path: Image file.
+        stamp: When the image was taken, nanoseconds.
         pose: Of the sensor in the map frame.
-        geo: On Earth; the pose follows from it where none is given.
-        heading: Where the camera looked, radians clockwise from true north; with `geo` only.
+        geo: Position on Earth; gives the pose where there is none.
+        heading: Direction of view, radians clockwise from true north; with `geo` only.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class PosedImage:
     heading: float | None = None
 
     def reading(self, datum: Datum | None, mount: Pose | None = None) -> PoseReading | None:
-        """Return the pose of the base, None where nothing is known.
+        """Return the pose of the base, None where it is unknown.
 
         Args:
             datum: Origin of the map frame; needed where there is no pose.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images named by their stamps, beside a trajectory in the TUM form."""
+"""Images named by their stamps, with a trajectory in the TUM format."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tum_folder(folder: Path, poses: Path) -> list[PosedImage]:
         poses: Trajectory of the sensor in the map frame.
 
     Raises:
-        FolderError: The name of an image is no stamp.
+        FolderError: The name of an image is not a stamp.
         TrajectoryError: The trajectory cannot be read.
     """
     images = sorted((_stamp(path), path) for path in images_in(folder))
@@ -42,13 +42,13 @@ def tum_folder(folder: Path, poses: Path) -> list[PosedImage]:
         )
     )
     buffer = PoseBuffer()
-    sightings = []
+    found = []
     for stamp, path in images:
         while not buffer.decided(stamp) and (reading := next(in_order, None)) is not None:
             buffer.add(reading)
         at_stamp = buffer.at(stamp)
-        sightings.append(PosedImage(path, stamp, at_stamp.pose if at_stamp else None))
-    return sightings
+        found.append(PosedImage(path, stamp, at_stamp.pose if at_stamp else None))
+    return found
 
 
 def _stamp(path: Path) -> int:

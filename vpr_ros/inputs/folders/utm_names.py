@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images that say in their names where they were taken, as data sets of place recognition do.
+"""Images whose names give their UTM coordinates, as in data sets of place recognition.
 
 `@E@N@zone@letter@lat@lon@pano@tile@heading@pitch@roll@height@time@note@.jpg`, of which all but
 the UTM coordinates E and N may be empty or missing.
@@ -29,13 +29,13 @@ _FIRST_NORTHERN_BAND = 'N'
 
 @dataclass(frozen=True)
 class UtmName:
-    """What the name of an image says.
+    """The fields of the name of an image.
 
     Attributes:
         east: Metres.
         north: Metres.
-        zone: UTM zone; None where it is not given, and the coordinates are of some local frame.
-        south: Whether the zone's northern or southern half is meant.
+        zone: UTM zone; None where the name gives none: the coordinates are of a local frame.
+        south: Whether it is the southern half of the zone.
         heading: Degrees clockwise from north.
     """
 
@@ -44,6 +44,11 @@ class UtmName:
     zone: int | None = None
     south: bool = False
     heading: float | None = None
+
+    @property
+    def yaw(self) -> float:
+        """Radians counterclockwise from east, 0 where the heading is unknown."""
+        return 0.0 if self.heading is None else math.pi / 2 - math.radians(self.heading)
 
     @staticmethod
     def parse(name: str) -> UtmName:
@@ -78,17 +83,17 @@ def _zone(text: str, latitude: str) -> tuple[int | None, bool]:
     try:
         return int(match[1]), float(latitude) < 0
     except ValueError:
-        return None, False  # Which hemisphere is meant cannot be known.
+        return None, False  # The hemisphere is unknown.
 
 
 def utm_folder(folder: Path) -> list[PosedImage]:
-    """Return the images of a folder and the folders in it, each where its name says.
+    """Return the images of a folder and the folders in it, each with the pose in its name.
 
-    With zones, which may differ, they lie on Earth; without, the coordinates are taken as x and y
-    of the map frame. There are no times in it: stamps count the images in seconds.
+    Names with zones, which may differ, give positions on Earth; without zones, the coordinates are
+    x and y of the map frame. Names give no times: stamps count the images in seconds.
 
     Raises:
-        FolderError: A name says nothing, or only some have a zone.
+        FolderError: A name gives no coordinates, or only some have a zone.
     """
     images = images_in(folder)
     names = [_parse(path) for path in images]
@@ -98,7 +103,7 @@ def utm_folder(folder: Path) -> list[PosedImage]:
         raise FolderError(msg)
     if bare:
         return [
-            PosedImage(path, i * SECOND, Pose.planar(name.east, name.north, _yaw(name.heading)))
+            PosedImage(path, i * SECOND, Pose.planar(name.east, name.north, name.yaw))
             for i, (path, name) in enumerate(zip(images, names, strict=True))
         ]
     return [
@@ -135,10 +140,6 @@ def _points(folder: Path, names: list[UtmName]) -> list[GeoPoint]:
             raise FolderError(msg) from error
         points.update(zip(members, (GeoPoint(*p) for p in geodetic.tolist()), strict=True))
     return [points[i] for i in range(len(names))]
-
-
-def _yaw(heading: float | None) -> float:
-    return 0.0 if heading is None else math.pi / 2 - math.radians(heading)
 
 
 FORMATS = (FolderFormat('utm', 'names are @utm_east@utm_north@ and more', utm_folder),)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Messages to pixels and stamps, without ROS."""
+"""Reads pixels and stamps of image messages and files, without ROS."""
 
 from vpr_ros.inputs.frames.cdr import deserialize, stamp_of
 from vpr_ros.inputs.frames.decode import decode

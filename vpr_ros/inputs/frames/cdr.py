@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Serialised messages (CDR) without ROS: the stamp alone, or the whole message."""
+"""Reads serialised messages (CDR) without ROS: the stamp alone, or the whole message."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Any image message to RGB."""
+"""Decodes any image message to RGB."""
 
 from __future__ import annotations
 

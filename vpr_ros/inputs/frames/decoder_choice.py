@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The choice between cv_bridge and our own decoding.
+"""Chooses between cv_bridge and our own decoding.
 
 cv_bridge is used for raw images where it imports and decodes a set of small images to the same
 pixels as ours; it often does not (built for another numpy, absent outside a ROS installation).
@@ -67,7 +67,7 @@ def choose_decoder(import_bridge: Callable[[], Any]) -> Decoder:
     """
     try:
         bridge = import_bridge()
-    except Exception as error:  # noqa: BLE001  a foreign binary module fails in any way it likes
+    except Exception as error:  # noqa: BLE001  a foreign binary module may fail in any way
         return _ours(f'cv_bridge does not import ({_one_line(error)})')
     for encoding in _BRIDGED:
         if (difference := _disagreement(bridge, encoding)) is not None:
@@ -88,7 +88,7 @@ def _import_bridge() -> Any:
 
 
 def _decode_bridged(bridge: Any, msg: Any) -> NDArray[np.uint8]:
-    """Decode with cv_bridge what it is known to decode rightly, everything else with ours."""
+    """Decode with cv_bridge what it is known to decode correctly, everything else with ours."""
     if not _is_plain(msg):
         return decode(msg)
     try:

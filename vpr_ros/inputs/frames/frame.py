@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Picture(Protocol):
-    """Whatever can be described: a frame off the wire, or an image file.
+    """An image that can be described: that of a message, or of a file.
 
     Attributes:
         stamp: Nanoseconds.
@@ -39,7 +39,7 @@ class Picture(Protocol):
 
 
 class Frame:
-    """An image message as it came off the wire; decoded only when somebody looks at it.
+    """An image message as it came off the wire; decoded when its pixels are read.
 
     Most frames are never decoded: they fail the keyframe gate or a newer one overtakes them.
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Cameras that send the same image again and again."""
+"""Detects cameras that send the same image again and again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Image files as pictures."""
+"""Reads image files."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SUFFIXES = frozenset({'.jpg', '.jpeg', '.png', '.tif', '.tiff'})
 
 
 class ImageFile:
-    """A JPEG, PNG or TIFF file, turned upright; read only when somebody looks at it.
+    """A JPEG, PNG or TIFF file, turned upright; read when its pixels are asked for.
 
     Args:
         path: The file.
         stamp: When the image was taken, nanoseconds.
 
     Attributes:
-        camera: Empty: a file does not name one.
+        camera: Empty: a file names no camera.
     """
 
     camera = ''

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What raw and compressed images share: reading fields, the size limit, 16 to 8 bits."""
+"""Shared by raw and compressed images: reads fields, limits the size, converts 16 to 8 bits."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Rectifier:
     """Undistorts the images of one camera; the maps are made once for each calibration and size.
 
     Args:
-        topic: Where its camera_info comes from, for messages to people.
+        topic: Topic of its camera_info, named in messages.
     """
 
     def __init__(self, topic: str) -> None:

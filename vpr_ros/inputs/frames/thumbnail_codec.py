@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Small copies of pictures, as maps keep them of their places."""
+"""Encodes and decodes the thumbnails that maps keep of their places."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def decode_thumbnail(jpeg: bytes) -> NDArray[np.uint8]:
     """Return the picture (H, W, 3) RGB of a JPEG.
 
     Raises:
-        ImageError: It is none.
+        ImageError: It is not a JPEG.
     """
     bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
     if bgr is None:
-        msg = 'a thumbnail of the map is no JPEG: it was made by something else'
+        msg = 'a thumbnail of the map is not a JPEG: another program wrote it'
         raise ImageError(msg)
     return np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Frames wait here until the pose source has passed their stamp."""
+"""Pairs frames with poses: a frame waits until the pose source has passed its stamp."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class FramesWithPoses:
 
     Args:
         poses: History of the pose source.
-        capacity: Frames that may wait; the oldest gives way. None for no limit (offline).
+        capacity: Frames that may wait; the oldest is dropped. None for no limit (offline).
 
     Attributes:
         capacity: As given.
-        dropped: Frames that gave way, or were outdated by a clock that jumped back.
+        dropped: Frames dropped for want of room, or because the clock jumped back.
     """
 
     def __init__(self, poses: PoseBuffer | None = None, capacity: int | None = None) -> None:
@@ -50,13 +50,13 @@ class FramesWithPoses:
         self._waiting.append(frame)
 
     def add_pose(self, reading: PoseReading) -> None:
-        """Add what the pose source said."""
+        """Add a reading of the pose source."""
         if self._poses.add(reading):
             self.dropped += len(self._waiting)
             self._waiting.clear()
 
     def ready(self) -> Iterator[tuple[Frame, PoseReading | None]]:
-        """Take the frames whose pose is decided, in order; None where the source was silent."""
+        """Take the frames whose pose is decided, in order; None where it is unknown."""
         while self._waiting and self._poses.decided(self._waiting[0].stamp):
             frame = self._waiting.popleft()
             yield frame, self._poses.at(frame.stamp)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The recent past of a pose source, asked for the pose at an image's stamp."""
+"""The latest readings of a pose source, interpolated at the stamps of images."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class PoseBuffer:
         return bool(self._readings) and self._readings[-1].stamp >= stamp
 
     def at(self, stamp: int) -> PoseReading | None:
-        """Return the reading at a stamp, interpolated, or None where the source is silent."""
+        """Return the reading at a stamp, interpolated, or None where it is unknown."""
         i = self._index(stamp)
         if i == len(self._readings):
             return None

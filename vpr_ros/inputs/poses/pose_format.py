@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a type of message says where the robot was, and the registry of these types.
+"""The types of messages that give the pose of the robot, and their registry.
 
 A module of this package registers the types that it lists in ``FORMATS``; another package
 registers its own with an entry point of the group ``vpr_ros.pose_formats``.
@@ -44,7 +44,7 @@ class FixLimits:
 
 @dataclass(frozen=True)
 class PoseFormat:
-    """A type of message, with a header, that says where the robot was.
+    """A type of message, with a header, that gives the pose of the robot.
 
     Attributes:
         name: Value of the nodes' parameter ``pose_source``.
@@ -66,11 +66,11 @@ class PoseFormat:
 POSE_FORMATS: Registry[PoseFormat] = Registry(
     'vpr_ros.pose_formats', lambda: entries_of(__package__, 'FORMATS')
 )
-"""Types of messages that say where the robot was, by name."""
+"""Types of messages that give the pose of the robot, by name."""
 
 
 def pose_types() -> tuple[str, ...]:
-    """Return the types that say where the robot was, preferred first."""
+    """Return the types of messages that give poses, preferred first."""
     formats = sorted(POSE_FORMATS.values(), key=lambda form: form.geodetic)
     return tuple(form.typename for form in formats)
 

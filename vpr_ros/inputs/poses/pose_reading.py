@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the robot was at one moment, told of its base or of a sensor on it."""
+"""The pose of the base at one stamp, also from that of a sensor on it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from vpr_ros.geometry import GeoPoint
 
 _UNKNOWN_ROTATION_VARIANCE = np.pi**2
-"""Variance of an angle of which nothing is known, radians squared."""
+"""Variance of an unknown angle, radians squared."""
 _UNKNOWN_POSITION_VARIANCE = 25.0
-"""Of a fix that does not say how good it is, metres squared; usual for a receiver on its own."""
+"""Of a fix without covariance, metres squared; usual for a receiver on its own."""
 
 
 @dataclass(frozen=True)
 class PoseReading:
-    """Where the robot was at one moment.
+    """The pose of the robot at one stamp.
 
     Attributes:
         stamp: Nanoseconds.
@@ -52,7 +52,7 @@ def unknown_rotation(position: NDArray[np.float64] | None = None) -> NDArray[np.
 
 
 def base_of(reading: PoseReading, mount: Pose) -> PoseReading:
-    """Return where the base is, of a reading of where a sensor with this pose on it is.
+    """Return the pose of the base from that of a sensor with this pose in the base frame.
 
     The uncertainty of the rotation becomes, through the lever, one of the position (first order).
     """
@@ -67,10 +67,10 @@ def base_of(reading: PoseReading, mount: Pose) -> PoseReading:
 
 
 def base_of_antenna(reading: PoseReading, lever: NDArray[np.float64]) -> PoseReading:
-    """Return where the base is, of a fix that knows no rotation.
+    """Return the pose of the base from a fix, which has no rotation.
 
-    The base stands upright below (or above) the antenna; in which direction the rest of the lever
-    points is not known, so that it widens the covariance instead.
+    The base stands upright below (or above) the antenna. The direction of the horizontal part of
+    the lever is unknown, so this part widens the covariance instead.
 
     Args:
         reading: Of the antenna, with a covariance.

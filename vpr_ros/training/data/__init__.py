@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images for training: where they come from, how they meet in batches, how they are changed."""
+"""Images for training: their sources, batches and augmentation."""
 
 from vpr_ros.training.data.augmentation import Augmentation
 from vpr_ros.training.data.batches import PlaceBatch, batch_loader

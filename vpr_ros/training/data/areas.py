@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which places of a line may share a batch: those that are far from each other."""
+"""Divides places into areas whose places are far from each other and may share a batch."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What makes a training image look as if it was taken at another time, from elsewhere."""
+"""Random changes of viewpoint, light and camera of training images."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Augmentation:
         known = [item.name for item in fields(Augmentation)]
         unknown = [name for name in mapping if name not in known]
         if unknown:
-            msg = f'the augmentation knows no {", ".join(unknown)}; it takes {", ".join(known)}'
+            msg = f'the augmentation has no {", ".join(unknown)}; it takes {", ".join(known)}'
             raise TrainingDataError(msg)
         return Augmentation(**mapping)
 

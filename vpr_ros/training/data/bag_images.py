@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Frames of bags as image files with a table of poses, so that training can pick any of them."""
+"""Writes frames of bags as image files with a table of poses, for random access in training."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class BagFrames:
     angle: float = 0.2
 
 
-def bag_sightings(
+def bag_images(
     bags: Sequence[Path],
     cache: Path,
     frames: BagFrames | None = None,
@@ -64,20 +64,20 @@ def bag_sightings(
         progress: Told how many bags are read, of how many.
 
     Raises:
-        BagError: A bag cannot be read, or does not say which topics are meant.
+        BagError: A bag cannot be read, or has several topics to choose from.
     """
     frames = frames or BagFrames()
-    sightings = []
+    images = []
     for i, path in enumerate(bags):
         progress(i, len(bags))
-        # Which bag, not what is in it: a bag is not written to again.
+        # The path stands for the content: a bag is not written to again.
         key = hashlib.sha256(repr((str(path.resolve()), frames)).encode()).hexdigest()[:12]
         folder = cache / f'{path.stem}-{key}'
         if not folder.exists():
             _extract(path, folder, frames)
-        sightings += csv_folder(folder, folder / _TABLE)
+        images += csv_folder(folder, folder / _TABLE)
     progress(len(bags), len(bags))
-    return sightings
+    return images
 
 
 def _extract(path: Path, folder: Path, frames: BagFrames) -> None:

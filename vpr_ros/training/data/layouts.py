@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The data sets that are unified: where their images say where and when they were taken."""
+"""Reads the data sets that are unified: position, heading and date of each image."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _GSV_CITIES = ('Bangkok', 'Boston', 'London', 'Melbourne', 'Phoenix')
 
 
 class View(NamedTuple):
-    """An image of a data set.
+    """An image of a data set, with its position, heading and date.
 
     Attributes:
-        path: Of the file.
+        path: Image file.
         east: UTM, metres.
         north: UTM, metres.
         heading: Degrees clockwise from north.
@@ -97,7 +97,7 @@ LAYOUTS = {
 
 
 def _named_views(folder: Path, read: Callable[[Path, list[str]], View]) -> Iterator[View]:
-    """Yield what the names of all images within a folder say, in order of their paths."""
+    """Yield the views that the names of all images in a folder give, in order of their paths."""
     unreadable: list[str] = []
     for here, folders, files in os.walk(folder):
         folders.sort()
@@ -122,7 +122,7 @@ def _street_view(path: Path, fields: list[str]) -> View:
 
 
 def _pittsburgh(path: Path, fields: list[str]) -> View:
-    # 24 views of a panorama: two pitches of 12 headings; which way the first looks is not said.
+    # 24 views of a panorama: two pitches of 12 headings; the direction of the first is unknown.
     heading = int(fields[8]) % 12 * 30.0
     return _view(path, UtmName.parse(path.name), heading, fields)
 
@@ -178,7 +178,7 @@ def _msls_views(city: Path) -> Iterator[View]:
                 raise TrainingDataError(msg) from error
             yield view
     if absent:
-        _log.warning('%s: %d images of its tables are not there, and left out', city, absent)
+        _log.warning('%s: %d images of its tables are missing and left out', city, absent)
 
 
 def _rows(table: Path, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Sources of training images by their descriptions in a recipe."""
+"""Opens the sources of training images that a recipe describes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpr_ros.inputs.folders import FolderError, folder_format
 from vpr_ros.simulation import SimulatedCamera
-from vpr_ros.training.data.bag_images import BagFrames, bag_sightings
+from vpr_ros.training.data.bag_images import BagFrames, bag_images
 from vpr_ros.training.data.cells import Cells
 from vpr_ros.training.data.gsv_cities import gsv_cities
 from vpr_ros.training.data.photographs import Photographs
@@ -31,7 +31,7 @@ def open_source(
     """Open a source of training images.
 
     Args:
-        config: `kind` says what it is, the rest is what that kind takes: see the functions here.
+        config: `kind` and the arguments of this kind: see the functions here.
         progress: Told how much is prepared, of how much, where that takes long.
 
     Raises:
@@ -129,7 +129,7 @@ def bags(
     min_images: int = 4,
     progress: Callable[[int, int], None],
 ) -> PlaceSource:
-    """Open bags whose poses are in one map frame; see `bag_sightings` and `posed_places`.
+    """Open bags whose poses are in one map frame; see `bag_images` and `posed_places`.
 
     Args:
         bags: rosbag2 folders, .mcap, .db3 or ROS 1 .bag files.
@@ -141,14 +141,14 @@ def bags(
     """
     paths = [Path(bag).expanduser() for bag in bags]
     wanted = BagFrames(**(frames or {}))
-    sightings = bag_sightings(paths, Path(cache).expanduser(), wanted, progress)
-    return posed_places(sightings, Cells(**(cells or {})), min_images)
+    images = bag_images(paths, Path(cache).expanduser(), wanted, progress)
+    return posed_places(images, Cells(**(cells or {})), min_images)
 
 
 def _folder(path: str) -> Path:
     folder = Path(path).expanduser()
     if not folder.is_dir():
-        msg = f'there is no folder {folder}: say where the training images are'
+        msg = f'there is no folder {folder}: give the folder of the training images'
         raise TrainingDataError(msg)
     return folder
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Another camera, or something in its way."""
+"""Changes of the camera: blur, noise, compression, colours, and things that cover the view."""
 
 from __future__ import annotations
 

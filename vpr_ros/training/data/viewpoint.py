@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Another point of view: what a homography can do to an image."""
+"""Changes the viewpoint of images by random homographies."""
 
 from __future__ import annotations
 
