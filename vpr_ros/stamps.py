@@ -34,5 +34,5 @@ def parse_stamp(text: str) -> int:
             return int(stamp.to_integral_value())
     except ArithmeticError:
         pass
-    msg = f'{text[:40]!r} is not a stamp in seconds'
+    msg = f'{text[:40]!r} is no stamp in seconds'
     raise ValueError(msg)

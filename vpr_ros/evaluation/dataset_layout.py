@@ -120,7 +120,7 @@ def utm_images(folder: Path) -> ImageSet:
             continue
         poses.append(Pose.planar(name.east, name.north, name.yaw).as_array())
     if bad:
-        msg = f'{folder}: of {len(paths)} images {len(bad)} give no coordinates: {bad[0]}'
+        msg = f'{folder}: of {len(paths)} images {len(bad)} do not say where they are: {bad[0]}'
         raise FolderError(msg)
     return ImageSet(folder, tuple(paths), np.array(poses))
 
