@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from vpr_ros.errors import ModelError
-from vpr_ros.models.initial_state import initial_state
 from vpr_ros.models.mobile import MobileStem, MobileTrunk
+from vpr_ros.models.registry import initial_state
 
 
 def test_the_trunk_has_the_size_of_efficientnet_lite0():

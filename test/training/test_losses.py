@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vpr_ros.models.hashing import sign_code
+from vpr_ros.models.output import sign_code
 from vpr_ros.training.losses import (
     Hashing,
     MultiSimilarity,

@@ -14,7 +14,7 @@ import torch
 from vpr_ros import models
 from vpr_ros.errors import VprError
 from vpr_ros.training.parse import RecipeError
-from vpr_ros.training.session import train
+from vpr_ros.training.session import WholeCheckpoints, train
 
 
 @pytest.mark.parametrize('kind', ['distill', 'finetune', 'hash'])
@@ -113,3 +113,21 @@ def _options(recipe):
     from vpr_ros.training.initial_network import _options
 
     return _options(recipe.model.options)
+
+
+def test_a_checkpoint_that_cannot_be_finished_leaves_the_last_one(tmp_path, monkeypatch):
+    path = tmp_path / 'checkpoints' / 'last.ckpt'
+    WholeCheckpoints().save_checkpoint({'step': 1}, path)
+
+    def stop_half_way(_checkpoint, file):
+        file.write(b'PK')
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, 'save', stop_half_way)
+        with pytest.raises(KeyboardInterrupt):
+            WholeCheckpoints().save_checkpoint({'step': 2}, path)
+    assert torch.load(path, weights_only=True) == {'step': 1}
+    WholeCheckpoints().save_checkpoint({'step': 3}, path)
+    assert torch.load(path, weights_only=True) == {'step': 3}
+    assert [p.name for p in path.parent.iterdir()] == ['last.ckpt']

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vpr_ros import models
-from vpr_ros.training import teacher_features as features
+from vpr_ros.training import teacher as teachers
 from vpr_ros.training.parse import RecipeError
 from vpr_ros.training.recipe import TeacherRecipe
 from vpr_ros.training.teacher import (
@@ -54,7 +54,7 @@ def test_a_network_that_teaches_builds_no_graph():
 
 def test_a_teacher_from_the_registry_is_in_evaluation_mode_and_frozen(monkeypatch):
     net = models.create('d2vpr-nano').train()
-    monkeypatch.setattr(features, 'load_network', lambda *_: (net, 'test'))
+    monkeypatch.setattr(teachers, 'load_network', lambda *_: (net, 'test'))
     teacher = open_teacher(TeacherRecipe('model', name='d2vpr-nano'))
     descriptor = teacher.describe(torch.rand(2, 3, 64, 64))
     assert not any(module.training for module in net.modules())
@@ -112,7 +112,7 @@ def test_what_does_not_fit_is_described_again():
 
 def test_a_package_that_is_not_there_is_named():
     with pytest.raises(RecipeError, match='pip install nowhere'):
-        features._optional('nowhere.to.be.found', 'nowhere')
+        teachers._optional('nowhere.to.be.found', 'nowhere')
 
 
 def test_efficientnet_features_have_the_shape_of_their_blocks():

@@ -12,10 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vpr_ros.models.adapters import MultiConvAdapter
-from vpr_ros.models.encoder import cross_image_encoder
-from vpr_ros.models.hashing import HashHead, sign_code
 from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
-from vpr_ros.models.output import ModelOutput
+from vpr_ros.models.output import HashHead, ModelOutput, sign_code
 from vpr_ros.models.pooling import (
     MEDIUM_REGIONS,
     WHOLE_IMAGE,
@@ -24,6 +22,7 @@ from vpr_ros.models.pooling import (
     DeformableRegions,
     OffsetGenerator,
     PlainRegions,
+    cross_image_encoder,
 )
 from vpr_ros.models.vit import VIT_S, VisionTransformer, ViTConfig, tokens_to_map
 

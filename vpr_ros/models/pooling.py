@@ -213,3 +213,13 @@ def _sample(features: Tensor, points: Tensor) -> Tensor:
         features, points[:, None], mode='bilinear', padding_mode='border', align_corners=True
     )
     return sampled.squeeze(2).transpose(1, 2)
+
+
+def cross_image_encoder(channels: int) -> nn.TransformerEncoder:
+    """Return an encoder of regions (B, R, C) that takes the *batch* as its sequence.
+
+    Each of the R regions attends to the same region of the other images, never to the other
+    regions of its own image.
+    """
+    layer = nn.TransformerEncoderLayer(channels, 16, 2048, dropout=0.1, activation='gelu')
+    return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)

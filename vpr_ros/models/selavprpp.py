@@ -12,9 +12,8 @@ from torch import nn
 from torch.nn import functional
 
 from vpr_ros.models.adapters import MultiConvAdapter
-from vpr_ros.models.hashing import sign_code
 from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
-from vpr_ros.models.output import ModelOutput
+from vpr_ros.models.output import ModelOutput, sign_code
 from vpr_ros.models.pooling import Aggregation
 from vpr_ros.models.vit import VIT_B, VIT_L, VisionTransformer, ViTConfig
 

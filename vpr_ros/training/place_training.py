@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import nn
@@ -16,7 +18,6 @@ from vpr_ros.training.data import batch_loader
 from vpr_ros.training.freezing import parameter_groups, training_modes
 from vpr_ros.training.losses import Hashing, MultiSimilarity, distillation_loss
 from vpr_ros.training.recipe import MetricLoss
-from vpr_ros.training.schedule import rate_factor, step_seed
 from vpr_ros.training.teacher import RememberedTeacher, resized
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from vpr_ros.models import ModelOutput
     from vpr_ros.training.data import Augmentation, PlaceBatch, PlaceSource
-    from vpr_ros.training.recipe import Recipe
+    from vpr_ros.training.recipe import OptimiserRecipe, Recipe
     from vpr_ros.training.teacher import Teacher
     from vpr_ros.training.traverses import TraverseRecall
 
@@ -228,3 +229,21 @@ class Unsized:
 
     def __iter__(self) -> Any:
         return iter(self._loader)
+
+
+def rate_factor(recipe: OptimiserRecipe, steps: int, step: int) -> float:
+    """Return what the learning rates are multiplied by at a step (from 0) of so many."""
+    if step < recipe.warmup:
+        return (step + 1) / recipe.warmup
+    if recipe.decay == 'halving':
+        return float(0.5 ** (step // recipe.halve_every))
+    if recipe.decay == 'constant':
+        return 1.0
+    done = (step - recipe.warmup) / max(1, steps - 1 - recipe.warmup)
+    return recipe.final + (1 - recipe.final) * (1 + math.cos(math.pi * min(1.0, done))) / 2
+
+
+def step_seed(seed: int, step: int, rank: int = 0) -> int:
+    """Return a seed (63 bits) that depends on nothing but these, so that a run can go on."""
+    (word,) = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
+    return int(word >> np.uint64(1))

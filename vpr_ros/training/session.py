@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import platform
 import subprocess
 import warnings
@@ -19,24 +20,24 @@ import torch
 import yaml
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from safetensors.torch import save_file
 
 from vpr_ros import models
 from vpr_ros.describe import configure_threads
-from vpr_ros.training.batch_picture import write_grid
 from vpr_ros.training.data import Augmentation, batch_loader, open_source
+from vpr_ros.training.data.batches import write_grid
 from vpr_ros.training.freezing import freeze
 from vpr_ros.training.initial_network import initial_network
 from vpr_ros.training.parse import RecipeError
 from vpr_ros.training.place_training import VALIDATED, PlaceTraining
-from vpr_ros.training.resume_points import WholeCheckpoints
 from vpr_ros.training.teacher import load_statistics, open_teacher, save_statistics
 from vpr_ros.training.traverses import TraverseRecall
 from vpr_ros.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lightning.pytorch import Callback
     from torch import Tensor
@@ -309,3 +310,28 @@ def _commit() -> str:
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ''
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes beside the old file and renames.
+
+    Lightning writes to the folder for temporary files and moves: onto another file system that
+    is a copy, of which a killed process leaves a part in place of the last good checkpoint.
+    """
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a checkpoint to a path on this machine."""
+        del storage_options
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f'{path.name}.part')
+        with part.open('wb') as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpr_ros.training.data import Augmentation, TrainingDataError, light, sensor, viewpoint
+from vpr_ros.training.data import Augmentation, TrainingDataError, image_changes
 
 NONE = Augmentation(
     shift=0, zoom=0, turn=0, tilt=0, gamma=0, gain=0, balance=0, shade=0, night=0, haze=0, blur=0,
@@ -85,7 +85,7 @@ def test_no_change_at_all_gives_the_same_picture_through_the_warp():
 def test_shift_moves_the_picture_by_the_share_of_its_side():
     images = torch.zeros(200, 3, 50, 50)
     images[:, :, 24:26, 24:26] = 1
-    out = viewpoint.look_from_elsewhere(
+    out = image_changes.look_from_elsewhere(
         images, generator(), shift=0.2, zoom=0, turn=0, tilt=0
     ).mean(1)
     columns = (out.sum(1) * torch.arange(50)).sum(1) / out.sum((1, 2)) - 24.5
@@ -102,7 +102,7 @@ def test_left_and_right_are_never_exchanged():
 
 def test_night_is_dark_most_where_the_sky_was_but_things_can_be_told():
     images = pictures(64)
-    night = light.fall_night(images.clone(), generator(), depth=1.0)
+    night = image_changes.fall_night(images.clone(), generator(), depth=1.0)
     assert night.mean() < 0.5 * images.mean()
     assert night[:, :, :4].mean() < 0.5 * night[:, :, 12:].mean()
     ground, dark = images[:, :, 16:].mean(1), night[:, :, 16:].mean(1)
@@ -116,13 +116,13 @@ def test_night_is_dark_most_where_the_sky_was_but_things_can_be_told():
 def test_haze_takes_contrast_away():
     images = pictures()
     assert (
-        light.haze(images, generator(), density=0.8).std((1, 2, 3)) < images.std((1, 2, 3))
+        image_changes.haze(images, generator(), density=0.8).std((1, 2, 3)) < images.std((1, 2, 3))
     ).all()
 
 
 def test_blur_takes_fine_detail_away_and_leaves_the_coarse():
     images = torch.rand(8, 3, 64, 64, generator=generator())
-    out = sensor.blur(images, generator(1), size=0.1)
+    out = image_changes.blur(images, generator(1), size=0.1)
     coarse = torch.nn.functional.avg_pool2d
     assert out.std() < 0.7 * images.std()
     assert (coarse(out, 32) - coarse(images, 32)).abs().max() < 0.05
@@ -132,7 +132,7 @@ def test_blur_takes_fine_detail_away_and_leaves_the_coarse():
 def test_compression_rounds_less_the_smaller_the_step(size):
     images = pictures(4, size)
     errors = [
-        (sensor.compress(images, generator(), loss=loss) - images).abs().max().item()
+        (image_changes.compress(images, generator(), loss=loss) - images).abs().max().item()
         for loss in (1e-5, 0.5)
     ]
     assert errors[0] < 1e-3
@@ -141,7 +141,7 @@ def test_compression_rounds_less_the_smaller_the_step(size):
 
 def test_covering_leaves_the_rest_as_it_is():
     images = pictures(20, 60)
-    changed = (sensor.cover(images, generator(), area=0.2) != images).any(1)
+    changed = (image_changes.cover(images, generator(), area=0.2) != images).any(1)
     share = changed.float().mean((1, 2))
     assert (share > 0).all()
     assert share.max() <= 0.2 + 0.02

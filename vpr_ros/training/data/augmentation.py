@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vpr_ros.training.data import light, sensor, viewpoint
-from vpr_ros.training.data.draws import some
+from vpr_ros.training.data import image_changes
 from vpr_ros.training.data.source import TrainingDataError
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ class Augmentation:
             # The numbers are drawn on the CPU, where they are the same for every device.
             seed = torch.randint(2**62, (1,), generator=generator, device=generator.device)
             generator = torch.Generator().manual_seed(int(seed))
-        images = viewpoint.look_from_elsewhere(
+        images = image_changes.look_from_elsewhere(
             images,
             generator,
             shift=s * self.shift,
@@ -125,7 +124,7 @@ class Augmentation:
             turn=s * self.turn,
             tilt=s * self.tilt,
         )
-        images = light.expose(
+        images = image_changes.expose(
             images,
             generator,
             gamma=s * self.gamma,
@@ -134,16 +133,16 @@ class Augmentation:
             shade=s * self.shade,
         )
         changes: list[tuple[float, Callable[[Tensor, Generator], Tensor]]] = [
-            (self.cover, partial(sensor.cover, area=s * self.cover_area)),
-            (self.haze, partial(light.haze, density=s * self.density)),
-            (self.night, partial(light.fall_night, depth=s**0.5)),
-            (self.blur, partial(sensor.blur, size=s * self.blur_size)),
-            (1.0, partial(sensor.grain, sigma=s * self.grain)),
-            (self.jpeg, partial(sensor.compress, loss=s * self.jpeg_loss)),
-            (self.grey, lambda chosen, _: sensor.fade(chosen)),
+            (self.cover, partial(image_changes.cover, area=s * self.cover_area)),
+            (self.haze, partial(image_changes.haze, density=s * self.density)),
+            (self.night, partial(image_changes.fall_night, depth=s**0.5)),
+            (self.blur, partial(image_changes.blur, size=s * self.blur_size)),
+            (1.0, partial(image_changes.grain, sigma=s * self.grain)),
+            (self.jpeg, partial(image_changes.compress, loss=s * self.jpeg_loss)),
+            (self.grey, lambda chosen, _: image_changes.fade(chosen)),
         ]
         for share, change in changes:
-            chosen = some(generator, len(images), s * share).to(images.device)
+            chosen = image_changes.some(generator, len(images), s * share).to(images.device)
             if len(chosen):
                 images[chosen] = change(images[chosen], generator)
         return images

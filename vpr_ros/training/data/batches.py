@@ -17,6 +17,7 @@ from vpr_ros.training.data.source import TrainingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -210,3 +211,17 @@ def _draw(rng: np.random.Generator, there: int, wanted: int) -> list[int]:
         over_again + rng.permutation(there)[:rest].tolist()
     ).tolist()
     return drawn
+
+
+_GAP = 4
+
+
+def write_grid(path: Path, rows: Sequence[Tensor]) -> None:
+    """Write rows of images (N, 3, S, S), RGB, 0 to 1, below each other as a PNG file."""
+    padded = [
+        torch.nn.functional.pad(row.float().cpu(), (0, _GAP, 0, _GAP), value=1.0) for row in rows
+    ]
+    lines = [torch.cat(list(row), dim=2) for row in padded]
+    pixels = torch.cat(lines, dim=1).clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
+    _, encoded = cv2.imencode('.png', np.ascontiguousarray(pixels[..., ::-1]))
+    path.write_bytes(encoded.tobytes())

@@ -13,8 +13,7 @@ import csv
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from vpr_ros.training.data.files import ImageFiles
-from vpr_ros.training.data.source import TrainingDataError
+from vpr_ros.training.data.source import ImageFiles, TrainingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from vpr_ros.inputs.folders import FolderError, folder_format
 from vpr_ros.simulation import SimulatedCamera
 from vpr_ros.training.data.bag_images import BagFrames, bag_images
-from vpr_ros.training.data.cells import Cells
+from vpr_ros.training.data.cells import Cells, posed_places
 from vpr_ros.training.data.gsv_cities import gsv_cities
 from vpr_ros.training.data.photographs import Photographs
-from vpr_ros.training.data.posed import posed_places
 from vpr_ros.training.data.source import TrainingDataError
 from vpr_ros.training.data.town_places import TownPlaces, Visits
 

@@ -18,14 +18,13 @@ import numpy as np
 from vpr_ros.describe.runtime import available_cpus
 from vpr_ros.geometry import Pose
 from vpr_ros.simulation import Conditions, SimulatedCamera, Town
-from vpr_ros.training.data.areas import spread
 from vpr_ros.training.data.source import TrainingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 _log = logging.getLogger(__name__)
 
@@ -241,3 +240,27 @@ def _render_drive(cache: Path, drive: _Drive, count: int) -> None:
         views[i] = drive.view(i)
     views.flush()
     part.replace(cache / drive.name)
+
+
+def spread(positions: ArrayLike, apart: float) -> list[list[int]]:
+    """Divide places into areas in which any two are at least so far apart.
+
+    Each place goes to the first area that has none too close, so the first areas are the fullest.
+
+    Args:
+        positions: (N, 2) or (N, 3), metres.
+        apart: Metres.
+
+    Returns:
+        Indices of the places of each area.
+    """
+    points = np.asarray(positions, np.float64)
+    areas: list[list[int]] = []
+    for i, point in enumerate(points):
+        for area in areas:
+            if (np.linalg.norm(points[area] - point, axis=1) >= apart).all():
+                area.append(i)
+                break
+        else:
+            areas.append([i])
+    return areas
