@@ -22,7 +22,7 @@ import gtsam
 import numpy as np
 from matplotlib.figure import Figure
 
-from vpr_ros.cli.verify_options import camera_of
+from vpr_ros.cli.localizing import camera_of
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
 from vpr_ros.inputs.bags import Bag, choose_topics

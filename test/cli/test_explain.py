@@ -63,9 +63,9 @@ def test_image_alone_is_explained(query, tmp_path, model, panels):
 
 def test_place_that_was_found_is_drawn_below_the_image(query, day, town, tmp_path, capsys):
     alone, both = tmp_path / 'alone.png', tmp_path / 'both.jpg'
-    for words in ((town, '-o', alone), (town, '--map-bag', day, '-o', both)):
+    for words in (('-o', alone), ('--map-bag', day, '-o', both)):
         with pytest.raises(SystemExit) as end:
-            explain(query, *words)
+            explain(town, query, *words)
         assert end.value.code == 0
 
     assert 'similarity' in capsys.readouterr().out
@@ -74,21 +74,25 @@ def test_place_that_was_found_is_drawn_below_the_image(query, day, town, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ('words', 'reason'),
+    ('words', 'status', 'reason'),
     [
-        (['absent.png'], 'absent.png: it cannot be read'),
-        (['query.png', '--map-bag', 'day'], 'name the map too'),
-        (['query.png', '-o', 'seen.xyz'], r'must end in .png'),
-        (['query.png', '--model', 'd3vpr'], 'there are d2vpr'),
+        (['absent.png'], 1, 'absent.png: it cannot be read'),
+        (['query.png', '--map-bag', 'day'], 2, 'name the map too'),
+        (['query.png', 'town.vprmap'], 2, 'the order is `vpr explain [MAP] IMAGE`'),
+        (['query.png', '-o', 'seen.xyz'], 2, r'must end in .png'),
+        (['query.png', '--model', 'd3vpr'], 2, 'there are d2vpr'),
     ],
 )
-def test_mistakes_are_told(query, monkeypatch, capsys, words, reason):
+def test_mistakes_are_told(query, monkeypatch, capsys, words, status, reason):
     monkeypatch.chdir(query.parent)
-    assert explain(*words) == 2
+    try:
+        assert explain(*words) == status
+    except SystemExit as end:
+        assert end.code == status
     assert reason in capsys.readouterr().err
 
 
 def test_other_bag_than_the_map_was_built_from_is_told(query, town, tmp_path, capsys):
     other = write_traverse(tmp_path / 'other', [look(0)], [0])
-    assert explain(query, town, '--map-bag', other) == 2
+    assert explain(town, query, '--map-bag', other) == 1
     assert 'was the map built from it?' in capsys.readouterr().err

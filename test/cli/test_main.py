@@ -87,12 +87,12 @@ def test_group_runs_its_commands(capsys, monkeypatch):
 @pytest.mark.parametrize(
     'error', [MapError('the map is damaged'), FileNotFoundError(2, 'No such file', 'town.vprmap')]
 )
-def test_users_error_is_one_line_and_exit_code_2(capsys, monkeypatch, error):
+def test_users_error_is_one_line_and_exit_status_1(capsys, monkeypatch, error):
     def command() -> None:
         raise error
 
     add_part(monkeypatch, command)
-    assert cli.main(['probe']) == 2
+    assert cli.main(['probe']) == 1
     shown = capsys.readouterr()
     assert shown.err == f'vpr: {error}\n'
     assert not shown.out
@@ -122,7 +122,7 @@ def test_missing_package_is_named_with_what_to_do(capsys, monkeypatch, missing, 
         raise ModuleNotFoundError(name=missing)
 
     add_part(monkeypatch, command, extra=extra)
-    assert cli.main(['probe']) == 2
+    assert cli.main(['probe']) == 1
     assert advice in capsys.readouterr().err
 
 

@@ -72,5 +72,5 @@ def test_recode_makes_codes(path, capsys):
 
 def test_foreign_file_is_one_line_on_standard_error(tmp_path, capsys):
     (tmp_path / 'foreign').write_text('hello')
-    assert main(['map', 'info', str(tmp_path / 'foreign')]) == 2
+    assert main(['map', 'info', str(tmp_path / 'foreign')]) == 1
     assert 'is not a place map' in capsys.readouterr().err

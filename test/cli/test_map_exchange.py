@@ -52,13 +52,14 @@ def run(*arguments):
 
 def test_maps_and_chosen_sessions_are_merged(make, tmp_path, capsys):
     a, b, out = make('a'), make('b', 3, first=100), tmp_path / 'out'
-    assert run('merge', out, a, f'{b}:1,3', '--json') == 0
+    assert run('merge', a, f'{b}:1,3', '--output', out, '--json') == 0
     said = json.loads(capsys.readouterr().out)
     assert (said['places'], [s['name'] for s in said['sessions']]) == (
         40,
         ['a 0', 'a 1', 'b 0', 'b 2'],
     )
-    assert main(['map', 'merge', str(tmp_path / 'again'), str(out), str(a)]) == 2
+    again = ['map', 'merge', str(out), str(a), '--output', str(tmp_path / 'again')]
+    assert main(again) == 1
     assert 'is here already' in capsys.readouterr().err
     assert not (tmp_path / 'again').exists()
 
@@ -110,8 +111,9 @@ def test_compact_says_what_it_freed(make, capsys):
 
 def test_poses_go_to_a_back_end_and_return(make, tmp_path, capsys):
     path, tum = make('a'), tmp_path / 'poses.txt'
-    assert run('export', path, '--tum', tum) == 0
+    assert run('export', path, '--format', 'tum', '--output', tum) == 0
     assert capsys.readouterr().out == f'{tum}: 20 places\n'
+    words = ('--format', 'tum', '--output', tum)
     lines = [line.split() for line in tum.read_text().splitlines()[1:11]]
     tum.write_text('\n'.join(' '.join([*line[:2], '7', *line[3:]]) for line in lines))
     assert run('update-poses', path, tum, '--json', '--mount', '0 0 1') == 0
@@ -119,14 +121,15 @@ def test_poses_go_to_a_back_end_and_return(make, tmp_path, capsys):
     with PlaceMap.open(path) as place_map:
         assert place_map.positions[:, 1].tolist() == [7.0] * 10 + [0.0] * 10
         assert place_map.positions[:, 2].tolist() == [-1.0] * 10 + [0.0] * 10
-    assert run('export', path, '--tum', tum, '--ids', '--session', 2) == 0
+    assert run('export', path, *words, '--ids', '--session', 2) == 0
     assert tum.read_text().splitlines()[1].startswith('11 10.0 ')
     assert run('update-poses', path, tum, '--by', 'id', '--json') == 0
 
 
 def test_places_are_exported_to_files_and_standard_output(make, tmp_path, capsys):
     path = make('a')
-    assert run('export', path, '--geojson', tmp_path / 'a.json', '--csv', tmp_path / 'a.csv') == 0
+    for form, name in (('geojson', 'a.json'), ('csv', 'a.csv')):
+        assert run('export', path, '--format', form, '--output', tmp_path / name) == 0
     features = json.loads((tmp_path / 'a.json').read_text())['features']
     rows = list(csv.DictReader((tmp_path / 'a.csv').open(newline='')))
     assert len(features) == len(rows) == 20
@@ -135,9 +138,10 @@ def test_places_are_exported_to_files_and_standard_output(make, tmp_path, capsys
         float(rows[5]['lat']),
     ]
     capsys.readouterr()
-    assert run('export', path, '--csv', '-') == 0
+    assert run('export', path, '--format', 'csv', '--output', '-') == 0
     assert capsys.readouterr().out.count('\n') == 21
     assert run('export', path) == 2
+    assert run('export', path, '--format', 'csv', '--output', '-', '--json') == 2
     assert sorted(file.name for file in tmp_path.iterdir()) == ['a', 'a.csv', 'a.json']
 
 
@@ -152,7 +156,7 @@ def test_folder_of_images_becomes_a_map_and_exports_again(tmp_path, capsys):
     options = ['--format', 'utm', '--model', 'patchnorm', '--device', 'cpu']
     assert run('import', path, folder, *options, '--json') == 0
     assert json.loads(capsys.readouterr().out) == {'images': 10, 'added': 10, 'places': 10}
-    assert run('import', path, folder, *options, '--distance', 25, '--session', 'thin') == 0
+    assert run('import', path, folder, *options, '--distance', 25, '--session-name', 'thin') == 0
     assert '4 places of 10 images added, 14 now' in capsys.readouterr().out
     with PlaceMap.open(path) as place_map:
         assert [session.name for session in place_map.session_list()] == ['photos', 'thin']

@@ -37,7 +37,7 @@ def test_sessions_travel_from_map_to_map_by_way_of_a_server(tmp_path, monkeypatc
     for arguments in (
         ['push', ours, 'town', '--session', 2, '--url', 'https://robots.example'],
         ['push', ours, 'town', '--session', 1],
-        ['pull', 'town', theirs, '--session', 1],
+        ['pull', theirs, 'town', '--session', 1],
     ):
         run(*arguments)
     assert asked[0]['url'] == 'https://robots.example'

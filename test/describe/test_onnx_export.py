@@ -52,7 +52,7 @@ def exported(tmp_path_factory):
     """Return a file of the small network, made by the command."""
     path = tmp_path_factory.mktemp('exported') / 'small.onnx'
     with pytest.raises(SystemExit) as end:
-        main(['export', 'small', str(path)])
+        main(['export', 'small', '--output', str(path)])
     assert end.value.code == 0
     return path
 

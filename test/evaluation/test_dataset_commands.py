@@ -35,7 +35,7 @@ def grey(monkeypatch):
 def test_figures_files_and_page(town, grey, tmp_path, capsys):
     found, page = tmp_path / 'f.json', tmp_path / 'f.html'
     code = run(
-        *('evaluate', 'dataset', town, '--cache', tmp_path / 'c', '--json', found),
+        *('evaluate', 'dataset', town, '--cache', tmp_path / 'c', '--output', found),
         *('--report', page),
     )
     assert code == 0
@@ -48,7 +48,7 @@ def test_figures_files_and_page(town, grey, tmp_path, capsys):
 
 
 def test_json_to_standard_output_is_nothing_but_json(town, grey, tmp_path, capsys):
-    words = ('evaluate', 'dataset', town, '--cache', tmp_path / 'c', '--json', '-')
+    words = ('evaluate', 'dataset', town, '--cache', tmp_path / 'c', '--json')
     assert run(*words, '--threshold', 5) == 0
     assert json.loads(capsys.readouterr().out)['setup']['tolerance']['distance'] == 5.0
 
@@ -78,18 +78,18 @@ def test_models_that_depend_on_the_batch_want_to_be_told_it(town, tmp_path, caps
 
 
 @pytest.mark.parametrize(
-    ('words', 'answer'),
+    ('words', 'status', 'answer'),
     [
-        (('--layout', 'frames'), '--tolerance 2'),
-        (('--layout', 'csv'), '--database-poses'),
-        (('--bits', '12'), 'multiple of 8'),
-        (('--split', 'val', '--database', 'map'), 'no two folders map and queries'),
-        (('--json', '/no/such/folder/x.json'), 'no folder'),
-        (('--report', '/no/such/folder/x.html'), 'no folder'),
+        (('--layout', 'frames'), 2, '--tolerance 2'),
+        (('--layout', 'csv'), 2, '--database-poses'),
+        (('--bits', '12'), 2, 'multiple of 8'),
+        (('--split', 'val', '--database', 'map'), 1, 'no two folders map and queries'),
+        (('--output', '/no/such/folder/x.json'), 1, 'no folder'),
+        (('--report', '/no/such/folder/x.html'), 1, 'no folder'),
     ],
 )
-def test_mistakes_are_told_before_the_work(town, tmp_path, capsys, words, answer):
-    assert run('evaluate', 'dataset', town, '--cache', tmp_path / 'c', *words) == 2
+def test_mistakes_are_told_before_the_work(town, tmp_path, capsys, words, status, answer):
+    assert run('evaluate', 'dataset', town, '--cache', tmp_path / 'c', *words) == status
     assert answer in ' '.join(capsys.readouterr().err.split())
     assert not (tmp_path / 'c').exists()
 
@@ -107,7 +107,7 @@ def test_lint_answers_by_its_exit_code_and_in_json(town, capsys):
 
 def test_compare_two_ways_of_searching(town, grey, tmp_path, capsys):
     found, page = tmp_path / 'f.json', tmp_path / 'c.html'
-    run('evaluate', 'dataset', town, '--cache', tmp_path / 'c', '--json', found)
+    run('evaluate', 'dataset', town, '--cache', tmp_path / 'c', '--output', found)
     capsys.readouterr()
     words = ('evaluate', 'compare', found, found, '--first-method', 'binary')
     assert run(*words, '--report', page) == 0
@@ -115,7 +115,7 @@ def test_compare_two_ways_of_searching(town, grey, tmp_path, capsys):
     assert 'side by side' in page.read_text(encoding='utf-8')
     assert run(*words, '--json') == 0
     assert json.loads(capsys.readouterr().out)['queries'] == 12
-    assert run('evaluate', 'compare', found, found, '--first-method', 'guess') == 2
+    assert run('evaluate', 'compare', found, found, '--first-method', 'guess') == 1
     assert "no method 'guess'" in capsys.readouterr().err
 
 
@@ -143,7 +143,7 @@ def test_gardens_point_gives_the_figures_of_the_bags(tmp_path, layout):
             for i, path in enumerate(sorted((GARDENS / traverse).glob('*.jpg'))):
                 (folder / f'@0@{10 * i:07.1f}@@@@@{i}@@@@@@@@.jpg').symlink_to(path)
         words = ['evaluate', 'dataset', tmp_path]
-    assert run(*words, '--model', 'hog', '--cache', tmp_path / 'c', '--json', found) == 0
+    assert run(*words, '--model', 'hog', '--cache', tmp_path / 'c', '--output', found) == 0
     recall = json.loads(found.read_text())['summary']['binary-then-float']['recall']
     assert [recall[n] for n in ('1', '5', '10')] == pytest.approx([0.81, 0.905, 0.965])
 

@@ -179,7 +179,7 @@ def test_command_judges_a_folder_by_pairs_and_writes_what_it_is_asked_for(tmp_pa
     rows = [f'{i},{i - 12}' for i in range(13, 25)]
     (tmp_path / 'pairs.csv').write_text('\n'.join(['query,match', *rows]))
     arguments = ['--pairs', str(tmp_path / 'pairs.csv'), '--pair-tolerance', '0', '--model', 'hog']
-    files = ['--json', str(tmp_path / 'l.json'), '--report', str(tmp_path / 'l.html')]
+    files = ['--output', str(tmp_path / 'l.json'), '--report', str(tmp_path / 'l.html')]
     options = ['--verify', '--exclude-keyframes', '5', *files]
     with pytest.raises(SystemExit) as end:
         main(['evaluate', 'loops', str(folder), *arguments, *options])
@@ -191,12 +191,12 @@ def test_command_judges_a_folder_by_pairs_and_writes_what_it_is_asked_for(tmp_pa
 
 
 def test_folder_without_pairs_is_refused_with_advice(tmp_path, capsys):
-    assert main(['evaluate', 'loops', str(tmp_path), '--model', 'hog']) == 2
+    assert main(['evaluate', 'loops', str(tmp_path), '--model', 'hog']) == 1
     assert '--pairs' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('option', ['--json', '--report'])
+@pytest.mark.parametrize('option', ['--output', '--report'])
 def test_missing_folder_is_told_before_the_work(tmp_path, capsys, option):
     nowhere = tmp_path / 'no' / 'file'
-    assert main(['evaluate', 'loops', str(tmp_path), '--model', 'hog', option, str(nowhere)]) == 2
+    assert main(['evaluate', 'loops', str(tmp_path), '--model', 'hog', option, str(nowhere)]) == 1
     assert 'no folder' in capsys.readouterr().err

@@ -43,10 +43,10 @@ def test_settings_and_weights_of_the_command_line_replace_those_of_the_recipe(
         (('hash', '--set', 'augmentation.snow=1'), 'snow'),
     ],
 )
-def test_mistakes_are_one_line_and_exit_code_2(words, said, write_recipe, tmp_path, capsys):
+def test_mistakes_are_one_line_and_exit_status_1(words, said, write_recipe, tmp_path, capsys):
     kind, *rest = words
     path = write_recipe('hash')
-    assert _run('train', kind, path, '-o', tmp_path / 'run', *rest) == 2
+    assert _run('train', kind, path, '-o', tmp_path / 'run', *rest) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert said in line
 

@@ -105,7 +105,7 @@ def test_training_ends_when_validation_no_longer_gets_better(make_recipe, photog
 def test_a_folder_with_a_training_is_not_overwritten(make_recipe, tmp_path):
     recipe = make_recipe('hash', 'run.steps=1')
     train(recipe, tmp_path / 'run')
-    with pytest.raises(RecipeError, match='--resume'):
+    with pytest.raises(RecipeError, match='resume it'):
         train(recipe, tmp_path / 'run')
 
 

@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr bag``: play and inspect bags."""
+"""``vpr bag``: plays and inspects bags."""
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from datetime import datetime, timezone
@@ -13,37 +12,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vpr_ros.cli.options import AsJson
+from vpr_ros.cli.console import console, print_json, say
+from vpr_ros.cli.options import AsJson, BagPath
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-app = typer.Typer(no_args_is_help=True, help='Play and inspect bags, without rosbag2.')
-
-
-_Bag = Annotated[
-    Path, typer.Argument(metavar='BAG', help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag file.')
-]
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
 def play(
-    bag: _Bag,
+    bag: BagPath,
     *,
-    rate: Annotated[float, typer.Option(min=0.001, help='Bag seconds a second.')] = 1.0,
+    rate: Annotated[float, typer.Option(min=0.001, help='Seconds of the bag per second.')] = 1.0,
     loop: Annotated[
         bool, typer.Option('--loop', help='Start again at the end; stamps and /clock jump back.')
     ] = False,
     start: Annotated[float, typer.Option(min=0.0, help='Seconds of the bag to skip.')] = 0.0,
     duration: Annotated[
-        float | None, typer.Option(min=0.0, help='Seconds of the bag to play, else all.')
+        float | None, typer.Option(min=0.0, help='Seconds of the bag to play; all, if not given.')
     ] = None,
     topics: Annotated[
-        list[str] | None, typer.Option(help='Topic to play, else all; repeatable.')
+        list[str] | None, typer.Option(help='Topic to play, several times; all, if not given.')
     ] = None,
     remap: Annotated[
-        list[str] | None, typer.Option(metavar='FROM:=TO', help='New name; repeatable.')
+        list[str] | None,
+        typer.Option(metavar='FROM:=TO', help='New name; several times.'),
     ] = None,
     clock: Annotated[bool, typer.Option(help='Publish the time of the bag on /clock.')] = True,
     subscribers: Annotated[
@@ -66,6 +62,7 @@ def play(
     timeout: Annotated[
         float, typer.Option(min=0.0, help='Seconds to wait for subscribers and answers.')
     ] = 30.0,
+    as_json: AsJson = False,
 ) -> None:
     """Publish the messages of a bag on their topics, with their recorded stamps."""
     from vpr_ros.bench import bag_player
@@ -87,23 +84,28 @@ def play(
     played = _with_progress(bag, lambda progress: bag_player.play(bag, playback, progress))
     counts = ', '.join(f'{name} {count}' for name, count in sorted(played.published.items()))
     how = 'stopped' if played.interrupted else 'played'
-    typer.echo(f'{how} {bag}: {counts or "nothing published"}')
+    answer = {
+        'bag': str(bag),
+        'published': played.published,
+        'unanswered': played.unanswered,
+        'interrupted': played.interrupted,
+    }
+    say(as_json, answer, f'{how} {bag}: {counts or "nothing published"}')
     if played.unanswered:
         typer.echo(f'images not answered on {wait_for}: {played.unanswered}', err=True)
 
 
 @app.command()
 def info(
-    bag: _Bag,
+    bag: BagPath,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Show what a bag holds, and which topics a traverse would be read from."""
     report = _describe(bag)
     if as_json:
-        typer.echo(json.dumps(report, indent=2))
+        print_json(report)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table()
@@ -114,7 +116,7 @@ def info(
         numbers = str(topic['count']), f'{topic["rate_hz"]:.1f}'
         table.add_row(topic['name'], topic['type'], *numbers, ', '.join(used))
     typer.echo(f'{bag}: {report["duration_s"]:.1f} s from {report["start"]}')
-    Console().print(table)
+    console().print(table)
     for key in ('image', 'pose'):
         if report[key] is None:
             typer.echo(f'{key}: {report[f"{key}_reason"]}')
@@ -166,7 +168,6 @@ def _with_progress(bag: Path, run: Callable[[Callable[[float], None]], Any]) -> 
     """Run with a bar of bag time where there is a terminal to show it."""
     if not sys.stderr.isatty():
         return run(lambda _: None)
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -175,7 +176,7 @@ def _with_progress(bag: Path, run: Callable[[Callable[[float], None]], Any]) -> 
         TextColumn('{task.completed:.1f} s of the bag'),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         task = progress.add_task(bag.name, total=_length(bag))
         return run(lambda seconds: progress.update(task, completed=seconds))
 

@@ -1,16 +1,24 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr bench``: how fast the parts are on this machine."""
+"""``vpr bench``: measures the speed of the parts on this machine."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vpr_ros.cli.console import console, print_json, progress_bar, show_table
+from vpr_ros.cli.options import (
+    AsJson,
+    Backend,
+    Network,
+    Precision,
+    check_device,
+    check_model,
+)
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -18,15 +26,14 @@ if TYPE_CHECKING:
 
     from vpr_ros.bench.describe_bench import DescribeTiming
 
-app = typer.Typer(help='Measure the speed of the parts on this machine.', no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option('--json', help='Print the figures as JSON.')]
-_Folder = Annotated[Path | None, typer.Option(help='Where the maps are written meanwhile.')]
+_Folder = Annotated[Path | None, typer.Option(help='Folder for the maps while they are measured.')]
 
 
 @app.command()
 def retrieval(
-    sizes: Annotated[list[int], typer.Option('--size', min=2, help='Places; repeatable.')] = [  # noqa: B006
+    sizes: Annotated[list[int], typer.Option('--size', min=2, help='Places; several times.')] = [  # noqa: B006
         10_000,
         100_000,
     ],
@@ -34,11 +41,10 @@ def retrieval(
     queries: Annotated[int, typer.Option(min=1, help='Queries to take the median of.')] = 200,
     memory: Annotated[float, typer.Option(help='GiB that descriptors may take in memory.')] = 4.0,
     folder: _Folder = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Time searching, opening and appending on maps of random places, beside plain faiss."""
     from vpr_ros.bench.search_bench import bench_retrieval
-    from vpr_ros.cli.progress import progress_bar
 
     rows: list[dict[str, float]] = []
     for size in sizes:
@@ -67,7 +73,7 @@ def node(
     *,
     rate: Annotated[float, typer.Option(help='Images per second sent to the node.')] = 5.0,
     seconds: Annotated[float, typer.Option(help='How long to send.')] = 20.0,
-    model: Annotated[str, typer.Option(help='Network that the node runs.')] = DEFAULT_MODEL,
+    model: Network = DEFAULT_MODEL,
     places: Annotated[int, typer.Option(help='Places in the map that is searched.')] = 1000,
     overload: Annotated[
         bool, typer.Option('--overload', help='Send five times as fast as the node can answer.')
@@ -75,7 +81,7 @@ def node(
     calls: Annotated[
         bool, typer.Option('--calls', help='Count the Python calls of an image, without ROS.')
     ] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Time each stage of place_recognition_node on 640x480 images over real DDS."""
     from vpr_ros.bench.node_bench import bench_calls, bench_node, bench_overload
@@ -93,32 +99,34 @@ def node(
 @app.command()
 def describe(
     *,
-    model: Annotated[list[str] | None, typer.Option(help='Network; may be repeated.')] = None,
-    device: Annotated[list[str] | None, typer.Option(help='auto, cpu, cuda or cuda:N.')] = None,
-    backend: Annotated[list[str] | None, typer.Option(help='torch or onnx; all.')] = None,
-    precision: Annotated[
-        list[str] | None, typer.Option(help='fp32, bf16, fp16 or int8; all.')
+    model: Annotated[
+        list[str] | None,
+        typer.Option(callback=check_model, help='Network; may be given several times.'),
     ] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(callback=check_device, help='auto, cpu, cuda or cuda:N; several times.'),
+    ] = None,
+    backend: Annotated[list[Backend] | None, typer.Option(help='All, if not given.')] = None,
+    precision: Annotated[list[Precision] | None, typer.Option(help='All, if not given.')] = None,
     batch: Annotated[list[int] | None, typer.Option(min=1, help='Images at a time.')] = None,
     rounds: Annotated[int, typer.Option(min=1, help='Calls that are timed.')] = 20,
-    threads: Annotated[int | None, typer.Option(min=1, help='CPU threads; all.')] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help='CPU threads, else all.')] = None,
     images: Annotated[
         Path | None, typer.Option(help='Folder of photographs to compare results on.')
     ] = None,
     most: Annotated[int, typer.Option(min=2, help='Photographs of the folder to use.')] = 200,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Time networks in every precision that this machine offers, and compare their results."""
-    from dataclasses import asdict
-
     from vpr_ros.bench.describe_bench import bench_describe, ways
     from vpr_ros.cli.sample_photographs import photographs
 
     chosen = [
         way
-        for way in ways(model or ['d2vpr-nano'], device or ['auto'])
-        if way.backend in (backend or [way.backend])
-        and way.precision in (precision or [way.precision])
+        for way in ways(model or [DEFAULT_MODEL], device or ['auto'])
+        if Backend(way.backend) in (backend or Backend)
+        and Precision(way.precision) in (precision or Precision)
     ]
     if not chosen:
         msg = 'no device here computes with this backend in this precision'
@@ -126,7 +134,7 @@ def describe(
     pictures = photographs(images, most) if images else ()
     rows = bench_describe(chosen, batch or [1], rounds, threads, pictures)
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows]))
+        print_json([asdict(row) for row in rows])
     else:
         # A column for each way: there are more figures than a terminal is wide.
         ways_of = {
@@ -165,13 +173,12 @@ def _figures(row: DescribeTiming) -> dict[str, str]:
 def _show(title: str, rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     """Print rows as a table, or as JSON."""
     if as_json:
-        typer.echo(json.dumps(rows))
+        print_json(rows)
         return
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title)
+    table = Table()
     for name in rows[0]:
         table.add_column(
             escape(name), justify='left' if isinstance(rows[0][name], str) else 'right'
@@ -180,4 +187,4 @@ def _show(title: str, rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
         table.add_row(
             *(f'{v:.3f}' if isinstance(v, float) else escape(str(v)) for v in row.values())
         )
-    Console().print(table)
+    show_table(console(), title, table)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr calibrate``: what do similarities mean?"""
+"""``vpr calibrate``: fits the probabilities of answers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.evaluate_options import Angle, Distance
-from vpr_ros.cli.options import Device, Weights
+from vpr_ros.cli.console import console, print_json, progress_bar, require_folders, show_table
+from vpr_ros.cli.options import MAP_SUFFIX, Angle, AsJson, Device, Distance, Weights, check_not_map
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.calibration_data import AnsweredTraverse
     from vpr_ros.evaluation.calibration_fit import Calibrated
 
-_MAP, _JSON = '.vprmap', '.json'
+_JSON = '.json'
 _CANDIDATES = 100
 
 
@@ -31,52 +31,67 @@ def calibrate(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar='MAP QUERY... ',
-            help='A map and bags taken where it was made, with poses in its frame; then perhaps'
-            ' another map with its bags. Results of vpr evaluate (.json) may stand anywhere.',
+            metavar='MAP BAG',
+            help='A map and bags of the same places, with poses in its frame; more maps with their'
+            ' bags may follow. Results of vpr evaluate bag --output (.json) may stand anywhere.',
         ),
     ],
     *,
     output: Annotated[Path, typer.Option('--output', '-o', help='The calibration, YAML.')],
     elsewhere: Annotated[
         list[Path] | None,
-        typer.Option(help='Bag of places that none of the maps shows; may be repeated.'),
+        typer.Option(
+            callback=check_not_map,
+            help='Bag of places that none of the maps shows; may be given several times.',
+        ),
     ] = None,
     tolerance: Distance = 5.0,
     angle: Angle = 45.0,
     precision: Annotated[
-        float, typer.Option(min=0.5, max=1.0, help='Share of right answers that is wanted.')
+        float,
+        typer.Option(
+            min=0.5, max=1.0, help='Share of the accepted answers that should be correct.'
+        ),
     ] = 0.99,
     figure: Annotated[
         Path | None, typer.Option(help='Draw reliability and precision here (PNG, SVG, PDF).')
     ] = None,
     weights: Weights = None,
     device: Device = 'auto',
+    as_json: AsJson = False,
 ) -> None:
-    """Learn from answers of known truth how probable it is that an answer is right.
+    """Fit the probabilities of answers to answers whose truth is known.
 
-    Every session is judged by what was learnt of the others. The file belongs to one network and
+    Every session is judged by a fit to the others. The file belongs to one network and
     its weights; nodes and commands take it as calibration.
     """
-    from rich.console import Console
-
-    from vpr_ros.cli.progress import progress_bar
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.calibration_fit import calibrate as fit
 
+    require_folders(output, figure)
     right = Tolerance(tolerance, None if angle is None else math.radians(angle))
     sessions = list(_sessions(inputs, elsewhere or [], right, weights, device))
     with progress_bar('fitting') as progress:
         result = fit(sessions, right, precision, progress)
     result.calibration.save(output)
-    console = Console()
-    show(result, console)
-    console.print(f'Calibration: {output}', highlight=False)
+    out = console(stderr=as_json)
+    show(result, out)
+    out.print(f'Calibration: {output}')
     if figure is not None:
         from vpr_ros.evaluation.calibration_figure import draw
 
         draw(result, figure)
-        console.print(f'Figure: {figure}', highlight=False)
+        out.print(f'Figure: {figure}')
+    if as_json:
+        calibration = result.calibration
+        print_json(
+            {
+                'output': output,
+                'model': calibration.model.name,
+                'thresholds': {n: stage.threshold for n, stage in calibration.stages.items()},
+                'quality': calibration.quality,
+            }
+        )
 
 
 def _sessions(
@@ -91,14 +106,16 @@ def _sessions(
 
     current: Path | None = None
     for path in inputs:
-        if path.suffix == _MAP:
+        if path.suffix == MAP_SUFFIX:
             current = path
             for bag in elsewhere:
                 yield _localised(path, bag, tolerance, weights, device, known=False)
         elif path.suffix == _JSON:
             yield AnsweredTraverse(Evaluation.load(path))
         elif current is None:
-            msg = f'{path} is no result of vpr evaluate, and no map ({_MAP}) stands before it'
+            msg = (
+                f'{path} is no result of vpr evaluate, and no map ({MAP_SUFFIX}) stands before it'
+            )
             raise VprError(msg)
         else:
             yield _localised(current, path, tolerance, weights, device, known=True)
@@ -113,8 +130,7 @@ def _localised(
     *,
     known: bool,
 ) -> AnsweredTraverse:
-    from vpr_ros.cli.localize_options import localizing
-    from vpr_ros.cli.progress import progress_bar
+    from vpr_ros.cli.localizing import localizing
     from vpr_ros.evaluation.bag_evaluation import evaluate_bag
     from vpr_ros.evaluation.calibration_data import AnsweredTraverse
     from vpr_ros.inputs.bags import Bag, choose_topics
@@ -143,7 +159,7 @@ def _localised(
     return AnsweredTraverse(evaluation, known)
 
 
-def show(result: Calibrated, console: Console) -> None:
+def show(result: Calibrated, out: Console) -> None:
     """Print how good the probabilities are."""
     from rich.table import Table
 
@@ -151,13 +167,7 @@ def show(result: Calibrated, console: Console) -> None:
 
     calibration = result.calibration
     frames = sum(entry['frames'] for entry in calibration.data)
-    table = Table(
-        title=f'{calibration.model.name}: {frames} frames, each session judged by the others',
-        header_style='bold',
-        box=None,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    table = Table(header_style='bold', box=None, pad_edge=False, collapse_padding=True)
     for column in (
         'decision by',
         'right',
@@ -181,7 +191,8 @@ def show(result: Calibrated, console: Console) -> None:
             f'{quality["recall"]:.1%}',
             f'{quality["nees"]:.1f}±{quality["nees_band"]:.1f}',
         )
-    console.print(table)
+    title = f'{calibration.model.name}: {frames} frames, each session judged by the others'
+    show_table(out, title, table)
     for stage, found in result.predictions.items():
         measured = reliability(found.probabilities, found.right)
         bins = [
@@ -191,13 +202,13 @@ def show(result: Calibrated, console: Console) -> None:
             )
             if count
         ]
-        console.print(f'{stage.replace("_", " ")}: said→came true {", ".join(bins)}', style='dim')
+        out.print(f'{stage.replace("_", " ")}: said→came true {", ".join(bins)}', style='dim')
     sigmas = [
         f'{stage.replace("_", " ")} {error.position:.2f} m, {math.degrees(error.angle):.1f}°'
         for stage, error in calibration.pose_errors.items()
     ]
-    console.print(f'Least standard deviations: {"; ".join(sigmas)}', style='dim')
-    console.print(
+    out.print(f'Least standard deviations: {"; ".join(sigmas)}', style='dim')
+    out.print(
         'NEES: mean square of pose errors (x, y, yaw) in units of the covariance, with the 95 % '
         'band over sessions; 3 is right, less is too cautious.',
         style='dim',

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr dataset``: bring data sets for training into one layout."""
+"""``vpr dataset``: brings data sets for training into one layout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help='Prepare data sets for training.')
+from vpr_ros.cli.console import console, say
+from vpr_ros.cli.options import AsJson
+
+app = typer.Typer(no_args_is_help=True)
 
 
 class SourceName(str, Enum):
@@ -45,25 +48,28 @@ def unify(
             'MSLS: the folder with train_val.',
         ),
     ],
-    output: Annotated[Path, typer.Argument(metavar='OUTPUT', help='May hold others already.')],
+    *,
+    output: Annotated[
+        Path,
+        typer.Option('--output', '-o', help='Folder to write; may hold other data sets already.'),
+    ],
     images: Annotated[
         Images, typer.Option(help='Hard links take no space, within one file system.')
     ] = Images.LINK,
+    as_json: AsJson = False,
 ) -> None:
     """Divide a data set into places as SelaVPR++ does, in the layout of GSV-Cities.
 
-    Run it once for each data set, with the same OUTPUT. It may be stopped and run again at any
+    Run it once for each data set, with the same output. It may be stopped and run again at any
     time, and goes on where it was.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from vpr_ros.training.data.unify import Transfer
     from vpr_ros.training.data.unify import unify as build
 
-    console = Console(stderr=True)
     columns = TextColumn('{task.description:<24}'), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task('')
 
         def progress(step: str, done: int, total: int) -> None:
@@ -74,4 +80,6 @@ def unify(
             cities.append(city)
             bar.console.print(f'{city.name}: {city.places} places, {city.images} images')
     places, count = sum(city.places for city in cities), sum(city.images for city in cities)
-    typer.echo(f'{output}: {len(cities)} groups of {places} places with {count} images')
+    answer = {'output': str(output), 'groups': len(cities), 'places': places, 'images': count}
+    text = f'{output}: {len(cities)} groups of {places} places with {count} images'
+    say(as_json, answer, text)

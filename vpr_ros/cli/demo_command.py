@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr demo``: see it work without a robot, a camera or a data set."""
+"""``vpr demo``: maps a synthetic town and localises in it."""
 
 from __future__ import annotations
 
@@ -11,33 +11,36 @@ from typing import Annotated
 
 import typer
 
+from vpr_ros.cli.console import console, print_json
+from vpr_ros.cli.options import AsJson
+
 
 def demo(
-    folder: Annotated[Path, typer.Option(help='Where bags, map, logs and report go.')] = Path(
+    folder: Annotated[Path, typer.Option(help='Folder for bags, map, logs and report.')] = Path(
         'demo'
     ),
-    seed: Annotated[int, typer.Option(help='Which town.')] = 0,
+    seed: Annotated[int, typer.Option(help='Number of the town.')] = 0,
     mapping_rate: Annotated[
         float, typer.Option(min=0.1, help='Frames per second sent to the map builder.')
     ] = 10.0,
     open_report: Annotated[
         bool, typer.Option('--open/--no-open', help='Open the report in a browser.')
     ] = True,
+    as_json: AsJson = False,
 ) -> None:
-    """Map a synthetic town by day, find the way in it by rainy evening, and show a report.
+    """Map a synthetic town by day, localise in it by rainy evening, and show a report.
 
     Real nodes run as processes of their own and get the images over DDS, as on a robot.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
     from vpr_ros.bench.demonstration import run_demo
     from vpr_ros.cli.evaluate_bag import show
 
-    console = Console()
+    out = console(stderr=as_json)
     started = time.monotonic()
     columns = TextColumn('{task.description:<30}'), BarColumn(), TaskProgressColumn()
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=out) as bar:
         tasks: dict[str, TaskID] = {}
 
         def progress(step: str, done: float, total: float) -> None:
@@ -46,13 +49,16 @@ def demo(
             bar.update(tasks[step], completed=done, total=total)
 
         result = run_demo(folder, seed, mapping_rate, progress)
-    show(result.evaluation, console)
-    console.print(
+    show(result.evaluation, out)
+    out.print(
         f'{len(result.evaluation.queries)} of {result.sent} images answered by the live node;'
         f' {time.monotonic() - started:.0f} s in all'
     )
     report = result.report.absolute()
-    console.print(f'Report: {report.as_uri()}', soft_wrap=True)
+    out.print(f'Report: {report.as_uri()}')
+    if as_json:
+        answer = {'report': str(report), 'sent': result.sent}
+        print_json(answer | {'evaluation': result.evaluation.to_json()})
     if open_report:
         # Does nothing where there is no browser to open.
         webbrowser.open(report.as_uri())

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr evaluate``: how good recognition is, measured against true poses."""
+"""``vpr evaluate``: measures recognition against true poses."""
 
 from __future__ import annotations
 
@@ -8,32 +8,45 @@ import math
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vpr_ros.cli import evaluate_compare, evaluate_dataset, evaluate_loops
-from vpr_ros.cli.evaluate_options import (
-    Angle,
-    Distance,
-    JsonPath,
-    Report,
+from vpr_ros.cli.console import (
+    console,
+    deliver,
+    progress_bar,
     require_folders,
+    show_table,
     warn_untrained,
 )
-from vpr_ros.cli.localize_options import (
-    NO_FILTER,
+from vpr_ros.cli.options import (
+    Angle,
+    AsJson,
+    BagPath,
     CalibrationFile,
     Candidates,
+    Device,
+    Distance,
+    FieldOfView,
+    ImageTopic,
+    MapBag,
+    MapImageTopic,
+    MapPath,
     MaxDistanceRatio,
+    MinInliers,
     MinSimilarity,
     ModelName,
+    Output,
     PlaceRadius,
+    PoseTopic,
+    Report,
     Temporal,
+    TemporalFilter,
+    Verify,
+    Weights,
 )
-from vpr_ros.cli.options import Device, MapPath, Weights
-from vpr_ros.cli.verify_options import FieldOfView, MinInliers, Verify
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,15 +64,12 @@ def _group() -> None:
 @app.command()
 def bag(
     map_path: MapPath,
-    bag_path: Annotated[Path, typer.Argument(metavar='BAG', help='The queries, with poses.')],
+    bag_path: BagPath,
     *,
-    map_bag: Annotated[
-        Path | None,
-        typer.Option(help='Bag the map was built from: gives the report pictures of the places.'),
-    ] = None,
-    image_topic: Annotated[str | None, typer.Option(help='Images of the query bag.')] = None,
-    pose_topic: Annotated[str | None, typer.Option(help='True poses, in the map frame.')] = None,
-    map_image_topic: Annotated[str | None, typer.Option(help='Images of the map bag.')] = None,
+    map_bag: MapBag = None,
+    image_topic: ImageTopic = None,
+    pose_topic: PoseTopic = None,
+    map_image_topic: MapImageTopic = None,
     tolerance: Distance = 5.0,
     angle: Angle = None,
     k: Annotated[
@@ -70,7 +80,7 @@ def bag(
     max_distance_ratio: MaxDistanceRatio = 0.85,
     place_radius: PlaceRadius = 5.0,
     calibration: CalibrationFile = '',
-    temporal: Temporal = NO_FILTER,
+    temporal: Temporal = TemporalFilter.NONE,
     odometry: Annotated[
         bool, typer.Option('--odometry', help='Tell the filter the motion, by the true poses.')
     ] = False,
@@ -78,33 +88,29 @@ def bag(
     min_inliers: MinInliers = 15,
     field_of_view: FieldOfView = None,
     limit: Annotated[int | None, typer.Option(min=1, help='Only the first N frames.')] = None,
-    json_path: JsonPath = None,
+    as_json: AsJson = False,
+    output: Output = None,
     report: Report = None,
     model: ModelName = None,
     weights: Weights = None,
     device: Device = 'auto',
 ) -> None:
     """Localise every frame of a bag in a map and compare with the bag's own poses."""
-    from rich.console import Console
-
-    from vpr_ros.cli.localize_options import localizing
-    from vpr_ros.cli.progress import progress_bar
-    from vpr_ros.cli.verify_options import camera_of
+    from vpr_ros.cli.localizing import camera_of, localizing
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.bag_evaluation import evaluate_bag, frame_pictures, place_pictures
     from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
     from vpr_ros.localize import DecisionConfig, verifier_for
 
-    if report is not None:  # what it needs should be missed now, not after an hour of work
+    if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.report import write_report
-    to_stdout = json_path == Path('-')
-    require_folders(report, json_path)
+    require_folders(report, output)
     config = DecisionConfig(
         min_similarity=min_similarity,
         max_distance_ratio=max_distance_ratio,
         place_radius=place_radius,
     )
-    console = Console(stderr=to_stdout)
+    out = console(stderr=as_json)
     with ExitStack() as stack:
         source = stack.enter_context(Bag(bag_path))
         topics = choose_topics(source, image_topic, pose_topic)
@@ -142,8 +148,7 @@ def bag(
                 created=datetime.now().astimezone().isoformat(' ', 'minutes'),
                 progress=progress,
             )
-        if json_path is not None and not to_stdout:
-            evaluation.save(json_path)
+        deliver(evaluation, output, as_json=as_json)
         if report is not None:
             pictures = None
             if map_bag is not None:
@@ -156,11 +161,9 @@ def bag(
                 query_pictures=frame_pictures(source, topics.image.name),
                 place_pictures=pictures,
             )
-    if to_stdout:
-        typer.echo(evaluation.dumps())
-    show(evaluation, console)
+    show(evaluation, out)
     if report is not None:
-        console.print(f'report: {report}', markup=False, highlight=False)
+        out.print(f'report: {report}')
 
 
 app.command()(evaluate_dataset.dataset)
@@ -169,22 +172,22 @@ app.command()(evaluate_compare.compare)
 app.command()(evaluate_loops.loops)
 
 
-def _mode(temporal: str, *, odometry: bool) -> str:
+def _mode(temporal: TemporalFilter, *, odometry: bool) -> str:
     """Return how frames are decided on, in words."""
-    if temporal == NO_FILTER:
+    if temporal is TemporalFilter.NONE:
         return 'single frame'
-    return f'{temporal} {"with" if odometry else "without"} odometry'
+    return f'{temporal.value} {"with" if odometry else "without"} odometry'
 
 
-def show(evaluation: Evaluation, console: Console) -> None:
+def show(evaluation: Evaluation, out: Console) -> None:
     """Print the figures."""
     from rich.table import Table
 
     from vpr_ros.evaluation.words import UNKNOWN, metres, milliseconds, share, verdict
 
     setup, s = evaluation.setup, evaluation.summary
-    warn_untrained(console, setup.model)
-    table = Table(title=f'{setup.query} in {setup.map}', show_header=False)
+    warn_untrained(out, setup.model)
+    table = Table(show_header=False)
     table.add_column(style='bold')
     table.add_column(justify='right')
     for n, value in s.recall.items():
@@ -207,5 +210,5 @@ def show(evaluation: Evaluation, console: Console) -> None:
     for stage, latency in s.latency.items():
         times = f'{milliseconds(latency.p50)}, 95 % {milliseconds(latency.p95)}'
         table.add_row(stage, times)
-    console.print(table)
-    console.print(verdict(s), highlight=False)
+    show_table(out, f'{setup.query} in {setup.map}', table)
+    out.print(verdict(s))

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.evaluate_options import Report
-from vpr_ros.cli.options import AsJson
+from vpr_ros.cli.console import console, print_json, require_folders
+from vpr_ros.cli.options import AsJson, Report
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,26 +21,31 @@ if TYPE_CHECKING:
 
 _SHOWN = 10
 
-_Result = Annotated[Path, typer.Argument(help='JSON of vpr evaluate bag or vpr evaluate dataset.')]
+_Result = Annotated[
+    Path, typer.Argument(help='File written by vpr evaluate bag or dataset with --output.')
+]
+_Method = Annotated[
+    str | None,
+    typer.Option(
+        help='Search of a data set that is compared: float, binary or binary-then-float. The'
+        ' last that the file holds, if not given.'
+    ),
+]
 
 
 def compare(
     first: _Result,
     second: _Result,
     *,
-    first_method: Annotated[
-        str | None,
-        typer.Option(help='Of a data set: float, binary or binary-then-float, if not given.'),
-    ] = None,
-    second_method: Annotated[str | None, typer.Option(help='Likewise.')] = None,
+    first_method: _Method = None,
+    second_method: _Method = None,
     as_json: AsJson = False,
     report: Report = None,
 ) -> None:
-    """Compare two results on the same queries: recall, precision, what was gained and lost."""
-    from rich.console import Console
-
+    """Compare two results on the same queries: recall, precision, queries gained and lost."""
     from vpr_ros.evaluation import compare as comparing
 
+    require_folders(report)
     runs = comparing.load_run(first, first_method), comparing.load_run(second, second_method)
     comparison = comparing.compare(*runs)
     if report is not None:
@@ -49,15 +53,15 @@ def compare(
 
         write_comparison(report, comparison)
     if as_json:
-        typer.echo(json.dumps(comparison.to_json(), indent=2, allow_nan=False))
+        print_json(comparison.to_json())
         return
-    console = Console()
-    show(comparison, console)
+    out = console()
+    show(comparison, out)
     if report is not None:
-        console.print(f'report: {report}', markup=False, highlight=False)
+        out.print(f'report: {report}')
 
 
-def show(comparison: Comparison, console: Console) -> None:
+def show(comparison: Comparison, out: Console) -> None:
     """Print both and what changed."""
     from rich.table import Table
 
@@ -65,22 +69,22 @@ def show(comparison: Comparison, console: Console) -> None:
 
     a, b = comparison.first, comparison.second
     for letter, run in (('A', a), ('B', b)):
-        console.print(f'{letter}: {run.title}', markup=False, highlight=False)
+        out.print(f'{letter}: {run.title}')
     table = Table()
     table.add_column('')
     for title in ('A', 'B', 'points'):
         table.add_column(title, justify='right')
     for name, first, second in comparison.figures():
         table.add_row(name, share(first), share(second), points(first, second))
-    console.print(table)
-    console.print(change_verdict(comparison), highlight=False)
-    _changed(console, 'gained', comparison.gained, a, b)
-    _changed(console, 'lost', comparison.lost, a, b)
+    out.print(table)
+    out.print(change_verdict(comparison))
+    _changed(out, 'gained', comparison.gained, a, b)
+    _changed(out, 'lost', comparison.lost, a, b)
 
 
-def _changed(console: Console, word: str, rows: NDArray[np.intp], a: Run, b: Run) -> None:
+def _changed(out: Console, word: str, rows: NDArray[np.intp], a: Run, b: Run) -> None:
     for row in rows[:_SHOWN]:
         text = f'{word}: {a.queries[row]}: {a.answer[row] or "-"} → {b.answer[row] or "-"}'
-        console.print(text, markup=False, highlight=False)
+        out.print(text)
     if len(rows) > _SHOWN:
-        console.print(f'{word}: {len(rows) - _SHOWN} more; --json lists all', highlight=False)
+        out.print(f'{word}: {len(rows) - _SHOWN} more; --json lists all')

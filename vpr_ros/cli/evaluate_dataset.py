@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr evaluate dataset`` and ``lint``: published data sets, and what is wrong with them."""
+"""``vpr evaluate dataset`` and ``lint``: evaluates published data sets, and checks them."""
 
 from __future__ import annotations
 
-import json
 import math
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -14,9 +13,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.evaluate_options import Angle, JsonPath, Report, require_folders, warn_untrained
-from vpr_ros.cli.localize_options import Candidates
-from vpr_ros.cli.options import AsJson, Device, Network, Weights, format_option
+from vpr_ros.cli.console import (
+    console,
+    deliver,
+    progress_bar,
+    require_folders,
+    say,
+    show_table,
+    warn_untrained,
+)
+from vpr_ros.cli.options import (
+    Angle,
+    AsJson,
+    Candidates,
+    Device,
+    Network,
+    Output,
+    Report,
+    Weights,
+    check_not_map,
+    format_option,
+)
 from vpr_ros.evaluation.dataset_layout import FRAMES, LAYOUTS, UTM
 from vpr_ros.inputs.folders import FOLDER_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
@@ -36,7 +53,12 @@ if TYPE_CHECKING:
 _EXIT_PROBLEMS = 1
 
 _Folder = Annotated[
-    Path, typer.Argument(metavar='FOLDER', help='The data set; images/test is looked for in it.')
+    Path,
+    typer.Argument(
+        metavar='FOLDER',
+        callback=check_not_map,
+        help='The data set; images/test is looked for in it.',
+    ),
 ]
 _LayoutOption = Annotated[str, format_option('--layout', LAYOUTS)]
 _Split = Annotated[str, typer.Option(help='Folder in FOLDER/images.')]
@@ -48,7 +70,7 @@ _Threshold = Annotated[
         '--threshold',
         '--tolerance',
         min=0,
-        help='Right within so many metres, or frames; inclusive. 25 m, if not given.',
+        help='Correct within so many metres, or frames; inclusive. 25 m, if not given.',
     ),
 ]
 
@@ -85,36 +107,34 @@ def dataset(
     cache: Annotated[
         Path | None, typer.Option(help='Where descriptions are kept, to go on after a break.')
     ] = None,
-    json_path: JsonPath = None,
+    as_json: AsJson = False,
+    output: Output = None,
     report: Report = None,
 ) -> None:
     """Search a data set as published evaluations do: recall of floats, codes, and both."""
-    from rich.console import Console
-
     from vpr_ros.evaluation import dataset_lint as linter
     from vpr_ros.evaluation.dataset_evaluation import cache_folder, evaluate_dataset
     from vpr_ros.evaluation.dataset_findings import Subject
 
-    if report is not None:  # what it needs should be missed now, not after an hour of work
+    if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.dataset_report import write_report
-    to_stdout = json_path == Path('-')
-    require_folders(report, json_path)
+    require_folders(report, output)
     if bits % 8:
         msg = f'--bits {bits} is no multiple of 8'
         raise typer.BadParameter(msg)
-    console = Console(stderr=to_stdout)
+    out = console(stderr=as_json)
     tolerance = _tolerance(layout, threshold, angle)
     poses = (database_poses, queries_poses)
-    what = _read(folder, layout, split, (database, queries), poses, tolerance, queries_list)
+    data = _read(folder, layout, split, (database, queries), poses, tolerance, queries_list)
     findings = linter.lint(
-        Subject(folder, layout, what.database.paths, what.queries.paths, tolerance)
+        Subject(folder, layout, data.database.paths, data.queries.paths, tolerance)
     )
-    show_findings(findings, console)
+    show_findings(findings, out)
     describer = _describer(model, device, weights, batch_size)
     kept = cache_folder() if cache is None else cache
-    with _stages(what.name) as progress:
+    with _stages(data.name) as progress:
         evaluation = evaluate_dataset(
-            what,
+            data,
             describer,
             kept,
             batch=batch_size or 0,
@@ -125,15 +145,12 @@ def dataset(
             created=datetime.now().astimezone().isoformat(' ', 'minutes'),
             progress=progress,
         )
-    if json_path is not None and not to_stdout:
-        evaluation.save(json_path)
+    deliver(evaluation, output, as_json=as_json)
     if report is not None:
-        write_report(report, evaluation, what)
-    if to_stdout:
-        typer.echo(evaluation.dumps())
-    show(evaluation, console, kept)
+        write_report(report, evaluation, data)
+    show(evaluation, out, kept)
     if report is not None:
-        console.print(f'report: {report}', markup=False, highlight=False)
+        out.print(f'report: {report}')
 
 
 def lint(
@@ -146,9 +163,7 @@ def lint(
     threshold: _Threshold = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look for known traps in a data set; exit with 1 where figures would be wrong."""
-    from rich.console import Console
-
+    """Look for known traps in a data set; the exit status is 1 if figures would be wrong."""
     from vpr_ros.evaluation import dataset_lint as linter
     from vpr_ros.evaluation.dataset_findings import ERROR, Subject
     from vpr_ros.evaluation.dataset_layout import folder_pair, images_by_path
@@ -159,18 +174,17 @@ def lint(
     findings = linter.lint(Subject(folder, layout, mapped, asked, tolerance))
     if as_json:
         answer = {'folder': str(folder), 'findings': [asdict(finding) for finding in findings]}
-        typer.echo(json.dumps(answer, indent=2))
+        say(as_json, answer, '')
     else:
-        show_findings(findings, Console())
+        show_findings(findings, console())
         if not findings:
             typer.echo(f'{folder}: nothing known to go wrong was found')
     if any(finding.level == ERROR for finding in findings):
         raise typer.Exit(_EXIT_PROBLEMS)
 
 
-def show_findings(findings: Sequence[Finding], console: Console) -> None:
+def show_findings(findings: Sequence[Finding], out: Console) -> None:
     """Print what the linter found."""
-    from rich.padding import Padding
     from rich.text import Text
 
     styles = {'error': 'bold red', 'warning': 'bold yellow', 'note': 'cyan'}
@@ -178,13 +192,13 @@ def show_findings(findings: Sequence[Finding], console: Console) -> None:
         title = Text(f'{finding.level}: ', style=styles[finding.level])
         title.append(finding.what + (f' ({finding.count})' if finding.count else ''), 'default')
         title.append(f'  {finding.code}', 'dim')
-        console.print(title)
+        out.print(title)
         more = [f'such as {finding.example}'] if finding.example else []
         for line in (*more, finding.advice):
-            console.print(Padding(Text(line), (0, 0, 0, 4)))
+            out.print(f'    {line}')
 
 
-def show(evaluation: DatasetEvaluation, console: Console, cache: Path) -> None:
+def show(evaluation: DatasetEvaluation, out: Console, cache: Path) -> None:
     """Print the figures."""
     from rich.table import Table
 
@@ -192,9 +206,8 @@ def show(evaluation: DatasetEvaluation, console: Console, cache: Path) -> None:
     from vpr_ros.evaluation.words import UNKNOWN, share
 
     setup = evaluation.setup
-    warn_untrained(console, setup.model)
-    title = f'{setup.dataset}: {setup.model.name}, within {setup.tolerance_words}, %'
-    table = Table(title=title)
+    warn_untrained(out, setup.model)
+    table = Table()
     table.add_column('search', no_wrap=True)
     counts = list(next(iter(evaluation.methods.values())).recall)
     for title in (*(f'R@{n}' for n in counts), 'AP', 'ms'):
@@ -204,18 +217,18 @@ def show(evaluation: DatasetEvaluation, console: Console, cache: Path) -> None:
         shares = (*(method.recall[n] for n in counts), auc)
         figures = (UNKNOWN if math.isnan(value) else f'{100 * value:.1f}' for value in shares)
         table.add_row(name, *figures, f'{1e3 * method.seconds:.2f}')
-    console.print(table)
+    title = f'{setup.dataset}: {setup.model.name}, within {setup.tolerance_words}, %'
+    show_table(out, title, table)
     for line in _lines(evaluation, cache):
-        console.print(line, markup=False, highlight=False)
+        out.print(line)
     binary = evaluation.methods[BINARY]
     if (passed := binary.recall.get(100)) is not None:
-        console.print(
+        out.print(
             f'The first 100 by Hamming distance hold a right image for {share(passed)} of the '
-            'queries: re-ranking them cannot do better.',
-            highlight=False,
+            'queries: re-ranking them cannot do better.'
         )
     if setup.batch:
-        console.print(
+        out.print(
             f'Every descriptor depends on the {setup.batch} images of its batch, neighbours in '
             'the order of their paths, queries among queries. A robot has no such batch: these '
             'figures are for comparison with published ones only.',
@@ -316,8 +329,6 @@ def _describer(
 @contextmanager
 def _stages(title: str) -> Iterator[Progress]:
     """Show one bar after another, on standard error."""
-    from vpr_ros.cli.progress import progress_bar
-
     with ExitStack() as stack:
         bars: dict[str, Callable[[int, int], None]] = {}
 

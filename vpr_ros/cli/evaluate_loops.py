@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr evaluate loops``: a traverse recognised in itself."""
+"""``vpr evaluate loops``: loop closures within one traverse."""
 
 from __future__ import annotations
 
@@ -13,10 +13,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.evaluate_options import Angle, JsonPath, Report, require_folders
-from vpr_ros.cli.localize_options import Candidates, MaxDistanceRatio, MinSimilarity, PlaceRadius
-from vpr_ros.cli.options import Device, Network, Weights
-from vpr_ros.cli.verify_options import FieldOfView, MinInliers, Verify
+from vpr_ros.cli.console import console, deliver, progress_bar, require_folders, show_table
+from vpr_ros.cli.options import (
+    Angle,
+    AsJson,
+    Candidates,
+    Device,
+    Distance,
+    FieldOfView,
+    ImageTopic,
+    KeyframeAngle,
+    KeyframeDistance,
+    MaxDistanceRatio,
+    MinInliers,
+    MinSimilarity,
+    Network,
+    Output,
+    PlaceRadius,
+    PoseTopic,
+    Report,
+    Verify,
+    Weights,
+    check_not_map,
+)
 from vpr_ros.errors import VprError
 from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL
@@ -41,29 +60,28 @@ THUMBNAIL = 320
 
 def loops(
     source: Annotated[
-        Path, typer.Argument(metavar='BAG', help='A bag with poses, or a folder of images.')
+        Path,
+        typer.Argument(
+            metavar='BAG',
+            callback=check_not_map,
+            help='A bag with poses, or a folder of images.',
+        ),
     ],
     *,
     pairs: Annotated[
         Path | None,
         typer.Option(
-            help='CSV with columns query and match (numbers of frames from 1): what is right, '
-            'instead of poses; needed for a folder.'
+            help='CSV of the true loops, with columns query and match (numbers of frames from 1); '
+            'in the place of poses, and needed for a folder.'
         ),
     ] = None,
     pair_tolerance: Annotated[int, typer.Option(min=0, help='Frames to either side.')] = 2,
-    image_topic: Annotated[str | None, typer.Option(help='Images of the bag.')] = None,
-    pose_topic: Annotated[str | None, typer.Option(help='Poses of the bag.')] = None,
-    tolerance: Annotated[
-        float, typer.Option(min=0, help='Right within this distance, metres.')
-    ] = 5.0,
+    image_topic: ImageTopic = None,
+    pose_topic: PoseTopic = None,
+    tolerance: Distance = 5.0,
     angle: Angle = None,
-    keyframe_distance: Annotated[
-        float, typer.Option(min=0, help='A keyframe every so many metres.')
-    ] = 0.5,
-    keyframe_angle: Annotated[
-        float, typer.Option(min=0, help='A keyframe at every turn of so many degrees.')
-    ] = 11.5,
+    keyframe_distance: KeyframeDistance = 0.5,
+    keyframe_angle: KeyframeAngle = 11.5,
     exclude_time: Annotated[
         float, typer.Option(min=0, help='A loop goes back so many seconds.')
     ] = 20.0,
@@ -74,8 +92,11 @@ def loops(
         int, typer.Option(min=0, help='So many keyframes lie between its ends.')
     ] = 10,
     verify: Verify = False,
-    measured: Annotated[
-        bool, typer.Option('--measured', help='Only loops whose relative pose was measured.')
+    require_transform: Annotated[
+        bool,
+        typer.Option(
+            '--require-transform', help='Announce only loops whose relative pose was measured.'
+        ),
     ] = False,
     min_inliers: MinInliers = 15,
     field_of_view: FieldOfView = None,
@@ -83,14 +104,14 @@ def loops(
     min_similarity: MinSimilarity = 0.0,
     max_distance_ratio: MaxDistanceRatio = 0.85,
     place_radius: PlaceRadius = 5.0,
-    json_path: JsonPath = None,
+    as_json: AsJson = False,
+    output: Output = None,
     report: Report = None,
     model: Network = DEFAULT_MODEL,
     weights: Weights = None,
     device: Device = 'auto',
 ) -> None:
     """Close loops within one traverse and compare with the revisits there really were."""
-    from vpr_ros.cli.progress import progress_bar
     from vpr_ros.describe import Describer
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.loop_evaluation import (
@@ -107,22 +128,22 @@ def loops(
     from vpr_ros.search import Retriever
     from vpr_ros.version import SOFTWARE
 
-    require_folders(report, json_path)
-    if report is not None:  # what it needs should be missed now, not after an hour of work
+    require_folders(report, output)
+    if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.loop_report import write_loop_report
     truth: Truth
     if pairs is not None:
         truth = TruthByPairs.read(pairs, pair_tolerance)
         told = f'{pairs.name}, {pair_tolerance} frames to either side'
         keyframes = KeyframeConfig(0.0, 0.0, 1e-9)
-        config = LoopConfig(0.0, 0.0, exclude_keyframes, require_transform=measured)
+        config = LoopConfig(0.0, 0.0, exclude_keyframes, require_transform=require_transform)
         goes_back = f'{exclude_keyframes} keyframes'
     else:
         truth = TruthByPoses(Tolerance(tolerance, None if angle is None else math.radians(angle)))
         told = f'within {tolerance:g} m' + ('' if angle is None else f' and {angle:g}°')
         keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle))
         config = LoopConfig(
-            exclude_time, exclude_distance, exclude_keyframes, require_transform=measured
+            exclude_time, exclude_distance, exclude_keyframes, require_transform=require_transform
         )
         goes_back = (
             f'{exclude_time:g} s, {exclude_distance:g} m of way and {exclude_keyframes} keyframes'
@@ -167,22 +188,11 @@ def loops(
             )
         if report is not None:
             write_loop_report(report, evaluation, pictures)
-    _tell(evaluation, json_path, report)
-
-
-def _tell(evaluation: LoopEvaluation, json_path: Path | None, report: Path | None) -> None:
-    """Write the results where they are wanted, and print what they come to."""
-    from rich.console import Console
-
-    to_stdout = json_path == Path('-')
-    if to_stdout:
-        typer.echo(evaluation.dumps())
-    elif json_path is not None:
-        evaluation.save(json_path)
-    console = Console(stderr=to_stdout)
-    _show(evaluation, console)
+    deliver(evaluation, output, as_json=as_json)
+    out = console(stderr=as_json)
+    _show(evaluation, out)
     if report is not None:
-        console.print(f'report: {report}', markup=False, highlight=False)
+        out.print(f'report: {report}')
 
 
 def _traverse(
@@ -195,7 +205,7 @@ def _traverse(
     poses: bool,
 ) -> Traverse:
     """Return frames, intrinsics, a source of pictures by stamp, and how many frames there are."""
-    from vpr_ros.cli.verify_options import camera_of
+    from vpr_ros.cli.localizing import camera_of
     from vpr_ros.evaluation.bag_evaluation import frame_pictures
     from vpr_ros.inputs.bags import Bag, choose_image, choose_pose
     from vpr_ros.inputs.poses import PoseSource
@@ -203,7 +213,7 @@ def _traverse(
 
     if source.is_dir() and not (source / 'metadata.yaml').exists():
         if poses:
-            msg = f'{source} is no bag; of a folder of images, --pairs must say what is right'
+            msg = f'{source} is no bag; for a folder of images, give the true loops as --pairs'
             raise VprError(msg)
         return _folder(source, degrees)
     bag = stack.enter_context(Bag(source))
@@ -245,14 +255,14 @@ def _digits(text: str) -> str:
     return ''.join(character for character in text if character.isdecimal())
 
 
-def _show(evaluation: LoopEvaluation, console: Console) -> None:
+def _show(evaluation: LoopEvaluation, out: Console) -> None:
     from rich.table import Table
 
     from vpr_ros.evaluation.loop_words import verdict
     from vpr_ros.evaluation.words import UNKNOWN, metres, milliseconds, share
 
     setup, s = evaluation.setup, evaluation.summary
-    table = Table(title=f'loops of {setup.source}', show_header=False)
+    table = Table(show_header=False)
     table.add_column(style='bold')
     table.add_column(justify='right')
     table.add_row('keyframes', str(s.keyframes))
@@ -274,5 +284,5 @@ def _show(evaluation: LoopEvaluation, console: Console) -> None:
     table.add_section()
     for stage, (p50, p95) in s.latency.items():
         table.add_row(stage, f'{milliseconds(p50)}, 95 % {milliseconds(p95)}')
-    console.print(table)
-    console.print(verdict(s), highlight=False)
+    show_table(out, f'loops of {setup.source}', table)
+    out.print(verdict(s))

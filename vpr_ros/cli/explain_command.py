@@ -1,16 +1,25 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr explain``: what in an image does the network go by?"""
+"""``vpr explain``: draws which parts of an image the network uses."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vpr_ros.cli.localize_options import ModelName
-from vpr_ros.cli.options import Device, Weights
+from vpr_ros.cli import console, query_command
+from vpr_ros.cli.options import (
+    MAP_SUFFIX,
+    AsJson,
+    Device,
+    MapBag,
+    MapImageTopic,
+    ModelName,
+    Weights,
+    check_map,
+)
 from vpr_ros.errors import ImageError, VprError
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -22,16 +31,16 @@ if TYPE_CHECKING:
 
 
 def explain(
-    image: Annotated[Path, typer.Argument(metavar='IMAGE', help='JPEG, PNG or TIFF.')],
-    map_path: Annotated[
-        Path | None, typer.Argument(metavar='MAP', help='Find the image in this place map.')
-    ] = None,
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar='[MAP] IMAGE',
+            help='A JPEG, PNG or TIFF; before it, if wanted, the place map to find it in.',
+        ),
+    ],
     *,
-    map_bag: Annotated[
-        Path | None,
-        typer.Option(help='Bag the map was built from: shows the place that was found.'),
-    ] = None,
-    map_image_topic: Annotated[str | None, typer.Option(help='Images of the map bag.')] = None,
+    map_bag: MapBag = None,
+    map_image_topic: MapImageTopic = None,
     output: Annotated[
         Path, typer.Option('--output', '-o', help='Picture to write, PNG or JPEG.')
     ] = Path('explanation.png'),
@@ -39,6 +48,7 @@ def explain(
     model: ModelName = None,
     weights: Weights = None,
     device: Device = 'auto',
+    as_json: AsJson = False,
 ) -> None:
     """Draw where a network attends, what counts in its descriptor and which regions it pools.
 
@@ -49,12 +59,17 @@ def explain(
     from vpr_ros.describe.explanation_picture import Shown, picture
     from vpr_ros.inputs.frames import ImageFile
 
+    image, map_path = inputs[-1], inputs[0] if len(inputs) > 1 else None
+    if len(inputs) > 2 or image.suffix.lower() == MAP_SUFFIX:
+        msg = 'the order is `vpr explain [MAP] IMAGE`, with one image'
+        raise typer.BadParameter(msg)
+    check_map(map_path)
     if map_bag is not None and map_path is None:
         msg = '--map-bag shows the place found in a map: name the map too'
-        raise VprError(msg)
+        raise typer.BadParameter(msg)
     if output.suffix.lower() not in ('.png', '.jpg', '.jpeg'):
-        msg = f'{output} must end in .png or .jpg'
-        raise VprError(msg)
+        msg = f'--output {output} must end in .png or .jpg'
+        raise typer.BadParameter(msg)
     try:
         rgb = ImageFile(image).rgb
     except ImageError as error:
@@ -62,7 +77,7 @@ def explain(
         raise ImageError(msg) from error
     found = None
     if map_path is not None:
-        model, found = _found(image, map_path, model, weights, device)
+        model, found = _found(image, map_path, model, weights, device, as_json=as_json)
     explainer = Explainer(model or DEFAULT_MODEL, weights)
     rows = [Shown(image.name, rgb, explainer.explain(rgb))]
     caption = explainer.model + ('' if explainer.trained else ' with untrained weights')
@@ -76,22 +91,30 @@ def explain(
             place = _picture_at(best.stamp, map_bag, map_image_topic)
             rows.append(Shown(f'place {best.id}', place, explainer.explain(place)))
     _write(picture(rows, caption, width), output)
-    typer.echo(str(output))
+    answer: dict[str, Any] = {'image': str(image), 'model': explainer.model, 'output': str(output)}
+    if found is not None:
+        answer['answer'] = query_command.answer_of(image, found)
+    console.say(as_json, answer, str(output))
 
 
 def _found(
-    image: Path, map_path: Path, model: str | None, weights: Path | None, device: str
+    image: Path,
+    map_path: Path,
+    model: str | None,
+    weights: Path | None,
+    device: str,
+    *,
+    as_json: bool,
 ) -> tuple[str, Localization]:
     """Find the image in the map, print the candidates, and return the map's model too."""
-    from vpr_ros.cli.localize_options import localizing
-    from vpr_ros.cli.query_command import show
+    from vpr_ros.cli.localizing import localizing
     from vpr_ros.inputs.frames import ImageFile
     from vpr_ros.localize import DecisionConfig
 
     opened = localizing(map_path, model, weights, device, config=DecisionConfig(), candidates=100)
     with opened as (place_map, localizer):
         found = localizer.localize(ImageFile(image), k=5)
-        show(image, found, place_map)
+        query_command.show(image, found, place_map, console.console(stderr=as_json))
         return place_map.model.name, found
 
 

@@ -1,22 +1,26 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr export``: networks for other runtimes."""
+"""``vpr export``: writes networks for other runtimes."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from vpr_ros.cli.console import say
+from vpr_ros.cli.options import AsJson, ModelArgument, Weights
+
 _COMPARED = 20
 
 
 def export(
-    model: Annotated[str, typer.Argument(metavar='NAME', help='Network, such as d2vpr-nano.')],
-    out: Annotated[Path, typer.Argument(metavar='OUT', help='File to write (.onnx).')],
+    model: ModelArgument,
     *,
-    weights: Annotated[Path | None, typer.Option(help='Weights file of the network.')] = None,
+    output: Annotated[Path, typer.Option('--output', '-o', help='File to write (.onnx).')],
+    weights: Weights = None,
     opset: Annotated[
         int,
         typer.Option(min=17, max=18, help='ONNX operators; TensorRT fails on GridSample from 20.'),
@@ -30,6 +34,7 @@ def export(
             help='Folder of photographs to check the results on; patterns, if not given.'
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a network as an ONNX file, once it gives the same results as torch.
 
@@ -51,9 +56,12 @@ def export(
         precision='int8' if int8 else 'fp32',
         images=photographs(images, _COMPARED) if images else (),
     )
-    write_whole(out, contents)
-    typer.echo(
-        f'{out}: {len(contents) / 1e6:.1f} MB; over {agreement.images} images the descriptors'
+    write_whole(output, contents)
+    answer = {'output': str(output), 'bytes': len(contents)} | asdict(agreement)
+    say(
+        as_json,
+        answer,
+        f'{output}: {len(contents) / 1e6:.1f} MB; over {agreement.images} images the descriptors'
         f' differ from torch by at most {agreement.difference:.1e} (cosine at least'
-        f' {agreement.cosine:.6f}), the codes in {agreement.bits} bits'
+        f' {agreement.cosine:.6f}), the codes in {agreement.bits} bits',
     )

@@ -6,8 +6,9 @@ To add a part, write ``vpr_ros/cli/NAME.py`` with either a function with Typer a
 command) or a ``typer.Typer`` (a group of commands), and name it in ``PARTS``. Its help text there
 is what ``vpr --help`` shows, so that help needs no import of the part.
 
-Errors a user can cause are one line on standard error and exit code 2; with ``VPR_DEBUG=1`` in the
-environment the traceback is shown instead.
+Errors a user can cause are one line on standard error, and JSON on standard output too where
+``--json`` was given. The exit status is 2 for mistakes in the arguments and 1 for everything else.
+With ``VPR_DEBUG=1`` in the environment the traceback is shown instead.
 """
 
 from __future__ import annotations
@@ -28,7 +29,14 @@ from vpr_ros.version import SOFTWARE
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-EXIT_USER_ERROR = 2
+EXIT_FAILURE = 1
+_EPILOG = (
+    'Exit status: 0 on success, 2 for mistakes in the arguments, 1 for every other failure. With'
+    ' --json failures are JSON too: {"error": {"type", "message"}}.'
+)
+_UNLIMITED = 1_000_000
+# The base class of mistakes in the arguments; Typer does not export it.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 _PIP_NAMES = {
     'PIL': 'Pillow',
@@ -57,7 +65,7 @@ class Part:
 PARTS = {
     'demo': Part(
         'vpr_ros.cli.demo_command:demo',
-        'Map a synthetic town by day, find the way in it by evening, and show a report.',
+        'Map a synthetic town by day, localise in it by evening, and show a report.',
         'eval',
     ),
     'map': Part(
@@ -65,7 +73,7 @@ PARTS = {
     ),
     'query': Part('vpr_ros.cli.query_command:query', 'Find the places that images show in a map.'),
     'explain': Part(
-        'vpr_ros.cli.explain_command:explain', 'Draw what in an image the network goes by.'
+        'vpr_ros.cli.explain_command:explain', 'Draw which parts of an image the network uses.'
     ),
     'evaluate': Part(
         'vpr_ros.cli.evaluate_bag:app',
@@ -74,7 +82,7 @@ PARTS = {
     ),
     'calibrate': Part(
         'vpr_ros.cli.calibrate_command:calibrate',
-        'Learn from answers of known truth how probable it is that an answer is right.',
+        'Fit the probabilities of answers to answers whose truth is known.',
         'eval',
     ),
     'weights': Part(
@@ -99,13 +107,13 @@ PARTS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code of a failure.
+    """Run the command line and return the exit status of a failure.
 
     Args:
         argv: Arguments without the program's name; those of the process when None.
 
     Raises:
-        SystemExit: The command ended by itself, with success or a usage error.
+        SystemExit: The command ended by itself, or its arguments are wrong.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = os.environ.get('VPR_DEBUG', '0') not in ('', '0')
@@ -113,15 +121,43 @@ def main(argv: Sequence[str] | None = None) -> int:
         level=logging.DEBUG if debug else logging.WARNING, format='%(levelname)s: %(message)s'
     )
     name = next((word for word in arguments if not word.startswith('-')), '')
+    as_json = '--json' in arguments
     try:
-        _application(name)(args=arguments, prog_name='vpr')
+        status = _application(name)(args=arguments, prog_name='vpr', standalone_mode=False)
     except (VprError, OSError, ModuleNotFoundError) as error:
         message = _how_to_get(error, name) if isinstance(error, ImportError) else str(error)
         if debug or not message:
             raise
-        typer.secho(f'vpr: {message}', fg=typer.colors.RED, err=True)
-        return EXIT_USER_ERROR
-    return 0
+        _tell(error, message, as_json=as_json)
+        return EXIT_FAILURE
+    except typer.Abort as error:
+        _tell(error, 'stopped', as_json=as_json)
+        raise SystemExit(EXIT_FAILURE) from None
+    except _UsageError as error:
+        raise SystemExit(_refuse(error, as_json=as_json)) from None
+    raise SystemExit(status or 0)
+
+
+def _tell(error: Exception, message: str, *, as_json: bool) -> None:
+    """Print a failure on standard error, and as JSON where that was asked for."""
+    typer.secho(f'vpr: {message}', fg=typer.colors.RED, err=True)
+    if as_json:
+        from vpr_ros.cli.console import print_json
+
+        print_json({'error': {'type': type(error).__name__, 'message': message}})
+
+
+def _refuse(error: Any, *, as_json: bool) -> int:
+    """Print what is wrong with the arguments and how they should be; return the exit status."""
+    message, context = error.format_message(), error.ctx
+    if type(error).__name__ == 'NoArgsIsHelpError':
+        typer.echo(context.get_help())
+        return int(error.exit_code)
+    if context is not None:
+        typer.echo(context.get_usage(), err=True)
+        typer.echo(f"Try '{context.command_path} --help' for help.", err=True)
+    _tell(error, message, as_json=as_json)
+    return int(error.exit_code)
 
 
 def _how_to_get(error: ModuleNotFoundError, name: str) -> str:
@@ -145,11 +181,16 @@ def _how_to_get(error: ModuleNotFoundError, name: str) -> str:
 
 def _application(wanted: str) -> typer.Typer:
     """Return the command line with one part loaded and only the names of the others."""
+    settings: dict[str, Any] = {'help_option_names': ['-h', '--help']}
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        settings['terminal_width'] = _UNLIMITED  # programs read whole lines
     application = typer.Typer(
         help=vpr_ros.__doc__,
+        epilog=_EPILOG,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        context_settings={'help_option_names': ['-h', '--help']},
+        rich_markup_mode='rich' if sys.stdout.isatty() else None,
+        context_settings=settings,
     )
     application.callback()(_options)
     completing = '_VPR_COMPLETE' in os.environ

@@ -4,17 +4,30 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vpr_ros.cli import map_edit, map_exchange, map_frames, map_server
-from vpr_ros.cli.options import AsJson, Device, MapPath, Network, Weights
+from vpr_ros.cli.console import console, progress_bar, say
+from vpr_ros.cli.options import (
+    AsJson,
+    BagPath,
+    Device,
+    ImageTopic,
+    KeyframeAngle,
+    KeyframeDistance,
+    MapPath,
+    Mount,
+    Network,
+    PoseTopic,
+    SessionName,
+    Storage,
+    Weights,
+)
 from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -28,35 +41,37 @@ _EXIT_PROBLEMS = 1
 
 @app.command()
 def build(
-    bag_path: Annotated[Path, typer.Argument(metavar='BAG', help='Images and poses.')],
     path: MapPath,
+    bag_path: BagPath,
     *,
-    image_topic: Annotated[str | None, typer.Option(help='Images of the bag.')] = None,
-    pose_topic: Annotated[str | None, typer.Option(help='Poses or fixes of the bag.')] = None,
+    image_topic: ImageTopic = None,
+    pose_topic: PoseTopic = None,
     model: Network = DEFAULT_MODEL,
     weights: Weights = None,
     device: Device = 'auto',
-    distance: Annotated[float, typer.Option(help='A place every so many metres.')] = 0.5,
-    angle: Annotated[float, typer.Option(help='A place at every turn of so many degrees.')] = 11.5,
-    interval: Annotated[float, typer.Option(help='A place every so many seconds; 0: never.')] = 0,
-    session: Annotated[str | None, typer.Option(help="Name of the traverse; the bag's.")] = None,
+    distance: KeyframeDistance = 0.5,
+    angle: KeyframeAngle = 11.5,
+    interval: Annotated[
+        float, typer.Option(min=0, help='Seconds between two keyframes; 0: no limit.')
+    ] = 0,
+    session_name: SessionName = None,
     thumbnails: Annotated[
         int,
         typer.Option(
             min=0,
-            help='Keep pictures of so many pixels along the longer side, to verify; 0: none.',
+            help='Store thumbnails of so many pixels along the longer side, to verify; 0: none.',
         ),
     ] = 0,
-    mount: map_edit.Mount = '',
+    mount: Mount = '',
     fix_min_status: Annotated[
         int, typer.Option(min=0, max=2, help='Least status of a fix: 0 any, 1 SBAS, 2 RTK.')
     ] = 0,
     fix_max_sigma: Annotated[
         float, typer.Option(min=0, help='Greatest deviation of a fix, metres; 0: any.')
     ] = 10.0,
+    as_json: AsJson = False,
 ) -> None:
     """Build a map from a bag, or add the bag as a session to a map that exists."""
-    from vpr_ros.cli.progress import progress_bar
     from vpr_ros.describe import Describer
     from vpr_ros.geometry.mounts import parse_mount
     from vpr_ros.inputs.bags import Bag, choose_topics
@@ -77,13 +92,17 @@ def build(
                 describer,
                 topics,
                 keyframes,
-                session=session if session is not None else bag.path.name,
+                session=bag.path.name if session_name is None else session_name,
                 source=PoseSource(topics.pose.type, place_map.datum, sensor, limits),
                 thumbnails=thumbnails,
                 progress=progress,
             )
-    typer.echo(f'{added} places added')
-    info(path)
+        about = place_map.info()
+    if as_json:
+        say(as_json, {'added': added, 'map': asdict(about)}, '')
+    else:
+        typer.echo(f'{added} places added')
+        _print(about)
 
 
 @app.command()
@@ -94,21 +113,19 @@ def info(path: MapPath, *, as_json: AsJson = False) -> None:
     with PlaceMap.open(path) as place_map:
         about = place_map.info()
     if as_json:
-        typer.echo(json.dumps(asdict(about), indent=2, default=str))
-        return
-    _print(about)
+        say(as_json, asdict(about), '')
+    else:
+        _print(about)
 
 
 @app.command()
 def verify(path: MapPath, *, as_json: AsJson = False) -> None:
-    """Check every byte of a map that matters; exit with 1 where something is wrong."""
+    """Check the whole content of a map; the exit status is 1 if something is wrong."""
     from vpr_ros import maps
 
     problems = maps.verify(path)
-    if as_json:
-        typer.echo(json.dumps({'path': str(path), 'problems': problems}, indent=2))
-    else:
-        typer.echo('\n'.join(f'{path}: {problem}' for problem in problems) or f'{path}: sound')
+    text = '\n'.join(f'{path}: {problem}' for problem in problems) or f'{path}: sound'
+    say(as_json, {'path': str(path), 'problems': problems}, text)
     if problems:
         raise typer.Exit(_EXIT_PROBLEMS)
 
@@ -122,7 +139,10 @@ def recode(
     dim: Annotated[
         int | None, typer.Option(min=8, help='Shorten descriptors to so many components.')
     ] = None,
-    storage: Annotated[str | None, typer.Option(help='float16 or int8.')] = None,
+    storage: Annotated[
+        Storage | None, typer.Option(help='How descriptors are stored; as before, if not given.')
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Fit binary codes on the places of a map, shorten its descriptors, store them smaller.
 
@@ -131,11 +151,13 @@ def recode(
     from vpr_ros.maps import MapWriter
 
     with MapWriter.open(path) as place_map:
-        place_map.recode(bits, seed, dim, storage)
+        place_map.recode(bits, seed, dim, None if storage is None else storage.value)
         about = place_map.info()
-    typer.echo(
+    say(
+        as_json,
+        asdict(about),
         f'{path}: {about.places} places, {about.code_bits} bits, {about.coder}, '
-        f'{about.descriptor_dim} elements as {about.storage}'
+        f'{about.descriptor_dim} elements as {about.storage}',
     )
 
 
@@ -153,7 +175,6 @@ app.command('sessions')(map_server.sessions)
 
 
 def _print(about: MapInfo) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(show_header=False, box=None)
@@ -182,7 +203,7 @@ def _print(about: MapInfo) -> None:
     }
     for label, value in rows.items():
         table.add_row(label, value)
-    Console().print(table, highlight=False, markup=False)
+    console().print(table)
     for session in about.sessions:
         started = datetime.fromtimestamp(session.started / SECOND, timezone.utc).isoformat()
         typer.echo(

@@ -4,47 +4,42 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.options import AsJson, MapPath, Sessions
+from vpr_ros.cli.console import progress_bar, say
+from vpr_ros.cli.options import AsJson, MapPath, Mount, Sessions
 from vpr_ros.errors import VprError
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
-    from vpr_ros.geometry import GeoPoint
-    from vpr_ros.maps import PlaceMap
+    from collections.abc import Iterable
 
-Mount = Annotated[
-    str,
-    typer.Option(
-        help='Where on the base the poses are of: x y z, or x y z roll pitch yaw (m, rad).'
-    ),
-]
+    from vpr_ros.geometry import GeoPoint
+    from vpr_ros.maps import PlaceMap, Session
 
 _CHOSEN = re.compile(r'(.+):(\d+(?:,\d+)*)')
 
 
 class Key(str, Enum):
-    """By what the poses of a file find their places."""
+    """How the poses of a file name their places."""
 
     STAMP = 'stamp'
     ID = 'id'
 
 
 def merge(
-    out: Annotated[Path, typer.Argument(metavar='OUT', help='The map to be made.')],
     maps: Annotated[
         list[str],
-        typer.Argument(metavar='MAP...', help='Maps; MAP:1,3 for the sessions 1 and 3 alone.'),
+        typer.Argument(metavar='MAP', help='Maps; MAP:1,3 for the sessions 1 and 3 alone.'),
     ],
     *,
+    output: Annotated[Path, typer.Option('--output', '-o', help='The map to write.')],
     as_json: AsJson = False,
 ) -> None:
     """Make one map of several; they stay as they are.
@@ -54,11 +49,10 @@ def merge(
     coder of the first map. Interrupted, it leaves nothing.
     """
     from vpr_ros import maps as place_maps
-    from vpr_ros.cli.progress import progress_bar
 
-    with progress_bar(f'merging into {out.name}') as progress:
-        about = place_maps.merge(out, [_source(text) for text in maps], progress)
-    text = f'{out}: {about.places} places in {len(about.sessions)} sessions of {len(maps)} maps'
+    with progress_bar(f'merging into {output.name}') as progress:
+        about = place_maps.merge(output, [_source(text) for text in maps], progress)
+    text = f'{output}: {about.places} places in {len(about.sessions)} sessions of {len(maps)} maps'
     say(as_json, asdict(about), text)
 
 
@@ -89,11 +83,11 @@ def delete(
 
     areas = [area for area in (near, near_geo) if area is not None]
     if len(areas) > 1 or bool(areas) != (radius is not None) or not (areas or session):
-        msg = 'say what: --session ID, or --near X Y Z or --near-geo LAT LON with --radius'
+        msg = 'give --session SESSION, or --near X Y Z or --near-geo LAT LON with --radius'
         raise typer.BadParameter(msg)
     with MapWriter.open(path, memory_budget=0) as place_map:
-        chosen = sessions_of(place_map, session)
-        doomed = place_map.ids[np.isin(place_map.sessions, chosen)]
+        keys = sessions_of(place_map, session)
+        doomed = place_map.ids[np.isin(place_map.sessions, keys)]
         if radius is not None:
             centre = _point(*near_geo) if near_geo is not None else np.array(near)
             doomed = np.intersect1d(doomed, within(place_map.snapshot, centre, radius))
@@ -102,7 +96,7 @@ def delete(
             typer.confirm(question, abort=True, err=True)
         if radius is None:
             with place_map.transaction():
-                for key in chosen:
+                for key in keys:
                     place_map.delete_session(key)
         elif len(doomed):
             place_map.delete(doomed)
@@ -117,7 +111,6 @@ def compact(path: MapPath, *, as_json: AsJson = False) -> None:
     Meanwhile it needs room for the map twice more: beside it, and in the folder for temporary
     files (SQLITE_TMPDIR). Others may go on reading. Interrupted, it changes nothing.
     """
-    from vpr_ros.cli.progress import progress_bar
     from vpr_ros.maps import MapWriter
 
     with MapWriter.open(path, memory_budget=0) as place_map:
@@ -165,23 +158,34 @@ def update_poses(
     say(as_json, asdict(update), text)
 
 
-def sessions_of(place_map: PlaceMap, wanted: list[int] | None) -> list[int]:
-    """Return the sessions asked for, all if none were.
+def sessions_of(place_map: PlaceMap, wanted: list[str] | None) -> list[int]:
+    """Return the numbers of the sessions asked for by name or number, all if none were.
 
     Raises:
         VprError: The map lacks one.
     """
-    there = [session.id for session in place_map.session_list()]
-    missing = set(wanted or ()) - set(there)
-    if missing:
-        msg = f'{place_map.path} has no session {min(missing)}; it has {there}'
-        raise VprError(msg)
-    return sorted(set(wanted)) if wanted else there
+    return chosen(place_map.session_list(), wanted, str(place_map.path))
 
 
-def say(as_json: bool, answer: dict[str, Any], text: str) -> None:
-    """Print what was done."""
-    typer.echo(json.dumps(answer, indent=2, default=str) if as_json else text)
+def chosen(sessions: Iterable[Session], wanted: list[str] | None, where: str) -> list[int]:
+    """Return the numbers of the sessions asked for by name or number, all if none were.
+
+    Raises:
+        VprError: There is no such session, or several have the name.
+    """
+    names = {session.id: session.name for session in sessions}
+    found = set()
+    for word in wanted or ():
+        fitting = [number for number, name in names.items() if name == word]
+        if word.isdecimal() and int(word) in names:
+            fitting = [int(word)]
+        if len(fitting) != 1:
+            there = ', '.join(f'{number} ({name})' for number, name in names.items())
+            count = 'several sessions' if fitting else 'no session'
+            msg = f'{where} has {count} {word}; it has {there or "none"}'
+            raise VprError(msg)
+        found.update(fitting)
+    return sorted(found) if wanted else list(names)
 
 
 def _source(text: str) -> tuple[Path, list[int] | None]:

@@ -8,13 +8,26 @@ import math
 import os
 import sys
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.map_edit import Mount, say, sessions_of
-from vpr_ros.cli.options import AsJson, Device, MapPath, Network, Sessions, Weights, format_option
+from vpr_ros.cli.console import progress_bar, say
+from vpr_ros.cli.map_edit import sessions_of
+from vpr_ros.cli.options import (
+    AsJson,
+    Device,
+    MapPath,
+    Mount,
+    Network,
+    SessionName,
+    Sessions,
+    Weights,
+    check_not_map,
+    format_option,
+)
 from vpr_ros.inputs.folders import FOLDER_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -22,51 +35,57 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_Output = Annotated[Path | None, typer.Option(metavar='FILE', help='- is standard output.')]
 _Format = Annotated[
     str, format_option('--format', {name: form.help for name, form in FOLDER_FORMATS.items()})
 ]
 
 
+class ExportFormat(str, Enum):
+    """Files that other programs read."""
+
+    TUM = 'tum'
+    GEOJSON = 'geojson'
+    CSV = 'csv'
+
+
 def export(
     path: MapPath,
     *,
-    tum: _Output = None,
-    geojson: _Output = None,
-    csv: _Output = None,
+    form: Annotated[ExportFormat, typer.Option('--format', help='Format of the file.')],
+    output: Annotated[
+        Path, typer.Option('--output', '-o', help='File to write; - is standard output.')
+    ],
     session: Sessions = None,
-    ids: Annotated[bool, typer.Option('--ids', help='TUM: ids of places for stamps.')] = False,
+    ids: Annotated[
+        bool, typer.Option('--ids', help='TUM: ids of places in the place of stamps.')
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write poses as a TUM trajectory, places as GeoJSON or CSV (QGIS: lon and lat, EPSG:4326)."""
-    from vpr_ros.cli.progress import progress_bar
     from vpr_ros.maps import PlaceMap
     from vpr_ros.maps.map_export import write_csv, write_geojson, write_tum
 
-    if not (tum or geojson or csv):
-        msg = 'say to what: --tum, --geojson or --csv'
+    to_stdout = output == Path('-')
+    if to_stdout and as_json:
+        msg = 'standard output cannot hold the file and --json: give a file as --output'
         raise typer.BadParameter(msg)
-    written: dict[str, int] = {}
-    with PlaceMap.open(path, memory_budget=0) as place_map:
+    with PlaceMap.open(path, memory_budget=0) as place_map, _whole(output) as file:
         chosen = sessions_of(place_map, session)
-        with progress_bar(f'exporting {path.name}') as progress:
-            if tum:
-                with _whole(tum) as file:
-                    written[str(tum)] = write_tum(place_map, file, chosen, ids=ids)
-            if geojson:
-                with _whole(geojson) as file:
-                    written[str(geojson)] = write_geojson(place_map, file, chosen, progress)
-            if csv:
-                with _whole(csv) as file:
-                    written[str(csv)] = write_csv(place_map, file, chosen, progress)
-    if Path('-') not in (tum, geojson, csv):
-        text = '\n'.join(f'{file}: {count} places' for file, count in written.items())
-        say(as_json, {'written': written}, text)
+        if form is ExportFormat.TUM:
+            count = write_tum(place_map, file, chosen, ids=ids)
+        else:
+            write = write_geojson if form is ExportFormat.GEOJSON else write_csv
+            with progress_bar(f'exporting {path.name}') as progress:
+                count = write(place_map, file, chosen, progress)
+    if not to_stdout:
+        say(as_json, {'written': {str(output): count}}, f'{output}: {count} places')
 
 
 def import_(
     path: MapPath,
-    folder: Annotated[Path, typer.Argument(metavar='FOLDER', help='Images.')],
+    folder: Annotated[
+        Path, typer.Argument(metavar='FOLDER', callback=check_not_map, help='Images.')
+    ],
     *,
     form: _Format,
     poses: Annotated[
@@ -78,18 +97,18 @@ def import_(
     weights: Weights = None,
     device: Device = 'auto',
     distance: Annotated[
-        float | None, typer.Option(min=0, help='A place every so many metres; else every image.')
+        float | None,
+        typer.Option(min=0, help='Metres between two places; every image, if not given.'),
     ] = None,
     angle: Annotated[
-        float | None, typer.Option(min=0, help='A place at every turn of so many degrees.')
+        float | None, typer.Option(min=0, help='Degrees of a turn that make a place.')
     ] = None,
-    session: Annotated[str | None, typer.Option(help="Name of the session; the folder's.")] = None,
+    session_name: SessionName = None,
     camera: Annotated[str, typer.Option(help='Name of the camera.')] = '',
     mount: Mount = '',
     as_json: AsJson = False,
 ) -> None:
     """Add the images of a folder to a map as one session; the map is made if it is not there."""
-    from vpr_ros.cli.progress import progress_bar
     from vpr_ros.describe import Describer
     from vpr_ros.geometry.mounts import parse_mount
     from vpr_ros.mapping import KeyframeConfig
@@ -113,7 +132,7 @@ def import_(
             sightings,
             describer,
             keyframes,
-            session=folder.resolve().name if session is None else session,
+            session=folder.resolve().name if session_name is None else session_name,
             camera=camera,
             mount=sensor,
             progress=progress,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vpr_ros.cli.map_edit import say
+from vpr_ros.cli.console import say
 from vpr_ros.cli.options import AsJson, MapPath
 from vpr_ros.errors import VprError
 
@@ -67,7 +67,7 @@ def mount(
     text = '\n'.join(
         f'{path}: camera {each.name!r} '
         + (
-            'is mounted nobody knows where'
+            'has no known mount'
             if each.mount is None
             else 'at x y z qx qy qz qw ' + ' '.join(f'{number:.6g}' for number in each.mount)
         )

@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.options import AsJson, MapPath, Sessions
+from vpr_ros.cli.console import progress_bar, say
+from vpr_ros.cli.map_edit import chosen, sessions_of
+from vpr_ros.cli.options import AsJson, MapPath, Sessions, check_not_map
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
@@ -19,8 +21,17 @@ if TYPE_CHECKING:
 
     from vpr_ros.fleet import RemoteMap
 
+
+def _not_a_file(collection: str) -> str:
+    check_not_map(Path(collection))
+    return collection
+
+
 Collection = Annotated[
-    str, typer.Argument(metavar='COLLECTION', help='Name of the map on the server.')
+    str,
+    typer.Argument(
+        metavar='COLLECTION', callback=_not_a_file, help='Name of the map on the server.'
+    ),
 ]
 Url = Annotated[str, typer.Option(envvar='QDRANT_URL', help='Of the Qdrant server.')]
 Key = Annotated[
@@ -38,9 +49,9 @@ def push(
     session: Sessions = None,
     url: Url = _URL,
     api_key: Key = None,
+    as_json: AsJson = False,
 ) -> None:
     """Add sessions of a map to a map on a server, which the first push makes."""
-    from vpr_ros.cli.progress import progress_bar
     from vpr_ros.maps import PlaceMap
 
     with (
@@ -48,29 +59,30 @@ def push(
         PlaceMap.open(path, memory_budget=0) as place_map,
         progress_bar(f'pushing {path.name}') as progress,
     ):
-        pushed = remote.push(place_map, session, progress)
-    for here, there in pushed.items():
-        typer.echo(f'session {here} of {path} is session {there} of {collection}')
+        numbers = sessions_of(place_map, session) if session else None
+        pushed = remote.push(place_map, numbers, progress)
+    lines = [f'session {a} of {path} is session {b} of {collection}' for a, b in pushed.items()]
+    say(as_json, {'pushed': pushed}, '\n'.join(lines))
 
 
 def pull(
-    collection: Collection,
     path: MapPath,
+    collection: Collection,
     *,
     session: Sessions = None,
     url: Url = _URL,
     api_key: Key = None,
+    as_json: AsJson = False,
 ) -> None:
     """Add sessions of a map on a server to a map, which is made if there is none."""
-    from vpr_ros.cli.progress import progress_bar
-
     with (
         _remote(url, api_key, collection) as remote,
         progress_bar(f'pulling {collection}') as progress,
     ):
-        pulled = remote.pull(path, session, progress)
-    for there, here in pulled.items():
-        typer.echo(f'session {there} of {collection} is session {here} of {path}')
+        numbers = chosen(remote.session_list(), session, collection) if session else None
+        pulled = remote.pull(path, numbers, progress)
+    lines = [f'session {a} of {collection} is session {b} of {path}' for a, b in pulled.items()]
+    say(as_json, {'pulled': pulled}, '\n'.join(lines))
 
 
 def sessions(
@@ -83,11 +95,8 @@ def sessions(
     """List the sessions of a map on a server."""
     with _remote(url, api_key, collection) as remote:
         found = remote.session_list()
-    if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found], indent=2))
-        return
-    for each in found:
-        typer.echo(f'session {each.id} {each.name!r}: {each.places} places ({each.uid})')
+    lines = [f'session {one.id} {one.name!r}: {one.places} places ({one.uid})' for one in found]
+    say(as_json, [asdict(each) for each in found], '\n'.join(lines))
 
 
 @contextmanager

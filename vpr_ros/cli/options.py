@@ -1,9 +1,15 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Options that commands of several parts share."""
+"""Arguments and options that several commands share, with their help and their checks.
+
+The checks run while arguments are parsed, before anything is loaded: a wrong choice or an argument
+in the place of another is a usage error.
+"""
 
 from __future__ import annotations
 
+import re
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +18,83 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MapPath = Annotated[Path, typer.Argument(metavar='MAP', help='A place map (.vprmap).')]
-Sessions = Annotated[
-    list[int] | None, typer.Option('--session', metavar='ID', help='May be given several times.')
-]
-Network = Annotated[str, typer.Option('--model', help='Network that describes the images.')]
-Weights = Annotated[Path | None, typer.Option('--weights', help='Weights file of the network.')]
-Device = Annotated[str, typer.Option('--device', help='auto, cpu, cuda or cuda:N.')]
-AsJson = Annotated[bool, typer.Option('--json', help='Print JSON.')]
+MAP_SUFFIX = '.vprmap'
+_OTHERS = frozenset(
+    {'.mcap', '.db3', '.bag', '.jpg', '.jpeg', '.png', '.tif', '.tiff', '.yaml', '.json', '.csv'}
+)
+_DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
+
+
+class TemporalFilter(str, Enum):
+    """Filters that use the frames before; the names of ``localize.FILTERS``, and none."""
+
+    NONE = 'none'
+    BAYES = 'bayes'
+    SEQUENCE = 'sequence'
+
+
+class Storage(str, Enum):
+    """How descriptors are stored; the names of ``maps.descriptors.STORAGES``."""
+
+    FLOAT16 = 'float16'
+    INT8 = 'int8'
+
+
+class Backend(str, Enum):
+    """Runtimes of networks."""
+
+    TORCH = 'torch'
+    ONNX = 'onnx'
+
+
+class Precision(str, Enum):
+    """Number formats of networks; the names of ``describe.describer.PRECISIONS``."""
+
+    FP32 = 'fp32'
+    BF16 = 'bf16'
+    FP16 = 'fp16'
+    INT8 = 'int8'
+
+
+def check_map(path: Path | None) -> Path | None:
+    """Refuse what is plainly no map, as if arguments were swapped."""
+    if path is not None and (path.is_dir() or path.suffix.lower() in _OTHERS):
+        msg = f'a map is expected here, and {path} is none'
+        raise typer.BadParameter(msg)
+    return path
+
+
+def check_not_map(paths: Path | list[Path] | None) -> Path | list[Path] | None:
+    """Refuse a map in the place of something else."""
+    for path in paths if isinstance(paths, list) else [paths]:
+        if path is not None and path.suffix.lower() == MAP_SUFFIX:
+            msg = f'{path} is a map, and something else is expected here'
+            raise typer.BadParameter(msg)
+    return paths
+
+
+def check_model(names: str | list[str] | None) -> str | list[str] | None:
+    """Refuse names that no model is registered under."""
+    from vpr_ros.errors import ModelError
+
+    for name in names if isinstance(names, list) else [names]:
+        if name is not None:
+            from vpr_ros import models
+
+            try:
+                models.spec(name)
+            except ModelError as error:
+                raise typer.BadParameter(str(error)) from error
+    return names
+
+
+def check_device(names: str | list[str] | None) -> str | list[str] | None:
+    """Refuse devices that are none of auto, cpu, cuda and cuda:N."""
+    for name in names if isinstance(names, list) else [names]:
+        if name is not None and not _DEVICE.fullmatch(name):
+            msg = f'{name!r} is none of auto, cpu, cuda and cuda:N'
+            raise typer.BadParameter(msg)
+    return names
 
 
 def format_option(option: str, formats: Mapping[str, str]) -> Any:
@@ -38,3 +113,136 @@ def format_option(option: str, formats: Mapping[str, str]) -> Any:
         help='; '.join(f'{name}: {text}' for name, text in formats.items()) + '.',
         autocompletion=lambda: list(formats),
     )
+
+
+MapPath = Annotated[
+    Path,
+    typer.Argument(metavar='MAP', callback=check_map, help=f'A place map ({MAP_SUFFIX}).'),
+]
+BagPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar='BAG',
+        callback=check_not_map,
+        help='A rosbag2 folder, .mcap, .db3 or ROS 1 .bag file.',
+    ),
+]
+Images = Annotated[
+    list[Path],
+    typer.Argument(metavar='IMAGE', callback=check_not_map, help='JPEG, PNG or TIFF.'),
+]
+Sessions = Annotated[
+    list[str] | None,
+    typer.Option(
+        '--session',
+        metavar='SESSION',
+        help='Name or number of a session in the map; may be given several times.',
+    ),
+]
+SessionName = Annotated[
+    str | None,
+    typer.Option(help='Name of the new session; that of the bag or folder, if not given.'),
+]
+AsJson = Annotated[
+    bool, typer.Option('--json', help='Print JSON on standard output, and nothing else there.')
+]
+Output = Annotated[
+    Path | None, typer.Option('--output', '-o', help='Write the results to this file, as JSON.')
+]
+Report = Annotated[
+    Path | None, typer.Option('--report', help='Write the results to this file, as an HTML page.')
+]
+
+Network = Annotated[
+    str,
+    typer.Option('--model', callback=check_model, help='Network that describes the images.'),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option('--model', callback=check_model, help='Network; that of the map, if not given.'),
+]
+ModelArgument = Annotated[
+    str,
+    typer.Argument(metavar='MODEL', callback=check_model, help='A network, such as d2vpr-nano.'),
+]
+Weights = Annotated[Path | None, typer.Option('--weights', help='Weights file of the network.')]
+Device = Annotated[
+    str, typer.Option('--device', callback=check_device, help='auto, cpu, cuda or cuda:N.')
+]
+
+ImageTopic = Annotated[str | None, typer.Option(help='Topic of the images in the bag.')]
+PoseTopic = Annotated[
+    str | None, typer.Option(help='Topic of the poses or satellite fixes in the bag.')
+]
+MapBag = Annotated[
+    Path | None,
+    typer.Option(
+        callback=check_not_map,
+        help='Bag that the map was built from: its images of the places are shown.',
+    ),
+]
+MapImageTopic = Annotated[str | None, typer.Option(help='Topic of the images in the map bag.')]
+KeyframeDistance = Annotated[float, typer.Option(min=0, help='Metres between two keyframes.')]
+KeyframeAngle = Annotated[
+    float, typer.Option(min=0, help='Degrees of a turn that make a keyframe.')
+]
+Mount = Annotated[
+    str,
+    typer.Option(
+        help='Mount of the sensor whose poses are given: x y z, or x y z roll pitch yaw (m, rad).'
+    ),
+]
+
+Candidates = Annotated[
+    int,
+    typer.Option(
+        '--candidates', min=1, help='Places nearest by Hamming distance compared by floats.'
+    ),
+]
+MinSimilarity = Annotated[
+    float, typer.Option('--min-similarity', help='Reject candidates of lower similarity.')
+]
+MaxDistanceRatio = Annotated[
+    float,
+    typer.Option(
+        '--max-distance-ratio',
+        help='Reject the best candidate if its distance, divided by that of the best other '
+        'place, is greater.',
+    ),
+]
+PlaceRadius = Annotated[
+    float, typer.Option('--place-radius', help='Count places within this distance as one, metres.')
+]
+CalibrationFile = Annotated[
+    str,
+    typer.Option(
+        '--calibration',
+        help='File made by vpr calibrate, or none; that of the package, if not given.',
+    ),
+]
+Temporal = Annotated[
+    TemporalFilter, typer.Option('--temporal', help='Filter that uses the frames before.')
+]
+Verify = Annotated[
+    bool, typer.Option('--verify', help='Verify the first candidates by local features.')
+]
+MinInliers = Annotated[
+    int, typer.Option('--min-inliers', min=8, help='Features that must agree on one geometry.')
+]
+FieldOfView = Annotated[
+    float | None,
+    typer.Option(
+        '--field-of-view',
+        min=1,
+        max=179,
+        help='Horizontal, degrees, of a camera without camera_info; gives relative poses.',
+    ),
+]
+
+Distance = Annotated[
+    float,
+    typer.Option('--tolerance', min=0, help='Correct within this distance of the truth, metres.'),
+]
+Angle = Annotated[
+    float | None, typer.Option('--angle', min=0, help='Correct within this angle too, degrees.')
+]

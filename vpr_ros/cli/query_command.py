@@ -1,27 +1,34 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr query``: which places of a map do images show?"""
+"""``vpr query``: the places of a map that images show."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vpr_ros.cli.localize_options import (
+from vpr_ros.cli import console
+from vpr_ros.cli.options import (
+    AsJson,
     CalibrationFile,
     Candidates,
+    Device,
+    Images,
+    MapPath,
     MaxDistanceRatio,
     MinSimilarity,
     ModelName,
     PlaceRadius,
+    Weights,
 )
-from vpr_ros.cli.options import AsJson, Device, MapPath, Weights
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
     from vpr_ros.geometry import Pose
     from vpr_ros.localize import Localization
     from vpr_ros.maps import Place, PlaceMap
@@ -29,7 +36,7 @@ if TYPE_CHECKING:
 
 def query(
     map_path: MapPath,
-    images: Annotated[list[Path], typer.Argument(metavar='IMAGE...', help='JPEG, PNG or TIFF.')],
+    images: Images,
     *,
     k: Annotated[
         int, typer.Option('--max-candidates', '-k', min=1, help='Candidates shown per image.')
@@ -46,9 +53,9 @@ def query(
 ) -> None:
     """Find the places that images show in a map.
 
-    Images that cannot be read are named and left out; then the exit code is 2.
+    Images that cannot be read are named, and the others are answered; the exit status is 1 then.
     """
-    from vpr_ros.cli.localize_options import localizing
+    from vpr_ros.cli.localizing import localizing
     from vpr_ros.inputs.frames import ImageFile
     from vpr_ros.localize import DecisionConfig
 
@@ -74,25 +81,28 @@ def query(
             except VprError as error:
                 typer.secho(f'vpr: {path}: {error}', fg=typer.colors.RED, err=True)
                 failed = True
+                about = {'type': type(error).__name__, 'message': str(error)}
+                answers.append({'image': str(path), 'error': about})
                 continue
             if as_json:
-                answers.append(_as_json(path, result))
+                answers.append(answer_of(path, result))
             else:
-                show(path, result, place_map)
-        about = place_map.model
+                show(path, result, place_map, console.console())
+        made_by = place_map.model
     if as_json:
         data = {
             'map': str(map_path),
-            'model': about.name,
-            'trained': about.trained,
+            'model': made_by.name,
+            'trained': made_by.trained,
             'answers': answers,
         }
-        typer.echo(json.dumps(data, indent=2, allow_nan=False))
+        console.print_json(data)
     if failed:
-        raise typer.Exit(2)
+        raise typer.Exit(1)
 
 
-def _as_json(path: Path, result: Localization) -> dict[str, Any]:
+def answer_of(path: Path, result: Localization) -> dict[str, Any]:
+    """Return the answer for one image as it is in the JSON."""
     return {
         'image': str(path),
         'status': result.decision.status.name,
@@ -128,11 +138,10 @@ def _seven(pose: Pose | None) -> list[float] | None:
     return None if pose is None else [float(value) for value in pose.as_array()]
 
 
-def show(path: Path, result: Localization, place_map: PlaceMap) -> None:
+def show(path: Path, result: Localization, place_map: PlaceMap, out: Console) -> None:
     """Print one image's candidates."""
     import math
 
-    from rich.console import Console
     from rich.table import Table
 
     decision = result.decision
@@ -150,8 +159,7 @@ def show(path: Path, result: Localization, place_map: PlaceMap) -> None:
         session = names.get(place.session) or str(place.session)
         probability = '' if known is None else f'{known:.3f}'
         table.add_row(str(place.id), session, *where, f'{similarity:.3f}', bits, probability)
-    console = Console(highlight=False)
-    trained = '' if place_map.model.trained else ' (untrained weights: it means nothing)'
-    console.print(f'{path}: {decision.status.name}{trained}', style='bold', markup=False)
-    console.print(decision.reason, markup=False)
-    console.print(table)
+    trained = '' if place_map.model.trained else ' (untrained weights: the answer means nothing)'
+    out.print(f'{path}: {decision.status.name}{trained}', style='bold')
+    out.print(decision.reason)
+    out.print(table)

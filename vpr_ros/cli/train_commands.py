@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr train``: distil, fine-tune and hash networks by recipes."""
+"""``vpr train``: distils, fine-tunes and hashes networks by recipes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.options import AsJson
+from vpr_ros.cli.console import console, print_json, progress_bar, say, show_table
+from vpr_ros.cli.options import AsJson, Weights
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -26,9 +27,8 @@ Output = Annotated[Path, typer.Option('--output', '-o', help='Folder of this tra
 PcaFile = Annotated[Path, typer.Option('--output', '-o', help='File to write (.safetensors).')]
 Settings = Annotated[
     list[str] | None,
-    typer.Option('--set', metavar='KEY.SUB=VALUE', help='Replace a value; repeatable.'),
+    typer.Option('--set', metavar='KEY.SUB=VALUE', help='Replace a value; several times.'),
 ]
-Weights = Annotated[Path | None, typer.Option('--weights', help='Weights to start from.')]
 Resume = Annotated[
     bool, typer.Option('--resume', help='Go on from the last checkpoint, if there is one.')
 ]
@@ -50,11 +50,12 @@ def _add(kind: Kind, about: str) -> None:
         settings: Settings = None,
         weights: Weights = None,
         resume: Resume = False,
+        as_json: AsJson = False,
     ) -> None:
         changes = list(settings or ())
         if weights is not None:
             changes.append(f'model.weights={weights}')
-        _train(recipe, changes, kind, output, resume=resume)
+        _train(recipe, changes, kind, output, resume=resume, as_json=as_json)
 
 
 _add('distill', 'Train a network to describe images as a teacher does.')
@@ -66,9 +67,10 @@ _add('hash', 'Train binary codes of places.')
 
 
 @app.command()
-def pca(recipe: RecipeFile, output: PcaFile, *, settings: Settings = None) -> None:
+def pca(
+    recipe: RecipeFile, output: PcaFile, *, settings: Settings = None, as_json: AsJson = False
+) -> None:
     """Fit the principal components of a network's descriptors."""
-    from vpr_ros.cli.progress import progress_bar
     from vpr_ros.training.pca import PcaRecipe, fit_pca
     from vpr_ros.training.recipe import read_recipe
 
@@ -76,7 +78,9 @@ def pca(recipe: RecipeFile, output: PcaFile, *, settings: Settings = None) -> No
     with progress_bar('describing images') as progress:
         reducer = fit_pca(chosen, output, progress)
     length, dim = reducer.projection.shape
-    typer.echo(f'{output}: {length} to {dim} values, {output.stat().st_size / 1e6:.1f} MB')
+    size = output.stat().st_size
+    answer = {'output': str(output), 'bytes': size, 'from': length, 'to': dim}
+    say(as_json, answer, f'{output}: {length} to {dim} values, {size / 1e6:.1f} MB')
 
 
 @app.command()
@@ -86,29 +90,29 @@ def memory(
     as_json: AsJson = False,
 ) -> None:
     """Count what a step of training keeps in memory: side adapters beside other ways."""
-    import json
     from dataclasses import asdict
 
     from vpr_ros.training.memory import WAYS, measure
 
     kept = {way.name: measure(way, batch, size) for way in WAYS}
     if as_json:
-        typer.echo(json.dumps({name: asdict(value) for name, value in kept.items()}))
+        print_json({name: asdict(value) for name, value in kept.items()})
         return
-    from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f'One step of {batch} images of {size} x {size}, float32, MB')
+    table = Table()
     names = ('what is trained', 'weights', 'trained', 'gradients and Adam', 'activations', 'total')
     for i, name in enumerate(names):
         table.add_column(name, justify='right' if i else 'left')
     for name, value in kept.items():
         sizes = *asdict(value).values(), value.total
         table.add_row(name, *(f'{size / 1e6:.0f}' for size in sizes))
-    Console().print(table)
+    show_table(console(), f'One step of {batch} images of {size} x {size}, float32, MB', table)
 
 
-def _train(path: Path, changes: list[str], kind: Kind, output: Path, *, resume: bool) -> None:
+def _train(
+    path: Path, changes: list[str], kind: Kind, output: Path, *, resume: bool, as_json: bool
+) -> None:
     import logging
 
     from vpr_ros.training.recipe import load_recipe
@@ -127,12 +131,9 @@ def _train(path: Path, changes: list[str], kind: Kind, output: Path, *, resume: 
         callbacks=[_progress(recipe.run.log_every)],
         progress=lambda done, total: typer.echo(f'preparing images {done}/{total}', err=True),
     )
-    rank_zero_only(_tell)(written)
-
-
-def _tell(written: Path) -> None:
-    size = written.stat().st_size / 1e6
-    typer.echo(f'{written}: {size:.1f} MB; figures in {written.with_name("run.json")}')
+    size, figures = written.stat().st_size, written.with_name('run.json')
+    answer = {'output': str(written), 'bytes': size, 'figures': str(figures)}
+    rank_zero_only(say)(as_json, answer, f'{written}: {size / 1e6:.1f} MB; figures in {figures}')
 
 
 def _progress(every: int) -> Callback:

@@ -1,15 +1,15 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr weights``: the networks' weights, from those who published them."""
+"""``vpr weights``: lists, fetches and converts the weights of the networks."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vpr_ros.cli.console import console, download_bar, print_json, say
 from vpr_ros.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -33,10 +33,8 @@ def list_weights(*, as_json: AsJson = False) -> None:
 
     entries = _entries()
     if as_json:
-        data = {'folder': str(models.weights_folder()), 'weights': entries}
-        typer.echo(json.dumps(data, indent=2))
+        print_json({'folder': str(models.weights_folder()), 'weights': entries})
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, header_style='bold')
@@ -47,23 +45,21 @@ def list_weights(*, as_json: AsJson = False) -> None:
         digest = (entry['sha256'] or '')[:12]
         facts = entry['name'], size, entry['licence'], digest, entry['source'], entry['state']
         table.add_row(*facts, style='green' if entry['path'] else '')
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(
+    out = console()
+    out.print(table)
+    out.print(
         f'\nThey are looked for in the package, then in {models.weights_folder()} (another folder:'
-        ' VPR_WEIGHTS), as NAME.safetensors.',
-        soft_wrap=True,
+        ' VPR_WEIGHTS), as NAME.safetensors.'
     )
 
 
 @app.command()
-def fetch(name: Name, *, force: Force = False) -> None:
+def fetch(name: Name, *, force: Force = False, as_json: AsJson = False) -> None:
     """Download published weights, check them and convert them.
 
     A download that breaks off goes on from there the next time.
     """
     from vpr_ros import models
-    from vpr_ros.cli.progress import download_bar
     from vpr_ros.errors import ModelError
     from vpr_ros.models.convert import convert, converted_path
     from vpr_ros.models.download import DownloadError, download
@@ -73,7 +69,8 @@ def fetch(name: Name, *, force: Force = False) -> None:
         msg = f'there is nothing to fetch for {name}: ' + _of_the_package(name)
         raise ModelError(msg)
     if target.exists() and not force:
-        typer.echo(f'{target} is already there (--force fetches it again)')
+        answer = {'path': str(target), 'fetched': False}
+        say(as_json, answer, f'{target} is already there (--force fetches it again)')
         return
     if not file.urls:
         raise ModelError(_by_hand(name, file))
@@ -87,7 +84,8 @@ def fetch(name: Name, *, force: Force = False) -> None:
         raise DownloadError(msg) from error
     convert(original, name)
     original.unlink()
-    typer.echo(f'{target} ({file.licence}, from {file.source})')
+    answer = {'path': str(target), 'fetched': True}
+    say(as_json, answer, f'{target} ({file.licence}, from {file.source})')
 
 
 @app.command('convert')
@@ -99,6 +97,7 @@ def convert_weights(
         Path | None, typer.Option('--output', '-o', help='Instead of the weights folder.')
     ] = None,
     force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Turn a published weights file, or one of your own, into safetensors.
 
@@ -114,9 +113,10 @@ def convert_weights(
         msg = f'{target} is already there; --force replaces it'
         raise ModelError(msg)
     convert(path, name, target)
-    typer.echo(str(target))
+    say(as_json, {'path': str(target)}, str(target))
     if output is None and name in models.names() and models.find_weights(name) != target:
-        typer.echo(f'The package has weights of {name}: name this file to use it instead.')
+        note = f'The package has weights of {name}: name this file to use it instead.'
+        typer.echo(note, err=True)
 
 
 def _entries() -> list[dict[str, Any]]:

@@ -92,8 +92,8 @@ def folder_pair(root: Path, split: str, database: str, queries: str) -> tuple[Pa
             return parent / database, parent / queries
     places = ', '.join(str(parent) for parent in parents)
     msg = (
-        f'there are no two folders {database} and {queries} in any of {places}: name them with '
-        '--database and --queries, or another split with --split'
+        f'there are no two folders {database} and {queries} in any of {places}: '
+        'name the two folders, or another split'
     )
     raise FolderError(msg)
 

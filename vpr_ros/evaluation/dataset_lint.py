@@ -68,7 +68,7 @@ def _nordland_tolerance(what: Subject) -> Iterator[Finding]:
             f'{KNOWN_SIZES[size]}; here it would be ±{frames}',
             0,
             '',
-            f'--threshold {threshold:.4g} makes it ±{wanted} frames.',
+            f'A tolerance of {threshold:.4g} makes it ±{wanted} frames.',
         )
 
 
@@ -111,8 +111,7 @@ def _msls(what: Subject) -> Iterator[Finding]:
         'differ by several points',
         count,
         what.queries[0].name,
-        'Give the list of the official keys with --queries-list (key_mslsval.txt of the '
-        'repository Lu-Feng/MSLS-val).',
+        'Give the list of the official keys (key_mslsval.txt of the repository Lu-Feng/MSLS-val).',
     )
 
 

@@ -173,14 +173,14 @@ def _make_room(path: Path, needed: int) -> None:
         free = shutil.disk_usage(path.parent).free
     except OSError as error:
         msg = (
-            f'descriptions cannot be kept in {path.parent}: {error.strerror}; name another --cache'
+            f'descriptions cannot be kept in {path.parent}: {error.strerror}; name another folder'
         )
         raise VprError(msg) from error
     missing = needed - (path.stat().st_size if path.exists() else 0)
     if missing > free:
         msg = (
             f'descriptions need {missing / 2**30:.1f} GiB more, but {path.parent} has '
-            f'{free / 2**30:.1f} GiB left: make room, or name another --cache'
+            f'{free / 2**30:.1f} GiB left: make room, or name another folder'
         )
         raise VprError(msg)
 

@@ -34,7 +34,7 @@ def _unreadable_names(what: Subject) -> Iterator[Finding]:
                 len(bad),
                 bad[0].name,
                 'Rename them as @E@N@zone@letter@lat@lon@pano@tile@heading@pitch@roll@height@time'
-                '@note@.jpg; all but E and N may be empty. For numbered frames: --layout frames.',
+                '@note@.jpg; all but E and N may be empty. Numbered frames are another layout.',
             )
 
 
@@ -147,7 +147,7 @@ def _mock(what: Subject) -> Iterator[Finding]:
         f'{what.tolerance.distance:g} m means {means}',
         0,
         next(iter(what.names)).name,
-        'Nothing, if that is the tolerance wanted; else --threshold.',
+        'Nothing, if that is the tolerance wanted; else give another.',
     )
 
 

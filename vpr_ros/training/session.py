@@ -165,7 +165,7 @@ def _note(folder: Path, recipe: Recipe, *, resume: bool) -> None:
         for name in (_STATISTICS, _PICTURE):  # of a start that failed, maybe by another recipe
             (folder / name).unlink(missing_ok=True)
     elif not resume:
-        msg = f'{folder} holds a training: pass --resume to go on, or another folder'
+        msg = f'{folder} holds a training: resume it, or choose another folder'
         raise RecipeError(msg)
     elif noted.read_text('utf-8') != written:
         _log.warning('the recipe differs from the one that %s was begun with', folder)

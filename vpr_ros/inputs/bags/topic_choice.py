@@ -56,7 +56,7 @@ def choose_image(bag: Bag, name: str | None = None) -> Topic:
     cameras: dict[str, Topic] = {}
     for topic in topics:  # raw comes first
         cameras.setdefault(topic.name.removesuffix(_COMPRESSED), topic)
-    return _only(bag, list(cameras.values()), 'images', '--image')
+    return _only(bag, list(cameras.values()), 'images')
 
 
 def choose_pose(bag: Bag, name: str | None = None) -> Topic:
@@ -68,7 +68,7 @@ def choose_pose(bag: Bag, name: str | None = None) -> Topic:
     if name is not None:
         return _of_type(bag, bag.require(name), pose_types(), 'poses')
     topics = bag.pose_topics()
-    return _only(bag, [t for t in topics if t.type == topics[0].type], 'poses', '--pose')
+    return _only(bag, [t for t in topics if t.type == topics[0].type], 'poses')
 
 
 def _of_type(bag: Bag, topic: Topic, kinds: tuple[str, ...], what: str) -> Topic:
@@ -81,12 +81,12 @@ def _of_type(bag: Bag, topic: Topic, kinds: tuple[str, ...], what: str) -> Topic
     raise BagError(msg)
 
 
-def _only(bag: Bag, topics: list[Topic], what: str, option: str) -> Topic:
+def _only(bag: Bag, topics: list[Topic], what: str) -> Topic:
     if len(topics) == 1:
         return topics[0]
     if not topics:
         msg = f'the bag {bag.path} has no {what}; it has: {bag.describe_topics()}'
     else:
         names = ', '.join(topic.name for topic in topics)
-        msg = f'the bag {bag.path} has {what} on several topics, name one ({option}): {names}'
+        msg = f'the bag {bag.path} has {what} on several topics, name one of them: {names}'
     raise BagError(msg)

@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Opens a map with its network to localise images, and finds the camera intrinsics of a bag."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vpr_ros.cli.options import TemporalFilter
+from vpr_ros.errors import VprError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from vpr_ros.geometry.pinhole import Pinhole
+    from vpr_ros.inputs.bags import Bag
+    from vpr_ros.localize import DecisionConfig, Localizer, Verifier
+    from vpr_ros.maps import PlaceMap
+
+_INFO = 'sensor_msgs/msg/CameraInfo'
+
+
+@contextmanager
+def localizing(
+    path: Path,
+    model: str | None,
+    weights: Path | None,
+    device: str,
+    *,
+    config: DecisionConfig,
+    candidates: int,
+    calibration: str = '',
+    temporal: TemporalFilter = TemporalFilter.NONE,
+    verifying: Callable[[PlaceMap], Verifier] | None = None,
+) -> Iterator[tuple[PlaceMap, Localizer]]:
+    """Open a map with the network that made it, and close it again.
+
+    Raises:
+        VprError: The map or the weights cannot be used, or do not belong together.
+    """
+    from vpr_ros.describe import Describer
+    from vpr_ros.localize import Localizer, calibration_for, make_filter
+    from vpr_ros.maps import PlaceMap
+    from vpr_ros.search import Retriever
+
+    if model is None:
+        with PlaceMap.open(path) as place_map:
+            model = place_map.model.name
+    describer = Describer(model, device=device, weights=weights)
+    learnt = calibration_for(describer.model_info, calibration)
+    if temporal is not TemporalFilter.NONE and learnt is None:
+        msg = (
+            f'the filter {temporal.value} needs a calibration, and there is none of {model}: '
+            'make one with `vpr calibrate` and give it as --calibration'
+        )
+        raise VprError(msg)
+    with PlaceMap.open(path, model=describer.model_info) as place_map:
+        filtering = None
+        if temporal is not TemporalFilter.NONE and learnt is not None:
+            filtering = make_filter(
+                temporal.value, lambda: place_map.snapshot.columns, learnt.places
+            )
+        yield (
+            place_map,
+            Localizer(
+                describer,
+                Retriever(place_map),
+                config,
+                candidates=candidates,
+                calibration=learnt,
+                temporal=filtering,
+                verifier=None if verifying is None else verifying(place_map),
+            ),
+        )
+
+
+def camera_of(bag: Bag, image_topic: str, degrees: float | None) -> Pinhole | None:
+    """Return the intrinsics: by the field of view, else by the only camera_info, else None.
+
+    Raises:
+        VprError: The camera_info or the first image cannot be read.
+    """
+    from vpr_ros.geometry.pinhole import Intrinsics, Pinhole
+    from vpr_ros.inputs.frames import Frame
+
+    if degrees is not None:
+        first = next(iter(bag.messages([image_topic])))
+        height, width = Frame(first.raw, first.type).rgb.shape[:2]
+        return Pinhole.of_view(degrees, width, height)
+    infos = [topic.name for topic in bag.topics.values() if topic.type == _INFO and topic.count]
+    if len(infos) != 1:
+        return None
+    message = next(iter(bag.messages(infos)))
+    return Pinhole.of(Intrinsics.of(bag.deserialize(message)))
