@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from rosbags.rosbag2 import Writer
+from shared_data import BAGS
 
 from vpr_ros.cli.main import main
 from vpr_ros.errors import VprError
@@ -36,8 +37,7 @@ from sensor_msgs.msg import CompressedImage
 from vpr_ros.bench.bag_player import Playback, play
 
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get('VPR_TEST_DATA', ROOT / '../shared/data')) / 'bags'
-EUROC, GARDENS = DATA / 'euroc_v101_micro', DATA / 'gardens_day_left'
+EUROC, GARDENS = BAGS / 'euroc_v101_micro', BAGS / 'gardens_day_left'
 IMAGES, ODOM = '/cam0/image_raw/compressed', '/odom'
 DOMAIN = 1 + os.getpid() % 230
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
@@ -46,7 +46,7 @@ DEEP = QoSProfile(depth=1000)
 SUBSCRIBED = ('--wait-for-subscribers', 1)
 
 pytestmark = pytest.mark.ros
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f'the test data are not at {DATA}')
+needs_data = pytest.mark.skipif(not BAGS.is_dir(), reason=f'the test data are not at {BAGS}')
 
 
 def start(*arguments):
@@ -218,7 +218,7 @@ def test_latched_messages_reach_late_subscribers(listener, tmp_path):
 @pytest.mark.parametrize(
     ('path', 'playback', 'reason'),
     [
-        (DATA / 'absent', {}, 'there is no bag'),
+        (BAGS / 'absent', {}, 'there is no bag'),
         (GARDENS, {'topics': ('/absent',)}, 'no topic /absent; it has: /camera'),
         (GARDENS, {'remap': {'/absent': '/a'}}, 'no topic /absent'),
         (GARDENS, {'start': 1000}, r'99\.5 s long'),

@@ -86,9 +86,10 @@ def test_place_that_was_found_is_drawn_below_the_image(query, day, town, tmp_pat
 def test_mistakes_are_told(query, monkeypatch, capsys, words, status, reason):
     monkeypatch.chdir(query.parent)
     try:
-        assert explain(*words) == status
+        code = explain(*words)
     except SystemExit as end:
-        assert end.code == status
+        code = end.code
+    assert code == status
     assert reason in capsys.readouterr().err
 
 

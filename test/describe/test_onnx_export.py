@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from shared_data import DATA
 
 from vpr_ros import models
 from vpr_ros.cli.main import main
@@ -26,7 +25,7 @@ from vpr_ros.describe.onnx_export import export_onnx  # noqa: E402
 from vpr_ros.describe.onnx_network import METADATA, OnnxNetwork  # noqa: E402
 from vpr_ros.models.vit import ViTConfig  # noqa: E402
 
-PHOTOGRAPHS = Path(os.environ.get('VPR_TEST_DATA', '../shared/data')) / 'gardens_point'
+PHOTOGRAPHS = DATA / 'gardens_point'
 SMALL_VIT = ViTConfig(width=96, depth=3, heads=3, native_grid=5)
 NETWORKS = {
     'd2vpr': {'vit': SMALL_VIT, 'taps': (1, 2, 3)},

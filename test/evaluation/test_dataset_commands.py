@@ -5,21 +5,17 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 from dataset_sample import CompanyDescriber, GreyDescriber, picture, street, write
+from shared_data import DATA
 from test_commands import run
 
 from vpr_ros import models
 from vpr_ros.evaluation.batch_describer import BatchDescriber
 
-GARDENS = (
-    Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared/data'))
-    / 'gardens_point'
-)
+GARDENS = DATA / 'gardens_point'
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the shipped calibration promises, on traverses that it was not fitted on."""
 
-import os
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import chi2
+from shared_data import BAGS
 
 from vpr_ros.describe import Describer
 from vpr_ros.evaluation import Tolerance
@@ -20,9 +19,6 @@ from vpr_ros.mapping import KeyframeConfig, MapBuilder, map_bag
 from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.search import Retriever
 from vpr_ros.types import DEFAULT_MODEL
-
-DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
-BAGS = DATA / 'bags'
 
 pytestmark = [
     pytest.mark.slow,  # whole traverses are described

@@ -4,11 +4,11 @@
 
 import importlib.util
 import math
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from shared_data import DATA
 
 from vpr_ros.geometry import Pose
 from vpr_ros.geometry.resection import Resection
@@ -16,7 +16,6 @@ from vpr_ros.geometry.resection import Resection
 pytest.importorskip('gtsam', reason='needs the extra eval')
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = Path(os.environ.get('VPR_TEST_DATA', ROOT.parent / 'shared/data'))
 
 
 @pytest.fixture(scope='module')

@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """place_recognition_node with verification: what does not pass is not believed."""
 
-import os
 import time
 from itertools import islice
-from pathlib import Path
 
 import pytest
+from shared_data import DATA
 
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
@@ -25,7 +24,6 @@ from vpr_ros.mapping import KeyframeConfig, map_bag
 from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.search import Retriever
 
-DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
 MAP_BAG = DATA / 'bags' / 'gardens_day_left'
 QUERY_BAG = DATA / 'bags' / 'gardens_day_right'
 TOPIC = '/camera/image_raw/compressed'

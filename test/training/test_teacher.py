@@ -2,12 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from shared_data import DATA
 
 from vpr_ros import models
 from vpr_ros.training import teacher as teachers
@@ -20,8 +18,6 @@ from vpr_ros.training.teacher import (
     open_teacher,
     save_statistics,
 )
-
-DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
 
 
 class Channels:

@@ -2,20 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from shared_data import DATA
 
 from vpr_ros import models
 from vpr_ros.errors import BagError
 from vpr_ros.training.recipe import TraversePair
 from vpr_ros.training.traverses import Described, TraverseRecall, open_traverse, rankings
-
-DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
 
 
 def _recall(pair):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,13 +11,13 @@ from hypothesis import strategies as st
 from rosbags.rosbag1 import Writer as Ros1Writer
 from rosbags.typesys import Stores, get_typestore
 from sample_bags import COMPRESSED, FIX, IMAGE, LATCHED, ODOMETRY, SECOND, write_bag
+from shared_data import BAGS
 
 from vpr_ros.errors import BagError
 from vpr_ros.inputs.bags import Bag, choose_image, choose_pose, choose_topics
 from vpr_ros.inputs.frames import decode, stamp_of
 
-DATA = Path(os.environ.get('VPR_TEST_DATA', Path(__file__).parents[4] / 'shared/data')) / 'bags'
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f'the test data are not at {DATA}')
+needs_data = pytest.mark.skipif(not BAGS.is_dir(), reason=f'the test data are not at {BAGS}')
 POINT = 'geometry_msgs/msg/PointStamped'
 
 
@@ -108,7 +106,7 @@ def test_a_broken_metadata_file_does_not_hide_the_messages(tmp_path, caplog):
 @needs_data
 @pytest.mark.parametrize('metadata', [False, True])
 def test_an_interrupted_recording_is_read_up_to_the_cut(tmp_path, caplog, metadata):
-    source = DATA / 'gardens_day_left'
+    source = BAGS / 'gardens_day_left'
     raw = (source / 'gardens_day_left.mcap').read_bytes()
     (tmp_path / 'gardens_day_left.mcap').write_bytes(raw[: len(raw) * 2 // 3])
     if metadata:
@@ -123,7 +121,7 @@ def test_an_interrupted_recording_is_read_up_to_the_cut(tmp_path, caplog, metada
 
 @needs_data
 def test_damage_in_the_middle_yields_what_is_before_it_and_warns(tmp_path, caplog):
-    raw = bytearray((DATA / 'gardens_day_left/gardens_day_left.mcap').read_bytes())
+    raw = bytearray((BAGS / 'gardens_day_left/gardens_day_left.mcap').read_bytes())
     middle = len(raw) // 2
     raw[middle : middle + 60_000] = b'\xff' * 60_000
     (tmp_path / 'bag.mcap').write_bytes(raw)
@@ -134,7 +132,7 @@ def test_damage_in_the_middle_yields_what_is_before_it_and_warns(tmp_path, caplo
 
 
 @needs_data
-@pytest.mark.parametrize('path', sorted(DATA.iterdir()) if DATA.is_dir() else [])
+@pytest.mark.parametrize('path', sorted(BAGS.iterdir()) if BAGS.is_dir() else [])
 def test_real_bags_give_pictures_and_poses(path):
     with Bag(path) as bag:
         topics = choose_topics(bag)
@@ -180,9 +178,9 @@ def test_the_best_pose_source_is_found(tmp_path):
 def test_an_ambiguous_choice_is_left_to_the_user(tmp_path):
     topics = {'/left': IMAGE, '/right': IMAGE, '/odom': ODOMETRY, '/odom2': ODOMETRY}
     with Bag(write_bag(tmp_path / 'bag', topics)) as bag:
-        with pytest.raises(BagError, match=r'several topics.*--image.*: /left, /right'):
+        with pytest.raises(BagError, match=r'images on several topics.*: /left, /right'):
             choose_image(bag)
-        with pytest.raises(BagError, match=r'several topics.*--pose.*: /odom, /odom2'):
+        with pytest.raises(BagError, match=r'poses on several topics.*: /odom, /odom2'):
             choose_pose(bag)
 
 

@@ -1,0 +1,147 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for the arguments of every command: order, choices, JSON, exit status."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vpr_ros
+from vpr_ros.cli.main import main
+
+PACKAGE = Path(vpr_ros.__file__).parent
+sys.path.insert(0, str(Path(__file__).parents[2] / 'scripts'))
+from site_pages import every_command  # noqa: E402
+
+FLAG = re.compile(r'(?<![\w-])--[a-z][a-z-]+')
+
+
+def status(*words):
+    """Return the exit status of a command."""
+    try:
+        return main([str(word) for word in words])
+    except SystemExit as end:
+        return end.code or 0
+
+
+@pytest.mark.parametrize(
+    ('words', 'order'),
+    [
+        ('map build morning.mcap town.vprmap', 'MAP'),
+        ('evaluate bag evening.mcap town.vprmap', 'MAP'),
+        ('query photo.jpg town.vprmap', 'MAP'),
+        ('explain photo.jpg town.vprmap', '[MAP] IMAGE'),
+        ('map pull town elsewhere.vprmap', 'MAP'),
+        ('map import photos.zip town.vprmap --format exif', 'MAP'),
+        ('evaluate loops town.vprmap', 'BAG'),
+        ('bag play town.vprmap', 'BAG'),
+    ],
+)
+def test_swapped_arguments_are_a_usage_error_that_shows_the_order(words, order, tmp_path, capsys):
+    assert status(*words.split()) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.startswith('Usage: vpr ')
+    assert order in err
+
+
+@pytest.mark.parametrize(
+    ('words', 'choices'),
+    [
+        ('evaluate bag town.vprmap bag --temporal foo', 'bayes'),
+        ('evaluate bag town.vprmap bag --model foo', 'd2vpr-nano'),
+        ('evaluate bag town.vprmap bag --device foo', 'cuda:N'),
+        ('map recode town.vprmap --storage foo', 'float16'),
+        ('map export town.vprmap --format foo --output x', 'geojson'),
+        ('evaluate dataset folder --layout foo', 'frames'),
+        ('bench describe --precision foo', 'bf16'),
+        ('bench describe --backend foo', 'onnx'),
+        ('export foo --output x.onnx', 'd2vpr-nano'),
+    ],
+)
+def test_other_choices_are_usage_errors_that_name_those_there_are(words, choices, capsys):
+    assert status(*words.split()) == 2
+    assert choices in capsys.readouterr().err
+
+
+def test_a_wrong_choice_is_refused_before_anything_is_loaded():
+    code = (
+        'import sys; from vpr_ros.cli.main import main\n'
+        'try: main("evaluate bag town.vprmap bag --temporal foo".split())\n'
+        'except SystemExit as end: assert end.code == 2\n'
+        'loaded = {"torch", "matplotlib", "vpr_ros.describe.describer"} & set(sys.modules)\n'
+        'sys.exit(f"imported {loaded}" if loaded else 0)'
+    )
+    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    ('words', 'code', 'kind'),
+    [
+        ('map info none.vprmap --json', 1, 'MapMissingError'),
+        ('map info --json', 2, 'MissingParameter'),
+        ('map recode none.vprmap --storage foo --json', 2, 'BadParameter'),
+    ],
+)
+def test_failures_are_in_the_json(words, code, kind, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert status(*words.split()) == code
+    out, err = capsys.readouterr()
+    error = json.loads(out)['error']
+    assert error['type'] == kind
+    assert error['message'] in err
+
+
+@pytest.mark.parametrize('command', [pytest.param(c, id=name) for name, c in every_command()])
+def test_every_command_prints_json_and_has_the_same_flag_for_it(command):
+    (option,) = [each for each in command.params if '--json' in each.opts]
+    assert option.is_flag
+
+
+def test_a_name_of_an_option_means_one_thing():
+    helps = {}
+    for _, command in every_command():
+        for option in command.params:
+            if '--json' in option.opts or '--session' in option.opts:
+                helps.setdefault(option.opts[0], set()).add(option.help)
+    assert {name: len(texts) for name, texts in helps.items()} == {'--json': 1, '--session': 1}
+
+
+def test_the_help_tells_the_exit_statuses(capsys):
+    assert status('--help') == 0
+    assert '2 for mistakes in the arguments, 1 for every other failure' in capsys.readouterr().out
+
+
+def messages(tree):
+    """Yield strings of several words that are no docstrings."""
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    notes = {
+        id(statement.value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented)
+        for statement in node.body
+        if isinstance(statement, ast.Expr)
+    }
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and ' ' in text.strip() and id(node) not in notes:
+            yield node
+
+
+def test_libraries_name_no_options_of_the_command_line():
+    found = [
+        f'{path.relative_to(PACKAGE)}:{text.lineno}: {text.value}'
+        for path in sorted(PACKAGE.rglob('*.py'))
+        if 'cli' not in path.relative_to(PACKAGE).parts
+        for text in messages(ast.parse(path.read_text(encoding='utf-8')))
+        if FLAG.search(text.value)
+    ]
+    assert not found

@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from rich.table import Table
+
+from vpr_ros.cli.console import console, print_json, require_folders, show_table
+from vpr_ros.errors import VprError
+
+LONG = '/tmp/' + 'a-long-folder/' * 15 + 'town [night].vprmap'
+
+
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch):
+    monkeypatch.setenv('COLUMNS', '40')
+
+
+def test_lines_for_a_program_are_whole(capsys):
+    console().print(f'{LONG}: ACCEPTED, {"because " * 30}')
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f'{LONG}: ACCEPTED')
+
+
+def test_tables_for_a_program_are_whole_and_below_their_title(capsys):
+    table = Table('path', 'similarity')
+    table.add_row(LONG, '0.123')
+    show_table(console(), f'places of {LONG}', table)
+    title, *rows = capsys.readouterr().out.splitlines()
+    assert title == f'places of {LONG}'
+    assert any(LONG in row and '0.123' in row for row in rows)
+
+
+@pytest.mark.parametrize('words', [['map', 'info', LONG], ['map', 'info', LONG, '--foo']])
+def test_errors_for_a_program_are_whole(words):
+    run = subprocess.run(
+        [sys.executable, '-m', 'vpr_ros.cli.main', *words],
+        env=os.environ | {'COLUMNS': '40'},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = run.stderr.splitlines()[-1]
+    assert told.startswith('vpr: ')
+    assert LONG in told or '--foo' in told
+
+
+def test_json_is_strict(capsys):
+    print_json({'share': float('nan'), 'list': [float('inf'), 1.5]})
+    assert json.loads(capsys.readouterr().out) == {'share': None, 'list': [None, 1.5]}
+
+
+def test_a_file_without_its_folder_is_refused(tmp_path):
+    require_folders(None, tmp_path / 'results.json')
+    with pytest.raises(VprError, match='there is no folder'):
+        require_folders(tmp_path / 'none' / 'results.json')
