@@ -16,6 +16,7 @@ from vpr_ros.cli.console import console, progress_bar, say
 from vpr_ros.cli.options import (
     AsJson,
     BagPath,
+    DescriptorStorage,
     Device,
     ImageTopic,
     KeyframeAngle,
@@ -25,7 +26,6 @@ from vpr_ros.cli.options import (
     Network,
     PoseTopic,
     SessionName,
-    Storage,
     Weights,
 )
 from vpr_ros.stamps import SECOND
@@ -140,7 +140,8 @@ def recode(
         int | None, typer.Option(min=8, help='Shorten descriptors to so many components.')
     ] = None,
     storage: Annotated[
-        Storage | None, typer.Option(help='How descriptors are stored; as before, if not given.')
+        DescriptorStorage | None,
+        typer.Option(help='How descriptors are stored; as before, if not given.'),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -33,7 +33,7 @@ class TemporalFilter(str, Enum):
     SEQUENCE = 'sequence'
 
 
-class Storage(str, Enum):
+class DescriptorStorage(str, Enum):
     """How descriptors are stored; the names of ``maps.descriptors.STORAGES``."""
 
     FLOAT16 = 'float16'
