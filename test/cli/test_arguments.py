@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-import vpr_ros
 from vpr_ros.cli.main import main
 
-PACKAGE = Path(vpr_ros.__file__).parent
-sys.path.insert(0, str(Path(__file__).parents[2] / 'scripts'))
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / 'vpr_ros'
+sys.path.insert(0, str(ROOT / 'scripts'))
 from site_pages import every_command  # noqa: E402
 
 FLAG = re.compile(r'(?<![\w-])--[a-z][a-z-]+')
