@@ -61,7 +61,7 @@ def test_a_run_does_not_differ_from_itself(tmp_path):
     found = compare(run, run)
     assert not len(found.gained)
     assert not len(found.lost)
-    assert 'very same 6 queries' in change_verdict(found)
+    assert 'No difference: for each of the 6 queries' in change_verdict(found)
 
 
 def test_recall_is_that_of_the_evaluation(tmp_path):

@@ -294,7 +294,7 @@ def test_page_shows_pictures_figures_and_warnings(tmp_path):
     found = evaluate_dataset(dataset, CompanyDescriber(), tmp_path / 'c', batch=2)
     page = render_report(found, dataset)
     assert 'Every descriptor depends on its batch' in page
-    assert '2 queries have no right image' in page
+    assert '2 queries have no correct image' in page
     assert '&lt;town&gt;' in page
     assert '<town>' not in page
     assert page.count('data:image/jpeg') >= 4

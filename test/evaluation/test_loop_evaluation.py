@@ -15,9 +15,9 @@ from vpr_ros.errors import VprError
 from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.bag_evaluation import frame_pictures
 from vpr_ros.evaluation.loop_evaluation import TruthByPairs, TruthByPoses, evaluate_loops
-from vpr_ros.evaluation.loop_report import write_loop_report
+from vpr_ros.evaluation.loop_report import render_loop_report
 from vpr_ros.evaluation.loop_results import LoopEvaluation, LoopRecord, LoopSetup
-from vpr_ros.evaluation.loop_words import verdict
+from vpr_ros.evaluation.words import loop_verdict
 from vpr_ros.geometry import Pose
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.replay import replay_frames
@@ -105,21 +105,21 @@ def test_keyframes_whose_truth_is_unknown_do_not_count():
     s = LoopEvaluation(SETUP, (record(0), loop)).summary
     assert (s.accepted, s.right, s.wrong, s.revisits) == (1, 0, 0, 0)
     assert math.isnan(s.precision_accepted)
-    assert 'nobody knows' in verdict(s)
+    assert 'ground truth is unknown' in loop_verdict(s)
 
 
-def test_nothing_at_all_has_no_figures_but_a_verdict():
+def test_nothing_at_all_has_no_figures_but_a_loop_verdict():
     s = LoopEvaluation(SETUP, ()).summary
     assert math.isnan(s.recall_accepted)
-    assert 'No loop' in verdict(s)
+    assert 'No loop' in loop_verdict(s)
 
 
 def test_verdict_counts_one_as_one():
     loop = record(1, match=0, announced=True, right=True, revisit=True)
-    one = verdict(LoopEvaluation(SETUP, (record(0), loop)).summary)
+    one = loop_verdict(LoopEvaluation(SETUP, (record(0), loop)).summary)
     assert one == (
         '2 keyframes, of which 1 shows a place that was seen before. '
-        '1 loop was announced, and right.'
+        '1 loop was announced, and correct.'
     )
 
 
@@ -136,10 +136,9 @@ def test_json_is_strict_and_holds_every_keyframe(evaluation):
     assert data['keyframes'][0]['similarity'] is None
 
 
-def test_report_shows_wrong_loops_with_both_ends(evaluation, laps, tmp_path):
+def test_report_shows_wrong_loops_with_both_ends(evaluation, laps):
     with Bag(laps) as bag:
-        write_loop_report(tmp_path / 'r.html', evaluation, frame_pictures(bag, '/image'))
-    page = (tmp_path / 'r.html').read_text('utf-8')
+        page = render_loop_report(evaluation, frame_pictures(bag, '/image'))
     assert '1 of them wrong' in page
     # Place 5, come again as keyframe 17, looks like place 3; both count from 1, as reasons do.
     assert 'keyframe 17 and 3' in page
@@ -147,12 +146,12 @@ def test_report_shows_wrong_loops_with_both_ends(evaluation, laps, tmp_path):
     assert 'http' not in page.replace('http://www.w3.org', '')
 
 
-def test_report_tells_the_distance_of_the_ends_from_the_error_of_the_measure(tmp_path):
+def test_report_tells_the_distance_of_the_ends_from_the_error_of_the_measure():
     transform = Pose.planar(6.3, 0.4, 0).as_array()
     loop = record(6, match=0, announced=True, right=False, revisit=False, transform=transform)
     traverse = LoopEvaluation(SETUP, (*map(record, range(6)), loop))
-    write_loop_report(tmp_path / 'r.html', traverse, lambda _stamps: {})
-    assert '6.0 m apart · relative pose 0.50 m off' in (tmp_path / 'r.html').read_text('utf-8')
+    page = render_loop_report(traverse, lambda _stamps: {})
+    assert '6.0 m apart · relative pose 0.50 m off' in page
 
 
 def test_pairs_of_frames_can_say_what_is_right(tmp_path):

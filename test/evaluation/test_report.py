@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.evaluation import PlaceTable, charts
 from vpr_ros.evaluation.gallery import data_uri
-from vpr_ros.evaluation.report import render_report, write_report
+from vpr_ros.evaluation.report import render_report
 from vpr_ros.evaluation.words import UNKNOWN, metres, milliseconds, share
 
 TRAINED = dataclasses.replace(MODEL, weights_id='ab' * 32, trained=True)
@@ -62,16 +62,14 @@ def grey(keys):
     return {key: np.full((40, 640, 3), 128, np.uint8) for key in keys}
 
 
-def test_page_needs_nothing_else_and_shows_the_figures(tmp_path) -> None:
-    path = tmp_path / 'report.html'
-    write_report(path, evaluation(), query_pictures=grey, place_pictures=grey)
-    page = read(path.read_text(encoding='utf-8'))
+def test_page_needs_nothing_else_and_shows_the_figures() -> None:
+    page = read(render_report(evaluation(), query_pictures=grey, place_pictures=grey))
     assert page.loads
     assert all(load.startswith('data:image/jpeg;base64,') for load in page.loads)
-    assert 'Of 6 frames, 2 found their right place at the first guess' in page.text
+    assert 'Of 6 images, 2 have a correct place as the first candidate' in page.text
     assert '2 were' not in page.text
     assert '1 were taken' not in page.text
-    assert 'and 1 of those answers was wrong' in page.text
+    assert '1 of them with a wrong place' in page.text
     assert '33.3 %' in page.text
 
 
@@ -117,15 +115,15 @@ def test_names_are_escaped() -> None:
 
 def test_wrong_matches_are_shown_beside_the_right_place() -> None:
     page = read(render_report(evaluation(), query_pictures=grey, place_pictures=grey))
-    assert 'right place at rank 2' in page.text
-    assert 'the map has no right place' in page.text
-    assert page.text.count('right place at rank') == 1
+    assert 'correct place at rank 2' in page.text
+    assert 'the map has no correct place' in page.text
+    assert page.text.count('correct place at rank') == 1
 
 
 def test_confidently_wrong_are_those_accepted_only() -> None:
     page = read(render_report(evaluation()))
-    assert re.search(r'Confidently wrong\s+1\b', page.text)
-    assert re.search(r'Wrong, and held back\s+2\b', page.text)
+    assert re.search(r'Wrong and accepted\s+1\b', page.text)
+    assert re.search(r'Rejected correctly\s+2\b', page.text)
 
 
 def test_pictures_are_shrunk_to_what_the_page_shows() -> None:

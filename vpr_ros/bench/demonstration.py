@@ -14,7 +14,7 @@ from vpr_ros.bench.node_process import NodeProcess, reliable
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation import Evaluation, Setup, Tolerance
 from vpr_ros.evaluation.bag_evaluation import frame_pictures, place_pictures, place_table
-from vpr_ros.evaluation.report import write_report
+from vpr_ros.evaluation.report import render_report
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.maps import MapWriter, PlaceMap
@@ -226,11 +226,11 @@ def _judge(
         )
         evaluation = Evaluation(setup, place_table(places), answers)
         evaluation.save(folder / 'evaluation.json')
-        write_report(
-            report,
+        page = render_report(
             evaluation,
             query_pictures=frame_pictures(evening, topics.image.name),
             place_pictures=place_pictures(evaluation.places, day, topics.image.name),
         )
+        report.write_text(page, encoding='utf-8')
     progress('writing the report', 1, 1)
     return DemoResult(evaluation, report, topics.image.count)

@@ -77,8 +77,8 @@ class NodeProcess:
         """Raise VprError with the end of its log where the node has died."""
         if not self.alive:
             msg = (
-                f'{self.executable} ended with status {self.process.returncode}; its last words'
-                f' ({self.log}):\n{self.output[-2000:]}'
+                f'{self.executable} ended with status {self.process.returncode}; the end of its'
+                f' output ({self.log}):\n{self.output[-2000:]}'
             )
             raise VprError(msg)
 

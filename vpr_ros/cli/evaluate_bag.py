@@ -103,7 +103,7 @@ def bag(
     from vpr_ros.localize import DecisionConfig, verifier_for
 
     if report is not None:  # missing packages are told now, not after an hour of work
-        from vpr_ros.evaluation.report import write_report
+        from vpr_ros.evaluation.report import render_report
     require_folders(report, output)
     config = DecisionConfig(
         min_similarity=min_similarity,
@@ -155,12 +155,12 @@ def bag(
                 mapped = stack.enter_context(Bag(map_bag))
                 topic = choose_image(mapped, map_image_topic).name
                 pictures = place_pictures(evaluation.places, mapped, topic)
-            write_report(
-                report,
+            page = render_report(
                 evaluation,
                 query_pictures=frame_pictures(source, topics.image.name),
                 place_pictures=pictures,
             )
+            report.write_text(page, encoding='utf-8')
     show(evaluation, out)
     if report is not None:
         out.print(f'report: {report}')

@@ -49,9 +49,9 @@ def compare(
     runs = comparing.load_run(first, first_method), comparing.load_run(second, second_method)
     comparison = comparing.compare(*runs)
     if report is not None:
-        from vpr_ros.evaluation.compare_report import write_comparison
+        from vpr_ros.evaluation.compare_report import render_comparison
 
-        write_comparison(report, comparison)
+        report.write_text(render_comparison(comparison), encoding='utf-8')
     if as_json:
         print_json(comparison.to_json())
         return

@@ -117,7 +117,7 @@ def dataset(
     from vpr_ros.evaluation.dataset_findings import Subject
 
     if report is not None:  # missing packages are told now, not after an hour of work
-        from vpr_ros.evaluation.dataset_report import write_report
+        from vpr_ros.evaluation.dataset_report import render_report
     require_folders(report, output)
     if bits % 8:
         msg = f'--bits {bits} is no multiple of 8'
@@ -147,7 +147,7 @@ def dataset(
         )
     deliver(evaluation, output, as_json=as_json)
     if report is not None:
-        write_report(report, evaluation, data)
+        report.write_text(render_report(evaluation, data), encoding='utf-8')
     show(evaluation, out, kept)
     if report is not None:
         out.print(f'report: {report}')

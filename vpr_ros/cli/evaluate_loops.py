@@ -130,7 +130,7 @@ def loops(
 
     require_folders(report, output)
     if report is not None:  # missing packages are told now, not after an hour of work
-        from vpr_ros.evaluation.loop_report import write_loop_report
+        from vpr_ros.evaluation.loop_report import render_loop_report
     truth: Truth
     if pairs is not None:
         truth = TruthByPairs.read(pairs, pair_tolerance)
@@ -187,7 +187,8 @@ def loops(
                 frames, detector, config, truth, setup, lambda done: progress(done, count)
             )
         if report is not None:
-            write_loop_report(report, evaluation, pictures)
+            page = render_loop_report(evaluation, pictures)
+            report.write_text(page, encoding='utf-8')
     deliver(evaluation, output, as_json=as_json)
     out = console(stderr=as_json)
     _show(evaluation, out)
@@ -258,8 +259,7 @@ def _digits(text: str) -> str:
 def _show(evaluation: LoopEvaluation, out: Console) -> None:
     from rich.table import Table
 
-    from vpr_ros.evaluation.loop_words import verdict
-    from vpr_ros.evaluation.words import UNKNOWN, metres, milliseconds, share
+    from vpr_ros.evaluation.words import UNKNOWN, loop_verdict, metres, milliseconds, share
 
     setup, s = evaluation.setup, evaluation.summary
     table = Table(show_header=False)
@@ -285,4 +285,4 @@ def _show(evaluation: LoopEvaluation, out: Console) -> None:
     for stage, (p50, p95) in s.latency.items():
         table.add_row(stage, f'{milliseconds(p50)}, 95 % {milliseconds(p95)}')
     show_table(out, f'loops of {setup.source}', table)
-    out.print(verdict(s))
+    out.print(loop_verdict(s))

@@ -11,17 +11,10 @@ from vpr_ros.evaluation.page import render
 from vpr_ros.evaluation.words import change_verdict, points
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from vpr_ros.evaluation.compare import Comparison
 
 _MOST = 200
 """Changed queries listed of each kind."""
-
-
-def write_comparison(path: Path, comparison: Comparison) -> None:
-    """Write the page."""
-    path.write_text(render_comparison(comparison), encoding='utf-8')
 
 
 def render_comparison(comparison: Comparison) -> str:
@@ -36,8 +29,8 @@ def render_comparison(comparison: Comparison) -> str:
         verdict=change_verdict(comparison),
         curve=charts.curves_chart([first.curve, second.curve]),
         changes=[
-            ('Gained', comparison.gained, 'wrong before, right now'),
-            ('Lost', comparison.lost, 'right before, wrong now'),
+            ('Gained', comparison.gained, 'wrong in A, correct in B'),
+            ('Lost', comparison.lost, 'correct in A, wrong in B'),
         ],
         most=_MOST,
     )

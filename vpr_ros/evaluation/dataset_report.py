@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The evaluation of a data set as a page."""
+"""The report of the evaluation of a data set as one HTML page."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 _KINDS = (
     Kind(
-        'Wrong, and most similar',
-        'What a threshold would let through first.',
-        'None: every first answer was right.',
+        'Wrong and most similar',
+        'The first errors that a lower threshold would accept.',
+        'None: every first answer is correct.',
         accepted=True,
         right=False,
     ),
     Kind(
-        'Right, and most similar',
-        'The easy ones.',
-        'None: no first answer was right.',
+        'Correct and most similar',
+        'Highest similarity first.',
+        'None: no first answer is correct.',
         accepted=True,
         right=True,
     ),
     Kind(
-        'Right, and least similar',
-        'Recognised all the same: where a threshold would lose right answers.',
-        'None: no first answer was right.',
+        'Correct and least similar',
+        'The first correct answers that a higher threshold would reject.',
+        'None: no first answer is correct.',
         accepted=False,
         right=True,
         doubtful_first=True,
@@ -48,13 +48,8 @@ _KINDS = (
 )
 
 
-def write_report(path: Path, evaluation: DatasetEvaluation, dataset: Dataset) -> None:
-    """Write the page; pictures are read from the data set."""
-    path.write_text(render_report(evaluation, dataset), encoding='utf-8')
-
-
 def render_report(evaluation: DatasetEvaluation, dataset: Dataset) -> str:
-    """Return the page's HTML."""
+    """Return the page's HTML; pictures are read from the data set."""
     curves = [method.curve(evaluation.positives) for method in evaluation.methods.values()]
     return render(
         'dataset.html.j2',
@@ -68,8 +63,6 @@ def render_report(evaluation: DatasetEvaluation, dataset: Dataset) -> str:
         curve=charts.curves_chart(curves),
         findings=evaluation.findings,
         galleries=[_gallery(kind, evaluation, dataset) for kind in _KINDS],
-        pictured=True,
-        places_pictured=True,
     )
 
 
@@ -86,7 +79,10 @@ def _card(row: int, evaluation: DatasetEvaluation, dataset: Dataset) -> Card:
     match, rank = int(method.match[row]), int(method.rank[row])
     at = dataset.queries.poses[row][:3]
     away = np.linalg.norm(dataset.database.poses[:, :3] - at, axis=1)
-    truth = None
+    pictures = [
+        ('query', _picture(dataset.queries.paths[row])),
+        ('match', _picture(dataset.database.paths[match])),
+    ]
     facts = [
         f'similarity {method.score[row]:.3f}',
         f'{away[match]:.4g} m off'
@@ -95,26 +91,24 @@ def _card(row: int, evaluation: DatasetEvaluation, dataset: Dataset) -> Card:
     ]
     if rank != 1:
         facts.append(
-            f'right image at rank {rank}'
+            f'correct image at rank {rank}'
             if rank
-            else f'none right among the first {method.depth}'
+            else f'no correct image among the first {method.depth}'
             if evaluation.has_positive[row]
-            else 'the database has no right image'
+            else 'the database has no correct image'
         )
         if evaluation.has_positive[row]:
-            truth = _picture(dataset.database.paths[int(np.nanargmin(away))])
+            nearest = dataset.database.paths[int(np.nanargmin(away))]
+            pictures.append(('correct image', _picture(nearest)))
     return Card(
-        query=_picture(dataset.queries.paths[row]),
-        match=_picture(dataset.database.paths[match]),
-        truth=truth,
+        pictures,
         title=f'{_short(evaluation.queries[row])} → {_short(evaluation.database[match])}',
         facts=' · '.join(facts),
-        reason='',
     )
 
 
 def _short(name: str) -> str:
-    """Return a name as far as a person wants to read it."""
+    """Return a name, shortened in the middle."""
     return name if len(name) <= 40 else f'{name[:24]}…{name[-12:]}'
 
 

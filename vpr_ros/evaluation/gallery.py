@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which matches are worth looking at, and what to say below them."""
+"""Galleries of matches with pictures and captions."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _JPEG_QUALITY = 82
 
 @dataclass(frozen=True)
 class Kind:
-    """What belongs into one gallery, and the words above it.
+    """The matches of one gallery, and the words above it.
 
     Attributes:
         title: Heading.
-        lead: Said above the matches.
-        empty: Said where there are none.
-        accepted: Whether it holds matches that were given out as an answer.
-        right: Whether it holds those that were right.
+        lead: Text above the matches.
+        empty: Text where there are none.
+        accepted: Whether it holds accepted matches, else rejected ones.
+        right: Whether it holds correct matches, else wrong ones.
         doubtful_first: Order by score: lowest first, not highest.
     """
 
@@ -51,30 +51,30 @@ class Kind:
 
 KINDS = (
     Kind(
-        'Confidently wrong',
-        'Answered as sure, and wrong: the mistakes that hurt. Surest first.',
-        'None: nothing wrong was answered as sure.',
+        'Wrong and accepted',
+        'The mistakes that hurt. Highest score first.',
+        'None: no wrong answer was accepted.',
         accepted=True,
         right=False,
     ),
     Kind(
-        'Right and sure',
-        'Answered, and right. Surest first.',
-        'None: nothing right was answered.',
+        'Correct and accepted',
+        'Highest score first.',
+        'None: no correct answer was accepted.',
         accepted=True,
         right=True,
     ),
     Kind(
-        'Right, but it did not dare',
-        'The first guess was right, yet it was held back. Most doubtful first.',
-        'None: whatever was right was also answered.',
+        'Correct but not accepted',
+        'The first candidate is correct but was rejected. Lowest score first.',
+        'None: every correct answer was accepted.',
         accepted=False,
         right=True,
         doubtful_first=True,
     ),
     Kind(
-        'Wrong, and held back',
-        'The first guess was wrong and nothing was answered: doubt well placed. Surest first.',
+        'Rejected correctly',
+        'The first candidate is wrong and was rejected. Highest score first.',
         'None.',
         accepted=False,
         right=False,
@@ -84,14 +84,12 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Card:
-    """One match in a gallery; pictures are data URIs or None where there is none."""
+    """One match in a gallery; pictures are named data URIs, None where one is missing."""
 
-    query: str | None
-    match: str | None
-    truth: str | None
+    pictures: list[tuple[str, str | None]]
     title: str
     facts: str
-    reason: str
+    reason: str = ''
 
 
 @dataclass(frozen=True)
@@ -101,6 +99,11 @@ class Gallery:
     kind: Kind
     total: int
     cards: list[Card]
+
+    @property
+    def wide(self) -> bool:
+        """Whether a card has more than two pictures."""
+        return any(len(card.pictures) > 2 for card in self.cards)
 
 
 def galleries(
@@ -119,8 +122,8 @@ def galleries(
     rows = [row for group in chosen for row in group]
     ids = {int(queries[row].candidates.ids[0]) for row in rows}
     ids |= {place for row in rows if (place := _true_place(evaluation, row)) is not None}
-    frames = _encoded(query_pictures, {queries[row].stamp for row in rows})
-    places = _encoded(place_pictures, ids)
+    frames = encoded(query_pictures, {queries[row].stamp for row in rows})
+    places = encoded(place_pictures, ids)
     return [
         Gallery(kind, int(mask.sum()), [_card(evaluation, row, frames, places) for row in group])
         for kind, mask, group in zip(KINDS, kept, chosen, strict=True)
@@ -148,7 +151,10 @@ def _true_place(evaluation: Evaluation, row: int) -> int | None:
 
 
 def _card(
-    evaluation: Evaluation, row: int, frames: dict[int, str], places: dict[int, str]
+    evaluation: Evaluation,
+    row: int,
+    frames: dict[int, str] | None,
+    places: dict[int, str] | None,
 ) -> Card:
     query, summary = evaluation.queries[row], evaluation.summary
     found, place = query.candidates, int(query.candidates.ids[0])
@@ -161,10 +167,13 @@ def _card(
         facts.insert(0, f'{metres(off)} off')
     if not summary.right[row]:
         facts.append(_rank_words(evaluation, row))
+    pictures = [] if frames is None else [('query', frames.get(query.stamp))]
+    if pictures and places is not None:
+        pictures.append(('match', places.get(place)))
+        if true_place in places:
+            pictures.append(('correct place', places[true_place]))
     return Card(
-        query=frames.get(query.stamp),
-        match=places.get(place),
-        truth=None if true_place is None else places.get(true_place),
+        pictures,
         title=f'frame {row} → place {place}',
         facts=' · '.join(facts),
         reason='' if query.accepted else query.reason,
@@ -172,19 +181,21 @@ def _card(
 
 
 def _rank_words(evaluation: Evaluation, row: int) -> str:
-    """Say where among the candidates the right place came."""
+    """Return the rank of the correct place in words."""
     query = evaluation.queries[row]
     if not evaluation.summary.has_place[row]:
-        return 'the map has no right place'
+        return 'the map has no correct place'
     rank = evaluation.summary.rank[row]
     if rank:
-        return f'right place at rank {rank}'
-    return f'right place not among the first {len(query.candidates)}'
+        return f'correct place at rank {rank}'
+    return f'no correct place among the first {len(query.candidates)}'
 
 
-def _encoded(pictures: Pictures | None, keys: set[int]) -> dict[int, str]:
-    """Fetch pictures and return them as data URIs, small enough for the page."""
-    if pictures is None or not keys:
+def encoded(pictures: Pictures | None, keys: set[int]) -> dict[int, str] | None:
+    """Fetch pictures as data URIs, small enough for the page; None without a source."""
+    if pictures is None:
+        return None
+    if not keys:
         return {}
     return {key: data_uri(rgb) for key, rgb in pictures(keys).items()}
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""An evaluation as one HTML page that needs nothing else: no network, no scripts, no files."""
+"""The report of an evaluation in a map as one HTML page."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from vpr_ros.evaluation.words import metres, milliseconds, share, verdict
 from vpr_ros.localize import Status
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from vpr_ros.evaluation.gallery import Pictures
     from vpr_ros.evaluation.results import Evaluation
     from vpr_ros.evaluation.summary import Summary
@@ -25,31 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Headline:
-    """One figure at the top: the number, its name, and what it means in words."""
+    """One figure at the top: the number, its name and its meaning."""
 
     value: str
     name: str
     meaning: str
     tone: str = ''
-
-
-def write_report(
-    path: Path,
-    evaluation: Evaluation,
-    *,
-    query_pictures: Pictures | None = None,
-    place_pictures: Pictures | None = None,
-) -> None:
-    """Write the page.
-
-    Args:
-        path: The HTML file.
-        evaluation: What to report.
-        query_pictures: Pictures of the frames by stamp.
-        place_pictures: Pictures of the places by id.
-    """
-    page = render_report(evaluation, query_pictures=query_pictures, place_pictures=place_pictures)
-    path.write_text(page, encoding='utf-8')
 
 
 def render_report(
@@ -58,7 +37,13 @@ def render_report(
     query_pictures: Pictures | None = None,
     place_pictures: Pictures | None = None,
 ) -> str:
-    """Return the page's HTML; arguments as of `write_report`."""
+    """Return the page's HTML.
+
+    Args:
+        evaluation: What to report.
+        query_pictures: Pictures of the queries by stamp.
+        place_pictures: Pictures of the places by id.
+    """
     summary = evaluation.summary
     track = charts.track_chart(evaluation)
     return render(
@@ -76,8 +61,7 @@ def render_report(
         slowest=max((latency.p95 for latency in summary.latency.values()), default=0.0),
         total_stage=TOTAL,
         galleries=galleries(evaluation, query_pictures, place_pictures),
-        pictured=query_pictures is not None,
-        places_pictured=place_pictures is not None,
+        places_missing=query_pictures is not None and place_pictures is None,
         degrees=math.degrees,
     )
 
@@ -89,35 +73,35 @@ def _headlines(s: Summary) -> list[Headline]:
         Headline(
             share(s.recall.get(1, math.nan)),
             'recall@1',
-            'of the frames had their right place as the first guess',
+            'of the images have a correct place as the first candidate',
         ),
         Headline(
             share(s.precision_accepted),
-            'precision when it answered',
-            f'of its {s.accepted} answers were right',
+            'precision of accepted images',
+            f'of {s.accepted} accepted images have the correct place',
             '' if not s.accepted else 'bad' if wrong else 'good',
         ),
         Headline(
             str(wrong),
-            'confidently wrong',
-            'answers given out as sure that were not so',
+            'wrong and accepted',
+            'images were accepted with a wrong place',
             'bad' if wrong else 'good' if s.accepted else '',
         ),
         Headline(
             share(s.recall_at_full_precision),
             'recall at 100 % precision',
-            'could be answered without one mistake, had the threshold been chosen with hindsight',
+            'with the best threshold that accepts no wrong place; known only afterwards',
         ),
         Headline(
             metres(s.position_error[50.0]),
             'median error',
-            f'between true and answered position; 95 % lie within '
+            f'between true and published position; 95 % lie within '
             f'{metres(s.position_error[95.0])}',
         ),
     ]
     if total is not None:
-        rate = f'; enough for {1 / total.p50:.3g} frames a second' if total.p50 > 0 else ''
+        rate = f'; up to {1 / total.p50:.3g} images a second' if total.p50 > 0 else ''
         items.append(
-            Headline(milliseconds(total.p50), 'per frame', f'from message to verdict{rate}')
+            Headline(milliseconds(total.p50), 'per image', f'from message to decision{rate}')
         )
     return items

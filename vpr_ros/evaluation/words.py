@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Figures as a person reads them."""
+"""Figures and outcomes in words."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vpr_ros.evaluation.compare import Comparison
+    from vpr_ros.evaluation.loop_results import LoopSummary
     from vpr_ros.evaluation.summary import Summary
 
 UNKNOWN = '\N{EN DASH}'
@@ -53,43 +54,57 @@ def milliseconds(seconds: float) -> str:
 
 
 def verdict(s: Summary) -> str:
-    """Say the outcome in two or three sentences."""
+    """Return the outcome in two or three sentences."""
     if not s.frames:
-        return 'There was not a single frame to judge.'
+        return 'There is no image to evaluate.'
     if not s.judged:
         return (
-            f'{s.frames} frames were looked at, but none has a true pose, so nothing can be said '
-            'about right and wrong. Only the statuses and the times below mean something.'
+            f'{s.frames} images were localised, but none has a true pose. Only the statuses and '
+            'the times below are known.'
         )
     first = round(s.recall[1] * s.judged) if 1 in s.recall else 0
-    text = f'Of {s.judged} frames, {first} found their right place at the first guess'
+    text = f'Of {s.judged} images, {first} have a correct place as the first candidate'
     if 5 in s.recall:
         text += f', and {round(s.recall[5] * s.judged)} among the first five'
     text += '. '
     if off := s.judged - s.localisable:
         text += f'{off} {"was" if off == 1 else "were"} taken where the map has no place. '
     if not s.accepted:
-        return text + 'It never felt sure enough to answer.'
-    times = 'once' if s.accepted == 1 else f'{s.accepted} times'
-    text += f'It felt sure enough to answer {times}'
+        return text + 'No query was accepted.'
+    text += f'{s.accepted} {"was" if s.accepted == 1 else "were"} accepted'
     wrong = s.accepted - s.accepted_right
-    if not wrong:
-        return text + ', and was right every time.'
-    return text + f', and {wrong} of those answers {"was" if wrong == 1 else "were"} wrong.'
+    return text + (f', {wrong} of them with a wrong place.' if wrong else ', all correctly.')
 
 
 def change_verdict(c: Comparison) -> str:
-    """Say what changed from one run to another, and whether chance could have done it."""
+    """Return the differences of two runs in words, and whether they may be by chance."""
     gained, lost, total = len(c.gained), len(c.lost), len(c.first.queries)
     if not gained and not lost:
-        return f'Both are right and wrong at the first guess for the very same {total} queries.'
+        return (
+            f'No difference: for each of the {total} queries both first answers are correct or '
+            'both are wrong.'
+        )
     text = (
-        f'Of {total} queries B finds {gained} at the first guess that A does not, and loses '
-        f'{lost} that A finds: {100 * (gained - lost) / total:+.1f} points. '
+        f'Of {total} queries B answers {gained} correctly that A does not, and A answers '
+        f'{lost} correctly that B does not: {100 * (gained - lost) / total:+.1f} points. '
     )
     if c.p_value < 0.05:
-        return text + f'Chance alone would hardly do that (p = {c.p_value:.2g}).'
+        return text + f'The difference is significant (p = {c.p_value:.2g}).'
     return (
-        text + f'Chance alone may well do that (p = {c.p_value:.2g}): these queries cannot tell '
-        'them apart.'
+        text + f'The difference may be by chance (p = {c.p_value:.2g}): these queries cannot tell '
+        'the two apart.'
     )
+
+
+def loop_verdict(s: LoopSummary) -> str:
+    """Return the outcome in one or two sentences."""
+    text = f'{counted(s.keyframes, "keyframe")}, of which {s.revisits} '
+    text += f'{"shows" if s.revisits == 1 else "show"} a place that was seen before. '
+    if not s.accepted:
+        return text + 'No loop was announced.'
+    text += f'{counted(s.accepted, "loop")} {"was" if s.accepted == 1 else "were"} announced'
+    if not s.right + s.wrong:
+        return text + '; the ground truth is unknown.'
+    if s.accepted == 1:
+        return text + (', and wrong.' if s.wrong else ', and correct.')
+    return text + (f', {s.wrong} of them wrong.' if s.wrong else ', all of them correct.')
