@@ -99,7 +99,7 @@ def test_folders_are_found_at_every_level(tmp_path):
     expected = root / 'images/test/database', root / 'images/test/queries'
     for start in (root, root / 'images', root / 'images' / 'test'):
         assert folder_pair(start, 'test', 'database', 'queries') == expected
-    with pytest.raises(FolderError, match='--split'):
+    with pytest.raises(FolderError, match='another split'):
         folder_pair(root, 'val', 'database', 'queries')
 
 

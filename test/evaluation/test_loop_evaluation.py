@@ -186,7 +186,7 @@ def test_command_judges_a_folder_by_pairs_and_writes_what_it_is_asked_for(tmp_pa
     summary = json.loads((tmp_path / 'l.json').read_text())['summary']
     assert (summary['revisits'], summary['right'], summary['wrong']) == (12, 12, 0)
     assert (tmp_path / 'l.html').stat().st_size > 10_000
-    assert 'all of them right' in capsys.readouterr().out
+    assert 'all of them correct' in capsys.readouterr().out
 
 
 def test_folder_without_pairs_is_refused_with_advice(tmp_path, capsys):
