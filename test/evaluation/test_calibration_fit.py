@@ -14,7 +14,7 @@ from scipy.stats import chi2
 from vpr_ros.evaluation import Evaluation, PlaceTable, QueryResult, Setup, Tolerance
 from vpr_ros.evaluation.calibration_data import AnsweredTraverse
 from vpr_ros.evaluation.calibration_fit import calibrate
-from vpr_ros.evaluation.pose_error_fit import PoseOffset, nees, pose_error
+from vpr_ros.evaluation.calibration_models import PoseOffset, nees, pose_error
 from vpr_ros.evaluation.reliability import reliability
 from vpr_ros.geometry import Pose
 from vpr_ros.localize import Calibration, CalibrationError

@@ -25,6 +25,12 @@ from vpr_ros.version import SOFTWARE
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from typing import TypeAlias
+
+    from vpr_ros.nodes.parameters import Value
+
+    Progress: TypeAlias = Callable[[str, float, float], None]
+    """Called with the name of the step, how much of it is done, and how much there is."""
 
 _IMAGE = '/camera/image_raw'
 _NODE = '/place_recognition_node'
@@ -68,7 +74,7 @@ def run_demo(
     folder: Path,
     seed: int,
     mapping_rate: float,
-    progress: Callable[[str, float, float], None],
+    progress: Progress,
 ) -> DemoResult:
     """Drive by day with the map builder, by rainy evening with place recognition, and judge.
 
@@ -77,7 +83,7 @@ def run_demo(
         seed: Of the town.
         mapping_rate: Frames per second sent to the map builder, which does not answer and so
             cannot be waited for.
-        progress: Told the name of the step, how much of it is done, and how much there is.
+        progress: Called after each part of a step.
 
     Raises:
         VprError: A node died, or something is in the way.
@@ -97,7 +103,7 @@ def _render(
     town: Town,
     drive: Drive,
     seed: int,
-    progress: Callable[[str, float, float], None],
+    progress: Progress,
 ) -> Path:
     path = folder / f'{drive.name}-{seed}'
     if not path.exists():
@@ -121,23 +127,12 @@ def _build_map(
     bag: Path,
     map_path: Path,
     rate: float,
-    progress: Callable[[str, float, float], None],
+    progress: Progress,
 ) -> None:
     with Bag(bag) as opened:
         frames = opened.topics[f'{_IMAGE}/compressed'].count
         length = opened.duration / SECOND
-    node = NodeProcess(
-        'map_builder_node',
-        folder / 'map_builder_node.log',
-        {'image': _IMAGE, 'odom': '/odom'},
-        {
-            'map_path': str(map_path),
-            'session_name': 'day',
-            'use_sim_time': True,
-            **reliable(f'{_IMAGE}/compressed'),
-            **reliable('/odom'),
-        },
-    )
+    node = _node('map_builder_node', folder, map_path, {'session_name': 'day'})
     with node:
         _play(
             node,
@@ -153,25 +148,15 @@ def _build_map(
             place_map.recode()  # On all of it, as `vpr map build` does.
 
 
-def _recognise(
-    folder: Path, bag: Path, map_path: Path, progress: Callable[[str, float, float], None]
-) -> AnswerRecorder:
+def _recognise(folder: Path, bag: Path, map_path: Path, progress: Progress) -> AnswerRecorder:
     with Bag(bag) as opened:
         length = opened.duration / SECOND
-    node = NodeProcess(
-        'place_recognition_node',
-        folder / 'place_recognition_node.log',
-        {'image': _IMAGE, 'odom': '/odom'},
-        {
-            'map_path': str(map_path),
-            'max_candidates': 20,
-            'temporal': 'bayes',
-            'use_odometry': True,
-            'use_sim_time': True,
-            **reliable(f'{_IMAGE}/compressed'),
-            **reliable('/odom'),
-        },
-    )
+    settings: dict[str, Value] = {
+        'max_candidates': 20,
+        'temporal': 'bayes',
+        'use_odometry': True,
+    }
+    node = _node('place_recognition_node', folder, map_path, settings)
     with AnswerRecorder(_NODE) as recorder, node:
         recorder.wait_for_publisher(lambda: node.alive)
         # As fast as the node answers, so that this machine's speed does not change the result.
@@ -184,6 +169,19 @@ def _recognise(
         # The player has seen the last answer; the recorder may see it a moment later.
         recorder.wait_for(played.published[f'{_IMAGE}/compressed'] - played.unanswered)
     return recorder
+
+
+def _node(
+    executable: str, folder: Path, map_path: Path, parameters: dict[str, Value]
+) -> NodeProcess:
+    """Start a node that receives every image and all odometry of a bag."""
+    always = reliable(f'{_IMAGE}/compressed') | reliable('/odom')
+    return NodeProcess(
+        executable,
+        folder / f'{executable}.log',
+        {'image': _IMAGE, 'odom': '/odom'},
+        {'map_path': str(map_path), 'use_sim_time': True, **parameters, **always},
+    )
 
 
 def _play(
@@ -204,7 +202,7 @@ def _judge(
     bags: dict[Drive, Path],
     map_path: Path,
     recorder: AnswerRecorder,
-    progress: Callable[[str, float, float], None],
+    progress: Progress,
 ) -> DemoResult:
     progress('writing the report', 0, 1)
     report = folder / 'report.html'

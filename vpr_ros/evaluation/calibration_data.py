@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vpr_ros.evaluation.calibration_models import PoseOffset
 from vpr_ros.evaluation.metrics import angles, localisable, within
-from vpr_ros.evaluation.pose_error_fit import PoseOffset
 from vpr_ros.localize import CalibrationError, make_filter
 from vpr_ros.localize.calibration import FRAME, standings
 from vpr_ros.localize.evidence import gather

@@ -13,9 +13,8 @@ import numpy as np
 from scipy.stats import t as student
 
 from vpr_ros.evaluation.calibration_data import AnswerTable
-from vpr_ros.evaluation.logistic_fit import cross_validated, fit_logistic
+from vpr_ros.evaluation.calibration_models import cross_validated, fit_logistic, nees, pose_error
 from vpr_ros.evaluation.metrics import precision_recall
-from vpr_ros.evaluation.pose_error_fit import nees, pose_error
 from vpr_ros.evaluation.reliability import reliability
 from vpr_ros.localize import FILTERS, Calibration, CalibrationError
 from vpr_ros.localize.calibration import FRAME, PlaceLikelihood
@@ -26,9 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vpr_ros.evaluation.calibration_data import AnsweredTraverse, Observed
-    from vpr_ros.evaluation.logistic_fit import Predictions
+    from vpr_ros.evaluation.calibration_models import PoseOffset, Predictions
     from vpr_ros.evaluation.metrics import Tolerance
-    from vpr_ros.evaluation.pose_error_fit import PoseOffset
     from vpr_ros.localize.calibration import Logistic
     from vpr_ros.types import ModelInfo
 
