@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -12,9 +12,10 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vpr_ros.evaluation.loop_results import LoopRecord
+    from vpr_ros.evaluation.loop_results import LoopRecord, LoopSummary
     from vpr_ros.evaluation.metrics import Floats, PrecisionRecall
     from vpr_ros.evaluation.results import Evaluation
+    from vpr_ros.evaluation.summary import Summary
 
 WIDTH, HEIGHT = 520.0, 360.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 72.0, 14.0, 14.0, 46.0
@@ -24,31 +25,7 @@ _FLAT = 0.08
 """A track narrower than this share of its length is a line, and its queries are lifted off it."""
 
 
-class Traced(Protocol):
-    """Figures of which a curve can be drawn."""
-
-    @property
-    def curve(self) -> PrecisionRecall:
-        """Precision and recall by threshold."""
-
-    @property
-    def recall_at_full_precision(self) -> float:
-        """Where it is free of mistakes."""
-
-    @property
-    def accepted(self) -> int:
-        """How many answers there were."""
-
-    @property
-    def precision_accepted(self) -> float:
-        """Share of them that are right."""
-
-    @property
-    def recall_accepted(self) -> float:
-        """Share of what could be answered that was, and rightly."""
-
-
-def precision_recall_chart(summary: Traced) -> Markup | None:
+def precision_recall_chart(summary: Summary | LoopSummary) -> Markup | None:
     """Draw the curve, the point where the system worked, and the best point without a mistake."""
     curve = summary.curve
     if not curve.recall.size or not np.isfinite(curve.recall).all():
@@ -140,8 +117,7 @@ def track_chart(evaluation: Evaluation) -> tuple[Markup, bool] | None:
         x, y = view.at(xy + lift)
         matched = queries[i].candidates.poses[:1, :2]
         if matched.size and np.isfinite(matched).all() and (kind == 'wrong' or lift.any()):
-            mx, my = view.at(matched[0])
-            parts.append(f'<path class="link {kind}" d="M{x:.1f} {y:.1f}L{mx:.1f} {my:.1f}"/>')
+            parts.append(view.link(xy + lift, matched[0], kind))
         marks.append(_verdict(x, y, kind, f'frame {i}: {queries[i].status}'))
     parts += _loudest_last(marks)
     return _svg(parts, view.height, 'The traverse from above'), bool(lift.any())
@@ -185,8 +161,7 @@ def loop_track_chart(records: Sequence[LoopRecord]) -> Markup | None:
         x, y = view.at(record.pose[:2])
         other = None if record.match is None else records[record.match].pose
         if record.kind == 'wrong' and other is not None:
-            mx, my = view.at(other[:2])
-            parts.append(f'<path class="link wrong" d="M{x:.1f} {y:.1f}L{mx:.1f} {my:.1f}"/>')
+            parts.append(view.link(record.pose[:2], other[:2], 'wrong'))
         marks.append(_verdict(x, y, record.kind, f'keyframe {record.place_id}: {record.reason}'))
     parts += _loudest_last(marks)
     return _svg(parts, view.height, 'The traverse from above')
@@ -284,6 +259,10 @@ class _View:
 
     def points(self, xy: Floats) -> str:
         return ' '.join(f'{x:.1f},{y:.1f}' for x, y in map(self.at, xy))
+
+    def link(self, start: Floats, end: Floats, kind: str) -> str:
+        (x, y), (mx, my) = self.at(start), self.at(end)
+        return f'<path class="link {kind}" d="M{x:.1f} {y:.1f}L{mx:.1f} {my:.1f}"/>'
 
     def scale_bar(self) -> str:
         metres = ticks(0, 0.3 * WIDTH / self._scale, most=3)[-1]
