@@ -9,9 +9,8 @@ import pytest
 
 from vpr_ros import models
 from vpr_ros.bench import describe_bench as bench
-from vpr_ros.bench.describe_bench import ExecutionMode, bench_describe, ways
+from vpr_ros.bench.describe_bench import ExecutionMode, bench_describe, multiplications, ways
 from vpr_ros.cli.main import main
-from vpr_ros.describe.cost import multiplications
 from vpr_ros.errors import ModelError
 from vpr_ros.models import registry
 from vpr_ros.models.vit import ViTConfig

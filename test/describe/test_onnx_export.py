@@ -21,8 +21,11 @@ onnx = pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 
 from vpr_ros.describe import onnx_export as export  # noqa: E402
-from vpr_ros.describe.onnx_export import export_onnx  # noqa: E402
-from vpr_ros.describe.onnx_network import METADATA, OnnxNetwork  # noqa: E402
+from vpr_ros.describe.onnx_export import (  # noqa: E402
+    METADATA,
+    OnnxNetwork,
+    export_onnx,
+)
 from vpr_ros.models.vit import ViTConfig  # noqa: E402
 
 PHOTOGRAPHS = DATA / 'gardens_point'

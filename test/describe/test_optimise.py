@@ -1,12 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cosine_similarity
 
 from vpr_ros import models
-from vpr_ros.describe import optimise
-from vpr_ros.describe.optimise import inference_form
+from vpr_ros.describe import Describer, optimise
+from vpr_ros.describe.optimise import CudaNetwork, graph_size, inference_form
+from vpr_ros.describe.preprocess import _resize_in_floating_point, preprocess
 from vpr_ros.models.vit import ViTConfig
 
 SMALL_VIT = ViTConfig(width=96, depth=4, heads=3)
@@ -76,3 +80,83 @@ def test_everything_with_a_faster_form_is_replaced(network):
 
     remaining = kinds & set(optimise._REPLACEMENTS)
     assert remaining <= ({torch.nn.Linear} if network.__class__.__name__ == 'CricaVPR' else set())
+
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
+
+
+def _image(seed=0, height=120, width=160):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def test_few_graphs_serve_all_batches():
+    sizes = [graph_size(count) for count in range(1, 33)]
+
+    assert all(size >= count for count, size in enumerate(sizes, 1))
+    assert sorted(set(sizes)) == [1, 2, 4, 8, 16, 32]
+
+
+@pytest.mark.parametrize('precision', ['fp32', 'bf16', 'fp16'])
+@pytest.mark.parametrize('name', ['d2vpr-nano', 'd2vpr', 'selavprpp-base'])
+def test_form_for_another_device_mixes_no_devices(name, precision):
+    net = models.build(name)
+    form = inference_form(net, precision, 'meta')
+    form.to('meta')
+
+    assert {value.device.type for value in form.state_dict().values()} == {'meta'}
+
+
+@pytest.mark.parametrize('shape', [(7, 300), (480, 640), (224, 224), (50, 60)])
+def test_resize_elsewhere_is_within_a_grey_level(shape):
+    image = _image(0, *shape)
+    planes = torch.from_numpy(image).permute(2, 0, 1)[None]
+
+    found = _resize_in_floating_point(planes, 224)
+    expected = torch.nn.functional.interpolate(
+        planes, size=(224, 224), mode='bilinear', antialias=True
+    )
+    assert (found - expected.float()).abs().max() <= 1
+    assert torch.equal(found, found.round())
+
+
+@pytest.mark.gpu
+@needs_gpu
+@pytest.mark.parametrize('precision', ['fp32', 'bf16', 'fp16'])
+@pytest.mark.parametrize('name', ['d2vpr-nano', 'd2vpr', 'selavprpp-base'])
+@torch.inference_mode()
+def test_graphs_give_what_the_network_gives_in_any_batch(name, precision):
+    net, size = models.create(name), models.spec(name).input_size
+    network = CudaNetwork(net, torch.device('cuda'), precision)
+    batch = preprocess([_image(seed) for seed in range(5)], size)
+    expected = net(batch).descriptor
+
+    for count in (1, 3, 5, 1):
+        found = network(batch[:count].cuda()).descriptor
+        assert found.dtype == torch.float32
+        assert found.device.type == 'cpu'
+        if precision == 'fp32':
+            assert (found - expected[:count]).abs().max() < 1e-5
+        assert torch.cosine_similarity(found, expected[:count]).min() > 0.999
+
+
+@pytest.mark.gpu
+@needs_gpu
+@pytest.mark.parametrize('shape', [(7, 300), (480, 640), (1080, 1920)])
+def test_images_on_the_gpu_are_those_on_the_cpu_within_a_grey_level(shape):
+    image = _image(0, *shape)
+    difference = preprocess([image], 224, 'cuda').cpu() - preprocess([image], 224)
+
+    assert difference.abs().max() * 255 * 0.229 < 1.01
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_cpu_goes_on_where_the_gpu_fails(monkeypatch):
+    describer = Describer('d2vpr-nano', device='cuda')
+
+    def lost(batch):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(describer, '_run', lost)
+    assert len(describer.describe([_image(seed) for seed in range(40)])) == 40
+    assert describer.device.type == 'cpu'

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import safetensors.torch
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from vpr_ros import models
 from vpr_ros.describe import Describer
-from vpr_ros.describe.cost import multiplications
 from vpr_ros.describe.describer import PRECISIONS, Backend
 from vpr_ros.describe.runtime import choose_device
 from vpr_ros.errors import ModelError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+    from torch import nn
 
     from vpr_ros.describe.optimise import Precision
 
@@ -324,3 +326,21 @@ def _own_peak_memory(
     status = Path('/proc/self/status')
     lines = status.read_text().splitlines() if status.exists() else []
     return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if 'VmHWM' in line), None)
+
+
+def multiplications(net: nn.Module, size: int) -> int:
+    """Return the multiply-accumulate operations for one image of a side of ``size`` pixels.
+
+    All matrix products count, those of attention included, and nothing else: papers often give
+    less, because common counters leave attention out.
+
+    Args:
+        net: A network of `models.create` on the CPU; the counter does not see into the fused
+            operations of its inference form.
+        size: Side of the square input in pixels.
+    """
+    counter = FlopCounterMode(display=False)
+    # Only the plain form of attention consists of products that can be counted.
+    with torch.inference_mode(), sdpa_kernel(SDPBackend.MATH), counter:
+        net(torch.zeros(1, 3, size, size))
+    return counter.get_total_flops() // 2

@@ -44,7 +44,8 @@ def export(
     from vpr_ros import models
     from vpr_ros.cli.sample_photographs import photographs
     from vpr_ros.describe.describer import load_described
-    from vpr_ros.describe.onnx_export import export_onnx, write_whole
+    from vpr_ros.describe.onnx_export import export_onnx
+    from vpr_ros.models.weights_file import whole_file
 
     entry = models.spec(model)
     net, info = load_described(entry, weights)
@@ -56,7 +57,8 @@ def export(
         precision='int8' if int8 else 'fp32',
         images=photographs(images, _COMPARED) if images else (),
     )
-    write_whole(output, contents)
+    with whole_file(output) as unfinished:
+        unfinished.write_bytes(contents)
     answer = {'output': str(output), 'bytes': len(contents)} | asdict(agreement)
     say(
         as_json,

@@ -142,6 +142,6 @@ def _progress(every: int) -> Callback:
         from lightning.pytorch.callbacks import RichProgressBar
 
         return RichProgressBar(refresh_rate=1)
-    from vpr_ros.training.lines import ProgressLines
+    from vpr_ros.training.place_training import ProgressLines
 
     return ProgressLines(every, lambda line: typer.echo(line, err=True))

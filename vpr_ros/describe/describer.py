@@ -13,8 +13,7 @@ import numpy as np
 import torch
 
 from vpr_ros import models
-from vpr_ros.describe.cuda import CudaNetwork
-from vpr_ros.describe.optimise import inference_form
+from vpr_ros.describe.optimise import CudaNetwork, inference_form
 from vpr_ros.describe.preprocess import preprocess, preprocessing_id
 from vpr_ros.describe.runtime import DeviceError, choose_device, configure_threads
 from vpr_ros.errors import ModelError
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from vpr_ros.describe.onnx_network import OnnxNetwork
+    from vpr_ros.describe.onnx_export import OnnxNetwork
     from vpr_ros.describe.optimise import Precision
 
 Backend = Literal['torch', 'onnx']
@@ -150,9 +149,8 @@ def _onnx_network(
     entry: models.ModelSpec, weights: str | Path | None, threads: int, precision: Precision
 ) -> OnnxNetwork:
     try:
-        # They need packages of an extra.
+        # It needs packages of an extra.
         from vpr_ros.describe import onnx_export as export  # noqa: PLC0415
-        from vpr_ros.describe import onnx_network  # noqa: PLC0415
     except ModuleNotFoundError as error:
         msg = f"the backend onnx needs {error.name}: pip install 'vpr_ros[onnx]'"
         raise ModelError(msg) from error
@@ -164,7 +162,7 @@ def _onnx_network(
         return export.cached_network(
             net, info, entry.input_size, onnx_precision, folder=folder, threads=threads
         )
-    network = onnx_network.OnnxNetwork(weights, threads)
+    network = export.OnnxNetwork(weights, threads)
     wanted = entry.name, preprocessing_id(entry.input_size), precision
     found = network.info.name, network.info.preprocessing, network.precision
     if found != wanted:

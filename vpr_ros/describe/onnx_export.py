@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Networks as ONNX files that are checked against torch before anyone gets them."""
+"""Networks as ONNX files: exported, checked against torch, kept, and run by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import onnx
+import onnxruntime
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 from torch.nn import functional
 
-from vpr_ros.describe.onnx_network import INPUT, METADATA, OnnxNetwork
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.describe.runtime import available_cpus
 from vpr_ros.errors import ModelError
 from vpr_ros.models import ModelOutput
+from vpr_ros.models.weights_file import whole_file
+from vpr_ros.types import ModelInfo
 from vpr_ros.version import VERSION
 
 if TYPE_CHECKING:
@@ -33,7 +35,54 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from vpr_ros.types import ModelInfo
+INPUT = 'images'
+METADATA = 'vpr_ros'
+"""Entry of the file's metadata: a JSON object of `ModelInfo`, ``version`` and ``precision``."""
+
+
+class OnnxNetwork:
+    """A network from a file of `export_onnx`, on the CPU.
+
+    Args:
+        source: The file, or its contents.
+        threads: Threads to compute with.
+
+    Attributes:
+        info: What the network is.
+        version: Version of the package that exported it.
+        precision: What it computes with.
+
+    Raises:
+        ModelError: The file is damaged or was not exported by this package.
+    """
+
+    def __init__(self, source: str | Path | bytes, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Threads that spin while they wait slow everything else on a robot down.
+        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                source if isinstance(source, bytes) else str(source),
+                options,
+                providers=['CPUExecutionProvider'],
+            )
+            about = json.loads(self._session.get_modelmeta().custom_metadata_map[METADATA])
+            self.version, self.precision = about.pop('version'), about.pop('precision')
+            self.info = ModelInfo(**about)
+        except Exception as error:  # whatever protobuf, the runtime or JSON make of hostile bytes
+            what = 'the exported network' if isinstance(source, bytes) else source
+            msg = f'{what} cannot be used: it is damaged or not of `vpr export` ({error})'
+            raise ModelError(msg) from error
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, images: Tensor) -> ModelOutput:
+        """Describe images (B, 3, S, S)."""
+        values = self._session.run(self._outputs, {INPUT: images.contiguous().numpy()})
+        named = dict(zip(self._outputs, map(torch.from_numpy, values), strict=True))
+        return ModelOutput(**named)
+
 
 OnnxPrecision = Literal['fp32', 'int8']
 OPSETS = (17, 18)
@@ -73,7 +122,7 @@ def export_onnx(
     """Return a network as the contents of an ONNX file, and how it agrees with torch.
 
     The file takes ``images`` (B, 3, size, size), normalised, with B open, and returns what
-    `models.ModelOutput` names. Its metadata say what it is, see `onnx_network.METADATA`. The
+    `models.ModelOutput` names. Its metadata say what it is, see `METADATA`. The
     positional embedding is fixed for the size.
 
     Args:
@@ -135,18 +184,11 @@ def cached_network(
             _log.warning('%s; exporting it anew', error)
     contents, _ = export_onnx(net, info, size, precision=precision)
     try:
-        write_whole(path, contents)
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(contents)
     except OSError as error:
         _log.warning('the exported network cannot be kept for the next start: %s', error)
     return OnnxNetwork(contents, threads)
-
-
-def write_whole(path: Path, contents: bytes) -> None:
-    """Write a file that others see either not at all or complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f'.{path.name}.') as folder:
-        (Path(folder) / path.name).write_bytes(contents)
-        (Path(folder) / path.name).replace(path)
 
 
 class _Named(nn.Module):

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -14,13 +13,11 @@ import safetensors.torch
 from vpr_ros.errors import ModelError
 from vpr_ros.models import registry
 from vpr_ros.models.download import file_digest
-from vpr_ros.models.weights_file import load_published, load_weights
+from vpr_ros.models.weights_file import load_published, load_weights, whole_file
 from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from torch import nn
 
 
 def converted_path(name: str) -> Path:
@@ -54,7 +51,14 @@ def convert(path: Path, name: str, target: Path | None = None) -> Path:
         text = str(error)
         msg = text if str(path) in text else f'{path}: {text}'
         raise ModelError(msg) from error
-    _write(network, target, _origin(path, name))
+    # Parameters that share memory, as a file may have them, are written one by one.
+    tensors = {key: value.detach().clone() for key, value in network.state_dict().items()}
+    try:
+        with whole_file(target) as unfinished:
+            safetensors.torch.save_file(tensors, unfinished, metadata=_origin(path, name))
+    except safetensors.SafetensorError as error:
+        msg = f'{target} cannot be written: {error}'
+        raise OSError(msg) from error
     return target
 
 
@@ -86,20 +90,3 @@ def _origin(path: Path, name: str) -> dict[str, str]:
     if known is not None and known.sha256 in ('', digest):
         notes |= {'source': known.source, 'licence': known.licence}
     return notes
-
-
-def _write(network: nn.Module, target: Path, notes: dict[str, str]) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Parameters that share memory, as a file may have them, are written one by one.
-    state = {key: value.detach().clone() for key, value in network.state_dict().items()}
-    unfinished = target.with_name(f'.{target.name}.{os.getpid()}')
-    try:
-        safetensors.torch.save_file(state, unfinished, metadata=notes)
-        with unfinished.open('rb') as file:
-            os.fsync(file.fileno())
-        unfinished.replace(target)
-    except safetensors.SafetensorError as error:
-        msg = f'{target} cannot be written: {error}'
-        raise OSError(msg) from error
-    finally:
-        unfinished.unlink(missing_ok=True)

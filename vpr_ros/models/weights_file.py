@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,23 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     except ModelError as error:
         msg = f'{path}: {error}'
         raise ModelError(msg) from error
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a new path, whose file takes the place of `path` on the disk once it is complete.
+
+    Others see `path` as it was or complete, also after a crash; an error leaves it as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f'.{path.name}.{os.getpid()}')
+    try:
+        yield unfinished
+        with unfinished.open('rb') as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def load_published(net: nn.Module, state_dict: Mapping[str, Any]) -> None:

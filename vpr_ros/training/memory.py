@@ -106,7 +106,7 @@ def measure(way: TuningMode, batch: int, size: int) -> Kept:
     )
 
 
-class SavedTensors:
+class SavedTensors(torch.autograd.graph.saved_tensors_hooks):
     """Counts what is saved for the backward pass; what is saved twice or a weight counts not.
 
     Args:
@@ -116,29 +116,22 @@ class SavedTensors:
     def __init__(self, net: nn.Module) -> None:
         self._weights = {p.untyped_storage().data_ptr() for p in net.parameters()}
         self._sizes: dict[int, int] = {}
-        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._pack, _unpack)
+        super().__init__(self._pack, lambda tensor: tensor)
 
     @property
     def bytes(self) -> int:
         """How much was saved."""
         return sum(self._sizes.values())
 
-    def __enter__(self) -> SavedTensors:
-        self._hooks.__enter__()
+    def __enter__(self) -> SavedTensors:  # type: ignore[override]
+        super().__enter__()
         return self
-
-    def __exit__(self, *arguments: object) -> None:
-        self._hooks.__exit__(*arguments)
 
     def _pack(self, tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in self._weights:
             self._sizes[storage.data_ptr()] = storage.nbytes()
         return tensor
-
-
-def _unpack(tensor: Tensor) -> Tensor:
-    return tensor
 
 
 def _bytes(tensor: Tensor) -> int:

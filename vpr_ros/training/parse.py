@@ -35,8 +35,7 @@ def parse(kind: type[T], data: Any, where: str = '') -> T:
         RecipeError: A key is unknown or missing, or a value is of another type.
     """
     if not isinstance(data, dict):
-        msg = f'{where or "the recipe"} must be a mapping, not {data!r}'
-        raise RecipeError(msg)
+        raise _wrong(where or 'the recipe', 'a mapping', data)
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     prefix = f'{where}.' if where else ''
     for key in data:
@@ -88,8 +87,7 @@ def _value(hint: Any, data: Any, where: str) -> Any:
         # YAML reads a precision of 32 as a number.
         if str(data) in arguments:
             return str(data)
-        msg = f'{where} must be one of {", ".join(arguments)}, not {data!r}'
-        raise RecipeError(msg)
+        raise _wrong(where, f'one of {", ".join(arguments)}', data)
     if origin is tuple:
         return _sequence(arguments, data, where)
     if origin is dict:
@@ -99,11 +97,9 @@ def _value(hint: Any, data: Any, where: str) -> Any:
 
 def _sequence(arguments: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(data, list):
-        msg = f'{where} must be a list, not {data!r}'
-        raise RecipeError(msg)
+        raise _wrong(where, 'a list', data)
     if arguments[-1] is not Ellipsis and len(data) != len(arguments):
-        msg = f'{where} must be a list of {len(arguments)}, not {data!r}'
-        raise RecipeError(msg)
+        raise _wrong(where, f'a list of {len(arguments)}', data)
     hints = arguments[:1] * len(data) if arguments[-1] is Ellipsis else arguments
     return tuple(
         _value(hint, item, f'{where}.{i}')
@@ -113,8 +109,7 @@ def _sequence(arguments: tuple[Any, ...], data: Any, where: str) -> tuple[Any, .
 
 def _mapping(hint: Any, data: Any, where: str) -> dict[str, Any]:
     if not isinstance(data, dict):
-        msg = f'{where} must be a mapping, not {data!r}'
-        raise RecipeError(msg)
+        raise _wrong(where, 'a mapping', data)
     return {str(key): _value(hint, item, f'{where}.{key}') for key, item in data.items()}
 
 
@@ -126,5 +121,8 @@ def _scalar(hint: Any, data: Any, where: str) -> Any:
             pass
     elif isinstance(data, hint) and (hint is bool or not isinstance(data, bool)):
         return data
-    msg = f'{where} must be {_NUMBERS[hint]}, not {data!r}'
-    raise RecipeError(msg)
+    raise _wrong(where, f'{_NUMBERS[hint]}', data)
+
+
+def _wrong(where: str, expected: str, data: Any) -> RecipeError:
+    return RecipeError(f'{where} must be {expected}, not {data!r}')

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import math
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from torch import nn
 
 from vpr_ros.describe.preprocess import normalised
@@ -21,8 +22,9 @@ from vpr_ros.training.recipe import MetricLoss
 from vpr_ros.training.teacher import RememberedTeacher, resized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from lightning.pytorch import Trainer
     from lightning.pytorch.utilities.types import OptimizerLRScheduler
     from torch import Tensor
 
@@ -247,3 +249,48 @@ def step_seed(seed: int, step: int, rank: int = 0) -> int:
     """Return a seed (63 bits) that depends on nothing but these, so that a run can go on."""
     (word,) = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
     return int(word >> np.uint64(1))
+
+
+class ProgressLines(Callback):
+    """Tells step, speed and figures as lines of text.
+
+    Args:
+        every: Steps between lines.
+        tell: Takes a line.
+    """
+
+    def __init__(self, every: int, tell: Callable[[str], None]) -> None:
+        self._every = every
+        self._tell = tell
+        self._since = (0, 0.0)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Start the clock."""
+        self._since = trainer.global_step, time.monotonic()
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Tell how it goes."""
+        step = trainer.global_step
+        waits = step % self._every and step != trainer.max_steps
+        if waits or not trainer.is_global_zero:
+            return
+        first, then = self._since
+        now = time.monotonic()
+        speed = (step - first) / max(now - then, 1e-9)
+        self._since = step, now
+        figures = _text(trainer, 'loss')
+        self._tell(f'step {step}/{trainer.max_steps}  {speed:.2f} steps/s  {figures}')
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Tell what was measured."""
+        if trainer.is_global_zero:
+            self._tell(f'step {trainer.global_step}  {_text(trainer, "validation")}')
+
+
+def _text(trainer: Trainer, prefix: str) -> str:
+    figures = trainer.callback_metrics.items()
+    return '  '.join(
+        f'{name.removeprefix("validation/")} {float(value):.4g}'
+        for name, value in figures
+        if name.startswith(prefix)
+    )

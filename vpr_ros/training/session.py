@@ -57,17 +57,13 @@ _SHOWN = 8
 """Images in the picture of the first batch."""
 
 
-def _silent(_done: int, _total: int) -> None:
-    """Report nothing."""
-
-
 def train(
     recipe: Recipe,
     folder: Path,
     *,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
-    progress: Progress = _silent,
+    progress: Progress = lambda _done, _total: None,
 ) -> Path:
     """Train by a recipe and write what came of it.
 
@@ -121,7 +117,9 @@ def train(
     return _finish(training, trainer, folder)
 
 
-def assemble(recipe: Recipe, folder: Path, progress: Progress = _silent) -> PlaceTraining:
+def assemble(
+    recipe: Recipe, folder: Path, progress: Progress = lambda _done, _total: None
+) -> PlaceTraining:
     """Open everything that a recipe names, and draw its first batch.
 
     Raises:

@@ -79,7 +79,7 @@ def test_views_are_drawn_without_replacement_and_over_again_where_there_are_too_
 def test_sources_take_turns_by_their_shares(shares, seed):
     sources = [(Coloured([[0, 1]]), share) for share in shares]
     loader = batches(sources, seed=seed, upto=500)
-    turns = np.array([loader.source_of(i) for i in range(500)])
+    turns = loader._turns
     for upto in (20, 100, 500):
         counts = np.bincount(turns[:upto], minlength=len(shares))
         wanted = upto * np.array(shares) / sum(shares)
@@ -91,7 +91,7 @@ def test_places_of_different_sources_have_different_ids():
     loader = batches(sources)
     seen: dict[int, set[int]] = {0: set(), 1: set()}
     for i in range(40):
-        seen[loader.source_of(i)] |= set(loader[i].places.tolist())
+        seen[loader._turns[i]] |= set(loader[i].places.tolist())
     assert seen == {0: {0, 1, 7}, 1: {8, 9, 10}}
 
 

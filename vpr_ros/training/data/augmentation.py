@@ -12,6 +12,7 @@ import torch
 
 from vpr_ros.training.data import image_changes
 from vpr_ros.training.data.source import TrainingDataError
+from vpr_ros.training.parse import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,11 +73,9 @@ class Augmentation:
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if not isinstance(value, (int, float)) or not 0 <= value <= _HIGHEST.get(item.name, 1):
-                msg = (
-                    f'{item.name} of the augmentation must be a number from 0 to '
-                    f'{_HIGHEST.get(item.name, 1)}, not {value!r}'
-                )
+            highest = _HIGHEST.get(item.name, 1)
+            if not 0 <= value <= highest:
+                msg = f'augmentation.{item.name} must be from 0 to {highest}, not {value!r}'
                 raise TrainingDataError(msg)
 
     @staticmethod
@@ -84,14 +83,10 @@ class Augmentation:
         """Build from the entries of a recipe.
 
         Raises:
-            TrainingDataError: A name is unknown, or a value out of its range.
+            RecipeError: A name is unknown, or a value is no number.
+            TrainingDataError: A value is out of its range.
         """
-        known = [item.name for item in fields(Augmentation)]
-        unknown = [name for name in mapping if name not in known]
-        if unknown:
-            msg = f'the augmentation has no {", ".join(unknown)}; it takes {", ".join(known)}'
-            raise TrainingDataError(msg)
-        return Augmentation(**mapping)
+        return parse(Augmentation, dict(mapping), 'augmentation')
 
     def at(self, strength: float) -> Augmentation:
         """Return the same with another strength."""

@@ -135,10 +135,6 @@ class Batches(Dataset[PlaceBatch]):
         offset = int(self._first_ids[self._turns[number]])
         return PlaceBatch(images, places + offset, views.clone())
 
-    def source_of(self, number: int) -> int:
-        """Return which source a batch comes from."""
-        return int(self._turns[number])
-
     def choice(self, number: int) -> NDArray[np.int64]:
         """Return (P·K, 2) the places, by the ids of the source, and views of a batch."""
         which = int(self._turns[number])

@@ -13,8 +13,7 @@ from vpr_ros.simulation import SimulatedCamera
 from vpr_ros.training.data.bag_images import BagFrames, bag_images
 from vpr_ros.training.data.cells import Cells, posed_places
 from vpr_ros.training.data.gsv_cities import gsv_cities
-from vpr_ros.training.data.photographs import Photographs
-from vpr_ros.training.data.source import TrainingDataError
+from vpr_ros.training.data.source import Photographs, TrainingDataError
 from vpr_ros.training.data.town_places import TownPlaces, Visits
 
 if TYPE_CHECKING:

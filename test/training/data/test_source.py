@@ -9,7 +9,7 @@ import pytest
 
 from vpr_ros.inputs.folders import FolderError
 from vpr_ros.training.data import TrainingDataError, open_source
-from vpr_ros.training.data.photographs import Photographs
+from vpr_ros.training.data.source import Photographs
 
 if TYPE_CHECKING:
     from pathlib import Path
