@@ -15,20 +15,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from vpr_ros.nodes.parameters import NODES, as_markdown, as_yaml  # noqa: E402
+from vpr_ros.nodes.parameter_fields import as_markdown, as_yaml  # noqa: E402
+from vpr_ros.nodes.parameters import NODES  # noqa: E402
 
 
 def wanted() -> dict[Path, str]:
     """Return the text that each generated file should have."""
-    files = {ROOT / 'config' / f'{node}.yaml': as_yaml(node) for node in NODES}
+    files = {ROOT / 'config' / f'{node}.yaml': as_yaml(node, kind) for node, kind in NODES.items()}
     page = ROOT / 'docs' / 'reference' / 'parameters.md'
     text = page.read_text()
-    for node, parameters in NODES.items():
+    for node, kind in NODES.items():
         begin, end = f'<!-- parameters of {node} -->\n', '<!-- end of parameters -->'
         pattern = re.compile(re.escape(begin) + '.*?' + re.escape(end), re.DOTALL)
         # A function, so that nothing in the table is taken for a group reference.
         text, found = pattern.subn(
-            lambda _, b=begin, p=parameters, e=end: f'{b}\n{as_markdown(p)}\n{e}', text
+            lambda _, b=begin, k=kind, e=end: f'{b}\n{as_markdown(k)}\n{e}', text
         )
         if found != 1:
             sys.exit(f'parameters.md must have exactly one table marked {begin.strip()}')

@@ -97,8 +97,9 @@ def test_one_file_adds_a_pose_format_to_bags_and_nodes(install, tmp_path):
     assert reading.stamp == 1_000_000_005
     np.testing.assert_array_equal(reading.pose.position, [1, 2, 3])
     ask = (
+        'from vpr_ros.nodes.parameter_fields import parameters_of\n'
         'from vpr_ros.nodes.parameters import NODES\n'
-        "of = {p.name: p for p in NODES['map_builder_node']}['pose_source']\n"
+        "of = {p.name: p for p in parameters_of(NODES['map_builder_node'])}['pose_source']\n"
         'print(of.choices, of.description)'
     )
     answer = python(folder, '-c', ask)

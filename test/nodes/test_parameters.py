@@ -3,35 +3,60 @@
 import math
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpr_ros.nodes.parameters import NODES, Parameter, as_yaml
+from vpr_ros.nodes.parameter_fields import (
+    Parameter,
+    as_markdown,
+    as_yaml,
+    parameter,
+    parameters_of,
+)
+from vpr_ros.nodes.parameters import NODES
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize('node', NODES)
 def test_defaults_satisfy_their_own_rules(node):
-    for parameter in NODES[node]:
-        assert parameter.fault(parameter.default) is None
-        assert parameter.description.endswith('.')
+    for known in parameters_of(NODES[node]):
+        assert known.fault(known.default) is None
+        assert known.description.endswith('.')
 
 
 @pytest.mark.parametrize('node', NODES)
-def test_no_parameter_is_declared_twice(node):
-    names = [parameter.name for parameter in NODES[node]]
-    assert len(names) == len(set(names))
+def test_defaults_have_the_types_that_readers_rely_on(node):
+    types = get_type_hints(NODES[node])
+    for known in parameters_of(NODES[node]):
+        assert type(known.default) is types[known.name] or known.default in known.choices
+    assert NODES[node]() == NODES[node](**{p.name: p.default for p in parameters_of(NODES[node])})
+
+
+def test_new_parameter_touches_one_class():
+    @dataclass(frozen=True)
+    class More(NODES['map_builder_node']):
+        patience: float = parameter(2.5, 'Seconds of patience.', 's', minimum=0.0, dynamic=True)
+
+    *_, added = parameters_of(More)
+    assert added == Parameter('patience', 2.5, 'Seconds of patience.', 's', 0.0, dynamic=True)
+    assert yaml.safe_load(as_yaml('n', More))['/**/n']['ros__parameters']['patience'] == 2.5
+    assert '| `patience` | double | 2.5 s | at least 0 |' in as_markdown(More)
+    assert More().patience == 2.5
 
 
 @pytest.mark.parametrize('node', NODES)
 def test_parameter_file_holds_every_default(node):
-    values = yaml.safe_load(as_yaml(node))[f'/**/{node}']['ros__parameters']
-    assert values == {parameter.name: parameter.default for parameter in NODES[node]}
+    values = yaml.safe_load(as_yaml(node, NODES[node]))[f'/**/{node}']['ros__parameters']
+    assert values == {
+        parameter.name: parameter.default for parameter in parameters_of(NODES[node])
+    }
 
 
 def test_config_files_and_tables_are_up_to_date():
@@ -66,7 +91,7 @@ ANYTHING = (
     | st.binary()
     | st.lists(st.floats() | st.text(), max_size=3)
 )
-PARAMETERS = [parameter for parameters in NODES.values() for parameter in parameters]
+PARAMETERS = [parameter for kind in NODES.values() for parameter in parameters_of(kind)]
 
 
 @settings(max_examples=500)

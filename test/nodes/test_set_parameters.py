@@ -12,6 +12,7 @@ from rclpy.parameter import Parameter
 
 from vpr_ros.nodes.loop_closure_node import LoopClosureNode
 from vpr_ros.nodes.map_builder_node import MapBuilderNode
+from vpr_ros.nodes.parameter_fields import parameters_of
 from vpr_ros.nodes.parameters import NODES
 from vpr_ros.nodes.place_recognition_node import PlaceRecognitionNode
 
@@ -45,25 +46,25 @@ def node(request):
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_value_is_taken_or_refused_with_a_reason(node, data):
-    table = {parameter.name: parameter for parameter in NODES[node.get_name()]}
+    table = {parameter.name: parameter for parameter in parameters_of(NODES[node.get_name()])}
     known = table[data.draw(st.sampled_from(sorted(table)))]
     near = st.sampled_from([known.default, known.minimum or 0, known.maximum or 1, *known.choices])
     value = data.draw(VALUES | near)
-    before = node.value(known.name)
+    before = getattr(node.read_parameters(), known.name)
     (result,) = node.set_parameters([Parameter(known.name, value=value)])
     if result.successful:
         assert known.fault(value) is None
         assert not known.fixed
         # Whole numbers stand for floats, which hold not all of them.
         taken = float(value) if isinstance(known.default, float) else value
-        assert node.value(known.name) == taken
+        assert getattr(node.read_parameters(), known.name) == taken
     else:
         assert result.reason
-        assert node.value(known.name) == before
+        assert getattr(node.read_parameters(), known.name) == before
 
 
 def test_fixed_parameter_is_refused_while_running(node):
-    for known in NODES[node.get_name()]:
+    for known in parameters_of(NODES[node.get_name()]):
         if known.fixed:
             (result,) = node.set_parameters([Parameter(known.name, value=known.default)])
             assert not result.successful

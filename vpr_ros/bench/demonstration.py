@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias
 
-    from vpr_ros.nodes.parameters import Value
+    from vpr_ros.nodes.parameter_fields import Value
 
     Progress: TypeAlias = Callable[[str, float, float], None]
     """Called with the name of the step, how much of it is done, and how much there is."""

@@ -37,7 +37,7 @@ from vpr_ros.types import Description
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vpr_ros.nodes.parameters import Value
+    from vpr_ros.nodes.parameter_fields import Value
 
 _WIDTH, _HEIGHT = 640, 480
 _START = 60.0

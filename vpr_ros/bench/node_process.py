@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from vpr_ros.nodes.parameters import Value
+    from vpr_ros.nodes.parameter_fields import Value
 
 
 def reliable(topic: str) -> dict[str, Value]:

@@ -18,7 +18,7 @@ from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.msg import LoopClosure
 from vpr_ros.nodes.conversions import to_covariance, to_pose, to_time
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
-from vpr_ros.nodes.node import decision_config, run
+from vpr_ros.nodes.running import run
 from vpr_ros.search import Retriever
 
 if TYPE_CHECKING:
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.frames import Frame
     from vpr_ros.inputs.poses import PoseReading
+    from vpr_ros.nodes.parameters import LoopClosureParameters
 
 
 class LoopClosureNode(MappingNode):
-    """Maps the traverse for itself and announces each place that was there before."""
+    """Maps the traverse and announces each place that the robot has seen before."""
+
+    parameters: LoopClosureParameters
 
     def __init__(self) -> None:
         super().__init__('loop_closure_node')
@@ -39,18 +42,20 @@ class LoopClosureNode(MappingNode):
         self._detector: LoopDetector | None = None
         self._builder: MapBuilder | None = None
         self._verifier: Verifier | None = None
+        self._settings: LoopClosureParameters | None = None
         self._found = 0
         self._closures = self.create_lifecycle_publisher(LoopClosure, '~/loop_closure', 10)
 
     def load(self) -> None:
-        """Load the network and begin a map that lives as long as the node is configured."""
+        """Load the network and create a map that is deleted on cleanup."""
+        parameters = self._settings = self.parameters
         self._describer = self.describer()
         model = self._describer.model_info
         self._folder = tempfile.TemporaryDirectory(prefix='vpr_loop_closure_')
         self._map = MapWriter.create(Path(self._folder.name) / 'traverse.vprmap', model=model)
         self._retriever = Retriever(self._map)
-        verify = self.value('verify')
-        config = VerificationConfig(min_inliers=self.value('min_inliers'))
+        verify = parameters.verify
+        config = VerificationConfig(min_inliers=parameters.min_inliers)
         self._verifier = Verifier(self._map, config) if verify else None
         self._builder = MapBuilder(
             self._map,
@@ -62,30 +67,28 @@ class LoopClosureNode(MappingNode):
         self._detector = LoopDetector(
             self._map,
             self._builder,
-            self._localizer(),
+            self._localizer_of(parameters),
             LoopConfig(
-                time=self.value('exclude_time'),
-                distance=0.0
-                if self.value('pose_source') == 'none'
-                else self.value('exclude_distance'),
-                keyframes=self.value('exclude_keyframes'),
-                interval=self.value('loop_interval'),
-                require_transform=self.value('require_transform'),
+                time=parameters.exclude_time,
+                distance=0.0 if parameters.pose_source == 'none' else parameters.exclude_distance,
+                keyframes=parameters.exclude_keyframes,
+                interval=parameters.loop_interval,
+                require_transform=parameters.require_transform,
             ),
         )
         self._found = 0
 
-    def _localizer(self) -> Localizer:
+    def _localizer_of(self, parameters: LoopClosureParameters) -> Localizer:
         return Localizer(
             self._describer,
             self._retriever,
-            decision_config(self),
-            candidates=self.value('candidates'),
+            parameters.decision_config(),
+            candidates=parameters.candidates,
             verifier=self._verifier,
         )
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Listen to the intrinsics as well, which give loops their relative poses."""
+        """Listen to the intrinsics, which relative poses need, then as all mapping nodes do."""
         if self._verifier is not None:
             self.listen_to_intrinsics(self._on_intrinsics)
         return super().on_activate(state)
@@ -103,15 +106,18 @@ class LoopClosureNode(MappingNode):
         self._map = self._detector = self._builder = self._folder = self._verifier = None
 
     def work(self, items: list[PosedFrame]) -> int:
-        """Add the frames as places where some are due, and announce the loops they close."""
+        """Add the due frames as places and announce the loops that they close."""
         return sum(self.attempt(self._offer, *item) for item in items)
 
     def _offer(self, frame: Frame, reading: PoseReading | None) -> None:
         started = time.perf_counter()
         if self._detector is None or self._builder is None:
             return
-        self._builder.set_keyframes(self.keyframe_config())
-        self._detector.localizer = self._localizer()
+        parameters = self.parameters
+        if parameters is not self._settings:
+            self._settings = parameters
+            self._builder.set_keyframes(self.keyframe_config())
+            self._detector.localizer = self._localizer_of(parameters)
         keyframe = self._detector.offer(frame, reading)
         if keyframe is None:
             return
@@ -121,7 +127,7 @@ class LoopClosureNode(MappingNode):
         self.times.add({**keyframe.localization.timings, 'all': time.perf_counter() - started})
 
     def report(self) -> dict[str, str]:
-        """Return what was found beside what all mapping nodes report."""
+        """Return also the numbers of places and loop closures."""
         places = str(len(self._map)) if self._map is not None else ''
         return {**super().report(), 'places': places, 'loop closures': str(self._found)}
 

@@ -12,15 +12,18 @@ from std_srvs.srv import SetBool, Trigger
 
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import MapWriter, PlaceMap
-from vpr_ros.msg import MapInfo
+from vpr_ros.nodes.map_follower import MapFollower
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
-from vpr_ros.nodes.node import LATCHED, run
-from vpr_ros.nodes.services import RefusedError, map_info, required, serve, serve_map
-from vpr_ros.srv import DeleteSession, LoadMap, MergeMap
+from vpr_ros.nodes.running import run
+from vpr_ros.nodes.services import RefusedError, map_info, required, serve
+from vpr_ros.srv import DeleteSession, MergeMap
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vpr_ros.geometry import Datum
     from vpr_ros.inputs.frames import Frame
+    from vpr_ros.nodes.parameters import MapBuilderParameters
 
 _CODED_FROM = 512
 """Places of which codes are fitted, where the model makes none, and again at twice as many.
@@ -30,40 +33,41 @@ Smaller maps need none: they are searched by their descriptors, exactly.
 
 
 class MapBuilderNode(MappingNode):
-    """Adds keyframes to the map, each durable before the next is looked at."""
+    """Adds keyframes to the map, each durable before the next is processed."""
+
+    parameters: MapBuilderParameters
 
     def __init__(self) -> None:
         super().__init__('map_builder_node')
-        self._map: MapWriter | None = None
         self._builder: MapBuilder | None = None
-        self._announced: tuple[str, int] | None = None
         self._mapping = True
         self._coded = 0
-        self._map_info = self.create_lifecycle_publisher(MapInfo, '~/map_info', LATCHED)
+        self._maps: MapFollower[MapWriter] = MapFollower(
+            self, lambda: self.parameters, self._open, self._begin, self._refuse_while_mapping
+        )
         serve(self, SetBool, 'set_mapping', self._finish_frame, first=self._set_mapping)
         serve(self, Trigger, 'clear_map', self._clear)
         serve(self, DeleteSession, 'delete_session', self._delete_session)
         serve(self, MergeMap, 'merge_map', self._merge)
-        serve(self, LoadMap, 'load_map', self._load_map)
-        serve_map(self, self.map_folder, lambda: self._map)
 
     def load(self) -> None:
         """Load the network and open the map for writing, or create it."""
         self._describer = self.describer()
         self._mapping = True
-        path, model = self.map_path(), self._describer.model_info
+        path, model = self._maps.path, self._describer.model_info
         if path.exists():
-            self._use(MapWriter.open(path, model=model))
+            self._maps.open(path)
         else:
-            self._use(MapWriter.create(path, model=model, frame_id=self.value('map_frame')))
+            frame_id = self.parameters.map_frame
+            self._maps.use(MapWriter.create(path, model=model, frame_id=frame_id))
 
     def datum(self) -> Datum | None:
         """Return the map's datum, so that a new session's fixes agree with the old ones'."""
-        return self._map.datum if self._map is not None else None
+        return self._maps.map.datum if self._maps.map is not None else None
 
     def unload(self) -> None:
         """Close the map."""
-        self._use(None)
+        self._maps.use(None)
 
     def on_frame(self, frame: Frame) -> None:
         """Take the frame, unless mapping is paused."""
@@ -72,7 +76,7 @@ class MapBuilderNode(MappingNode):
 
     def work(self, items: list[PosedFrame]) -> int:
         """Add as places the frames that are due, described in one batch."""
-        with self.using_map:
+        with self._maps.lock:
             return self._add(items)
 
     def _add(self, items: list[PosedFrame]) -> int:
@@ -102,12 +106,10 @@ class MapBuilderNode(MappingNode):
     def tick(self) -> None:
         """Announce the map's growth once a second, and see to its codes."""
         super().tick()
-        place_map = self._map
+        place_map = self._maps.map
         if place_map is None:
             return
-        if (place_map.id, place_map.version) != self._announced:
-            self._announced = place_map.id, place_map.version
-            self._map_info.publish(map_info(self, place_map))
+        self._maps.announce()
         fits = not place_map.model.code_bits
         if fits and len(place_map) >= max(_CODED_FROM, 2 * self._coded) and self.jobs.idle:
             self._coded = len(place_map)
@@ -116,28 +118,32 @@ class MapBuilderNode(MappingNode):
     def report(self) -> dict[str, str]:
         """Return the size of the map beside what all mapping nodes report."""
         state = 'on' if self._mapping else 'paused'
-        places = str(len(self._map)) if self._map is not None else ''
+        places = str(len(self._maps.map)) if self._maps.map is not None else ''
         return {**super().report(), 'mapping': state, 'places': places}
 
-    def _use(self, place_map: MapWriter | None) -> None:
+    def _open(self, path: Path) -> MapWriter:
+        return MapWriter.open(path, model=self._describer.model_info)
+
+    def _begin(self, place_map: MapWriter | None) -> None:
         """Add to this map from now on, in a new session."""
-        with self.using_map:
-            old, self._map, self._builder = self._map, place_map, None
-            self._announced = None
-            if place_map is not None:
-                self._builder = MapBuilder(
-                    place_map,
-                    self._describer,
-                    self.keyframe_config(),
-                    session=self.value('session_name'),
-                    mounts=self.mounts,
-                    thumbnails=self.value('thumbnails'),
-                )
-                self._coded = len(place_map) if place_map.info().coder else 0
-                self.get_logger().info(f'adding to {place_map.path}: {len(place_map)} places')
-        if old is not None:
-            old.close()
-            self.get_logger().info(f'closed {old.path}')
+        self._builder = None
+        if place_map is None:
+            return
+        self._builder = MapBuilder(
+            place_map,
+            self._describer,
+            self.keyframe_config(),
+            session=self.parameters.session_name,
+            mounts=self.mounts,
+            thumbnails=self.parameters.thumbnails,
+        )
+        self._coded = len(place_map) if place_map.info().coder else 0
+        self.get_logger().info(f'adding to {place_map.path}: {len(place_map)} places')
+
+    def _refuse_while_mapping(self) -> None:
+        if self._mapping and self.worker is not None:
+            msg = 'the node is mapping: pause it first (set_mapping)'
+            raise RefusedError(msg, 'IN_USE')
 
     # Services.
 
@@ -148,20 +154,20 @@ class MapBuilderNode(MappingNode):
         self._mapping = request.data
 
     def _finish_frame(self, request: Any, response: Any) -> None:
-        with self.using_map:  # Who is told that mapping is paused may rely on it.
+        with self._maps.lock:  # Who is told that mapping is paused may rely on it.
             response.message = 'mapping' if request.data else 'paused'
 
     def _clear(self, _request: Any, response: Any) -> None:
-        place_map = required(self._map)
-        with self.using_map:
+        place_map = required(self._maps.map)
+        with self._maps.lock:
             count = len(place_map)
             place_map.clear()
             self._begin_session()
         response.message = f'{count} places deleted'
 
     def _delete_session(self, request: Any, response: Any) -> None:
-        place_map = required(self._map)
-        with self.using_map:
+        place_map = required(self._maps.map)
+        with self._maps.lock:
             session = request.session_id
             if session not in place_map.snapshot.names:
                 msg = f'the map has no session {session}'
@@ -176,9 +182,9 @@ class MapBuilderNode(MappingNode):
             response.places_deleted = count - len(place_map)
 
     def _merge(self, request: Any, response: Any) -> None:
-        place_map = required(self._map)
+        place_map = required(self._maps.map)
         response.info = map_info(self, place_map)
-        path = self.map_folder().path_of(request.map_url)
+        path = self._maps.folder.path_of(request.map_url)
         if path.exists() and path.samefile(place_map.path):
             msg = f'{path} is the map that is being added to'
             raise RefusedError(msg, 'EXISTS')
@@ -188,20 +194,6 @@ class MapBuilderNode(MappingNode):
         response.places_added = len(place_map) - before
         response.session_ids = sorted(sessions.values())
         response.info = map_info(self, place_map)
-
-    def _load_map(self, request: Any, response: Any) -> None:
-        response.info = map_info(self, self._map)
-        path = self.map_folder().path_of(request.map_url)
-        if not self.configured:
-            msg = 'the node is not configured: configure it first (lifecycle)'
-            raise RefusedError(msg, 'NOT_CONFIGURED')
-        if self._mapping and self.worker is not None:
-            msg = 'the node is mapping: pause first (set_mapping)'
-            raise RefusedError(msg, 'IN_USE')
-        if self._map is None or self._map.displaced or self._map.path.resolve() != path:
-            self._use(MapWriter.open(path, model=self._describer.model_info))
-            self.set_map_path(path)
-        response.info = map_info(self, self._map)
 
     def _begin_session(self) -> None:
         if self._builder is not None:

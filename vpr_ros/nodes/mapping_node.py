@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from vpr_ros.geometry import Datum
     from vpr_ros.nodes.health import InputHealth
+    from vpr_ros.nodes.parameters import MappingParameters
 
 PosedFrame = tuple[Frame, 'PoseReading | None']
 """A frame and where the robot was then; None only where the node maps without poses."""
@@ -31,6 +32,8 @@ _WAITING_FRAMES = 16
 
 class MappingNode(VprNode[PosedFrame]):
     """Submits each frame to the worker once its pose is known."""
+
+    parameters: MappingParameters
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -50,22 +53,22 @@ class MappingNode(VprNode[PosedFrame]):
     def keyframe_config(self) -> KeyframeConfig:
         """Return the spacing of places that the parameters ask for."""
         return KeyframeConfig(
-            distance=self.value('keyframe_distance'),
-            angle=self.value('keyframe_angle'),
-            interval=self.value('keyframe_interval'),
+            distance=self.parameters.keyframe_distance,
+            angle=self.parameters.keyframe_angle,
+            interval=self.parameters.keyframe_interval,
         )
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to listen to poses, then to images."""
-        kind = self.value('pose_source')
+        kind = self.parameters.pose_source
         self._poseless = 0
         if kind != 'none':
             try:
-                mount = parse_mount(self.value('pose_mount'))
+                mount = parse_mount(self.parameters.pose_mount)
             except VprError as error:
                 self.get_logger().error(f'pose_mount: {error}')
                 return TransitionCallbackReturn.FAILURE
-            limits = FixLimits(self.value('fix_min_status'), self.value('fix_max_sigma'))
+            limits = FixLimits(self.parameters.fix_min_status, self.parameters.fix_max_sigma)
             self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES * len(self.cameras))
             self._pose_input = PoseInput(
                 self,

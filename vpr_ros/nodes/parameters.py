@@ -1,436 +1,309 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every parameter of every node, declared once.
+"""All parameters of all nodes, as frozen dataclasses whose fields are the parameters.
 
 The ROS declaration, the checks, the files in ``config/`` and the tables of the documentation come
-from here. This module does not import rclpy, so documentation can be made without ROS.
+from here. Fields of the last base class come first.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import Literal
 
 from vpr_ros.inputs.poses import POSE_FORMATS
+from vpr_ros.localize import DecisionConfig
+from vpr_ros.nodes.parameter_fields import parameter
 from vpr_ros.types import DEFAULT_MODEL
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-Value = bool | int | float | str
+_MAP_PATH = 'File of the place map; empty for vpr/map.vprmap in ROS_HOME (~/.ros).'
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """One parameter of a node.
+class NodeParameters:
+    """Parameters of every node: its start, model and images."""
 
-    Attributes:
-        name: As in ROS.
-        default: Its type is the parameter's type.
-        description: One sentence for people.
-        unit: Empty for numbers without one.
-        minimum: Least value allowed.
-        maximum: Greatest value allowed.
-        choices: All values allowed, for text.
-        dynamic: True if a change takes effect at once, False if at the next configure.
-        fixed: True if it can only be given at the start.
-    """
-
-    name: str
-    default: Value
-    description: str
-    unit: str = ''
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[str, ...] = ()
-    dynamic: bool = False
-    fixed: bool = False
-
-    @property
-    def type(self) -> str:
-        """The type's name as users of ROS write it."""
-        names = {bool: 'bool', int: 'integer', float: 'double', str: 'string'}
-        return names[type(self.default)]
-
-    @property
-    def range(self) -> str:
-        """Values allowed, for people; empty where any value is."""
-        if self.choices:
-            return ', '.join(self.choices)
-        if self.minimum is None and self.maximum is None:
-            return ''
-        low = '' if self.minimum is None else f'{self.minimum:g}'
-        high = '' if self.maximum is None else f'{self.maximum:g}'
-        return (
-            f'{low} to {high}' if low and high else f'at least {low}' if low else f'at most {high}'
-        )
-
-    def fault(self, value: object) -> str | None:
-        """Say what is wrong with a value, or None where nothing is."""
-        wanted = type(self.default)
-        # People write 1 where 1.0 is meant; YAML makes that an integer.
-        number_for_float = wanted is float and type(value) is int
-        if type(value) is not wanted and not number_for_float:
-            return f'{self.name} must be of type {self.type}, not {type(value).__name__}'
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            below = self.minimum is not None and value < self.minimum
-            above = self.maximum is not None and value > self.maximum
-            if below or above or not math.isfinite(value):
-                return f'{self.name} is {value} but must be {self.range or "finite"}'
-        if isinstance(value, str) and not value.isprintable():
-            return f'{self.name} is {value!r} but must be printable text'
-        if self.choices and value not in self.choices:
-            return f'{self.name} is "{value}" but must be one of {self.range}'
-        return None
-
-
-START = (Parameter('autostart', default=True, description='Configure and activate at start.'),)
-MODEL = (
-    Parameter('model', DEFAULT_MODEL, 'What describes images; must be what made the map.'),
-    Parameter('weights', '', "File with the network's weights; empty for those in the package."),
-    Parameter(
-        'device', 'auto', 'Where the network runs: auto (a GPU if there is one), cpu, cuda.'
-    ),
-    Parameter(
-        'precision',
+    autostart: bool = parameter(
+        default=True,
+        description='Configure and activate at the start; false leaves that to a lifecycle'
+        ' manager.',
+    )
+    model: str = parameter(
+        DEFAULT_MODEL, 'Network that describes images; must be the one that made the map.'
+    )
+    weights: str = parameter('', "File of the network's weights; empty for those in the package.")
+    device: str = parameter(
+        'auto', 'Device that runs the network: auto (a GPU if there is one), cpu, cuda.'
+    )
+    precision: Literal['fp32', 'bf16', 'fp16', 'int8'] = parameter(
         'fp32',
-        'What the network is computed with: bf16 on a CPU or GPU that has it, fp16 on a GPU, int8'
-        ' with the backend onnx; best the same for a map and what is looked for in it.',
-        choices=('fp32', 'bf16', 'fp16', 'int8'),
-    ),
-    Parameter(
-        'backend',
+        'Number format of the network: bf16 on a CPU or GPU that supports it, fp16 on a GPU, int8'
+        ' with the backend onnx. Use one precision for mapping and for querying.',
+    )
+    backend: Literal['torch', 'onnx'] = parameter(
         'torch',
-        'What computes the network: torch, or onnx for ONNX Runtime on the CPU.',
-        choices=('torch', 'onnx'),
-    ),
-    Parameter(
-        'threads',
+        'Library that computes the network: torch, or onnx for ONNX Runtime on the CPU.',
+    )
+    threads: int = parameter(
         0,
-        'CPU threads of the network; 0 leaves the choice to the library.',
+        'CPU threads of the network; 0 leaves the number to the library.',
         minimum=0,
         maximum=256,
-    ),
-)
-IMAGES = (
-    Parameter(
-        'cameras',
+    )
+    cameras: str = parameter(
         '',
-        'Names of the cameras, separated by spaces: their images come on NAME/image, and each'
-        ' place and answer bears the name; empty for one camera without a name, on image.',
-    ),
-    Parameter(
-        'image_transport',
+        'Names of the cameras, separated by spaces. Images come on NAME/image, and places and'
+        ' answers have the name. Empty for one camera without a name, on image.',
+    )
+    image_transport: Literal['auto', 'raw', 'compressed'] = parameter(
         'auto',
-        'raw subscribes to image, compressed to image/compressed, auto to whichever speaks first.',
-        choices=('auto', 'raw', 'compressed'),
-    ),
-    Parameter(
-        'camera_extrinsics',
+        'Image topic: raw subscribes to image, compressed to image/compressed, auto to the one'
+        ' that delivers first.',
+    )
+    camera_extrinsics: str = parameter(
         '',
-        'Where each camera sits on the base, in the order of cameras, separated by semicolons:'
-        ' x y z, or x y z roll pitch yaw (m, rad; without rotation it looks forward); empty to ask'
-        ' tf, where tf2_ros is installed.',
-    ),
-    Parameter('base_frame', 'base_link', "Frame of the robot's base in tf."),
-    Parameter(
-        'rectify',
+        'Mount of each camera in the base frame, in the order of cameras, separated by semicolons:'
+        ' x y z, or x y z roll pitch yaw (m, rad; without rotation the camera looks forward).'
+        ' Empty takes mounts from tf, if tf2_ros is installed.',
+    )
+    base_frame: str = parameter('base_link', "tf frame of the robot's base.")
+    rectify: bool = parameter(
         default=False,
-        description='Take the distortion of the lens out of images, by camera_info beside image.',
-    ),
-    Parameter(
-        'max_rate',
+        description='Remove the lens distortion of images, by the camera_info beside image.',
+    )
+    max_rate: float = parameter(
         0.0,
-        'Images of a camera looked at per second of their stamps; 0 for all.',
+        'Maximum rate of processed images of a camera, by their stamps; 0 processes all.',
         'Hz',
         minimum=0.0,
         dynamic=True,
-    ),
-)
-POSES = (
-    Parameter(
-        'pose_source',
+    )
+
+
+@dataclass(frozen=True)
+class MapParameters:
+    """Parameters of nodes that use the file of a map."""
+
+    map_path: str = parameter('', _MAP_PATH)
+    map_folder: str = parameter(
+        '',
+        'The only folder in which services and changes of map_path may read or write maps;'
+        ' empty for the folder of map_path.',
+        fixed=True,
+    )
+
+
+@dataclass(frozen=True)
+class MappingParameters(NodeParameters):
+    """Parameters of nodes that add places: poses and keyframes."""
+
+    pose_source: str = parameter(
         'odometry',
         'Messages that give the poses: '
         + ', '.join(f'{f.name} ({f.typename} on {f.topic})' for f in POSE_FORMATS.values())
         + '; none maps without poses.',
         choices=(*POSE_FORMATS, 'none'),
-    ),
-    Parameter(
-        'pose_mount',
+    )
+    pose_mount: str = parameter(
         '',
-        'Where on the base the antenna or camera sits that the poses are of: x y z, or'
-        ' x y z roll pitch yaw (m, rad); empty where they are of the base.',
-    ),
-    Parameter(
-        'fix_min_status',
+        'Mount of the sensor that the poses are of, such as a GNSS antenna, in the base frame:'
+        ' x y z, or x y z roll pitch yaw (m, rad); empty for poses of the base.',
+    )
+    fix_min_status: int = parameter(
         0,
-        'Fixes of a lower status are refused: 0 any fix, 1 SBAS, 2 GBAS or RTK.',
+        'Reject fixes of a lower status: 0 accepts any fix, 1 SBAS, 2 GBAS or RTK.',
         minimum=0,
         maximum=2,
-    ),
-    Parameter(
-        'fix_max_sigma',
+    )
+    fix_max_sigma: float = parameter(
         10.0,
-        'Fixes that state a greater horizontal standard deviation are refused; 0 takes all.',
+        'Reject fixes with a larger horizontal standard deviation; 0 accepts all.',
         'm',
         minimum=0.0,
-    ),
-)
-KEYFRAMES = (
-    Parameter(
-        'keyframe_distance',
-        0.5,
-        'A place every so many metres; 0 for never.',
-        'm',
-        minimum=0.0,
-        dynamic=True,
-    ),
-    Parameter(
-        'keyframe_angle',
+    )
+    keyframe_distance: float = parameter(
+        0.5, 'Add a place after this distance; 0 never does.', 'm', minimum=0.0, dynamic=True
+    )
+    keyframe_angle: float = parameter(
         0.2,
-        'A place at every turn of so much; 0 for never.',
+        'Add a place after a turn by this angle; 0 never does.',
         'rad',
         minimum=0.0,
         maximum=math.pi,
         dynamic=True,
-    ),
-    Parameter(
-        'keyframe_interval',
-        0.0,
-        'A place every so many seconds; 0 for never.',
-        's',
-        minimum=0.0,
-        dynamic=True,
-    ),
-)
-MAP = (
-    Parameter(
-        'map_path',
-        '',
-        'File of the place map; empty for vpr/map.vprmap in ROS_HOME (~/.ros).',
-    ),
-    Parameter(
-        'map_folder',
-        '',
-        'Outside of this folder no service, and no change of map_path, reads or writes a map;'
-        ' empty for the folder of map_path.',
-        fixed=True,
-    ),
-)
-FOLLOWED_MAP = tuple(replace(p, dynamic=not p.fixed) for p in MAP)
-MAPPING = (
-    Parameter('map_frame', 'map', "Frame in which the places' poses are given, for a new map."),
-    Parameter('session_name', '', 'Name of this traverse in the map.'),
-    Parameter(
-        'thumbnails',
-        0,
-        'Longest side of the pictures kept in the map, to verify candidates by; 0 for none.',
-        'pixels',
-        minimum=0,
-        maximum=4096,
-    ),
-)
-SEARCH = (
-    Parameter(
-        'candidates',
+    )
+    keyframe_interval: float = parameter(
+        0.0, 'Add a place after this time; 0 never does.', 's', minimum=0.0, dynamic=True
+    )
+
+
+@dataclass(frozen=True)
+class DecisionParameters:
+    """Parameters of the search, and of the decision on its candidates."""
+
+    candidates: int = parameter(
         100,
-        'Places nearest by Hamming distance that are compared by float descriptors.',
+        'Places nearest by Hamming distance that are re-ranked by float descriptors; more find'
+        ' more and take longer.',
         minimum=1,
         maximum=10000,
         dynamic=True,
-    ),
-)
-PUBLISHED = (
-    Parameter(
-        'max_candidates',
-        10,
-        'Candidates published per image.',
-        minimum=1,
-        maximum=1000,
-        dynamic=True,
-    ),
-    Parameter(
-        'initial_pose',
-        'never',
-        'When an accepted pose goes to initialpose, for Nav2 and slam_toolbox: never, once (and'
-        ' once more after relocalize), or always.',
-        choices=('never', 'once', 'always'),
-        dynamic=True,
-    ),
-)
-DECISION = (
-    Parameter(
-        'min_similarity',
+    )
+    min_similarity: float = parameter(
         0.0,
-        'Below this cosine similarity a place counts as never mapped.',
+        'Reject candidates below this cosine similarity, as places that are not in the map.',
         minimum=-1.0,
         maximum=1.0,
         dynamic=True,
-    ),
-    Parameter(
-        'min_probability',
-        0.0,
-        'Below this calibrated probability nothing is accepted; 0 takes the threshold of the'
+    )
+    max_distance_ratio: float = parameter(
+        0.85,
+        'Reject the best candidate if its descriptor distance over that of the best candidate at'
+        ' another place is larger, since the two look alike; 1 accepts all. No effect with a'
         ' calibration.',
         minimum=0.0,
         maximum=1.0,
         dynamic=True,
-    ),
-    Parameter(
-        'max_distance_ratio',
-        0.85,
-        'Descriptor distance of the best place over that of the best place elsewhere; above'
-        ' it they look alike and nothing is accepted. 1 accepts everything. Without a'
-        ' calibration only.',
-        minimum=0.0,
-        maximum=1.0,
-        dynamic=True,
-    ),
-    Parameter(
-        'place_radius',
+    )
+    place_radius: float = parameter(
         5.0,
-        'Places within this distance count as one; a calibration brings its own.',
+        'Candidates within this distance count as one place; a calibration has its own radius.',
         'm',
         minimum=0.0,
         dynamic=True,
-    ),
-    Parameter(
-        'position_sigma',
+    )
+    position_sigma: float = parameter(
         0.5,
         'Smallest standard deviation of a published position.',
         'm',
         minimum=0.0,
         dynamic=True,
-    ),
-    Parameter(
-        'angle_sigma',
-        0.07,
-        'Smallest standard deviation of a published angle.',
-        'rad',
-        minimum=0.0,
-        dynamic=True,
-    ),
-)
-CALIBRATION = (
-    Parameter(
-        'calibration',
-        '',
-        'File made by vpr calibrate for the network; empty for the one in the package, none to do'
-        ' without probabilities.',
-    ),
-)
-TEMPORAL = (
-    Parameter(
-        'temporal',
-        'none',
-        'What the images before say: none, bayes (a filter over places) or sequence (matching of'
-        ' the last images to stretches of the way); needs a calibration.',
-        choices=('none', 'bayes', 'sequence'),
-    ),
-    Parameter(
-        'use_odometry',
+    )
+    angle_sigma: float = parameter(
+        0.07, 'Smallest standard deviation of a published angle.', 'rad', minimum=0.0, dynamic=True
+    )
+
+    def decision_config(self) -> DecisionConfig:
+        """Return when a candidate is accepted."""
+        names = {field.name for field in fields(self)}
+        return DecisionConfig(
+            **{
+                rule.name: getattr(self, rule.name)
+                for rule in fields(DecisionConfig)
+                if rule.name in names
+            }
+        )
+
+
+@dataclass(frozen=True)
+class VerificationParameters:
+    """Parameters of verification by local features."""
+
+    verify: bool = parameter(
         default=False,
-        description='The filter follows the motion on odom; else it expects the pace of mapping.',
-    ),
-    Parameter('sequence_length', 20, 'Images that are matched together.', minimum=2, maximum=1000),
-    Parameter(
-        'fix_gate',
-        0.0,
-        'Places further than this, and three standard deviations, from the fix on fix are passed'
-        ' over; 0 does not listen to fixes. Needs a map with a datum.',
-        'm',
-        minimum=0.0,
-    ),
-)
-VERIFICATION = (
-    Parameter(
-        'verify',
-        default=False,
-        description='Believe a place only if its picture goes with the image, by local features;'
-        ' with camera_info and poses this also measures the relative pose. A map must have'
+        description='Accept a place only if local features match its stored thumbnail; with'
+        ' camera_info and poses this also measures the relative pose. The map must have'
         ' thumbnails.',
-    ),
-    Parameter(
-        'min_inliers',
+    )
+    min_inliers: int = parameter(
         15,
-        'Features of both pictures that must agree on one geometry, where they are compared.',
+        'Feature matches that must agree on one geometry for a candidate to be verified.',
         minimum=8,
         maximum=1000,
-    ),
-)
-LOOPS = (
-    Parameter(
-        'exclude_time', 20.0, 'A loop closes to places at least this much older.', 's', minimum=0.0
-    ),
-    Parameter(
-        'exclude_distance', 10.0, 'A loop is at least this long, along the path.', 'm', minimum=0.0
-    ),
-    Parameter(
-        'exclude_keyframes',
-        10,
-        'At least this many places lie between the ends of a loop.',
-        minimum=0,
-    ),
-    Parameter(
-        'loop_interval', 0.0, 'At most one loop is announced in so much time.', 's', minimum=0.0
-    ),
-    *VERIFICATION,
-    Parameter(
-        'require_transform',
+    )
+
+
+@dataclass(frozen=True)
+class PlaceRecognitionParameters(
+    VerificationParameters, DecisionParameters, MapParameters, NodeParameters
+):
+    """Parameters of place_recognition_node."""
+
+    map_path: str = parameter('', _MAP_PATH, dynamic=True)
+    max_candidates: int = parameter(
+        10, 'Candidates published per image.', minimum=1, maximum=1000, dynamic=True
+    )
+    initial_pose: Literal['never', 'once', 'always'] = parameter(
+        'never',
+        'When an accepted pose is published on initialpose, for Nav2 and slam_toolbox: never, once'
+        ' (and once more after relocalize), or always.',
+        dynamic=True,
+    )
+    calibration: str = parameter(
+        '',
+        'File made by vpr calibrate for the network; empty for the one in the package, none for no'
+        ' probabilities.',
+    )
+    min_probability: float = parameter(
+        0.0,
+        'Reject candidates below this calibrated probability; 0 takes the threshold of the'
+        ' calibration. No effect without a calibration.',
+        minimum=0.0,
+        maximum=1.0,
+        dynamic=True,
+    )
+    temporal: Literal['none', 'bayes', 'sequence'] = parameter(
+        'none',
+        'Temporal filter over the images before: none, bayes (over places) or sequence (matches'
+        ' the last images with stretches of the way). Needs a calibration.',
+    )
+    use_odometry: bool = parameter(
         default=False,
-        description='Announce only loops whose relative pose was measured; needs verify.',
-    ),
-)
+        description='Move the temporal filter by the odometry on odom; false assumes the speed of'
+        ' mapping.',
+    )
+    sequence_length: int = parameter(
+        20, 'Images that are matched together (temporal: sequence).', minimum=2, maximum=1000
+    )
+    fix_gate: float = parameter(
+        0.0,
+        'Reject places farther than this plus three standard deviations from the fix on fix; 0'
+        ' ignores fixes. Needs a map with a datum.',
+        'm',
+        minimum=0.0,
+    )
 
-NODES: dict[str, tuple[Parameter, ...]] = {
-    'place_recognition_node': START
-    + MODEL
-    + FOLLOWED_MAP
-    + IMAGES
-    + SEARCH
-    + PUBLISHED
-    + DECISION
-    + CALIBRATION
-    + TEMPORAL
-    + VERIFICATION,
-    'map_builder_node': START + MODEL + MAP + MAPPING + IMAGES + POSES + KEYFRAMES,
-    'loop_closure_node': START + MODEL + IMAGES + POSES + KEYFRAMES + LOOPS + SEARCH + DECISION,
+
+@dataclass(frozen=True)
+class MapBuilderParameters(MapParameters, MappingParameters):
+    """Parameters of map_builder_node."""
+
+    map_frame: str = parameter('map', 'Coordinate frame of the poses in a new map.')
+    session_name: str = parameter('', 'Name of this session in the map.')
+    thumbnails: int = parameter(
+        0,
+        'Longest side of the thumbnails in the map, which verification needs; 0 stores none.',
+        'pixels',
+        minimum=0,
+        maximum=4096,
+    )
+
+
+@dataclass(frozen=True)
+class LoopClosureParameters(VerificationParameters, DecisionParameters, MappingParameters):
+    """Parameters of loop_closure_node."""
+
+    exclude_time: float = parameter(
+        20.0, 'Smallest age of a place that closes a loop.', 's', minimum=0.0
+    )
+    exclude_distance: float = parameter(
+        10.0, 'Shortest path between the ends of a loop.', 'm', minimum=0.0
+    )
+    exclude_keyframes: int = parameter(
+        10, 'Smallest number of places between the ends of a loop.', minimum=0
+    )
+    loop_interval: float = parameter(
+        0.0, 'Shortest time between announced loops; 0 announces all.', 's', minimum=0.0
+    )
+    require_transform: bool = parameter(
+        default=False,
+        description='Announce only loops with a measured relative pose; needs verify.',
+    )
+
+
+NODES: dict[str, type[NodeParameters]] = {
+    'place_recognition_node': PlaceRecognitionParameters,
+    'map_builder_node': MapBuilderParameters,
+    'loop_closure_node': LoopClosureParameters,
 }
-
-
-def as_yaml(node: str) -> str:
-    """Return a parameter file of a node with all defaults, each described."""
-    lines = [
-        '# SPDX-FileCopyrightText: 2026 The vpr_ros authors',
-        '# SPDX-License-Identifier: Apache-2.0',
-        f'# Parameters of {node} with their defaults; made from vpr_ros/nodes/parameters.py.',
-        f'/**/{node}:',
-        '  ros__parameters:',
-    ]
-    for p in NODES[node]:
-        when = 'dynamic' if p.dynamic else 'fixed' if p.fixed else ''
-        notes = [p.unit, p.range, when]
-        note = '; '.join(note for note in notes if note)
-        lines.append(f'    # {p.description}' + (f' ({note})' if note else ''))
-        lines.append(f'    {p.name}: {_yaml(p.default)}')
-    return '\n'.join(lines) + '\n'
-
-
-def as_markdown(parameters: Iterable[Parameter]) -> str:
-    """Return a table of parameters for the README."""
-    lines = ['| parameter | type | default | range | meaning |', '|---|---|---|---|---|']
-    for p in parameters:
-        default = f'{_yaml(p.default)} {p.unit}'.strip()
-        dynamic = ' *(at once)*' if p.dynamic else ' *(at the start only)*' if p.fixed else ''
-        lines.append(
-            f'| `{p.name}` | {p.type} | {default} | {p.range} | {p.description}{dynamic} |'
-        )
-    return '\n'.join(lines) + '\n'
-
-
-def _yaml(value: Value) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)

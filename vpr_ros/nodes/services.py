@@ -129,7 +129,7 @@ def map_info(node: VprNode[Any], place_map: PlaceMap | None) -> MapInfo:
 
 
 def serve_map(
-    node: VprNode[Any], folder: Callable[[], MapFolder], place_map: Callable[[], PlaceMap | None]
+    node: VprNode[Any], folder: MapFolder, place_map: Callable[[], PlaceMap | None]
 ) -> None:
     """Serve what every node with a map can do with it: save a copy, look a place up.
 
@@ -142,7 +142,7 @@ def serve_map(
     def save(request: Any, response: Any) -> None:
         source = required(place_map())
         response.info = map_info(node, source)
-        copy(source.path, folder().path_of(request.map_url), overwrite=request.overwrite)
+        copy(source.path, folder.path_of(request.map_url), overwrite=request.overwrite)
 
     def get_place(request: Any, response: Any) -> None:
         found = required(place_map())

@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The map that a node uses: waited for, opened, announced, replaced and served."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from rclpy.parameter import Parameter as RosParameter
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+
+from vpr_ros.errors import MapAccessError, MapError
+from vpr_ros.maps import MapFolder, MapWriter, PlaceMap
+from vpr_ros.msg import MapInfo
+from vpr_ros.nodes.services import RefusedError, map_info, serve, serve_map
+from vpr_ros.srv import LoadMap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vpr_ros.nodes.node import VprNode
+    from vpr_ros.nodes.parameters import MapParameters
+
+LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+"""Quality of service of topics whose last message a late subscriber gets."""
+
+AnyMap = TypeVar('AnyMap', bound=PlaceMap)
+
+
+class MapFollower(Generic[AnyMap]):
+    """Uses one map at a time, by the parameter ``map_path`` and the service ``load_map``.
+
+    Args:
+        node: Owner of publisher, parameters and services.
+        parameters: Returns the node's parameters in use.
+        open_map: Opens the map in a file.
+        changed: Called with the map now in use, None if there is none, while ``lock`` is held.
+        before_loading: Raises RefusedError if the map may not be replaced now.
+
+    Attributes:
+        map: The map in use.
+        lock: Held by whoever searches or writes the map in use, and while it is replaced.
+        fault: Why the map of ``map_path`` is not in use; empty if it is.
+        folder: Folder of the maps that a service or a changed parameter may name.
+    """
+
+    def __init__(
+        self,
+        node: VprNode[Any],
+        parameters: Callable[[], MapParameters],
+        open_map: Callable[[Path], AnyMap],
+        changed: Callable[[AnyMap | None], None],
+        before_loading: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._node = node
+        self._parameters = parameters
+        self._open_map = open_map
+        self._changed = changed
+        self._before_loading = before_loading
+        self._announced: tuple[str, int] | None = None
+        self.map: AnyMap | None = None
+        self.lock = threading.RLock()
+        self.fault = ''
+        self.folder = MapFolder(Path(parameters().map_folder or self.path.parent))
+        node.checks['map_path'] = self._fault_of
+        self._map_info = node.create_lifecycle_publisher(MapInfo, '~/map_info', LATCHED)
+        serve(node, LoadMap, 'load_map', self._load_map)
+        serve_map(node, self.folder, lambda: self.map)
+
+    @property
+    def path(self) -> Path:
+        """File of the map that ``map_path`` names."""
+        return _path_of(self._parameters().map_path)
+
+    def open(self, path: Path) -> None:
+        """Open a map and use it instead of the one in use.
+
+        Raises:
+            MapError: It cannot be used; the one in use stays.
+        """
+        self.use(self._open_map(path))
+
+    def use(self, place_map: AnyMap | None) -> None:
+        """Use this map from now on and close the one before; None closes only."""
+        with self.lock:
+            old, self.map = self.map, place_map
+            self.fault, self._announced = '', None
+            self._changed(place_map)
+        if old is not None:
+            old.close()
+            self._node.get_logger().info(f'closed {old.path}')
+
+    def follow(self) -> None:
+        """Open the map of ``map_path``; if that fails, keep the one in use."""
+        try:
+            self.open(self.path)
+        except MapError as error:
+            if str(error) != self.fault:
+                kept = f'; {self.map.path} stays in use' if self.map else ''
+                self._node.get_logger().warning(f'waiting for the map: {error}{kept}')
+            self.fault = str(error)
+
+    def keep_up(self) -> None:
+        """Open the map of ``map_path`` if another or none is in use; announce the one in use."""
+        if self.map is None or self.map.displaced or self.map.path != self.path:
+            if self._node.jobs.idle:
+                self._node.jobs.submit(self.follow)
+        else:
+            self.announce()
+
+    def announce(self) -> None:
+        """Publish the state of the map in use, unless it is known."""
+        place_map = self.map
+        if place_map is not None and (place_map.id, place_map.version) != self._announced:
+            self._announced = place_map.id, place_map.version
+            self._map_info.publish(map_info(self._node, place_map))
+
+    def _fault_of(self, value: str) -> str | None:
+        try:
+            self.folder.path_of(str(_path_of(value).absolute()))
+        except MapAccessError as error:
+            return f'map_path: {error}'
+        return None
+
+    def _load_map(self, request: Any, response: Any) -> None:
+        response.info = map_info(self._node, self.map)
+        path = self.folder.path_of(request.map_url)
+        if not self._node.configured:
+            msg = 'the node is not configured: configure it first (lifecycle)'
+            raise RefusedError(msg, 'NOT_CONFIGURED')
+        self._before_loading()
+        current = self.map
+        # A map can be opened for writing only once.
+        writing = isinstance(current, MapWriter) and not current.displaced
+        if current is None or not writing or current.path.resolve() != path:
+            self.open(path)
+        self._node.set_parameters([RosParameter('map_path', value=str(path))])
+        response.info = map_info(self._node, self.map)
+
+
+def _path_of(value: str) -> Path:
+    """Return the file that a value of ``map_path`` names."""
+    if value:
+        return Path(value).expanduser()
+    home = Path(os.environ.get('ROS_HOME') or Path.home() / '.ros')
+    return home / 'vpr' / 'map.vprmap'

@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs one node as a process: start, log, signals and end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import rclpy
+from rclpy.exceptions import InvalidParameterValueException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.signals import SignalHandlerOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rclpy.lifecycle import LifecycleNode
+
+    from vpr_ros.nodes.node import VprNode
+
+_SWITCH = 2e-4
+"""Seconds that a thread runs Python while another one wants to."""
+_RETRY = 5.0
+"""Seconds between attempts to start after a failure."""
+_PATIENCE = 1.5
+"""Seconds that the work in progress may take when the process is told to end."""
+
+
+class _ToRos(logging.Handler):
+    """Forwards log records of the ROS-free packages to the log of the node."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        super().__init__(logging.INFO)
+        self._logger = node.get_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        if record.levelno >= logging.ERROR:
+            self._logger.error(text)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(text)
+        else:
+            self._logger.info(text)
+
+
+def _leave() -> NoReturn:
+    """End the process without unloading its libraries, which can take seconds."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _leave_at_last(node: VprNode[Any]) -> None:
+    """End the process soon, also during a slow network, merge or middleware.
+
+    Nothing is lost: every place is on the disk once it is added, and an unfinished write leaves
+    the map as it was.
+    """
+
+    def leave() -> None:
+        node.get_logger().warning('ending without waiting for the work in progress')
+        _leave()
+
+    timer = threading.Timer(_PATIENCE, leave)
+    timer.daemon = True
+    timer.start()
+
+
+def run(node_class: Callable[[], VprNode[Any]]) -> int:
+    """Run a node until SIGINT or SIGTERM; return the exit status of the process.
+
+    With the parameter ``autostart`` the node configures and activates itself. If that fails, it
+    tries again every few seconds: a file system may not be mounted yet.
+    """
+    # Our own handlers: rclpy's would shut the context down under the worker's feet.
+    stop = False
+
+    def request_stop(*_: object) -> None:
+        nonlocal stop
+        stop = True
+
+    signal.signal(signal.SIGINT, request_stop)
+    signal.signal(signal.SIGTERM, request_stop)
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    # An image need not wait until the thread that received it is done with the executor.
+    sys.setswitchinterval(_SWITCH)
+    try:
+        node = node_class()
+    except InvalidParameterValueException as error:
+        rclpy.logging.get_logger('vpr_ros').fatal(str(error))
+        rclpy.shutdown()
+        return 2
+    logging.getLogger('vpr_ros').addHandler(_ToRos(node))
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    next_attempt = time.monotonic() if node.parameters.autostart else float('inf')
+    while not stop:
+        if time.monotonic() >= next_attempt:
+            next_attempt = float('inf') if node.start() else time.monotonic() + _RETRY
+        try:
+            executor.spin_once(timeout_sec=0.1)
+        except Exception as error:  # noqa: BLE001  a node survives any message
+            node.fail(error)
+    _leave_at_last(node)
+    with contextlib.suppress(rclpy_implementation.RCLError):  # somebody else has shut it down
+        node.trigger_shutdown()
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.shutdown()
+    _leave()
