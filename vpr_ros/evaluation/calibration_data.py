@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpr_ros.evaluation.calibration_models import PoseOffset
+from vpr_ros.evaluation.calibration_models import Observed, PoseOffset
 from vpr_ros.evaluation.metrics import angles, localisable, within
 from vpr_ros.localize import CalibrationError, make_filter
 from vpr_ros.localize.calibration import FRAME, standings
@@ -47,25 +47,6 @@ class AnsweredTraverse:
     def name(self) -> str:
         """Names of query and map."""
         return f'{self.evaluation.setup.query} in {self.evaluation.setup.map}'
-
-
-@dataclass(frozen=True, eq=False)
-class Observed:
-    """The evidence and the truth of each query.
-
-    Attributes:
-        features: (Q, F) of its candidate.
-        right: (Q,) whether it is correct.
-        mapped: (Q,) whether any place of the map is correct.
-        errors: Of the pose, None unless the candidate is correct.
-        group: Name of the traverse, left out of a fit as a whole.
-    """
-
-    features: Floats
-    right: Bools
-    mapped: Bools
-    errors: list[PoseOffset | None]
-    group: str
 
 
 class AnswerTable:

@@ -24,8 +24,8 @@ from vpr_ros.localize.temporal import BLIND, BayesFilter
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vpr_ros.evaluation.calibration_data import AnsweredTraverse, Observed
-    from vpr_ros.evaluation.calibration_models import PoseOffset, Predictions
+    from vpr_ros.evaluation.calibration_data import AnsweredTraverse
+    from vpr_ros.evaluation.calibration_models import Observed, PoseOffset, Predictions
     from vpr_ros.evaluation.metrics import Tolerance
     from vpr_ros.localize.calibration import Logistic
     from vpr_ros.types import ModelInfo

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vpr_ros.evaluation.calibration_data import Observed
     from vpr_ros.evaluation.metrics import Bools, Floats
 
 _LEAST_SIGMAS = (0.1, 0.03)
@@ -43,6 +42,25 @@ class Predictions:
     right: Bools
     mapped: Bools
     sessions: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """The evidence and the truth of each query.
+
+    Attributes:
+        features: (Q, F) of its candidate.
+        right: (Q,) whether it is correct.
+        mapped: (Q,) whether any place of the map is correct.
+        errors: Of the pose, None unless the candidate is correct.
+        group: Name of the traverse, left out of a fit as a whole.
+    """
+
+    features: Floats
+    right: Bools
+    mapped: Bools
+    errors: list[PoseOffset | None]
+    group: str
 
 
 def cross_validated(
