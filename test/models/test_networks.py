@@ -13,7 +13,7 @@ from reference import images
 
 from vpr_ros import models
 from vpr_ros.errors import ModelError
-from vpr_ros.models.output import sign_code
+from vpr_ros.models.model_spec import sign_code
 from vpr_ros.models.pooling import REGIONS, DeformableRegions, PlainRegions
 from vpr_ros.models.vit import VisionTransformer, ViTConfig
 

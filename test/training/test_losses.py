@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vpr_ros.models.output import sign_code
+from vpr_ros.models.model_spec import sign_code
 from vpr_ros.training.losses import (
     Hashing,
     MultiSimilarity,

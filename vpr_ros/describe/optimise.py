@@ -12,10 +12,16 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval
 
-from vpr_ros.models.adapters import ConvUnit, MultiConvAdapter
 from vpr_ros.models.mobile import MobileStem
 from vpr_ros.models.pooling import OffsetGenerator
-from vpr_ros.models.vit import ADAPTER_SCALE, Block, PatchEmbed, tokens_to_map
+from vpr_ros.models.vit import (
+    ADAPTER_SCALE,
+    Block,
+    ConvUnit,
+    MultiConvAdapter,
+    PatchEmbed,
+    tokens_to_map,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The networks: D²-VPR, our narrow variant of it, CricaVPR, SelaVPR++, and classical formulas."""
 
-from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
-from vpr_ros.models.output import ModelOutput
+from vpr_ros.models.model_spec import ModelOutput, ModelSpec, PublishedWeights
 from vpr_ros.models.registry import (
     build,
     create,

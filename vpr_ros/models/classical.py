@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vpr_ros.errors import ModelError
-from vpr_ros.models.model_spec import ModelSpec
-from vpr_ros.models.output import ModelOutput
+from vpr_ros.models.model_spec import ModelOutput, ModelSpec
 
 # ITU-R BT.601 luma, and the ImageNet normalisation that it undoes.
 _GAIN = (0.299 * 0.229, 0.587 * 0.224, 0.114 * 0.225)

@@ -11,11 +11,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from vpr_ros.models.adapters import MultiConvAdapter
-from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
-from vpr_ros.models.output import ModelOutput
+from vpr_ros.models.model_spec import ModelOutput, ModelSpec, PublishedWeights
 from vpr_ros.models.pooling import Aggregation, PlainRegions, cross_image_encoder
-from vpr_ros.models.vit import VIT_B, VisionTransformer, ViTConfig
+from vpr_ros.models.vit import VIT_B, MultiConvAdapter, VisionTransformer, ViTConfig
 
 if TYPE_CHECKING:
     from torch import Tensor

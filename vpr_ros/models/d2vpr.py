@@ -11,9 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vpr_ros.models.adapters import MultiConvAdapter
-from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
-from vpr_ros.models.output import HashHead, ModelOutput, sign_code
+from vpr_ros.models.model_spec import HashHead, ModelOutput, ModelSpec, PublishedWeights, sign_code
 from vpr_ros.models.pooling import (
     MEDIUM_REGIONS,
     WHOLE_IMAGE,
@@ -24,7 +22,7 @@ from vpr_ros.models.pooling import (
     PlainRegions,
     cross_image_encoder,
 )
-from vpr_ros.models.vit import VIT_S, VisionTransformer, ViTConfig, tokens_to_map
+from vpr_ros.models.vit import VIT_S, MultiConvAdapter, VisionTransformer, ViTConfig, tokens_to_map
 
 # Small regions that touch each medium one; fixed in the published code.
 _NEIGHBOURS = ((0, 1, 3, 4), (1, 2, 4, 5), (3, 4, 6, 7), (4, 5, 7, 8))

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import nn
 from torch.nn import functional
 
-from vpr_ros.models.adapters import MultiConvAdapter
-from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
-from vpr_ros.models.output import ModelOutput, sign_code
+from vpr_ros.models.model_spec import ModelOutput, ModelSpec, PublishedWeights, sign_code
 from vpr_ros.models.pooling import Aggregation
-from vpr_ros.models.vit import VIT_B, VIT_L, VisionTransformer, ViTConfig
+from vpr_ros.models.vit import VIT_B, VIT_L, MultiConvAdapter, VisionTransformer, ViTConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
