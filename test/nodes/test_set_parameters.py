@@ -68,3 +68,18 @@ def test_fixed_parameter_is_refused_while_running(node):
         if known.fixed:
             (result,) = node.set_parameters([Parameter(known.name, value=known.default)])
             assert not result.successful
+
+
+def test_dynamic_parameter_takes_effect_at_once_and_others_at_configure(node):
+    def put(name, value):
+        (result,) = node.set_parameters([Parameter(name, value=value)])
+        return result.successful
+
+    before = node.parameters
+    assert put('max_rate', 7)
+    assert put('threads', 3)
+    assert not put('max_rate', -1.0)
+    assert (node.parameters.max_rate, node.parameters.threads) == (7.0, before.threads)
+    assert type(node.parameters.max_rate) is float
+    assert before.max_rate != 7.0
+    assert node.read_parameters().threads == 3

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Between our types and ROS messages."""
+"""Conversions between the types of vpr_ros and ROS messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _NO_CODES = 65535
 _MOST_INLIERS = 65535
 _SHA256 = 64
-"""Length of a checksum in hexadecimal; a weights id of another length is none."""
+"""Length of a SHA-256 in hexadecimal; a weights id of another length is no checksum."""
 
 
 def to_time(stamp: int) -> Time:
@@ -40,14 +40,14 @@ def to_duration(seconds: float) -> Duration:
 
 
 def to_pose(pose: OurPose) -> Pose:
-    """Convert a pose; frames are the caller's business."""
+    """Convert a pose."""
     message = Pose()
     fill_pose(message, pose)
     return message
 
 
 def fill_pose(message: Pose, pose: OurPose) -> None:
-    """Write a pose into a message, which takes a third of the time of making new parts for it."""
+    """Write a pose into a message; three times as fast as new message objects."""
     position, orientation = message.position, message.orientation
     position.x, position.y, position.z = pose.position.tolist()
     orientation.x, orientation.y, orientation.z, orientation.w = pose.orientation.tolist()
@@ -56,7 +56,7 @@ def fill_pose(message: Pose, pose: OurPose) -> None:
 def to_covariance(covariance: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """Convert a (6, 6) covariance to the row-major (36,) of ROS; -1 first where unknown.
 
-    An array, for of a list each message checks every number.
+    An array, because rclpy checks every number of a list.
     """
     if covariance is not None:
         return np.asarray(covariance, np.float64).reshape(36)
@@ -77,7 +77,7 @@ def to_candidate(
     probability: float = math.nan,
     verification: Verification | None = None,
 ) -> PlaceCandidate:
-    """Convert one candidate, correct with a probability; numbers that are not known are NaN."""
+    """Convert one candidate; unknown numbers are NaN."""
     message = PlaceCandidate(
         place_id=place.id,
         session_id=place.session,

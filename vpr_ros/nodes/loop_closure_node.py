@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Finds loop closures within one traverse, as input to a SLAM back end."""
+"""Finds loop closures within one traverse, for a SLAM back end."""
 
 from __future__ import annotations
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from vpr_ros.nodes.parameters import MapBuilderParameters
 
 _CODED_FROM = 512
-"""Places of which codes are fitted, where the model makes none, and again at twice as many.
+"""Places at which codes are fitted if the model makes none, and again each time they double.
 
-Smaller maps need none: they are searched by their descriptors, exactly.
+Smaller maps need none: they are searched exactly, by descriptors.
 """
 
 
@@ -62,7 +62,7 @@ class MapBuilderNode(MappingNode):
             self._maps.use(MapWriter.create(path, model=model, frame_id=frame_id))
 
     def datum(self) -> Datum | None:
-        """Return the map's datum, so that a new session's fixes agree with the old ones'."""
+        """Return the datum of the map, so that all sessions share it."""
         return self._maps.map.datum if self._maps.map is not None else None
 
     def unload(self) -> None:
@@ -75,7 +75,7 @@ class MapBuilderNode(MappingNode):
             super().on_frame(frame)
 
     def work(self, items: list[PosedFrame]) -> int:
-        """Add as places the frames that are due, described in one batch."""
+        """Add the due frames as places, described in one batch."""
         with self._maps.lock:
             return self._add(items)
 
@@ -104,7 +104,7 @@ class MapBuilderNode(MappingNode):
         return len(items) - len(due) + len(frames)
 
     def tick(self) -> None:
-        """Announce the map's growth once a second, and see to its codes."""
+        """Announce changes of the map once a second, and fit codes when due."""
         super().tick()
         place_map = self._maps.map
         if place_map is None:
@@ -116,7 +116,7 @@ class MapBuilderNode(MappingNode):
             self.jobs.submit(lambda: self.attempt(place_map.recode))
 
     def report(self) -> dict[str, str]:
-        """Return the size of the map beside what all mapping nodes report."""
+        """Return also the size of the map."""
         state = 'on' if self._mapping else 'paused'
         places = str(len(self._maps.map)) if self._maps.map is not None else ''
         return {**super().report(), 'mapping': state, 'places': places}
@@ -149,12 +149,12 @@ class MapBuilderNode(MappingNode):
 
     def _set_mapping(self, request: Any) -> None:
         if request.data and not self._mapping:
-            # What was said of the robot's pose before the pause may be of another map.
+            # Poses from before the pause may be of another map.
             self.forget_poses()
         self._mapping = request.data
 
     def _finish_frame(self, request: Any, response: Any) -> None:
-        with self._maps.lock:  # Who is told that mapping is paused may rely on it.
+        with self._maps.lock:  # Mapping has stopped when the caller is told so.
             response.message = 'mapping' if request.data else 'paused'
 
     def _clear(self, _request: Any, response: Any) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What nodes have in common that need the robot's pose with each image."""
+"""The base of nodes that need the robot's pose with each image."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from vpr_ros.nodes.parameters import MappingParameters
 
 PosedFrame = tuple[Frame, 'PoseReading | None']
-"""A frame and where the robot was then; None only where the node maps without poses."""
+"""A frame and the robot's pose at its stamp; None only if the node maps without poses."""
 
 _WAITING_FRAMES = 16
-"""Frames of one camera that may wait for poses; more than these ever lag behind in practice."""
+"""Frames of one camera that may wait for poses; poses lag less in practice."""
 
 
 class MappingNode(VprNode[PosedFrame]):
@@ -51,7 +51,7 @@ class MappingNode(VprNode[PosedFrame]):
         return self._pose_input.source.datum if self._pose_input is not None else None
 
     def keyframe_config(self) -> KeyframeConfig:
-        """Return the spacing of places that the parameters ask for."""
+        """Return the spacing of places from the parameters."""
         return KeyframeConfig(
             distance=self.parameters.keyframe_distance,
             angle=self.parameters.keyframe_angle,
@@ -87,13 +87,13 @@ class MappingNode(VprNode[PosedFrame]):
         super().stop()
 
     def forget_poses(self) -> None:
-        """Begin anew with frames and poses, in the frame of the map in use now."""
+        """Drop waiting frames and poses, and take the datum of the map in use."""
         if self._pairs is not None and self._pose_input is not None:
             self._pairs = FramesWithPoses(capacity=self._pairs.capacity)
             self._pose_input.source.datum = self.datum()
 
     def on_frame(self, frame: Frame) -> None:
-        """Queue the frame until its pose is known, or submit it where no poses are used."""
+        """Queue the frame until its pose is known; without poses, submit it."""
         if self._pairs is None:
             self._submit(frame, None)
         else:
@@ -101,11 +101,11 @@ class MappingNode(VprNode[PosedFrame]):
             self._submit_ready(self._pairs)
 
     def inputs(self) -> list[InputHealth]:
-        """Return how cameras and pose source are doing."""
+        """Return the health of cameras and pose source."""
         return super().inputs() + ([self._pose_input.health] if self._pose_input else [])
 
     def tick(self) -> None:
-        """Say so where images wait for poses that do not come."""
+        """Warn if images wait for poses that do not come."""
         if self._pairs is not None and self._pose_input is not None and self._pairs.waiting > 1:
             topic = self._pose_input.topic
             self.get_logger().warning(
@@ -115,7 +115,7 @@ class MappingNode(VprNode[PosedFrame]):
             )
 
     def report(self) -> dict[str, str]:
-        """Return what happened to frames on the way to their poses."""
+        """Return the counts of frames that waited for poses."""
         if self._pairs is None:
             return {}
         return {

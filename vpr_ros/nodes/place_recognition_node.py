@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Recognises places: camera images in, candidates, pose and status out."""
+"""Localises camera images in a map and publishes candidates, pose and status."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Services: every request is answered with a result, whatever it asks for."""
+"""Services: every request is answered with a result."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _RESULTS: dict[type[VprError], str] = {
 
 
 class RefusedError(VprError):
-    """A request that cannot be met in the node's present state.
+    """A request that the node cannot fulfil in its present state.
 
     Args:
         message: What is wrong and what to do.
@@ -72,14 +72,14 @@ def serve(
     answer: Callable[[Any, Any], None],
     first: Callable[[Any], None] = lambda _request: None,
 ) -> None:
-    """Answer requests in the thread of the node's jobs.
+    """Offer a service whose requests are answered in the thread of the node's jobs.
 
     Args:
         node: Owner of the service.
         service: Its type.
         name: As in ``~/name``.
-        answer: Fills the response, or raises; a result or success of its own is kept.
-        first: What is to be done with the request at once, between two messages.
+        answer: Fills the response, or raises.
+        first: Called with the request at once, in the executor thread.
     """
 
     async def callback(request: Any, response: Any) -> Any:
@@ -115,13 +115,13 @@ def required(place_map: AnyMap | None) -> AnyMap:
         RefusedError: There is none.
     """
     if place_map is None:
-        msg = 'the node has no map: load one (load_map), or see ~/status for why'
+        msg = 'the node has no map: load one (load_map), or see ~/status for the reason'
         raise RefusedError(msg, 'NO_MAP')
     return place_map
 
 
 def map_info(node: VprNode[Any], place_map: PlaceMap | None) -> MapInfo:
-    """Describe a node's map for a response; all empty where there is none."""
+    """Describe the map of a node; all fields are empty if there is none."""
     if place_map is None:
         return MapInfo()
     now = node.get_clock().now().to_msg()
@@ -131,7 +131,7 @@ def map_info(node: VprNode[Any], place_map: PlaceMap | None) -> MapInfo:
 def serve_map(
     node: VprNode[Any], folder: MapFolder, place_map: Callable[[], PlaceMap | None]
 ) -> None:
-    """Serve what every node with a map can do with it: save a copy, look a place up.
+    """Offer the services of every node with a map: save_map and get_place.
 
     Args:
         node: Owner of the services.
