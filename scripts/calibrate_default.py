@@ -23,9 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import vpr_ros.decision.calibration as shipped  # noqa: E402
-from rich.console import Console  # noqa: E402
 
 from vpr_ros.cli.calibrate_command import show  # noqa: E402
+from vpr_ros.cli.console import console  # noqa: E402
 from vpr_ros.describe import Describer  # noqa: E402
 from vpr_ros.evaluation import Evaluation, Setup, Tolerance  # noqa: E402
 from vpr_ros.evaluation.bag_evaluation import place_table, query_result  # noqa: E402
@@ -193,7 +193,7 @@ def main() -> int:
     result.calibration.save(folder / f'{arguments.model}.yaml')
     if arguments.figure is not None:
         draw(result, arguments.figure)
-    show(result, Console())
+    show(result, console())
     return 0
 
 
