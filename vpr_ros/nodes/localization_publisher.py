@@ -104,7 +104,11 @@ class LocalizationPublisher:
             pose.pose.pose = to_pose(decision.pose)
             pose.pose.covariance = to_covariance(decision.covariance)
             self._pose.publish(pose)
-            if initial_pose == 'always' or (initial_pose == 'once' and not self._started):
+            # A localisation that is started later must not miss the only message.
+            subscribed = self._initial_pose.get_subscription_count() > 0
+            if initial_pose == 'always' or (
+                initial_pose == 'once' and subscribed and not self._started
+            ):
                 self._initial_pose.publish(pose)
                 self._started = True
         if decision.status == Status.ACCEPTED:

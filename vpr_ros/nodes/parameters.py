@@ -227,7 +227,7 @@ class PlaceRecognitionParameters(
     initial_pose: Literal['never', 'once', 'always'] = parameter(
         'never',
         'When an accepted pose is published on initialpose, for Nav2 and slam_toolbox: never, once'
-        ' (and once more after relocalize), or always.',
+        ' (as soon as a node subscribes, and once more after relocalize), or always.',
         dynamic=True,
     )
     calibration: str = parameter(
