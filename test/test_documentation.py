@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,35 +9,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / 'scripts'))
+sys.path[:0] = [str(ROOT / 'test'), str(ROOT / 'scripts')]
 mkdocs = pytest.importorskip('mkdocs', reason='mkdocs is not installed')
+from documented_commands import PAGES, commands_of  # noqa: E402
 from site_pages import every_command  # noqa: E402
 
 COMMANDS = dict(every_command())
 LOADED = re.compile(r'<(?:script|img|link rel="?stylesheet"?)[^>]*?(?:src|href)="?(https?:[^">]*)')
-PAGES = [
-    ROOT / 'README.md',
-    *sorted((ROOT / 'docs').rglob('*.md')),
-    *sorted((ROOT / 'examples').rglob('*.md')),
-    *sorted((ROOT / 'vpr_ros' / 'models' / 'weights').glob('*.md')),
-]
-
-
-def _shell_lines(text):
-    """Yield the lines of fenced and indented shell code, continuations joined."""
-    blocks = re.findall(r'^[ ]*```(?:sh|bash|console)?\n(.*?)^[ ]*```', text, re.M | re.S)
-    lines = '\n'.join(blocks).replace('\\\n', ' ').splitlines()
-    yield from lines + re.findall(r'^ {4}(.+)', text, re.M)
-
-
-def commands_of(text):
-    """Yield the words of every vpr command that a page shows in full."""
-    for line in _shell_lines(text):
-        words = line.strip()
-        if words.startswith(('vpr ', 'ros2 run vpr_ros vpr ')):
-            yield shlex.split(words.removeprefix('ros2 run vpr_ros '), comments=True)
-
-
 SHOWN = [
     pytest.param(words, id=f'{page.name}-{" ".join(words)[:60]}')
     for page in PAGES

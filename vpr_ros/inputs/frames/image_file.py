@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from vpr_ros.errors import ImageError
 from vpr_ros.inputs.frames.compressed import decode_compressed
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import os
 
     import numpy as np
     from numpy.typing import NDArray
@@ -34,8 +35,8 @@ class ImageFile:
 
     camera = ''
 
-    def __init__(self, path: Path, stamp: int = 0) -> None:
-        self.path = path
+    def __init__(self, path: str | os.PathLike[str], stamp: int = 0) -> None:
+        self.path = Path(path)
         self.stamp = stamp
 
     @cached_property

@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of the README and of the guides to bags, maps and data sets run as printed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from documented_commands import ROOT, commands_of, programs_of
+
+from vpr_ros.inputs.bags import Bag
+from vpr_ros.inputs.replay import replay_frames
+from vpr_ros.simulation import Conditions, SimulatedCamera, Town, Traverse, write_bag
+
+PIL = pytest.importorskip('PIL.Image', reason='Pillow writes the photographs')
+
+NOT_RUN = {
+    'vpr weights fetch': 'downloads',
+    'vpr bench': 'takes minutes',
+    'vpr bag play': 'needs subscribers; test_bag_player.py has them',
+}
+"""Beginnings of commands that are not run here, and why."""
+
+
+def _photograph(path, rgb):
+    """Write a JPEG with a GPS position."""
+    image = PIL.fromarray(rgb)
+    exif = image.getexif()
+    gps = {1: 'N', 2: (48.0, 6.0, 0.0), 3: 'E', 4: (11.0, 36.0, 0.0)}
+    exif.get_ifd(0x8825).update(gps)
+    exif[0x0132] = '2026:01:02 03:04:05'
+    image.save(path, exif=exif)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A folder with all that the commands read: bags, a photograph, a data set."""
+    folder = tmp_path_factory.mktemp('documentation')
+    town = Town(seed=3, camera=SimulatedCamera(width=160, height=120))
+    for name, lane in (('morning_bag', 0.0), ('evening_bag', 1.0)):
+        traverse = Traverse(
+            town, Conditions.named('day'), seed=1, lateral_shift=lane, spacing=60.0
+        )
+        write_bag(traverse, folder / name)
+    with Bag(folder / 'morning_bag') as bag:
+        pictures = [frame.rgb for frame, _ in replay_frames(bag, '/camera/image_raw', '/odom')]
+    (folder / 'photos').mkdir()
+    _photograph(folder / 'photo.jpg', pictures[0])
+    for i, rgb in enumerate(pictures[:3]):
+        _photograph(folder / 'photos' / f'{i}.jpg', rgb)
+    for part, east in (('database', 0.0), ('queries', 1.0)):
+        images = folder / 'pitts30k/images/test' / part
+        images.mkdir(parents=True)
+        for i, rgb in enumerate(pictures):
+            name = f'@{585000 + 60 * i + east:.2f}@4477000.00@17@T@@@@@@@@@@@.jpg'
+            assert cv2.imwrite(str(images / name), rgb[..., ::-1])
+    return folder
+
+
+def run(words, folder):
+    # One who types these commands says yes where one asks.
+    done = subprocess.run(
+        words, cwd=folder, input='y\n', capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f'{" ".join(words)}\n{done.stdout}{done.stderr}'
+    return done.stdout
+
+
+def test_commands_run_as_printed(folder):
+    vpr = [sys.executable, '-m', 'vpr_ros.cli.main']
+    ran = 0
+    for page in ('README.md', 'docs/bags.md', 'docs/maps.md'):
+        if page == 'docs/maps.md':
+            (folder / 'site.vprmap').unlink()
+            run([*vpr, 'map', 'build', 'site.vprmap', 'morning_bag'], folder)
+            run([*vpr, 'map', 'build', 'other.vprmap', 'evening_bag'], folder)
+            run([*vpr, 'map', 'datum', 'other.vprmap', '--set', '48.1', '11.6', '520'], folder)
+            tum = ['--format', 'tum', '--output', 'optimised.txt']
+            run([*vpr, 'map', 'export', 'site.vprmap', *tum], folder)
+        for words in commands_of((ROOT / page).read_text('utf-8')):
+            if not ' '.join(words).startswith(tuple(NOT_RUN)):
+                run([*vpr, *words[1:]], folder)
+                ran += 1
+    assert ran > 12
+    for page in ('docs/reference/python.md',):
+        (program,) = programs_of((ROOT / page).read_text('utf-8'))
+        assert run([sys.executable, '-c', program], folder)
