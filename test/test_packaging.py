@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import vpr_ros
-from vpr_ros.search import compiled
+from vpr_ros.search import kernels
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(ROOT.glob('vpr_ros/**/*.py'))
@@ -274,6 +274,7 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 import vpr_ros
+from vpr_ros.search import kernels
 for module in pkgutil.walk_packages(vpr_ros.__path__, 'vpr_ros.'):
     if not module.name.startswith({WITH_ROS!r}):
         if 's__rosidl' not in module.name and not module.name.startswith('vpr_ros.vpr_ros_s'):
@@ -293,7 +294,7 @@ def test_tests_import_the_built_package():
     except index.PackageNotFoundError:
         pytest.skip('the package is not built: make build, then source install/setup.bash')
     assert Path(vpr_ros.__file__).is_relative_to(prefix)
-    assert compiled.LIBRARY.exists()
+    assert kernels.LIBRARY.exists()
 
 
 def adapter():

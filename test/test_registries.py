@@ -16,7 +16,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 
 from vpr_ros.evaluation.dataset_layout import posed_pair
 from vpr_ros.inputs.bags import Bag
-from vpr_ros.inputs.bags.topic_choice import choose_pose
+from vpr_ros.inputs.bags.bag import choose_pose
 from vpr_ros.inputs.folders import FOLDER_FORMATS, FolderError, folder_format
 from vpr_ros.inputs.frames.cdr import types
 from vpr_ros.inputs.poses import POSE_FORMATS, PoseReadingError, PoseSource

@@ -16,7 +16,6 @@ from vpr_ros.errors import MapError
 from vpr_ros.geometry import Datum, GeoPoint, Pose
 from vpr_ros.geometry.trajectory_file import Trajectory, TrajectoryError, read_tum, tum_line
 from vpr_ros.maps import MapWriter, PlaceMap
-from vpr_ros.maps.area import within
 from vpr_ros.maps.map_export import write_csv, write_geojson, write_tum
 from vpr_ros.maps.pose_updates import PoseUpdate, update_by_id, update_by_stamp
 from vpr_ros.stamps import format_stamp, parse_stamp
@@ -321,12 +320,12 @@ def test_area_holds_the_places_within_the_radius(mixed):
     with PlaceMap.open(mixed) as place_map:
         snapshot = place_map.snapshot
         centre = GeoPoint(48.000899, 11.0, 9000.0)
-        assert within(snapshot, centre, 1).tolist() == [1, 2]
-        assert within(snapshot, GeoPoint(48.0, 11.0), 99).tolist() == []
-        assert within(snapshot, GeoPoint(48.5, 11.5), 1).tolist() == [3]
-        assert within(snapshot, (0, 100, 0), 0).tolist() == [1, 2]
+        assert snapshot.within(centre, 1).tolist() == [1, 2]
+        assert snapshot.within(GeoPoint(48.0, 11.0), 99).tolist() == []
+        assert snapshot.within(GeoPoint(48.5, 11.5), 1).tolist() == [3]
+        assert snapshot.within((0, 100, 0), 0).tolist() == [1, 2]
 
 
 def test_places_of_unknown_position_are_in_no_area(filled):
     with PlaceMap.open(filled) as place_map:
-        assert within(place_map.snapshot, GeoPoint(0, 0), 1e9).tolist() == []
+        assert place_map.snapshot.within(GeoPoint(0, 0), 1e9).tolist() == []

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vpr_ros.maps.descriptors import Packing
-from vpr_ros.search import compiled, kernels
+from vpr_ros.search import kernels
 
 RANDOM = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -24,7 +24,7 @@ NOT_BUILT = 'there is no compiled search: make build, or this processor cannot r
 def way(request, monkeypatch):
     """Search in one of the two ways."""
     if request.param == 'faiss':
-        monkeypatch.setattr(kernels, '_compiled', compiled.Compiled())
+        monkeypatch.setattr(kernels, '_compiled', kernels.Compiled())
     elif None in kernels._compiled:
         pytest.skip(NOT_BUILT)
 
@@ -103,16 +103,16 @@ def test_both_ways_agree_but_for_rounding(problem):
         pytest.skip(NOT_BUILT)
     with pytest.MonkeyPatch.context() as patch:
         ours = kernels.inner_products(*problem)
-        patch.setattr(kernels, '_compiled', compiled.Compiled())
+        patch.setattr(kernels, '_compiled', kernels.Compiled())
         theirs = kernels.inner_products(*problem)
     assert (np.abs(ours - theirs) <= 2 * true_products(*problem)[1]).all()
 
 
 def test_library_that_is_absent_or_damaged_is_not_used(tmp_path):
-    assert compiled.load(tmp_path / 'absent.native.so') == (None, None)
+    assert kernels.load(tmp_path / 'absent.native.so') == (None, None)
     damaged = tmp_path / 'damaged.native.so'
     damaged.write_bytes(b'\x7fELF, but no more')
-    assert compiled.load(damaged) == (None, None)
+    assert kernels.load(damaged) == (None, None)
 
 
 def test_library_is_not_used_on_a_processor_that_it_does_not_support(tmp_path):
@@ -124,4 +124,4 @@ def test_library_is_not_used_on_a_processor_that_it_does_not_support(tmp_path):
         'int inner_products_supported(void) { return 0; }\nvoid inner_products(void) {}\n'
     )
     subprocess.run([compiler, '-shared', '-fPIC', source, '-o', library], check=True)
-    assert compiled.load(library) == (None, None)
+    assert kernels.load(library) == (None, None)

@@ -79,7 +79,6 @@ def delete(
     import numpy as np
 
     from vpr_ros.maps import MapWriter
-    from vpr_ros.maps.area import within
 
     areas = [area for area in (near, near_geo) if area is not None]
     if len(areas) > 1 or bool(areas) != (radius is not None) or not (areas or session):
@@ -90,7 +89,7 @@ def delete(
         doomed = place_map.ids[np.isin(place_map.sessions, keys)]
         if radius is not None:
             centre = _point(*near_geo) if near_geo is not None else np.array(near)
-            doomed = np.intersect1d(doomed, within(place_map.snapshot, centre, radius))
+            doomed = np.intersect1d(doomed, place_map.snapshot.within(centre, radius))
         if not yes:
             question = f'Delete {len(doomed)} of {len(place_map)} places of {path}?'
             typer.confirm(question, abort=True, err=True)

@@ -112,7 +112,7 @@ def import_(
     from vpr_ros.describe import Describer
     from vpr_ros.geometry.mounts import parse_mount
     from vpr_ros.mapping import KeyframeConfig
-    from vpr_ros.mapping.folder_import import import_images
+    from vpr_ros.mapping.builder import import_images
     from vpr_ros.maps import MapWriter
 
     sensor = parse_mount(mount)

@@ -17,8 +17,8 @@ from vpr_ros.evaluation.calibration_models import Observed, PoseOffset
 from vpr_ros.evaluation.metrics import angles, localisable, within
 from vpr_ros.localize import CalibrationError, make_filter
 from vpr_ros.localize.calibration import FRAME, standings
+from vpr_ros.localize.decision import agreement
 from vpr_ros.localize.evidence import gather
-from vpr_ros.localize.fusion import agreement
 from vpr_ros.localize.temporal import BLIND
 
 if TYPE_CHECKING:

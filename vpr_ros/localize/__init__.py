@@ -3,10 +3,8 @@
 """Localisation of one image: search, evidence, decision, temporal filters, verification."""
 
 from vpr_ros.localize.calibration import Calibration, CalibrationError, calibration_for
-from vpr_ros.localize.decision import Decision, Status, decide
-from vpr_ros.localize.decision_config import DecisionConfig
-from vpr_ros.localize.localizer import Localization, Localizer
-from vpr_ros.localize.prior import Prior
+from vpr_ros.localize.decision import Decision, DecisionConfig, Status, decide
+from vpr_ros.localize.localizer import Localization, Localizer, Prior
 from vpr_ros.localize.temporal import FILTERS, MotionConfig, PlaceFilter, make_filter
 from vpr_ros.localize.verification.verifier import (
     Verification,

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.localize.decision import Decision, decide
-from vpr_ros.localize.decision_config import DecisionConfig
-from vpr_ros.localize.remounting import seen_through
+from vpr_ros.localize.decision import Decision, DecisionConfig, Status, decide
 from vpr_ros.search import Candidates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from vpr_ros.describe import Describer
     from vpr_ros.geometry import Pose
@@ -25,11 +25,46 @@ if TYPE_CHECKING:
     from vpr_ros.inputs.frames import Picture
     from vpr_ros.localize.calibration import Calibration
     from vpr_ros.localize.evidence import Support
-    from vpr_ros.localize.prior import Prior
     from vpr_ros.localize.temporal import PlaceFilter
     from vpr_ros.localize.verification.verifier import Verification, Verifier
     from vpr_ros.search import Searcher, Window
     from vpr_ros.types import Description
+
+
+_SIGMAS = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """A circle on the ground that holds the robot.
+
+    Attributes:
+        centre: (2,) x and y in the map frame, metres.
+        radius: Metres.
+    """
+
+    centre: NDArray[np.float64]
+    radius: float
+
+    @staticmethod
+    def around(
+        position: NDArray[np.float64], covariance: NDArray[np.float64] | None, gate: float
+    ) -> Prior:
+        """Return the circle about a measured position (3,), three standard deviations wider."""
+        sigma = 0.0
+        if covariance is not None:
+            sigma = float(np.sqrt(max(np.linalg.eigvalsh(covariance[:2, :2])[-1], 0.0)))
+        return Prior(np.array(position[:2]), gate + _SIGMAS * sigma)
+
+    def admits(self, poses: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which poses (N, 7) lie in the circle; those that are not known may."""
+        away = np.linalg.norm(poses[:, :2] - self.centre, axis=1)
+        return np.asarray(~(away > self.radius))
+
+    def contradicts(self, free: Decision, candidates: Candidates) -> bool:
+        """Whether the candidate that would be accepted without the prior lies outside of it."""
+        accepted = free.status == Status.ACCEPTED
+        return accepted and not self.admits(candidates.poses[:1])[0]
 
 
 @dataclass(frozen=True)
@@ -145,7 +180,7 @@ class Localizer:
             candidates = self._search(description, window, k)
             mount = mounts.get(frame.camera)
             if mount is not None:
-                candidates = seen_through(candidates, mount)
+                candidates = candidates.seen_through(mount)
             found = time.perf_counter()
             support = None
             if self._temporal is not None and not by_itself:

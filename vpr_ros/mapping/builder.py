@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from dataclasses import replace
 from types import MappingProxyType
@@ -11,16 +12,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.errors import MapError
+from vpr_ros.errors import ImageError, MapError
+from vpr_ros.geometry import Datum
+from vpr_ros.inputs.frames import ImageFile
 from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
+from vpr_ros.inputs.poses import PoseSource
+from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.mapping.keyframes import KeyframeConfig, KeyframeGate
 from vpr_ros.maps import NewPlace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from vpr_ros.describe import Describer
-    from vpr_ros.geometry import Datum, Pose
+    from vpr_ros.geometry import Pose
+    from vpr_ros.inputs.bags import Bag, ChosenTopics
+    from vpr_ros.inputs.folders import PosedImage
     from vpr_ros.inputs.frames import Picture
     from vpr_ros.inputs.poses import PoseReading
     from vpr_ros.maps import MapWriter
@@ -142,3 +149,110 @@ class MapBuilder:
         info = self._map.info()
         if info.places and not info.coder:
             self._map.recode()
+
+
+_log = logging.getLogger(__name__)
+
+
+def map_bag(  # noqa: PLR0913  each is a choice of its own
+    place_map: MapWriter,
+    bag: Bag,
+    describer: Describer,
+    topics: ChosenTopics,
+    keyframes: KeyframeConfig,
+    *,
+    session: str = '',
+    source: PoseSource | None = None,
+    thumbnails: int = 0,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> int:
+    """Add the keyframes of a bag to a map and return how many became places.
+
+    Frames without a pose or a readable picture are reported in the log and left out.
+
+    Args:
+        place_map: Open for writing, made with the describer's model.
+        bag: An open bag.
+        describer: Describes the images.
+        topics: Of the bag.
+        keyframes: Spacing of the places.
+        session: Name of the traverse.
+        source: Reads the poses; None takes them as poses of the base, and common fixes.
+        thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
+        progress: Told after each frame how many are done, and of how many.
+
+    Raises:
+        MapError: The map cannot be written; the places added so far stay.
+    """
+    builder = MapBuilder(place_map, describer, keyframes, session=session, thumbnails=thumbnails)
+    source = source or PoseSource(topics.pose.type, place_map.datum)
+    added = poseless = 0
+    frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
+    for done, (frame, reading) in enumerate(frames, start=1):
+        progress(done, max(done, topics.image.count))
+        if reading is None:
+            poseless += 1
+            continue
+        builder.set_datum(source.datum)
+        try:
+            added += builder.offer(frame, reading) is not None
+        except ImageError as error:
+            _log.warning('frame at %d ns left out: %s', frame.stamp, error)
+    if poseless:
+        _log.warning('%d frames left out: no pose at their stamps', poseless)
+    builder.finish()
+    return added
+
+
+_log = logging.getLogger(__name__)
+
+
+def import_images(
+    place_map: MapWriter,
+    sightings: Sequence[PosedImage],
+    describer: Describer,
+    keyframes: KeyframeConfig | None = None,
+    *,
+    session: str = '',
+    camera: str = '',
+    mount: Pose | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> int:
+    """Add images to a map as one session and return how many became places.
+
+    Images without a pose or a readable picture are reported in the log and left out.
+
+    Args:
+        place_map: Open for writing, made with the describer's model. Where poses have to be made
+            of positions on Earth and it has no datum, the first such position becomes it.
+        sightings: In the order in which they are to be added.
+        describer: Describes the images.
+        keyframes: Spacing of the places; None makes a place of every image.
+        session: Name of the session.
+        camera: Name of the camera.
+        mount: Pose in the base frame of what the poses are of; None where that is the base.
+        progress: Told after each image how many are done, and of how many.
+
+    Raises:
+        MapError: The map cannot be written; the places added so far stay.
+    """
+    keyframes = keyframes or KeyframeConfig(every=True)
+    builder = MapBuilder(place_map, describer, keyframes, session=session, camera=camera)
+    added = poseless = 0
+    for done, sighting in enumerate(sightings, start=1):
+        if sighting.pose is None and sighting.geo is not None:
+            builder.set_datum(Datum.at(sighting.geo))
+        reading = sighting.reading(place_map.datum, mount)
+        if reading is None:
+            poseless += 1
+        else:
+            try:
+                image = ImageFile(sighting.path, sighting.stamp)
+                added += builder.offer(image, reading) is not None
+            except ImageError as error:
+                _log.warning('%s left out: %s', sighting.path, error)
+        progress(done, len(sightings))
+    if poseless:
+        _log.warning('%d images left out: they have no pose', poseless)
+    builder.finish()
+    return added

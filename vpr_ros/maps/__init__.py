@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Place maps: places with descriptions and poses, one SQLite file each."""
 
-from vpr_ros.maps.backup import copy
 from vpr_ros.maps.coder import ItqCoder
 from vpr_ros.maps.folder import MapFolder
 from vpr_ros.maps.integrity import verify
-from vpr_ros.maps.merging import merge
+from vpr_ros.maps.map_files import copy, merge
 from vpr_ros.maps.place import Camera, MapInfo, NewPlace, Place, Session
 from vpr_ros.maps.reader import PlaceMap
 from vpr_ros.maps.snapshot import Snapshot

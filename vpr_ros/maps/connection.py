@@ -1,21 +1,25 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Opens SQLite files, never changes them by reading, and explains their errors."""
+"""Opens SQLite files, never changes them by reading, locks them and explains their errors."""
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import shutil
 import sqlite3
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vpr_ros.errors import MapAccessError, MapDamagedError, MapError, MapInUseError, MapSpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
 
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """Errors of the module sqlite3; the second where a damaged file garbles the message."""
@@ -119,16 +123,13 @@ def close_after_writing(connection: sqlite3.Connection) -> None:
     connection.close()
 
 
-def open_to_read(path: Path) -> tuple[sqlite3.Connection, tempfile.TemporaryDirectory[str] | None]:
+def open_to_read(path: Path) -> sqlite3.Connection:
     """Open a map without ever changing it; also while another process writes it.
 
     From a folder that cannot be written SQLite can read a map whose writer closed it, and one
     whose writer lives or was killed, as long as the `-shm` file lies beside the `-wal`. What is
     left (a log without `-shm`, an interrupted journal) is read from a temporary copy, in which
     SQLite may finish what the writer began.
-
-    Returns:
-        The connection, and the folder of the copy, if there is one, to be kept and then removed.
     """
     uri = path.absolute().as_uri()
     connection = _connect(f'{uri}?mode=ro')
@@ -142,22 +143,36 @@ def open_to_read(path: Path) -> tuple[sqlite3.Connection, tempfile.TemporaryDire
         if _code(error) not in (_READONLY, _CANTOPEN):
             raise
     else:
-        return connection, None
+        return connection
     left = _unfinished(path)
     if not left:
         # Nothing but the file itself, in a folder where SQLite may not put its index of the log.
-        return _connect(f'{uri}?immutable=1'), None
+        return _connect(f'{uri}?immutable=1')
     _LOG.warning('%s was not closed and its folder is read-only: reading a copy', path)
     folder = tempfile.TemporaryDirectory(prefix='vpr-map-')
     try:
         for file in (path, *left):
             shutil.copyfile(file, Path(folder.name) / file.name)
         copy = (Path(folder.name) / path.name).as_uri()
-        return _connect(f'{copy}?mode=rw'), folder
+        return _connect(f'{copy}?mode=rw', partial(_ConnectionToCopy, folder))
     except OSError as error:
         folder.cleanup()
         msg = f'{path}: cannot be copied to a temporary folder: {error.strerror}'
         raise MapError(msg) from error
+
+
+class _ConnectionToCopy(sqlite3.Connection):
+    """A connection to a temporary copy, which is removed when the connection is closed."""
+
+    def __init__(
+        self, folder: tempfile.TemporaryDirectory[str], *args: Any, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self._folder = folder
+
+    def close(self) -> None:
+        super().close()
+        self._folder.cleanup()
 
 
 def _unfinished(path: Path) -> list[Path]:
@@ -178,10 +193,15 @@ def _require_whole_pages(connection: sqlite3.Connection, path: Path) -> None:
         raise MapDamagedError(msg)
 
 
-def _connect(uri: str) -> sqlite3.Connection:
+def _connect(uri: str, factory: Any = sqlite3.Connection) -> sqlite3.Connection:
     # The map serialises its use of the connection itself.
-    connection = sqlite3.connect(
-        uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    connection: sqlite3.Connection = sqlite3.connect(
+        uri,
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=factory,
     )
     try:
         connection.execute('PRAGMA trusted_schema = OFF')
@@ -190,3 +210,55 @@ def _connect(uri: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+class WriterLock:
+    """Exclusive right to write a map, held through the file `MAP-lock` beside it.
+
+    A lock on the map itself is not possible: closing any descriptor of an SQLite file drops the
+    locks that SQLite holds on it in the same process.
+
+    Raises:
+        MapInUseError: Another process, or another map object of this one, is the writer.
+        MapAccessError: The folder cannot be written.
+    """
+
+    def __init__(self, map_path: Path) -> None:
+        self._path = map_path.with_name(map_path.name + '-lock')
+        self._descriptor = self._acquire(map_path)
+
+    def _acquire(self, map_path: Path) -> int:
+        while True:
+            try:
+                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            except OSError as error:
+                msg = f'cannot write {map_path}: {error.strerror} ({self._path.parent})'
+                raise MapAccessError(msg) from error
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(descriptor), os.stat(self._path)):  # noqa: PTH116
+                    os.truncate(descriptor, 0)
+                    os.write(descriptor, str(os.getpid()).encode())
+                    return descriptor
+            except BlockingIOError as error:
+                holder = os.pread(descriptor, 20, 0).decode(errors='replace')
+                os.close(descriptor)
+                msg = (
+                    f'{map_path} is being written by process {holder}; a map has one writer at a '
+                    'time: stop that process, or open the map read-only'
+                )
+                raise MapInUseError(msg) from error
+            except FileNotFoundError:
+                pass  # The last holder removed the file between our opening and locking it.
+            except OSError as error:
+                os.close(descriptor)
+                msg = f'cannot lock {map_path} for writing: {error.strerror}'
+                raise MapAccessError(msg) from error
+            os.close(descriptor)
+
+    def release(self) -> None:
+        """Let another process write."""
+        if self._descriptor >= 0:
+            self._path.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = -1

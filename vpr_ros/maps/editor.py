@@ -11,7 +11,7 @@ import numpy as np
 
 from vpr_ros.errors import MapError
 from vpr_ros.maps import columns as cols
-from vpr_ros.maps import thumbnail_table as thumbnails
+from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.connection import explained
 from vpr_ros.maps.new_places import pose_row
 from vpr_ros.maps.place import Camera
@@ -170,7 +170,7 @@ class MapEditor(TransactionalMap):
         ids = [(key,) for key in now.columns.ids[rows].tolist()]
         self._database().executemany('DELETE FROM places WHERE id = ?', ids)
         self._database().executemany('DELETE FROM descriptors WHERE place = ?', ids)
-        thumbnails.delete(self._database(), ids)
+        schema.delete_thumbnails(self._database(), ids)
         keep = np.ones(len(now), np.bool_)
         keep[rows] = False
         kept = now.columns.take(np.flatnonzero(keep))

@@ -17,13 +17,15 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vpr_ros.errors import MapDamagedError, MapInUseError, MapNewerError
+from vpr_ros.errors import MapDamagedError, MapError, MapInUseError, MapNewerError
 from vpr_ros.geometry import Datum
-from vpr_ros.maps.descriptors import FLOAT16, STORAGES, Packing
+from vpr_ros.maps.descriptors import FLOAT16, STORAGES, Packing, checksum
 from vpr_ros.types import ModelInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
 
 APPLICATION_ID = 0x5650524D
 """'VPRM' in the SQLite header."""
@@ -56,7 +58,7 @@ TABLES = (_META, _SESSIONS, _CAMERAS, _PLACES, _DESCRIPTORS, _CODER)
 THUMBNAILS = (
     'CREATE TABLE thumbnails (place INTEGER PRIMARY KEY, data BLOB NOT NULL, crc INTEGER NOT NULL)'
 )
-"""Only in maps with pictures; made with the first of them."""
+"""Only in maps that keep thumbnails; made with the first of them."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +99,6 @@ class Meta:
 def crc_of(*values: object) -> int:
     """Return the CRC-32 of a row of texts and integers."""
     return zlib.crc32(json.dumps(values).encode())
-
-
-def create_tables(connection: sqlite3.Connection, meta: Meta) -> None:
-    """Make an empty database a map; the caller holds the transaction."""
-    connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
-    for statement in TABLES:
-        connection.execute(statement)
-    write_meta(connection, meta)
 
 
 def check_identity(connection: sqlite3.Connection) -> None:
@@ -214,7 +208,10 @@ def create_file(path: Path, meta: Meta) -> None:
         # A draft that is not finished is thrown away.
         connection.execute('PRAGMA journal_mode = OFF')
         connection.execute('BEGIN')
-        create_tables(connection, meta)
+        connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
+        for statement in TABLES:
+            connection.execute(statement)
+        write_meta(connection, meta)
         connection.execute('COMMIT')
     except BaseException:
         connection.close()
@@ -236,8 +233,74 @@ def put_in_place(draft: Path, path: Path) -> None:
             msg = f'{log} belongs to a map that is gone: remove it, or bring that map back'
             raise MapInUseError(msg)
     draft.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
+
+
+def store_thumbnails(
+    connection: sqlite3.Connection, pictures: Sequence[tuple[int, bytes]]
+) -> None:
+    """Insert JPEGs by place; the caller holds the transaction."""
+    if not pictures:
+        return
+    if not _has_thumbnails(connection):
+        connection.execute(THUMBNAILS)
+    connection.executemany(
+        'INSERT INTO thumbnails VALUES (?, ?, ?)',
+        [(place, jpeg, checksum(place, jpeg)) for place, jpeg in pictures],
+    )
+
+
+def read_thumbnail(connection: sqlite3.Connection, place: int) -> bytes | None:
+    """Return the JPEG of a place, None where there is none.
+
+    Raises:
+        MapError: It is damaged.
+    """
+    if not _has_thumbnails(connection):
+        return None
+    query = 'SELECT data, crc FROM thumbnails WHERE place = ?'
+    row = connection.execute(query, (place,)).fetchone()
+    if row is None:
+        return None
+    if damage := _thumbnail_damage(place, *row):
+        raise MapError(damage)
+    return bytes(row[0])
+
+
+def delete_thumbnails(connection: sqlite3.Connection, places: Sequence[tuple[int]]) -> None:
+    """Delete the pictures of places; the caller holds the transaction."""
+    if _has_thumbnails(connection):
+        connection.executemany('DELETE FROM thumbnails WHERE place = ?', places)
+
+
+def thumbnail_problems(connection: sqlite3.Connection) -> list[str]:
+    """Return the problems of the thumbnails."""
+    if not _has_thumbnails(connection):
+        return []
+    rows = connection.execute('SELECT place, data, crc FROM thumbnails')
+    found = [damage for row in rows if (damage := _thumbnail_damage(*row))]
+    query = 'SELECT count(*) FROM thumbnails WHERE place NOT IN (SELECT id FROM places)'
+    (orphans,) = connection.execute(query).fetchone()
+    if orphans:
+        found.append(f'{orphans} thumbnails belong to no place')
+    return found
+
+
+def _has_thumbnails(connection: sqlite3.Connection) -> bool:
+    query = "SELECT 1 FROM sqlite_master WHERE name = 'thumbnails'"
+    return connection.execute(query).fetchone() is not None
+
+
+def _thumbnail_damage(place: int, data: object, crc: object) -> str:
+    if isinstance(data, bytes) and checksum(place, data) == crc:
+        return ''
+    return f'is damaged: the checksum of the thumbnail of place {place} does not match'

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapError
 from vpr_ros.maps import descriptors
-from vpr_ros.maps import thumbnail_table as thumbnails
+from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.connection import SQLITE_ERRORS, open_to_read
 from vpr_ros.maps.snapshot import load
 
@@ -28,15 +29,11 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
     if not path.is_file():
         return ['there is no such file']
     try:
-        connection, copy = open_to_read(path)
+        connection = open_to_read(path)
     except (MapError, *SQLITE_ERRORS) as error:
         return [f'cannot be opened: {error}']
-    try:
+    with closing(connection):
         return problems_of(connection)
-    finally:
-        connection.close()
-        if copy is not None:
-            copy.cleanup()
 
 
 def problems_of(connection: sqlite3.Connection) -> list[str]:
@@ -46,36 +43,32 @@ def problems_of(connection: sqlite3.Connection) -> list[str]:
         found = [row[0] for row in connection.execute('PRAGMA quick_check')]
         problems += [str(line) for line in found if line != 'ok']
         snapshot = load(connection, 0)
-        problems += _descriptor_problems(connection, snapshot)
-        problems += thumbnails.problems(connection)
+        for start in range(0, len(snapshot), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            problems += _descriptor_problems(connection, snapshot, rows)
+        (stored,) = connection.execute('SELECT count(*) FROM descriptors').fetchone()
+        if stored > len(snapshot):
+            problems.append(f'{stored - len(snapshot)} descriptors belong to no place')
+        problems += schema.thumbnail_problems(connection)
     except (MapError, *SQLITE_ERRORS) as error:
         problems.append(str(error))
     return problems
 
 
-def _descriptor_problems(connection: sqlite3.Connection, snapshot: Snapshot) -> list[str]:
-    problems = []
-    columns, row_bytes = snapshot.columns, snapshot.meta.packing.row_bytes
-    for start in range(0, len(columns), _CHUNK):
-        part = columns.take(slice(start, start + _CHUNK))
-        try:
-            descriptors.read(connection, part.ids, part.descriptor_crcs, row_bytes)
-        except MapError:
-            problems += _one_by_one(connection, snapshot, start)
-    (stored,) = connection.execute('SELECT count(*) FROM descriptors').fetchone()
-    if stored > len(columns):
-        problems.append(f'{stored - len(columns)} descriptors belong to no place')
-    return problems
-
-
-def _one_by_one(connection: sqlite3.Connection, snapshot: Snapshot, start: int) -> list[str]:
-    problems = []
-    for row in range(start, min(start + _CHUNK, len(snapshot))):
-        one = snapshot.columns.take(slice(row, row + 1))
-        try:
-            descriptors.read(
-                connection, one.ids, one.descriptor_crcs, snapshot.meta.packing.row_bytes
-            )
-        except MapError as error:
-            problems.append(str(error))
-    return problems
+def _descriptor_problems(
+    connection: sqlite3.Connection, snapshot: Snapshot, rows: slice
+) -> list[str]:
+    part = snapshot.columns.take(rows)
+    try:
+        descriptors.read(
+            connection, part.ids, part.descriptor_crcs, snapshot.meta.packing.row_bytes
+        )
+    except MapError as error:
+        if len(part) == 1:
+            return [str(error)]
+        one_by_one = [
+            _descriptor_problems(connection, snapshot, slice(row, row + 1))
+            for row in range(rows.start, rows.start + len(part))
+        ]
+        return [problem for found in one_by_one for problem in found]
+    return []

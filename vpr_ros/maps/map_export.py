@@ -17,7 +17,6 @@ import numpy as np
 from vpr_ros.errors import MapError
 from vpr_ros.geometry.geodesy import to_utm, utm_zone
 from vpr_ros.geometry.trajectory_file import tum_line
-from vpr_ros.maps.area import on_earth
 from vpr_ros.stamps import format_stamp
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class _Table:
         snapshot = self.place_map.snapshot
         columns = snapshot.columns.take(self.rows)
         names = {key: name for key, (name, _, _) in snapshot.names.items()}
-        positions = on_earth(snapshot)[self.rows]
+        positions = snapshot.on_earth()[self.rows]
         zone, projected = _utm(positions)
         total = len(columns)
         for done, (
@@ -158,7 +157,7 @@ def write_geojson(
         MapError: There is none.
     """
     rows = _rows(place_map, sessions)
-    positions = on_earth(place_map.snapshot)
+    positions = place_map.snapshot.on_earth()
     rows = rows[~np.isnan(positions[rows, 0])]
     if not len(rows):
         msg = f'{place_map.path}: no place has a position on Earth, and there is no datum'

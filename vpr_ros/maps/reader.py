@@ -13,7 +13,6 @@ import numpy as np
 from vpr_ros.errors import MapMissingError
 from vpr_ros.maps import descriptors as floats
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps import thumbnail_table as thumbnails
 from vpr_ros.maps.connection import explained, file_identity, open_to_read
 from vpr_ros.maps.integrity import problems_of
 from vpr_ros.maps.place import MapInfo, Place, Session
@@ -50,11 +49,11 @@ class PlaceMap:
         self._file = file_identity(path)
         self._budget = memory_budget
         self._mutex = threading.RLock()
-        self._connection, self._copy = open_to_read(path)
+        self._connection = open_to_read(path)
         try:
             self._snapshot = load(self._connection, memory_budget)
         except BaseException:
-            self._close_reader()
+            self._connection.close()
             raise
 
     @classmethod
@@ -231,7 +230,7 @@ class PlaceMap:
             MapError: It is damaged.
         """
         with self._mutex, explained(self._path):
-            return thumbnails.read(self._connection, place_id)
+            return schema.read_thumbnail(self._connection, place_id)
 
     def preload(self) -> None:
         """Read all descriptors into memory, where they fit the budget, to spare it later."""
@@ -296,19 +295,13 @@ class PlaceMap:
     def close(self) -> None:
         """Close the file; the object is of no use afterwards."""
         with self._mutex:
-            self._close_reader()
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_raised: object) -> None:
         self.close()
-
-    def _close_reader(self) -> None:
-        self._connection.close()
-        if self._copy is not None:
-            self._copy.cleanup()
-            self._copy = None
 
     def _read_descriptors(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
         columns, row_bytes = snapshot.columns, snapshot.meta.packing.row_bytes

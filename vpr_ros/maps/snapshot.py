@@ -14,6 +14,7 @@ import numpy as np
 
 from vpr_ros.errors import MapDamagedError, MapError, MapModelError
 from vpr_ros.geometry import GeoPoint, Pose
+from vpr_ros.geometry.geodesy import surface_positions
 from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.coder import ItqCoder, PcaReducer
 from vpr_ros.maps.columns import SELECT, Columns, Growing, empty, unpack_covariance
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from vpr_ros.types import Description, ModelInfo
 
@@ -115,6 +116,36 @@ class Snapshot:
                 strict=True,
             )
         ]
+
+    def on_earth(self) -> NDArray[np.float64]:
+        """Return latitude, longitude (degrees) and height (metres) of each place, (N, 3) float64.
+
+        By its pose and the datum, which may have been optimised since the place was seen; else as
+        measured; NaN where neither is known.
+        """
+        columns, datum = self.columns, self.meta.datum
+        positions = columns.geo.copy()
+        posed = ~np.isnan(columns.poses[:, 0])
+        if datum is not None and posed.any():
+            positions[posed] = datum.to_geodetic(columns.poses[posed, :3])
+        return positions
+
+    def within(self, centre: GeoPoint | ArrayLike, radius: float) -> NDArray[np.int64]:
+        """Return the identities of the places in an area.
+
+        Args:
+            centre: A point on Earth (then heights do not matter), or a position (3,) in the map.
+            radius: Metres; places at this distance are within.
+        """
+        if isinstance(centre, GeoPoint):
+            lat, lon, _ = self.on_earth().T
+            positions = surface_positions(lat, lon)
+            middle = surface_positions(np.array(centre.lat), np.array(centre.lon))
+        else:
+            positions, middle = self.columns.poses[:, :3], np.asarray(centre, np.float64)
+        # NaN, where there is no position, compares as not within.
+        inside = np.linalg.norm(positions - middle, axis=1) <= radius
+        return np.asarray(self.columns.ids[inside])
 
     def sessions(self) -> tuple[Session, ...]:
         """Return every session in order."""

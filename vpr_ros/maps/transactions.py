@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from vpr_ros.errors import MapAccessError, MapError, MapInUseError, MapMissingError, MapSpaceError
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps.connection import close_after_writing, explained, open_to_write
-from vpr_ros.maps.lock import WriterLock
+from vpr_ros.maps.connection import WriterLock, close_after_writing, explained, open_to_write
 from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
 from vpr_ros.maps.snapshot import cache_for, load, require_same_model
 
@@ -142,7 +141,7 @@ class TransactionalMap(PlaceMap):
             raise MapSpaceError(msg)
         if not self._writes_file:
             connection = open_to_write(self._path)
-            self._close_reader()
+            self._connection.close()
             self._connection, self._writes_file = connection, True
         while self._begun < self._depth:
             begin = f'SAVEPOINT level{self._begun}' if self._begun else 'BEGIN IMMEDIATE'
@@ -240,6 +239,6 @@ class TransactionalMap(PlaceMap):
             if self._writes_file:
                 close_after_writing(self._connection)
             else:
-                self._close_reader()
+                self._connection.close()
             self._lock.release()
             self._lock = None

@@ -16,13 +16,10 @@ from vpr_ros.errors import MapError, MapExistsError
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps import descriptors as floats
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps import thumbnail_table as thumbnails
 from vpr_ros.maps.compression import refitted
-from vpr_ros.maps.connection import explained
+from vpr_ros.maps.connection import WriterLock, explained
 from vpr_ros.maps.editor import MapEditor, with_mounts
-from vpr_ros.maps.foreign_places import Incoming
-from vpr_ros.maps.lock import WriterLock
-from vpr_ros.maps.new_places import camera_of, prepare
+from vpr_ros.maps.new_places import Incoming, camera_of, prepare
 from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
 from vpr_ros.maps.snapshot import cache_for
 from vpr_ros.version import SOFTWARE
@@ -155,7 +152,7 @@ class MapWriter(MapEditor):
             new = self._with_places(new, batch, packed)
             ids = [int(key) for key in batch.ids]
             kept = [(i, p.thumbnail) for i, p in zip(ids, places, strict=True) if p.thumbnail]
-            thumbnails.store(self._database(), kept)
+            schema.store_thumbnails(self._database(), kept)
             self._store(new, batch, packed)
             return ids
 
@@ -309,7 +306,7 @@ class MapWriter(MapEditor):
         self, source: PlaceMap, theirs: NDArray[np.int64], ours: NDArray[np.int64]
     ) -> None:
         pairs = zip(ours.tolist(), map(source.thumbnail, theirs.tolist()), strict=True)
-        thumbnails.store(self._database(), [(key, jpeg) for key, jpeg in pairs if jpeg])
+        schema.store_thumbnails(self._database(), [(key, jpeg) for key, jpeg in pairs if jpeg])
 
     def _store_projections(self, new: Snapshot) -> None:
         """Store coder and reducer in place of any others."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.geometry import Pose
+from vpr_ros.geometry.pose import multiplied, rotation_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +113,29 @@ class Candidates:
         """Read the place of one candidate."""
         return self.take([i]).places()[0]
 
+    def seen_through(self, mount: Pose) -> Candidates:
+        """Return candidates with the poses of a base whose camera sees the places as they were seen.
+
+        A robot that sees with its rear camera a place that a front camera mapped stands there the
+        other way round. Places whose camera's mount is not known stay as they are.
+
+        Args:
+            mount: The optical frame of the query's camera in the base frame.
+        """
+        snapshot, rows = self.snapshot, self.rows
+        if snapshot is None or rows is None:
+            return self
+        cameras = snapshot.columns.cameras[rows]
+        poses, own, inverse = self.poses.copy(), mount.as_array(), mount.inverse()
+        for key in set(cameras.tolist()):
+            mapped = snapshot.mounts[key]
+            if mapped is not None and (mapped.as_array() != own).any():
+                these = cameras == key
+                # From the base that mapped to its camera, to the query's camera there, to its base.
+                for step in (mapped, Pose.identity(), inverse):
+                    poses[these] = _chained(poses[these], step)
+        return replace(self, poses=poses, mount=mount)
+
     def together(self, rows: NDArray[np.intp], radius: float) -> NDArray[np.bool_]:
         """Return which candidates (R, H) are the same place as each of some (R,).
 
@@ -134,3 +158,12 @@ class Candidates:
         same = self.together(np.array([i]), radius)[0] & (cosine >= np.cos(_ALIKE / 2))
         same[i] = False
         return np.concatenate([[i], np.flatnonzero(same)]).astype(np.intp)
+
+
+def _chained(poses: NDArray[np.float64], step: Pose) -> NDArray[np.float64]:
+    """Return poses (N, 7) followed by a pose, each as `Pose.__matmul__` gives it."""
+    quaternions = poses[:, 3:].T
+    rotations = np.ascontiguousarray(rotation_of(quaternions).transpose(2, 0, 1))
+    turned = np.ascontiguousarray(multiplied(quaternions, step.orientation).T)
+    norms = np.sqrt(turned[:, None] @ turned[:, :, None])[:, 0]
+    return np.concatenate([poses[:, :3] + rotations @ step.position, turned / norms], axis=1)

@@ -24,7 +24,7 @@ from vpr_ros.inputs.folders import (
     utm_folder,
 )
 from vpr_ros.mapping import KeyframeConfig
-from vpr_ros.mapping.folder_import import import_images
+from vpr_ros.mapping.builder import import_images
 from vpr_ros.maps import MapWriter
 from vpr_ros.types import Description, ModelInfo
 

@@ -2,8 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading bags without ROS."""
 
-from vpr_ros.inputs.bags.bag import Bag, Message, Topic
-from vpr_ros.inputs.bags.topic_choice import ChosenTopics, choose_image, choose_pose, choose_topics
+from vpr_ros.inputs.bags.bag import (
+    Bag,
+    ChosenTopics,
+    Message,
+    Topic,
+    choose_image,
+    choose_pose,
+    choose_topics,
+)
 
 __all__ = [
     'Bag',

@@ -4,9 +4,15 @@
 
 from vpr_ros.inputs.folders.csv_table import csv_folder
 from vpr_ros.inputs.folders.exif_photos import photo_folder
-from vpr_ros.inputs.folders.folder_format import FOLDER_FORMATS, FolderFormat, folder_format
+from vpr_ros.inputs.folders.folder_format import (
+    FOLDER_FORMATS,
+    FolderError,
+    FolderFormat,
+    PosedImage,
+    folder_format,
+    images_in,
+)
 from vpr_ros.inputs.folders.kitti import kitti_folder
-from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
 from vpr_ros.inputs.folders.tum import tum_folder
 from vpr_ros.inputs.folders.utm_names import UtmName, utm_folder
 

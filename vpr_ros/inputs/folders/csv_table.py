@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.geometry.trajectory_file import located
-from vpr_ros.inputs.folders.folder_format import FolderFormat
-from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage
+from vpr_ros.inputs.folders.folder_format import FolderError, FolderFormat, PosedImage
 from vpr_ros.stamps import SECOND, parse_stamp
 
 if TYPE_CHECKING:

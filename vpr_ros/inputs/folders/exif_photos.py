@@ -10,8 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from vpr_ros.geometry import GeoPoint
-from vpr_ros.inputs.folders.folder_format import FolderFormat
-from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
+from vpr_ros.inputs.folders.folder_format import FolderError, FolderFormat, PosedImage, images_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

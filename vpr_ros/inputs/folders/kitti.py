@@ -11,8 +11,7 @@ import numpy as np
 from vpr_ros.geometry import Pose
 from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.trajectory_file import located, numbered_fields
-from vpr_ros.inputs.folders.folder_format import FolderFormat
-from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
+from vpr_ros.inputs.folders.folder_format import FolderError, FolderFormat, PosedImage, images_in
 from vpr_ros.stamps import SECOND, parse_stamp
 
 if TYPE_CHECKING:

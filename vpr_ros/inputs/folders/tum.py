@@ -7,8 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vpr_ros.geometry.trajectory_file import read_tum
-from vpr_ros.inputs.folders.folder_format import FolderFormat
-from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
+from vpr_ros.inputs.folders.folder_format import FolderError, FolderFormat, PosedImage, images_in
 from vpr_ros.inputs.poses import PoseBuffer, PoseReading
 from vpr_ros.stamps import parse_stamp
 

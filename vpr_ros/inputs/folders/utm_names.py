@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.geometry.geodesy import from_utm
-from vpr_ros.inputs.folders.folder_format import FolderFormat
-from vpr_ros.inputs.folders.posed_image import FolderError, PosedImage, images_in
+from vpr_ros.inputs.folders.folder_format import FolderError, FolderFormat, PosedImage, images_in
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:

@@ -3,10 +3,8 @@
 """Reads pixels and stamps of image messages and files, without ROS."""
 
 from vpr_ros.inputs.frames.cdr import deserialize, stamp_of
-from vpr_ros.inputs.frames.decode import decode
-from vpr_ros.inputs.frames.decoder_choice import Decoder, image_decoder
-from vpr_ros.inputs.frames.frame import Frame, Picture
-from vpr_ros.inputs.frames.image_file import SUFFIXES, ImageFile
+from vpr_ros.inputs.frames.decoder_choice import Decoder, decode, image_decoder
+from vpr_ros.inputs.frames.frame import SUFFIXES, Frame, ImageFile, Picture
 
 __all__ = [
     'SUFFIXES',

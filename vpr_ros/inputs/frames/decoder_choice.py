@@ -17,13 +17,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vpr_ros.errors import ImageError
-from vpr_ros.inputs.frames.decode import decode
+from vpr_ros.inputs.frames.compressed import decode_compressed
 from vpr_ros.inputs.frames.raw import decode_raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+
+def decode(msg: Any) -> NDArray[np.uint8]:
+    """Turn an Image or CompressedImage of rclpy, rosbags or alike into RGB.
+
+    Returns:
+        (H, W, 3) uint8, contiguous, its own memory.
+
+    Raises:
+        ImageError: The message cannot be turned into pixels; no other error is raised.
+    """
+    if hasattr(msg, 'encoding'):
+        return decode_raw(msg)
+    if hasattr(msg, 'format'):
+        return decode_compressed(msg)
+    text = f'{type(msg).__name__} is neither a sensor_msgs Image nor a CompressedImage'
+    raise ImageError(text)
+
 
 _BRIDGED = {
     'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1,
@@ -43,7 +61,7 @@ class Decoder:
     """How image messages are decoded in this process.
 
     Attributes:
-        decode: Same contract as ``vpr_ros.inputs.frames.decode``.
+        decode: Same contract as ``vpr_ros.inputs.frames.decoder_choice``.
         name: ``cv_bridge`` or ``vpr_ros``.
         reason: One line for the log, saying which is in use and why.
     """

@@ -3,17 +3,16 @@
 """The robot's pose from odometry, localisation or GNSS messages, at the stamps of images."""
 
 from vpr_ros.inputs.poses.pairing import FramesWithPoses
-from vpr_ros.inputs.poses.pose_buffer import PoseBuffer
-from vpr_ros.inputs.poses.pose_format import (
+from vpr_ros.inputs.poses.pose_reading import PoseBuffer, PoseReading
+from vpr_ros.inputs.poses.pose_source import (
     POSE_FORMATS,
     FixLimits,
     PoseFormat,
     PoseReadingError,
+    PoseSource,
     pose_format,
     pose_types,
 )
-from vpr_ros.inputs.poses.pose_reading import PoseReading
-from vpr_ros.inputs.poses.pose_source import PoseSource
 
 __all__ = [
     'POSE_FORMATS',

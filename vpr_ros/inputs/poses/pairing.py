@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from vpr_ros.inputs.poses.pose_buffer import PoseBuffer
+from vpr_ros.inputs.poses.pose_reading import PoseBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads odometry and poses in the frame of a map."""
+"""Reads odometry, poses in the frame of a map, and the fixes of GNSS receivers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpr_ros.geometry import Pose
-from vpr_ros.inputs.poses.pose_format import FixLimits, PoseFormat
+from vpr_ros.geometry import GeoPoint, Pose
+from vpr_ros.inputs.poses.pose_source import FixLimits, PoseFormat, PoseReadingError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_COVARIANCE_UNKNOWN = 0
+"""sensor_msgs/NavSatFix.COVARIANCE_TYPE_UNKNOWN"""
 
 
 def _pose(message: Any, _: FixLimits) -> tuple[Pose, None]:
@@ -30,6 +33,40 @@ def _pose_of(pose: Any) -> Pose:
     return Pose.of((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
 
 
+def _fix(fix: Any, limits: FixLimits) -> tuple[GeoPoint, NDArray[np.float64] | None]:
+    status, least = fix.status.status, max(limits.min_status, 0)
+    if status < least:
+        msg = 'the receiver reports no fix'
+        if status >= 0:
+            msg = f'the fix has status {status}; at least {least} is asked for'
+        raise PoseReadingError(msg)
+    covariance = _position_covariance(fix)
+    if covariance is not None and limits.max_sigma:
+        sigma = float(np.sqrt(np.linalg.eigvalsh(covariance[:2, :2])[-1]))
+        if sigma > limits.max_sigma:
+            msg = (
+                f'the fix is good to {sigma:.1f} m (standard deviation); at most '
+                f'{limits.max_sigma:g} m is asked for'
+            )
+            raise PoseReadingError(msg)
+    try:
+        # Receivers without a height give NaN there; the horizontal position is still good.
+        return GeoPoint(fix.latitude, fix.longitude, fix.altitude), covariance
+    except ValueError as error:
+        msg = f'the fix has no position: {error}'
+        raise PoseReadingError(msg) from error
+
+
+def _position_covariance(fix: Any) -> NDArray[np.float64] | None:
+    """Return the covariance (3, 3) that a fix states, None where it is unknown or impossible."""
+    covariance = np.array(fix.position_covariance, np.float64).reshape(3, 3)
+    covariance = (covariance + covariance.T) / 2
+    known = fix.position_covariance_type != _COVARIANCE_UNKNOWN
+    if known and np.isfinite(covariance).all() and (np.diag(covariance) >= 0).all():
+        return covariance if covariance.any() else None
+    return None
+
+
 FORMATS = (
     PoseFormat('odometry', 'nav_msgs/msg/Odometry', _pose_with_covariance, 'odom'),
     PoseFormat('pose', 'geometry_msgs/msg/PoseStamped', _pose),
@@ -38,4 +75,5 @@ FORMATS = (
         'geometry_msgs/msg/PoseWithCovarianceStamped',
         _pose_with_covariance,
     ),
+    PoseFormat('fix', 'sensor_msgs/msg/NavSatFix', _fix, 'fix', geodetic=True),
 )

@@ -4,17 +4,92 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from vpr_ros.errors import VprError
 from vpr_ros.geometry import Datum, Pose
-from vpr_ros.inputs.poses.pose_format import FixLimits, PoseReadingError, pose_format
 from vpr_ros.inputs.poses.pose_reading import (
     PoseReading,
     base_of,
     base_of_antenna,
     unknown_rotation,
 )
+from vpr_ros.registries import Registry, entries_of
 from vpr_ros.stamps import from_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vpr_ros.geometry import GeoPoint
+
+
+class PoseReadingError(VprError):
+    """A pose message without a usable pose."""
+
+
+@dataclass(frozen=True)
+class FixLimits:
+    """Which GNSS fixes are accepted.
+
+    Attributes:
+        min_status: Least sensor_msgs/NavSatStatus: 0 any fix, 1 with satellite-based, 2 with
+            ground-based augmentation (as RTK receivers report).
+        max_sigma: Greatest horizontal standard deviation, metres, of fixes that state one; 0 for
+            any.
+    """
+
+    min_status: int = 0
+    max_sigma: float = 10.0
+
+
+@dataclass(frozen=True)
+class PoseFormat:
+    """A type of message, with a header, that gives the pose of the robot.
+
+    Attributes:
+        name: Value of the nodes' parameter ``pose_source``.
+        typename: For example ``nav_msgs/msg/Odometry``; of the standard packages, for bags.
+        read: Returns the pose or the position on Earth of a message (of rclpy or rosbags), and the
+            covariance (6, 6), or (3, 3) of a position, None where it is unknown. Raises ValueError
+            or PoseReadingError where the message has none.
+        topic: Name of the topic that nodes subscribe to.
+        geodetic: Whether it gives positions on Earth. Types that do not are preferred in bags.
+    """
+
+    name: str
+    typename: str
+    read: Callable[[Any, FixLimits], tuple[Pose | GeoPoint, NDArray[np.float64] | None]]
+    topic: str = 'pose'
+    geodetic: bool = False
+
+
+POSE_FORMATS: Registry[PoseFormat] = Registry(
+    'vpr_ros.pose_formats', lambda: entries_of(__package__, 'FORMATS')
+)
+"""Types of messages that give the pose of the robot, by name."""
+
+
+def pose_types() -> tuple[str, ...]:
+    """Return the types of messages that give poses, preferred first."""
+    formats = sorted(POSE_FORMATS.values(), key=lambda form: form.geodetic)
+    return tuple(form.typename for form in formats)
+
+
+def pose_format(typename: str) -> PoseFormat:
+    """Return how a type of message is read.
+
+    Raises:
+        PoseReadingError: Messages of this type give no pose.
+    """
+    for form in POSE_FORMATS.values():
+        if form.typename == typename:
+            return form
+    msg = f'{typename} gives no pose; a pose source is one of {", ".join(pose_types())}'
+    raise PoseReadingError(msg)
 
 
 class PoseSource:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vpr_ros.geometry import Pose
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.geometry.resection import Resection
-    from vpr_ros.localize.decision_config import DecisionConfig
+    from vpr_ros.localize.decision import DecisionConfig
     from vpr_ros.localize.verification.local_features import LocalFeatures
     from vpr_ros.maps import Place, PlaceMap
     from vpr_ros.search import Candidates

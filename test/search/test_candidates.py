@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpr_ros.geometry import Pose
-from vpr_ros.localize.remounting import seen_through
 from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.search import Candidates
 from vpr_ros.types import Description, ModelInfo
@@ -65,7 +64,7 @@ def mapped(tmp_path_factory):
 @settings(deadline=None, max_examples=40)
 @given(query=POSES | st.just(REAR))
 def test_poses_are_to_the_last_bit_those_of_each_place_by_itself(mapped, query):
-    found = seen_through(mapped, query)
+    found = mapped.seen_through(query)
     for place, moved, row in zip(mapped.places(), found.places(), found.poses, strict=True):
         expected = place.pose
         if place.mount is not None and (place.mount.as_array() != query.as_array()).any():
@@ -84,7 +83,7 @@ def test_poses_are_to_the_last_bit_those_of_each_place_by_itself(mapped, query):
 
 
 def test_everything_but_the_poses_stays(mapped):
-    found = seen_through(mapped, FRONT)
+    found = mapped.seen_through(FRONT)
     for name in ('ids', 'similarities', 'hamming', 'rows'):
         np.testing.assert_array_equal(getattr(found, name), getattr(mapped, name))
     assert np.isfinite(mapped.snapshot.columns.poses[1]).all()
@@ -92,8 +91,7 @@ def test_everything_but_the_poses_stays(mapped):
 
 
 def test_a_rear_camera_sees_the_other_way_round(tmp_path):
-    (place,) = seen_through(
-        candidates_of(tmp_path / 'front.vprmap', [(Pose.planar(10, 0, 0), FRONT)]), REAR
-    ).places()
+    mapped = candidates_of(tmp_path / 'front.vprmap', [(Pose.planar(10, 0, 0), FRONT)])
+    (place,) = mapped.seen_through(REAR).places()
     np.testing.assert_allclose(place.pose.position, [10, 0, 0], atol=1e-12)
     assert abs(place.pose.yaw) == pytest.approx(np.pi)
