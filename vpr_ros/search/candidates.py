@@ -114,7 +114,7 @@ class Candidates:
         return self.take([i]).places()[0]
 
     def seen_through(self, mount: Pose) -> Candidates:
-        """Return candidates with the poses of a base whose camera sees the places as they were seen.
+        """Return the candidates with poses of a base whose camera sees the places through a mount.
 
         A robot that sees with its rear camera a place that a front camera mapped stands there the
         other way round. Places whose camera's mount is not known stay as they are.
@@ -131,7 +131,7 @@ class Candidates:
             mapped = snapshot.mounts[key]
             if mapped is not None and (mapped.as_array() != own).any():
                 these = cameras == key
-                # From the base that mapped to its camera, to the query's camera there, to its base.
+                # From the mapping base to its camera, to the query's camera there, to its base.
                 for step in (mapped, Pose.identity(), inverse):
                     poses[these] = _chained(poses[these], step)
         return replace(self, poses=poses, mount=mount)
