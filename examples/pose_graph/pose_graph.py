@@ -143,12 +143,12 @@ def find_loops(
             LoopConfig(require_transform=True),
         )
         run = Run([], [], [])
-        for (frame, true), believed in zip(known, odometry, strict=True):
-            keyframe = detector.offer(frame, PoseReading(frame.stamp, believed))
+        for (frame, true), drifted in zip(known, odometry, strict=True):
+            keyframe = detector.offer(frame, PoseReading(frame.stamp, drifted))
             if keyframe is None:
                 continue
             run.truth.append(true)
-            run.odometry.append(believed)
+            run.odometry.append(drifted)
             measured = keyframe.localization.transform
             if keyframe.earlier is not None and measured is not None:
                 # Identities of places count from 1 in a map that nothing was deleted from.
@@ -157,9 +157,9 @@ def find_loops(
 
 
 def optimise(run: Run, drift: Drift | None = None) -> tuple[list[Pose], list[Loop]]:
-    """Return the poses that fit odometry and loops best, and the loops that were believed.
+    """Return the poses that fit odometry and loops best, and the loops that were kept.
 
-    Graduated non-convexity (Yang and others, RA-L 2020) finds loops that do not go with the rest,
+    Graduated non-convexity (Yang and others, RA-L 2020) finds loops that contradict the rest,
     however far the odometry has drifted.
     """
     drift = drift or Drift()
@@ -185,8 +185,8 @@ def optimise(run: Run, drift: Drift | None = None) -> tuple[list[Pose], list[Loo
     optimiser = gtsam.GncLMOptimizer(graph, values, parameters)
     result = optimiser.optimize()
     weights = np.delete(np.asarray(optimiser.getWeights()), trusted)
-    believed = [loop for loop, weight in zip(run.loops, weights, strict=True) if weight > 0.5]
-    return [_from_gtsam(result.atPose3(i)) for i in range(len(run.odometry))], believed
+    kept = [loop for loop, weight in zip(run.loops, weights, strict=True) if weight > 0.5]
+    return [_from_gtsam(result.atPose3(i)) for i in range(len(run.odometry))], kept
 
 
 def trajectory_error(poses: Sequence[Pose], truth: Sequence[Pose]) -> float:
@@ -270,14 +270,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         spacing=options.spacing,
         seed=options.seed,
     )
-    optimised, believed = optimise(run)
+    optimised, kept = optimise(run)
     before = trajectory_error(run.odometry, run.truth)
     after = trajectory_error(optimised, run.truth)
-    wrong, kept = (
-        sum(run.error(loop) > WRONG for loop in loops) for loops in (run.loops, believed)
+    wrong, wrong_kept = (
+        sum(run.error(loop) > WRONG for loop in loops) for loops in (run.loops, kept)
     )
     print(f'{len(run.truth)} keyframes, {len(run.loops)} loops closed, {wrong} of them wrong')
-    print(f'{len(believed)} believed by the pose graph, {kept} of them wrong')
+    print(f'{len(kept)} kept by the pose graph, {wrong_kept} of them wrong')
     print(f'absolute trajectory error: {before:.2f} m before, {after:.2f} m after', end='')
     print(f' ({before / after:.1f} times less)')
     if options.picture is not None:

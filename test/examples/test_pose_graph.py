@@ -59,16 +59,16 @@ def test_odometry_drifts_by_its_seed_and_begins_at_the_truth(example):
     assert first[-1].distance_to(other[-1]) > 0.1
 
 
-def test_loops_take_the_drift_out_and_wrong_ones_are_not_believed(example):
+def test_loops_take_the_drift_out_and_wrong_ones_are_not_kept(example):
     truth, rng = circles(), np.random.default_rng(3)
     drift = example.Drift(scale=0.0, noise=0.02, turn=math.radians(1.5))
     loops = loops_of(example, truth, 60, rng, wrong={80, 95})
     run = example.Run(truth, example.drifting(truth, drift, 1), loops)
-    optimised, believed = example.optimise(run, drift)
+    optimised, kept = example.optimise(run, drift)
     before = example.trajectory_error(run.odometry, truth)
     assert sum(run.error(loop) > example.WRONG for loop in run.loops) == 2
-    assert sum(run.error(loop) > example.WRONG for loop in believed) == 0
-    assert len(believed) > 50
+    assert sum(run.error(loop) > example.WRONG for loop in kept) == 0
+    assert len(kept) > 50
     assert example.trajectory_error(optimised, truth) < before / 2
 
 
