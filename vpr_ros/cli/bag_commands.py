@@ -5,26 +5,22 @@
 from __future__ import annotations
 
 import signal
-import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from vpr_ros.cli.console import console, print_json, say
-from vpr_ros.cli.options import AsJson, BagPath
+from vpr_ros.cli import options as opt
+from vpr_ros.cli.console import console, print_json, progress_bar, say, table_of
 from vpr_ros.stamps import SECOND
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
 def play(
-    bag: BagPath,
+    bag: opt.BagPath,
     *,
     rate: Annotated[float, typer.Option(min=0.001, help='Seconds of the bag per second.')] = 1.0,
     loop: Annotated[
@@ -62,10 +58,13 @@ def play(
     timeout: Annotated[
         float, typer.Option(min=0.0, help='Seconds to wait for subscribers and answers.')
     ] = 30.0,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Publish the messages of a bag on their topics, with their recorded stamps."""
+    from rich.progress import TextColumn, TimeElapsedColumn
+
     from vpr_ros.bench import bag_player
+    from vpr_ros.inputs.bags import Bag
 
     playback = bag_player.Playback(
         rate=rate,
@@ -81,7 +80,11 @@ def play(
     )
     # Supervisors stop programs with SIGTERM: end as for Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    played = _with_progress(bag, lambda progress: bag_player.play(bag, playback, progress))
+    with Bag(bag) as opened:
+        length = opened.duration / SECOND
+    columns = TextColumn('{task.completed:.1f} s of the bag'), TimeElapsedColumn()
+    with progress_bar(bag.name, *columns) as progress:
+        played = bag_player.play(bag, playback, lambda seconds: progress(seconds, length))
     counts = ', '.join(f'{name} {count}' for name, count in sorted(played.published.items()))
     how = 'stopped' if played.interrupted else 'played'
     answer = {
@@ -96,21 +99,14 @@ def play(
 
 
 @app.command()
-def info(
-    bag: BagPath,
-    *,
-    as_json: AsJson = False,
-) -> None:
+def info(bag: opt.BagPath, *, as_json: opt.AsJson = False) -> None:
     """Show what a bag holds, and which topics a traverse would be read from."""
     report = _describe(bag)
     if as_json:
         print_json(report)
         return
-    from rich.table import Table
-
-    table = Table()
-    for name in ('topic', 'type', 'messages', 'Hz', 'used for'):
-        table.add_column(name, overflow='fold')
+    headers = 'topic', 'type', 'messages', 'Hz', 'used for'
+    table = table_of(*headers, left=headers, overflow='fold')
     for topic in report['topics']:
         used = [key for key in ('image', 'pose') if report[key] == topic['name']]
         numbers = str(topic['count']), f'{topic["rate_hz"]:.1f}'
@@ -162,27 +158,3 @@ def _parse_remap(pairs: list[str]) -> dict[str, str]:
             raise typer.BadParameter(msg, param_hint='--remap')
         remap[old] = new
     return remap
-
-
-def _with_progress(bag: Path, run: Callable[[Callable[[float], None]], Any]) -> Any:
-    """Run with a bar of bag time where there is a terminal to show it."""
-    if not sys.stderr.isatty():
-        return run(lambda _: None)
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        TextColumn('{task.completed:.1f} s of the bag'),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task(bag.name, total=_length(bag))
-        return run(lambda seconds: progress.update(task, completed=seconds))
-
-
-def _length(path: Path) -> float:
-    from vpr_ros.inputs.bags import Bag
-
-    with Bag(path) as bag:
-        return bag.duration / SECOND

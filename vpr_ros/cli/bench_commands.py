@@ -5,20 +5,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vpr_ros.cli.console import console, print_json, progress_bar, show_table
-from vpr_ros.cli.options import (
-    AsJson,
-    Backend,
-    Network,
-    Precision,
-    check_device,
-    check_model,
-)
+from vpr_ros.cli import options as opt
+from vpr_ros.cli.console import console, print_json, progress_bar, show_table, table_of
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -27,6 +21,23 @@ if TYPE_CHECKING:
     from vpr_ros.bench.describe_bench import DescribeTiming
 
 app = typer.Typer(no_args_is_help=True)
+
+
+class Backend(str, Enum):  # Typer takes lists of enums, but not of literals
+    """Runtimes of networks."""
+
+    TORCH = 'torch'
+    ONNX = 'onnx'
+
+
+class Precision(str, Enum):
+    """Number formats of networks; the names of ``describe.describer.PRECISIONS``."""
+
+    FP32 = 'fp32'
+    BF16 = 'bf16'
+    FP16 = 'fp16'
+    INT8 = 'int8'
+
 
 _Folder = Annotated[Path | None, typer.Option(help='Folder for the maps while they are measured.')]
 
@@ -41,7 +52,7 @@ def retrieval(
     queries: Annotated[int, typer.Option(min=1, help='Queries to take the median of.')] = 200,
     memory: Annotated[float, typer.Option(help='GiB that descriptors may take in memory.')] = 4.0,
     folder: _Folder = None,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Time searching, opening and appending on maps of random places, beside plain faiss."""
     from vpr_ros.bench.search_bench import bench_retrieval
@@ -54,7 +65,7 @@ def retrieval(
             )
         rows.append({**asdict(row), 'flat_l2_ms / query_ms': row.flat_l2_ms / row.query_ms})
     if as_json:
-        _show('', rows, as_json)
+        print_json(rows)
     else:
         figures = [
             {'': name, **{f'{row["places"]} places': row[name] for row in rows}}
@@ -73,7 +84,7 @@ def node(
     *,
     rate: Annotated[float, typer.Option(help='Images per second sent to the node.')] = 5.0,
     seconds: Annotated[float, typer.Option(help='How long to send.')] = 20.0,
-    model: Network = DEFAULT_MODEL,
+    model: opt.Network = DEFAULT_MODEL,
     places: Annotated[int, typer.Option(help='Places in the map that is searched.')] = 1000,
     overload: Annotated[
         bool, typer.Option('--overload', help='Send five times as fast as the node can answer.')
@@ -81,7 +92,7 @@ def node(
     calls: Annotated[
         bool, typer.Option('--calls', help='Count the Python calls of an image, without ROS.')
     ] = False,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Time each stage of place_recognition_node on 640x480 images over real DDS."""
     from vpr_ros.bench.node_bench import bench_calls, bench_node, bench_overload
@@ -101,11 +112,11 @@ def describe(
     *,
     model: Annotated[
         list[str] | None,
-        typer.Option(callback=check_model, help='Network; may be given several times.'),
+        typer.Option(callback=opt.check_model, help='Network; may be given several times.'),
     ] = None,
     device: Annotated[
         list[str] | None,
-        typer.Option(callback=check_device, help='auto, cpu, cuda or cuda:N; several times.'),
+        typer.Option(callback=opt.check_device, help='auto, cpu, cuda or cuda:N; several times.'),
     ] = None,
     backend: Annotated[list[Backend] | None, typer.Option(help='All, if not given.')] = None,
     precision: Annotated[list[Precision] | None, typer.Option(help='All, if not given.')] = None,
@@ -116,11 +127,11 @@ def describe(
         Path | None, typer.Option(help='Folder of photographs to compare results on.')
     ] = None,
     most: Annotated[int, typer.Option(min=2, help='Photographs of the folder to use.')] = 200,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Time networks in every precision that this machine offers, and compare their results."""
     from vpr_ros.bench.describe_bench import bench_describe, ways
-    from vpr_ros.cli.sample_photographs import photographs
+    from vpr_ros.cli.localizing import photographs
 
     chosen = [
         way
@@ -176,13 +187,9 @@ def _show(title: str, rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
         print_json(rows)
         return
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table()
-    for name in rows[0]:
-        table.add_column(
-            escape(name), justify='left' if isinstance(rows[0][name], str) else 'right'
-        )
+    texts = [name for name, value in rows[0].items() if isinstance(value, str)]
+    table = table_of(*map(escape, rows[0]), left=[escape(name) for name in texts])
     for row in rows:
         table.add_row(
             *(f'{v:.3f}' if isinstance(v, float) else escape(str(v)) for v in row.values())

@@ -6,24 +6,28 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vpr_ros.cli.console import console, print_json, progress_bar, require_folders, show_table
-from vpr_ros.cli.options import MAP_SUFFIX, Angle, AsJson, Device, Distance, Weights, check_not_map
+from vpr_ros.cli import options as opt
+from vpr_ros.cli.console import (
+    console,
+    print_json,
+    progress_bar,
+    require_folders,
+    show_table,
+    table_of,
+)
+from vpr_ros.cli.localizing import localizing, tolerance_of
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import Console
 
-    from vpr_ros.evaluation import Tolerance
-    from vpr_ros.evaluation.calibration_data import AnsweredTraverse
+    from vpr_ros.evaluation import Evaluation, Tolerance
     from vpr_ros.evaluation.calibration_fit import Calibrated
 
-_JSON = '.json'
 _CANDIDATES = 100
 
 
@@ -41,12 +45,12 @@ def calibrate(
     elsewhere: Annotated[
         list[Path] | None,
         typer.Option(
-            callback=check_not_map,
+            callback=opt.check_not_map,
             help='Bag of places that none of the maps shows; may be given several times.',
         ),
     ] = None,
-    tolerance: Distance = 5.0,
-    angle: Angle = 45.0,
+    tolerance: opt.Distance = 5.0,
+    angle: opt.Angle = 45.0,
     precision: Annotated[
         float,
         typer.Option(
@@ -56,21 +60,41 @@ def calibrate(
     figure: Annotated[
         Path | None, typer.Option(help='Draw reliability and precision here (PNG, SVG, PDF).')
     ] = None,
-    weights: Weights = None,
-    device: Device = 'auto',
-    as_json: AsJson = False,
+    weights: opt.Weights = None,
+    device: opt.Device = 'auto',
+    as_json: opt.AsJson = False,
 ) -> None:
     """Fit the probabilities of answers to answers whose truth is known.
 
     Every session is judged by a fit to the others. The file belongs to one network and
     its weights; nodes and commands take it as calibration.
     """
-    from vpr_ros.evaluation import Tolerance
+    from vpr_ros.evaluation import Evaluation
+    from vpr_ros.evaluation.calibration_data import AnsweredTraverse
     from vpr_ros.evaluation.calibration_fit import calibrate as fit
 
     require_folders(output, figure)
-    right = Tolerance(tolerance, None if angle is None else math.radians(angle))
-    sessions = list(_sessions(inputs, elsewhere or [], right, weights, device))
+    right = tolerance_of(tolerance, angle)
+
+    def localised(map_path: Path, bag_path: Path, *, known: bool) -> AnsweredTraverse:
+        return AnsweredTraverse(_evaluated(map_path, bag_path, right, weights, device), known)
+
+    sessions = []
+    current: Path | None = None
+    for path in inputs:
+        if path.suffix == opt.MAP_SUFFIX:
+            current = path
+            sessions += [localised(path, bag, known=False) for bag in elsewhere or ()]
+        elif path.suffix == '.json':
+            sessions.append(AnsweredTraverse(Evaluation.load(path)))
+        elif current is None:
+            msg = (
+                f'{path} is no result of vpr evaluate, and no map ({opt.MAP_SUFFIX}) stands before'
+                ' it'
+            )
+            raise VprError(msg)
+        else:
+            sessions.append(localised(current, path, known=True))
     with progress_bar('fitting') as progress:
         result = fit(sessions, right, precision, progress)
     result.calibration.save(output)
@@ -94,60 +118,18 @@ def calibrate(
         )
 
 
-def _sessions(
-    inputs: list[Path],
-    elsewhere: list[Path],
-    tolerance: Tolerance,
-    weights: Path | None,
-    device: str,
-) -> Iterator[AnsweredTraverse]:
-    from vpr_ros.evaluation import Evaluation
-    from vpr_ros.evaluation.calibration_data import AnsweredTraverse
-
-    current: Path | None = None
-    for path in inputs:
-        if path.suffix == MAP_SUFFIX:
-            current = path
-            for bag in elsewhere:
-                yield _localised(path, bag, tolerance, weights, device, known=False)
-        elif path.suffix == _JSON:
-            yield AnsweredTraverse(Evaluation.load(path))
-        elif current is None:
-            msg = (
-                f'{path} is no result of vpr evaluate, and no map ({MAP_SUFFIX}) stands before it'
-            )
-            raise VprError(msg)
-        else:
-            yield _localised(current, path, tolerance, weights, device, known=True)
-
-
-def _localised(
-    map_path: Path,
-    bag_path: Path,
-    tolerance: Tolerance,
-    weights: Path | None,
-    device: str,
-    *,
-    known: bool,
-) -> AnsweredTraverse:
-    from vpr_ros.cli.localizing import localizing
+def _evaluated(
+    map_path: Path, bag_path: Path, tolerance: Tolerance, weights: Path | None, device: str
+) -> Evaluation:
     from vpr_ros.evaluation.bag_evaluation import evaluate_bag
-    from vpr_ros.evaluation.calibration_data import AnsweredTraverse
     from vpr_ros.inputs.bags import Bag, choose_topics
-    from vpr_ros.localize import DecisionConfig
 
     opened = localizing(
-        map_path,
-        None,
-        weights,
-        device,
-        config=DecisionConfig(),
-        candidates=_CANDIDATES,
-        calibration='none',
+        map_path, None, weights, device, candidates=_CANDIDATES, calibration='none'
     )
     title = f'localising {bag_path.name} in {map_path.name}'
     with Bag(bag_path) as bag, opened as (place_map, localizer), progress_bar(title) as progress:
-        evaluation = evaluate_bag(
+        return evaluate_bag(
             place_map,
             bag,
             localizer,
@@ -156,30 +138,17 @@ def _localised(
             candidates=_CANDIDATES,
             progress=progress,
         )
-    return AnsweredTraverse(evaluation, known)
 
 
 def show(result: Calibrated, out: Console) -> None:
     """Print how good the probabilities are."""
-    from rich.table import Table
-
     from vpr_ros.evaluation.reliability import reliability
 
     calibration = result.calibration
     frames = sum(entry['frames'] for entry in calibration.data)
-    table = Table(header_style='bold', box=None, pad_edge=False, collapse_padding=True)
-    for column in (
-        'decision by',
-        'right',
-        'Brier',
-        'ECE',
-        'accept',
-        'precision',
-        'recall',
-        'NEES',
-    ):
-        first = column == 'decision by'
-        table.add_column(column, justify='left' if first else 'right', no_wrap=True)
+    headers = 'decision by', 'right', 'Brier', 'ECE', 'accept', 'precision', 'recall', 'NEES'
+    style: dict[str, Any] = {'box': None, 'pad_edge': False, 'collapse_padding': True}
+    table = table_of(*headers, left=headers[:1], no_wrap=True, header_style='bold', **style)
     for stage, quality in calibration.quality.items():
         table.add_row(
             stage.replace('_without_odometry', ', no odometry'),

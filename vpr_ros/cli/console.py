@@ -13,22 +13,25 @@ import json
 import math
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from rich.console import Console
+    from rich.console import Console, OverflowMethod
     from rich.progress import ProgressColumn
     from rich.table import Table
 
     from vpr_ros.evaluation.stored import StoredResult
     from vpr_ros.types import ModelInfo
+
+Result = TypeVar('Result', bound='StoredResult')
 
 _UNLIMITED = 1_000_000
 """Columns of an output that is no terminal."""
@@ -41,6 +44,37 @@ def console(*, stderr: bool = False) -> Console:
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     width = None if terminal else _UNLIMITED
     return Console(stderr=stderr, width=width, highlight=False, markup=False)
+
+
+def table_of(
+    *headers: str,
+    left: Collection[str] = (),
+    no_wrap: bool = False,
+    overflow: OverflowMethod = 'ellipsis',
+    **style: Any,
+) -> Table:
+    """Return an empty table with these columns, those in ``left`` aligned left, others right."""
+    from rich.table import Table
+
+    table = Table(**style)
+    for header in headers:
+        table.add_column(
+            header,
+            justify='left' if header in left else 'right',
+            no_wrap=no_wrap,
+            overflow=overflow,
+        )
+    return table
+
+
+def table_of_figures() -> Table:
+    """Return an empty table of names and figures."""
+    from rich.table import Table
+
+    table = Table(show_header=False)
+    table.add_column(style='bold')
+    table.add_column(justify='right')
+    return table
 
 
 def show_table(out: Console, title: str, table: Table) -> None:
@@ -63,12 +97,26 @@ def say(as_json: bool, answer: Any, text: str) -> None:
         typer.echo(text)
 
 
-def deliver(result: StoredResult, output: Path | None, *, as_json: bool) -> None:
-    """Write the results of an evaluation to a file, and print them, where that is wanted."""
+def deliver(
+    result: Result,
+    show: Callable[[Result, Console], None],
+    *,
+    output: Path | None,
+    report: Path | None,
+    page: Callable[[], str],
+    as_json: bool,
+) -> None:
+    """Print the results of an evaluation, and write them and the page to files where wanted."""
     if output is not None:
         result.save(output)
     if as_json:
         typer.echo(result.dumps())
+    if report is not None:
+        report.write_text(page(), encoding='utf-8')
+    out = console(stderr=as_json)
+    show(result, out)
+    if report is not None:
+        out.print(f'report: {report}')
 
 
 def require_folders(*files: Path | None) -> None:
@@ -94,32 +142,44 @@ def warn_untrained(out: Console, model: ModelInfo) -> None:
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error; tell the callable how many are done, and of how many."""
-    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+def progress_steps(title: str, *columns: ProgressColumn) -> Iterator[Callable[..., None]]:
+    """Show a bar of the step in progress on standard error.
 
-    with _bar(title, MofNCompleteColumn(), TimeRemainingColumn()) as update:
-        yield update
+    Args:
+        title: Shown before the first step.
+        columns: What follows the bar; by default counts and the time that remains.
 
+    Yields:
+        A callable that takes the name of a step, how much of it is done, and of how much.
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-@contextmanager
-def download_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error; tell the callable how many bytes of how many are there."""
-    from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
-    with _bar(title, *columns) as update:
-        yield update
-
-
-@contextmanager
-def _bar(title: str, *columns: ProgressColumn) -> Iterator[Callable[[int, int], None]]:
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    shown = TextColumn('{task.description}', markup=False), BarColumn(), *columns
-    with Progress(*shown, console=console(stderr=True), transient=True) as bar:
+    name = TextColumn('{task.description}', markup=False)
+    columns = columns or (MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        name, BarColumn(), *columns, console=console(stderr=True), transient=True
+    ) as bar:
         task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+        def tell(step: str, done: float, total: float) -> None:
+            if step != bar.tasks[0].description:
+                bar.reset(task, description=step)
+            bar.update(task, completed=done, total=total or None)
+
+        yield tell
+
+
+@contextmanager
+def progress_bar(title: str, *columns: ProgressColumn) -> Iterator[Callable[..., None]]:
+    """Show a bar with one step; tell the callable how much is done, and of how much."""
+    with progress_steps(title, *columns) as tell:
+        yield partial(tell, title)
 
 
 def _finite(value: Any) -> Any:

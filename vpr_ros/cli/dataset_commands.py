@@ -4,32 +4,15 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from vpr_ros.cli.console import console, say
-from vpr_ros.cli.options import AsJson
+from vpr_ros.cli import options as opt
+from vpr_ros.cli.console import progress_steps, say
 
 app = typer.Typer(no_args_is_help=True)
-
-
-class SourceName(str, Enum):
-    """Data sets that can be unified."""
-
-    SF_XL = 'sf-xl'
-    PITTS30K = 'pitts30k'
-    MSLS = 'msls'
-
-
-class Images(str, Enum):
-    """How images come into the output."""
-
-    LINK = 'link'
-    SYMLINK = 'symlink'
-    COPY = 'copy'
 
 
 @app.callback()
@@ -39,7 +22,9 @@ def _group() -> None:
 
 @app.command()
 def unify(
-    layout: Annotated[SourceName, typer.Argument(help='Which data set it is.')],
+    layout: Annotated[
+        Literal['sf-xl', 'pitts30k', 'msls'], typer.Argument(help='Which data set it is.')
+    ],
     folder: Annotated[
         Path,
         typer.Argument(
@@ -54,31 +39,24 @@ def unify(
         typer.Option('--output', '-o', help='Folder to write; may hold other data sets already.'),
     ],
     images: Annotated[
-        Images, typer.Option(help='Hard links take no space, within one file system.')
-    ] = Images.LINK,
-    as_json: AsJson = False,
+        Literal['link', 'symlink', 'copy'],
+        typer.Option(help='Hard links take no space, within one file system.'),
+    ] = 'link',
+    as_json: opt.AsJson = False,
 ) -> None:
     """Divide a data set into places as SelaVPR++ does, in the layout of GSV-Cities.
 
     Run it once for each data set, with the same output. It may be stopped and run again at any
     time, and goes on where it was.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
     from vpr_ros.training.data.unify import Transfer
     from vpr_ros.training.data.unify import unify as build
 
-    columns = TextColumn('{task.description:<24}'), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task('')
-
-        def progress(step: str, done: int, total: int) -> None:
-            bar.update(task, description=step, completed=done, total=total or None)
-
-        cities = []
-        for city in build(layout.value, folder, output, Transfer(images.value), progress):
+    cities = []
+    with progress_steps(folder.name) as progress:
+        for city in build(layout, folder, output, Transfer(images), progress):
             cities.append(city)
-            bar.console.print(f'{city.name}: {city.places} places, {city.images} images')
+            typer.echo(f'{city.name}: {city.places} places, {city.images} images', err=True)
     places, count = sum(city.places for city in cities), sum(city.images for city in cities)
     answer = {'output': str(output), 'groups': len(cities), 'places': places, 'images': count}
     text = f'{output}: {len(cities)} groups of {places} places with {count} images'

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
+from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import console, print_json
-from vpr_ros.cli.options import AsJson
 
 
 def demo(
@@ -26,7 +26,7 @@ def demo(
     open_report: Annotated[
         bool, typer.Option('--open/--no-open', help='Open the report in a browser.')
     ] = True,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Map a synthetic town by day, localise in it by rainy evening, and show a report.
 

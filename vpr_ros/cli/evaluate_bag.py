@@ -6,46 +6,20 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vpr_ros.cli import evaluate_compare, evaluate_dataset, evaluate_loops
+from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import (
-    console,
     deliver,
     progress_bar,
     require_folders,
     show_table,
+    table_of_figures,
     warn_untrained,
-)
-from vpr_ros.cli.options import (
-    Angle,
-    AsJson,
-    BagPath,
-    CalibrationFile,
-    Candidates,
-    Device,
-    Distance,
-    FieldOfView,
-    ImageTopic,
-    MapBag,
-    MapImageTopic,
-    MapPath,
-    MaxDistanceRatio,
-    MinInliers,
-    MinSimilarity,
-    ModelName,
-    Output,
-    PlaceRadius,
-    PoseTopic,
-    Report,
-    Temporal,
-    TemporalFilter,
-    Verify,
-    Weights,
 )
 
 if TYPE_CHECKING:
@@ -63,41 +37,40 @@ def _group() -> None:
 
 @app.command()
 def bag(
-    map_path: MapPath,
-    bag_path: BagPath,
+    map_path: opt.MapPath,
+    bag_path: opt.BagPath,
     *,
-    map_bag: MapBag = None,
-    image_topic: ImageTopic = None,
-    pose_topic: PoseTopic = None,
-    map_image_topic: MapImageTopic = None,
-    tolerance: Distance = 5.0,
-    angle: Angle = None,
+    map_bag: opt.MapBag = None,
+    image_topic: opt.ImageTopic = None,
+    pose_topic: opt.PoseTopic = None,
+    map_image_topic: opt.MapImageTopic = None,
+    tolerance: opt.Distance = 5.0,
+    angle: opt.Angle = None,
     k: Annotated[
         int, typer.Option('--max-candidates', '-k', min=1, help='Candidates per frame.')
     ] = 20,
-    candidates: Candidates = 100,
-    min_similarity: MinSimilarity = 0.0,
-    max_distance_ratio: MaxDistanceRatio = 0.85,
-    place_radius: PlaceRadius = 5.0,
-    calibration: CalibrationFile = '',
-    temporal: Temporal = TemporalFilter.NONE,
+    candidates: opt.Candidates = 100,
+    min_similarity: opt.MinSimilarity = 0.0,
+    max_distance_ratio: opt.MaxDistanceRatio = 0.85,
+    place_radius: opt.PlaceRadius = 5.0,
+    calibration: opt.CalibrationFile = '',
+    temporal: opt.Temporal = 'none',
     odometry: Annotated[
         bool, typer.Option('--odometry', help='Tell the filter the motion, by the true poses.')
     ] = False,
-    verify: Verify = False,
-    min_inliers: MinInliers = 15,
-    field_of_view: FieldOfView = None,
+    verify: opt.Verify = False,
+    min_inliers: opt.MinInliers = 15,
+    field_of_view: opt.FieldOfView = None,
     limit: Annotated[int | None, typer.Option(min=1, help='Only the first N frames.')] = None,
-    as_json: AsJson = False,
-    output: Output = None,
-    report: Report = None,
-    model: ModelName = None,
-    weights: Weights = None,
-    device: Device = 'auto',
+    as_json: opt.AsJson = False,
+    output: opt.Output = None,
+    report: opt.Report = None,
+    model: opt.ModelName = None,
+    weights: opt.Weights = None,
+    device: opt.Device = 'auto',
 ) -> None:
     """Localise every frame of a bag in a map and compare with the bag's own poses."""
-    from vpr_ros.cli.localizing import camera_of, localizing
-    from vpr_ros.evaluation import Tolerance
+    from vpr_ros.cli.localizing import camera_of, localizing, now, tolerance_of
     from vpr_ros.evaluation.bag_evaluation import evaluate_bag, frame_pictures, place_pictures
     from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
     from vpr_ros.localize import DecisionConfig, verifier_for
@@ -110,7 +83,6 @@ def bag(
         max_distance_ratio=max_distance_ratio,
         place_radius=place_radius,
     )
-    out = console(stderr=as_json)
     with ExitStack() as stack:
         source = stack.enter_context(Bag(bag_path))
         topics = choose_topics(source, image_topic, pose_topic)
@@ -140,30 +112,28 @@ def bag(
                 source,
                 localizer,
                 topics,
-                Tolerance(tolerance, None if angle is None else math.radians(angle)),
+                tolerance_of(tolerance, angle),
                 candidates=k,
                 limit=limit,
                 odometry=odometry,
                 mode=_mode(temporal, odometry=odometry) + (', verified' if verify else ''),
-                created=datetime.now().astimezone().isoformat(' ', 'minutes'),
+                created=now(),
                 progress=progress,
             )
-        deliver(evaluation, output, as_json=as_json)
-        if report is not None:
+
+        def page() -> str:
             pictures = None
             if map_bag is not None:
                 mapped = stack.enter_context(Bag(map_bag))
                 topic = choose_image(mapped, map_image_topic).name
                 pictures = place_pictures(evaluation.places, mapped, topic)
-            page = render_report(
+            return render_report(
                 evaluation,
                 query_pictures=frame_pictures(source, topics.image.name),
                 place_pictures=pictures,
             )
-            report.write_text(page, encoding='utf-8')
-    show(evaluation, out)
-    if report is not None:
-        out.print(f'report: {report}')
+
+        deliver(evaluation, show, output=output, report=report, page=page, as_json=as_json)
 
 
 app.command()(evaluate_dataset.dataset)
@@ -172,24 +142,20 @@ app.command()(evaluate_compare.compare)
 app.command()(evaluate_loops.loops)
 
 
-def _mode(temporal: TemporalFilter, *, odometry: bool) -> str:
+def _mode(temporal: opt.TemporalFilter, *, odometry: bool) -> str:
     """Return how frames are decided on, in words."""
-    if temporal is TemporalFilter.NONE:
+    if temporal == 'none':
         return 'single frame'
-    return f'{temporal.value} {"with" if odometry else "without"} odometry'
+    return f'{temporal} {"with" if odometry else "without"} odometry'
 
 
 def show(evaluation: Evaluation, out: Console) -> None:
     """Print the figures."""
-    from rich.table import Table
-
     from vpr_ros.evaluation.words import UNKNOWN, metres, milliseconds, share, verdict
 
     setup, s = evaluation.setup, evaluation.summary
     warn_untrained(out, setup.model)
-    table = Table(show_header=False)
-    table.add_column(style='bold')
-    table.add_column(justify='right')
+    table = table_of_figures()
     for n, value in s.recall.items():
         table.add_row(f'recall@{n}', share(value))
     if s.localisable < s.judged:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.console import console, print_json, require_folders
-from vpr_ros.cli.options import AsJson, Report
+from vpr_ros.cli import options as opt
+from vpr_ros.cli.console import console, print_json, require_folders, table_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,8 +39,8 @@ def compare(
     *,
     first_method: _Method = None,
     second_method: _Method = None,
-    as_json: AsJson = False,
-    report: Report = None,
+    as_json: opt.AsJson = False,
+    report: opt.Report = None,
 ) -> None:
     """Compare two results on the same queries: recall, precision, queries gained and lost."""
     from vpr_ros.evaluation import compare as comparing
@@ -63,17 +63,12 @@ def compare(
 
 def show(comparison: Comparison, out: Console) -> None:
     """Print both and what changed."""
-    from rich.table import Table
-
     from vpr_ros.evaluation.words import change_verdict, points, share
 
     a, b = comparison.first, comparison.second
     for letter, run in (('A', a), ('B', b)):
         out.print(f'{letter}: {run.title}')
-    table = Table()
-    table.add_column('')
-    for title in ('A', 'B', 'points'):
-        table.add_column(title, justify='right')
+    table = table_of('', 'A', 'B', 'points', left=('',))
     for name, first, second in comparison.figures():
         table.add_row(name, share(first), share(second), points(first, second))
     out.print(table)

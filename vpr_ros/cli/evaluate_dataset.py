@@ -5,46 +5,35 @@
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import (
     console,
     deliver,
-    progress_bar,
+    print_json,
+    progress_steps,
     require_folders,
-    say,
     show_table,
+    table_of,
     warn_untrained,
 )
-from vpr_ros.cli.options import (
-    Angle,
-    AsJson,
-    Candidates,
-    Device,
-    Network,
-    Output,
-    Report,
-    Weights,
-    check_not_map,
-    format_option,
-)
+from vpr_ros.cli.localizing import now, tolerance_of
 from vpr_ros.evaluation.dataset_layout import FRAMES, LAYOUTS, UTM
 from vpr_ros.inputs.folders import FOLDER_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
     from vpr_ros.evaluation import Tolerance
-    from vpr_ros.evaluation.dataset_evaluation import Progress
     from vpr_ros.evaluation.dataset_findings import Finding
     from vpr_ros.evaluation.dataset_layout import Dataset
     from vpr_ros.evaluation.dataset_results import DatasetEvaluation
@@ -56,11 +45,11 @@ _Folder = Annotated[
     Path,
     typer.Argument(
         metavar='FOLDER',
-        callback=check_not_map,
+        callback=opt.check_not_map,
         help='The data set; images/test is looked for in it.',
     ),
 ]
-_LayoutOption = Annotated[str, format_option('--layout', LAYOUTS)]
+_LayoutOption = Annotated[str, opt.format_option('--layout', LAYOUTS)]
 _Split = Annotated[str, typer.Option(help='Folder in FOLDER/images.')]
 _Database = Annotated[str, typer.Option('--database', help='Name of the folder searched.')]
 _Queries = Annotated[str, typer.Option('--queries', help='Name of the folder of queries.')]
@@ -90,26 +79,26 @@ def dataset(
         Path | None, typer.Option(help='File of poses of the queries.')
     ] = None,
     threshold: _Threshold = None,
-    angle: Angle = None,
+    angle: opt.Angle = None,
     queries_list: Annotated[
         Path | None,
         typer.Option(help='Keys of the queries to use, such as the official ones of MSLS-val.'),
     ] = None,
-    model: Network = DEFAULT_MODEL,
-    weights: Weights = None,
-    device: Device = 'auto',
+    model: opt.Network = DEFAULT_MODEL,
+    weights: opt.Weights = None,
+    device: opt.Device = 'auto',
     batch_size: Annotated[
         int | None,
         typer.Option(min=1, help='Images described together by a cross-image encoder.'),
     ] = None,
-    candidates: Candidates = 100,
+    candidates: opt.Candidates = 100,
     bits: Annotated[int, typer.Option(min=8, help='Of fitted codes; a multiple of 8.')] = 512,
     cache: Annotated[
         Path | None, typer.Option(help='Where descriptions are kept, to go on after a break.')
     ] = None,
-    as_json: AsJson = False,
-    output: Output = None,
-    report: Report = None,
+    as_json: opt.AsJson = False,
+    output: opt.Output = None,
+    report: opt.Report = None,
 ) -> None:
     """Search a data set as published evaluations do: recall of floats, codes, and both."""
     from vpr_ros.evaluation import dataset_lint as linter
@@ -122,17 +111,16 @@ def dataset(
     if bits % 8:
         msg = f'--bits {bits} is no multiple of 8'
         raise typer.BadParameter(msg)
-    out = console(stderr=as_json)
     tolerance = _tolerance(layout, threshold, angle)
     poses = (database_poses, queries_poses)
     data = _read(folder, layout, split, (database, queries), poses, tolerance, queries_list)
     findings = linter.lint(
         Subject(folder, layout, data.database.paths, data.queries.paths, tolerance)
     )
-    show_findings(findings, out)
+    show_findings(findings, console(stderr=as_json))
     describer = _describer(model, device, weights, batch_size)
     kept = cache_folder() if cache is None else cache
-    with _stages(data.name) as progress:
+    with progress_steps(data.name) as tell:
         evaluation = evaluate_dataset(
             data,
             describer,
@@ -142,15 +130,17 @@ def dataset(
             bits=bits,
             queries_list='' if queries_list is None else queries_list.name,
             findings=findings,
-            created=datetime.now().astimezone().isoformat(' ', 'minutes'),
-            progress=progress,
+            created=now(),
+            progress=lambda step, done, total: tell(f'{step}, {data.name}', done, total),
         )
-    deliver(evaluation, output, as_json=as_json)
-    if report is not None:
-        report.write_text(render_report(evaluation, data), encoding='utf-8')
-    show(evaluation, out, kept)
-    if report is not None:
-        out.print(f'report: {report}')
+    deliver(
+        evaluation,
+        partial(_show, kept),
+        output=output,
+        report=report,
+        page=lambda: render_report(evaluation, data),
+        as_json=as_json,
+    )
 
 
 def lint(
@@ -161,7 +151,7 @@ def lint(
     database: _Database = 'database',
     queries: _Queries = 'queries',
     threshold: _Threshold = None,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Look for known traps in a data set; the exit status is 1 if figures would be wrong."""
     from vpr_ros.evaluation import dataset_lint as linter
@@ -173,8 +163,7 @@ def lint(
     mapped, asked = (images_by_path(path) for path in pair)
     findings = linter.lint(Subject(folder, layout, mapped, asked, tolerance))
     if as_json:
-        answer = {'folder': str(folder), 'findings': [asdict(finding) for finding in findings]}
-        say(as_json, answer, '')
+        print_json({'folder': folder, 'findings': [asdict(finding) for finding in findings]})
     else:
         show_findings(findings, console())
         if not findings:
@@ -198,20 +187,15 @@ def show_findings(findings: Sequence[Finding], out: Console) -> None:
             out.print(f'    {line}')
 
 
-def show(evaluation: DatasetEvaluation, out: Console, cache: Path) -> None:
-    """Print the figures."""
-    from rich.table import Table
-
+def _show(cache: Path, evaluation: DatasetEvaluation, out: Console) -> None:
     from vpr_ros.evaluation.dataset_search import BINARY
     from vpr_ros.evaluation.words import UNKNOWN, share
 
     setup = evaluation.setup
     warn_untrained(out, setup.model)
-    table = Table()
-    table.add_column('search', no_wrap=True)
     counts = list(next(iter(evaluation.methods.values())).recall)
-    for title in (*(f'R@{n}' for n in counts), 'AP', 'ms'):
-        table.add_column(title, justify='right', no_wrap=True)
+    headers = 'search', *(f'R@{n}' for n in counts), 'AP', 'ms'
+    table = table_of(*headers, left=headers[:1], no_wrap=True)
     for name, method in evaluation.methods.items():
         auc = method.curve(evaluation.positives).auc
         shares = (*(method.recall[n] for n in counts), auc)
@@ -261,7 +245,6 @@ def _lines(evaluation: DatasetEvaluation, cache: Path) -> Iterator[str]:
 
 
 def _tolerance(layout: str, threshold: float | None, angle: float | None) -> Tolerance:
-    from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.dataset_layout import PUBLISHED_DISTANCE
 
     if threshold is None:
@@ -269,7 +252,7 @@ def _tolerance(layout: str, threshold: float | None, angle: float | None) -> Tol
             msg = 'with --layout frames say what is right: --tolerance 2, for example'
             raise typer.BadParameter(msg)
         threshold = PUBLISHED_DISTANCE
-    return Tolerance(threshold, None if angle is None else math.radians(angle))
+    return tolerance_of(threshold, angle)
 
 
 def _read(
@@ -324,18 +307,3 @@ def _describer(
         )
         raise typer.BadParameter(msg)
     return BatchDescriber(model, device, weights)
-
-
-@contextmanager
-def _stages(title: str) -> Iterator[Progress]:
-    """Show one bar after another, on standard error."""
-    with ExitStack() as stack:
-        bars: dict[str, Callable[[int, int], None]] = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in bars:
-                stack.close()  # takes the bar of the stage before away
-                bars[what] = stack.enter_context(progress_bar(f'{what}, {title}'))
-            bars[what](done, total)
-
-        yield tell

@@ -5,36 +5,21 @@
 from __future__ import annotations
 
 import math
+import re
 import tempfile
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.console import console, deliver, progress_bar, require_folders, show_table
-from vpr_ros.cli.options import (
-    Angle,
-    AsJson,
-    Candidates,
-    Device,
-    Distance,
-    FieldOfView,
-    ImageTopic,
-    KeyframeAngle,
-    KeyframeDistance,
-    MaxDistanceRatio,
-    MinInliers,
-    MinSimilarity,
-    Network,
-    Output,
-    PlaceRadius,
-    PoseTopic,
-    Report,
-    Verify,
-    Weights,
-    check_not_map,
+from vpr_ros.cli import options as opt
+from vpr_ros.cli.console import (
+    deliver,
+    progress_bar,
+    require_folders,
+    show_table,
+    table_of_figures,
 )
 from vpr_ros.errors import VprError
 from vpr_ros.stamps import SECOND
@@ -55,15 +40,13 @@ if TYPE_CHECKING:
 
     Traverse = tuple[Iterator[tuple[Picture, PoseReading | None]], Pinhole | None, Pictures, int]
 
-THUMBNAIL = 320
-
 
 def loops(
     source: Annotated[
         Path,
         typer.Argument(
             metavar='BAG',
-            callback=check_not_map,
+            callback=opt.check_not_map,
             help='A bag with poses, or a folder of images.',
         ),
     ],
@@ -76,12 +59,12 @@ def loops(
         ),
     ] = None,
     pair_tolerance: Annotated[int, typer.Option(min=0, help='Frames to either side.')] = 2,
-    image_topic: ImageTopic = None,
-    pose_topic: PoseTopic = None,
-    tolerance: Distance = 5.0,
-    angle: Angle = None,
-    keyframe_distance: KeyframeDistance = 0.5,
-    keyframe_angle: KeyframeAngle = 11.5,
+    image_topic: opt.ImageTopic = None,
+    pose_topic: opt.PoseTopic = None,
+    tolerance: opt.Distance = 5.0,
+    angle: opt.Angle = None,
+    keyframe_distance: opt.KeyframeDistance = 0.5,
+    keyframe_angle: opt.KeyframeAngle = 11.5,
     exclude_time: Annotated[
         float, typer.Option(min=0, help='A loop goes back so many seconds.')
     ] = 20.0,
@@ -91,29 +74,29 @@ def loops(
     exclude_keyframes: Annotated[
         int, typer.Option(min=0, help='So many keyframes lie between its ends.')
     ] = 10,
-    verify: Verify = False,
+    verify: opt.Verify = False,
     require_transform: Annotated[
         bool,
         typer.Option(
             '--require-transform', help='Announce only loops whose relative pose was measured.'
         ),
     ] = False,
-    min_inliers: MinInliers = 15,
-    field_of_view: FieldOfView = None,
-    candidates: Candidates = 100,
-    min_similarity: MinSimilarity = 0.0,
-    max_distance_ratio: MaxDistanceRatio = 0.85,
-    place_radius: PlaceRadius = 5.0,
-    as_json: AsJson = False,
-    output: Output = None,
-    report: Report = None,
-    model: Network = DEFAULT_MODEL,
-    weights: Weights = None,
-    device: Device = 'auto',
+    min_inliers: opt.MinInliers = 15,
+    field_of_view: opt.FieldOfView = None,
+    candidates: opt.Candidates = 100,
+    min_similarity: opt.MinSimilarity = 0.0,
+    max_distance_ratio: opt.MaxDistanceRatio = 0.85,
+    place_radius: opt.PlaceRadius = 5.0,
+    as_json: opt.AsJson = False,
+    output: opt.Output = None,
+    report: opt.Report = None,
+    model: opt.Network = DEFAULT_MODEL,
+    weights: opt.Weights = None,
+    device: opt.Device = 'auto',
 ) -> None:
     """Close loops within one traverse and compare with the revisits there really were."""
+    from vpr_ros.cli.localizing import now, tolerance_of
     from vpr_ros.describe import Describer
-    from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.loop_evaluation import (
         Truth,
         TruthByPairs,
@@ -139,7 +122,7 @@ def loops(
         config = LoopConfig(0.0, 0.0, exclude_keyframes, require_transform=require_transform)
         goes_back = f'{exclude_keyframes} keyframes'
     else:
-        truth = TruthByPoses(Tolerance(tolerance, None if angle is None else math.radians(angle)))
+        truth = TruthByPoses(tolerance_of(tolerance, angle))
         told = f'within {tolerance:g} m' + ('' if angle is None else f' and {angle:g}°')
         keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle))
         config = LoopConfig(
@@ -149,15 +132,7 @@ def loops(
             f'{exclude_time:g} s, {exclude_distance:g} m of way and {exclude_keyframes} keyframes'
         )
     describer = Describer(model, device=device, weights=weights)
-    setup = LoopSetup(
-        source.name,
-        describer.model_info,
-        told,
-        goes_back,
-        verify,
-        datetime.now().astimezone().isoformat(' ', 'minutes'),
-        SOFTWARE,
-    )
+    setup = LoopSetup(source.name, describer.model_info, told, goes_back, verify, now(), SOFTWARE)
     with ExitStack() as stack:
         frames, camera, pictures, count = _traverse(
             stack, source, image_topic, pose_topic, field_of_view, poses=pairs is None
@@ -179,21 +154,21 @@ def loops(
             verifier=Verifier(place_map, looks, camera) if verify else None,
         )
         builder = MapBuilder(
-            place_map, describer, keyframes, thumbnails=THUMBNAIL if verify else 0
+            place_map, describer, keyframes, thumbnails=looks.size if verify else 0
         )
         detector = LoopDetector(place_map, builder, localizer, config)
         with progress_bar(f'closing loops of {source.name}') as progress:
             evaluation = evaluate_loops(
                 frames, detector, config, truth, setup, lambda done: progress(done, count)
             )
-        if report is not None:
-            page = render_loop_report(evaluation, pictures)
-            report.write_text(page, encoding='utf-8')
-    deliver(evaluation, output, as_json=as_json)
-    out = console(stderr=as_json)
-    _show(evaluation, out)
-    if report is not None:
-        out.print(f'report: {report}')
+        deliver(
+            evaluation,
+            _show,
+            output=output,
+            report=report,
+            page=lambda: render_loop_report(evaluation, pictures),
+            as_json=as_json,
+        )
 
 
 def _traverse(
@@ -235,7 +210,7 @@ def _folder(source: Path, degrees: float | None) -> Traverse:
 
     files = sorted(
         (file for file in source.iterdir() if file.suffix.lower() in SUFFIXES),
-        key=lambda file: (int(digits) if (digits := _digits(file.stem)) else 0, file.name),
+        key=lambda file: (int(re.sub(r'\D', '', file.stem) or 0), file.name),
     )
     if not files:
         msg = f'{source} holds no images'
@@ -252,19 +227,11 @@ def _folder(source: Path, degrees: float | None) -> Traverse:
     return iter([(frame, None) for frame in frames]), camera, fetch, len(frames)
 
 
-def _digits(text: str) -> str:
-    return ''.join(character for character in text if character.isdecimal())
-
-
 def _show(evaluation: LoopEvaluation, out: Console) -> None:
-    from rich.table import Table
-
     from vpr_ros.evaluation.words import UNKNOWN, loop_verdict, metres, milliseconds, share
 
     setup, s = evaluation.setup, evaluation.summary
-    table = Table(show_header=False)
-    table.add_column(style='bold')
-    table.add_column(justify='right')
+    table = table_of_figures()
     table.add_row('keyframes', str(s.keyframes))
     table.add_row('at a place seen before', str(s.revisits))
     table.add_row('loops announced', str(s.accepted))

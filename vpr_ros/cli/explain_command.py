@@ -10,16 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vpr_ros.cli import console, query_command
-from vpr_ros.cli.options import (
-    MAP_SUFFIX,
-    AsJson,
-    Device,
-    MapBag,
-    MapImageTopic,
-    ModelName,
-    Weights,
-    check_map,
-)
+from vpr_ros.cli import options as opt
 from vpr_ros.errors import ImageError, VprError
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -39,31 +30,33 @@ def explain(
         ),
     ],
     *,
-    map_bag: MapBag = None,
-    map_image_topic: MapImageTopic = None,
+    map_bag: opt.MapBag = None,
+    map_image_topic: opt.MapImageTopic = None,
     output: Annotated[
         Path, typer.Option('--output', '-o', help='Picture to write, PNG or JPEG.')
     ] = Path('explanation.png'),
     width: Annotated[int, typer.Option(min=80, max=2000, help='Of a panel, pixels.')] = 360,
-    model: ModelName = None,
-    weights: Weights = None,
-    device: Device = 'auto',
-    as_json: AsJson = False,
+    model: opt.ModelName = None,
+    weights: opt.Weights = None,
+    device: opt.Device = 'auto',
+    as_json: opt.AsJson = False,
 ) -> None:
     """Draw where a network attends, what counts in its descriptor and which regions it pools.
 
     With a map, the image is found in it first; with the map's bag, the place found is drawn below
     the image, and the regions of the two are compared.
     """
+    import cv2
+
     from vpr_ros.describe.explanation import Explainer
     from vpr_ros.describe.explanation_picture import Shown, picture
     from vpr_ros.inputs.frames import ImageFile
 
     image, map_path = inputs[-1], inputs[0] if len(inputs) > 1 else None
-    if len(inputs) > 2 or image.suffix.lower() == MAP_SUFFIX:
+    if len(inputs) > 2 or image.suffix.lower() == opt.MAP_SUFFIX:
         msg = 'the order is `vpr explain [MAP] IMAGE`, with one image'
         raise typer.BadParameter(msg)
-    check_map(map_path)
+    opt.check_map(map_path)
     if map_bag is not None and map_path is None:
         msg = '--map-bag shows the place found in a map: name the map too'
         raise typer.BadParameter(msg)
@@ -90,7 +83,8 @@ def explain(
         if map_bag is not None:
             place = _picture_at(best.stamp, map_bag, map_image_topic)
             rows.append(Shown(f'place {best.id}', place, explainer.explain(place)))
-    _write(picture(rows, caption, width), output)
+    _, encoded = cv2.imencode(output.suffix.lower(), picture(rows, caption, width)[..., ::-1])
+    output.write_bytes(encoded.tobytes())
     answer: dict[str, Any] = {'image': str(image), 'model': explainer.model, 'output': str(output)}
     if found is not None:
         answer['answer'] = query_command.answer_of(image, found)
@@ -109,10 +103,8 @@ def _found(
     """Find the image in the map, print the candidates, and return the map's model too."""
     from vpr_ros.cli.localizing import localizing
     from vpr_ros.inputs.frames import ImageFile
-    from vpr_ros.localize import DecisionConfig
 
-    opened = localizing(map_path, model, weights, device, config=DecisionConfig(), candidates=100)
-    with opened as (place_map, localizer):
+    with localizing(map_path, model, weights, device) as (place_map, localizer):
         found = localizer.localize(ImageFile(image), k=5)
         query_command.show(image, found, place_map, console.console(stderr=as_json))
         return place_map.model.name, found
@@ -134,10 +126,3 @@ def _picture_at(stamp: int, bag: Path, topic: str | None) -> NDArray[np.uint8]:
         msg = f'{bag} has no image on {name} with the stamp {stamp}: was the map built from it?'
         raise VprError(msg)
     return pictures[stamp]
-
-
-def _write(rgb: NDArray[np.uint8], path: Path) -> None:
-    import cv2
-
-    _, encoded = cv2.imencode(path.suffix.lower(), rgb[..., ::-1])
-    path.write_bytes(encoded.tobytes())

@@ -10,17 +10,17 @@ from typing import Annotated
 
 import typer
 
+from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import say
-from vpr_ros.cli.options import AsJson, ModelArgument, Weights
 
 _COMPARED = 20
 
 
 def export(
-    model: ModelArgument,
+    model: opt.ModelArgument,
     *,
     output: Annotated[Path, typer.Option('--output', '-o', help='File to write (.onnx).')],
-    weights: Weights = None,
+    weights: opt.Weights = None,
     opset: Annotated[
         int,
         typer.Option(min=17, max=18, help='ONNX operators; TensorRT fails on GridSample from 20.'),
@@ -34,7 +34,7 @@ def export(
             help='Folder of photographs to check the results on; patterns, if not given.'
         ),
     ] = None,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Write a network as an ONNX file, once it gives the same results as torch.
 
@@ -42,7 +42,7 @@ def export(
     the batch open and the size fixed, and returns `descriptor` and, where there is one, `code`.
     """
     from vpr_ros import models
-    from vpr_ros.cli.sample_photographs import photographs
+    from vpr_ros.cli.localizing import photographs
     from vpr_ros.describe.describer import load_described
     from vpr_ros.describe.onnx_export import export_onnx
     from vpr_ros.models.weights_file import whole_file

@@ -1,19 +1,25 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Opens a map with its network to localise images, and finds the camera intrinsics of a bag."""
+"""What commands open: a map with its network, the camera of a bag, the images of a folder."""
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from vpr_ros.cli.options import TemporalFilter
-from vpr_ros.errors import VprError
+from vpr_ros.cli import options as opt
+from vpr_ros.errors import ImageError, VprError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vpr_ros.evaluation import Tolerance
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.bags import Bag
     from vpr_ros.localize import DecisionConfig, Localizer, Verifier
@@ -29,10 +35,10 @@ def localizing(
     weights: Path | None,
     device: str,
     *,
-    config: DecisionConfig,
-    candidates: int,
+    config: DecisionConfig | None = None,
+    candidates: int = 100,
     calibration: str = '',
-    temporal: TemporalFilter = TemporalFilter.NONE,
+    temporal: opt.TemporalFilter = 'none',
     verifying: Callable[[PlaceMap], Verifier] | None = None,
 ) -> Iterator[tuple[PlaceMap, Localizer]]:
     """Open a map with the network that made it, and close it again.
@@ -50,30 +56,53 @@ def localizing(
             model = place_map.model.name
     describer = Describer(model, device=device, weights=weights)
     learnt = calibration_for(describer.model_info, calibration)
-    if temporal is not TemporalFilter.NONE and learnt is None:
+    if temporal != 'none' and learnt is None:
         msg = (
-            f'the filter {temporal.value} needs a calibration, and there is none of {model}: '
+            f'the filter {temporal} needs a calibration, and there is none of {model}: '
             'make one with `vpr calibrate` and give it as --calibration'
         )
         raise VprError(msg)
     with PlaceMap.open(path, model=describer.model_info) as place_map:
         filtering = None
-        if temporal is not TemporalFilter.NONE and learnt is not None:
-            filtering = make_filter(
-                temporal.value, lambda: place_map.snapshot.columns, learnt.places
-            )
-        yield (
-            place_map,
-            Localizer(
-                describer,
-                Retriever(place_map),
-                config,
-                candidates=candidates,
-                calibration=learnt,
-                temporal=filtering,
-                verifier=None if verifying is None else verifying(place_map),
-            ),
+        if temporal != 'none' and learnt is not None:
+            filtering = make_filter(temporal, lambda: place_map.snapshot.columns, learnt.places)
+        localizer = Localizer(
+            describer,
+            Retriever(place_map),
+            config,
+            candidates=candidates,
+            calibration=learnt,
+            temporal=filtering,
+            verifier=None if verifying is None else verifying(place_map),
         )
+        yield place_map, localizer
+
+
+def tolerance_of(metres: float, degrees: float | None) -> Tolerance:
+    """Return the tolerance that options give."""
+    from vpr_ros.evaluation import Tolerance
+
+    return Tolerance(metres, None if degrees is None else math.radians(degrees))
+
+
+def now() -> str:
+    """Return the local time to the minute, as results show when they were made."""
+    return datetime.now().astimezone().isoformat(' ', 'minutes')
+
+
+def photographs(folder: Path, most: int) -> list[NDArray[np.uint8]]:
+    """Return at most so many pictures of a folder and those within, evenly spaced by name.
+
+    Raises:
+        ImageError: There are none, or one cannot be read.
+    """
+    from vpr_ros.inputs.frames import SUFFIXES, ImageFile
+
+    paths = sorted(path for path in folder.rglob('*') if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        msg = f'there are no images in {folder}'
+        raise ImageError(msg)
+    return [ImageFile(path).rgb for path in paths[:: -(-len(paths) // most)]]
 
 
 def camera_of(bag: Bag, image_topic: str, degrees: float | None) -> Pinhole | None:

@@ -11,23 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli import map_edit, map_exchange, map_frames, map_server
+from vpr_ros.cli import map_edit, map_exchange, map_server
+from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import console, progress_bar, say
-from vpr_ros.cli.options import (
-    AsJson,
-    BagPath,
-    DescriptorStorage,
-    Device,
-    ImageTopic,
-    KeyframeAngle,
-    KeyframeDistance,
-    MapPath,
-    Mount,
-    Network,
-    PoseTopic,
-    SessionName,
-    Weights,
-)
 from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -41,20 +27,20 @@ _EXIT_PROBLEMS = 1
 
 @app.command()
 def build(
-    path: MapPath,
-    bag_path: BagPath,
+    path: opt.MapPath,
+    bag_path: opt.BagPath,
     *,
-    image_topic: ImageTopic = None,
-    pose_topic: PoseTopic = None,
-    model: Network = DEFAULT_MODEL,
-    weights: Weights = None,
-    device: Device = 'auto',
-    distance: KeyframeDistance = 0.5,
-    angle: KeyframeAngle = 11.5,
+    image_topic: opt.ImageTopic = None,
+    pose_topic: opt.PoseTopic = None,
+    model: opt.Network = DEFAULT_MODEL,
+    weights: opt.Weights = None,
+    device: opt.Device = 'auto',
+    distance: opt.KeyframeDistance = 0.5,
+    angle: opt.KeyframeAngle = 11.5,
     interval: Annotated[
         float, typer.Option(min=0, help='Seconds between two keyframes; 0: no limit.')
     ] = 0,
-    session_name: SessionName = None,
+    session_name: opt.SessionName = None,
     thumbnails: Annotated[
         int,
         typer.Option(
@@ -62,14 +48,14 @@ def build(
             help='Store thumbnails of so many pixels along the longer side, to verify; 0: none.',
         ),
     ] = 0,
-    mount: Mount = '',
+    mount: opt.Mount = '',
     fix_min_status: Annotated[
         int, typer.Option(min=0, max=2, help='Least status of a fix: 0 any, 1 SBAS, 2 RTK.')
     ] = 0,
     fix_max_sigma: Annotated[
         float, typer.Option(min=0, help='Greatest deviation of a fix, metres; 0: any.')
     ] = 10.0,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Build a map from a bag, or add the bag as a session to a map that exists."""
     from vpr_ros.describe import Describer
@@ -106,7 +92,7 @@ def build(
 
 
 @app.command()
-def info(path: MapPath, *, as_json: AsJson = False) -> None:
+def info(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
     """Show what a map holds and what made it."""
     from vpr_ros.maps import PlaceMap
 
@@ -119,7 +105,7 @@ def info(path: MapPath, *, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def verify(path: MapPath, *, as_json: AsJson = False) -> None:
+def verify(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
     """Check the whole content of a map; the exit status is 1 if something is wrong."""
     from vpr_ros import maps
 
@@ -132,7 +118,7 @@ def verify(path: MapPath, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def recode(
-    path: MapPath,
+    path: opt.MapPath,
     *,
     bits: Annotated[int, typer.Option(min=8, help='Length of the codes.')] = 512,
     seed: Annotated[int, typer.Option(help='Of the fit.')] = 0,
@@ -140,10 +126,10 @@ def recode(
         int | None, typer.Option(min=8, help='Shorten descriptors to so many components.')
     ] = None,
     storage: Annotated[
-        DescriptorStorage | None,
+        opt.DescriptorStorage | None,
         typer.Option(help='How descriptors are stored; as before, if not given.'),
     ] = None,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Fit binary codes on the places of a map, shorten its descriptors, store them smaller.
 
@@ -152,7 +138,7 @@ def recode(
     from vpr_ros.maps import MapWriter
 
     with MapWriter.open(path) as place_map:
-        place_map.recode(bits, seed, dim, None if storage is None else storage.value)
+        place_map.recode(bits, seed, dim, storage)
         about = place_map.info()
     say(
         as_json,
@@ -166,8 +152,8 @@ app.command()(map_edit.merge)
 app.command()(map_edit.delete)
 app.command()(map_edit.compact)
 app.command()(map_edit.update_poses)
-app.command()(map_frames.datum)
-app.command()(map_frames.mount)
+app.command()(map_edit.datum)
+app.command()(map_edit.mount)
 app.command()(map_exchange.export)
 app.command('import')(map_exchange.import_)
 app.command()(map_server.push)

@@ -1,36 +1,31 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr map merge``, ``delete``, ``compact`` and ``update-poses``."""
+"""``vpr map merge``, ``delete``, ``compact``, ``update-poses``, ``datum`` and ``mount``."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import asdict
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
+from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, say
-from vpr_ros.cli.options import AsJson, MapPath, Mount, Sessions
 from vpr_ros.errors import VprError
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
+    from vpr_ros.fleet import RemoteMap
     from vpr_ros.geometry import GeoPoint
-    from vpr_ros.maps import PlaceMap, Session
+    from vpr_ros.maps import PlaceMap
+
+Point = TypeVar('Point', bound='GeoPoint')
 
 _CHOSEN = re.compile(r'(.+):(\d+(?:,\d+)*)')
-
-
-class Key(str, Enum):
-    """How the poses of a file name their places."""
-
-    STAMP = 'stamp'
-    ID = 'id'
 
 
 def merge(
@@ -40,7 +35,7 @@ def merge(
     ],
     *,
     output: Annotated[Path, typer.Option('--output', '-o', help='The map to write.')],
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Make one map of several; they stay as they are.
 
@@ -57,9 +52,9 @@ def merge(
 
 
 def delete(
-    path: MapPath,
+    path: opt.MapPath,
     *,
-    session: Sessions = None,
+    session: opt.Sessions = None,
     near: Annotated[
         tuple[float, float, float] | None,
         typer.Option(metavar='X Y Z', help='Places within the radius of it, metres in the map.'),
@@ -70,7 +65,7 @@ def delete(
     ] = None,
     radius: Annotated[float | None, typer.Option(min=0, help='Metres.')] = None,
     yes: Annotated[bool, typer.Option('--yes', help='Do not ask.')] = False,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Delete whole sessions, or the places in an area; of sessions alone where both are given.
 
@@ -78,6 +73,7 @@ def delete(
     """
     import numpy as np
 
+    from vpr_ros.geometry import GeoPoint
     from vpr_ros.maps import MapWriter
 
     areas = [area for area in (near, near_geo) if area is not None]
@@ -85,10 +81,10 @@ def delete(
         msg = 'give --session SESSION, or --near X Y Z or --near-geo LAT LON with --radius'
         raise typer.BadParameter(msg)
     with MapWriter.open(path, memory_budget=0) as place_map:
-        keys = sessions_of(place_map, session)
+        keys = sessions_of(place_map, session, path)
         doomed = place_map.ids[np.isin(place_map.sessions, keys)]
         if radius is not None:
-            centre = _point(*near_geo) if near_geo is not None else np.array(near)
+            centre = _on_earth(GeoPoint, *near_geo) if near_geo is not None else np.array(near)
             doomed = np.intersect1d(doomed, place_map.snapshot.within(centre, radius))
         if not yes:
             question = f'Delete {len(doomed)} of {len(place_map)} places of {path}?'
@@ -104,7 +100,7 @@ def delete(
     say(as_json, answer, f'{path}: {len(doomed)} places deleted, {left} left')
 
 
-def compact(path: MapPath, *, as_json: AsJson = False) -> None:
+def compact(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
     """Give the space of deleted places back to the disk.
 
     Meanwhile it needs room for the map twice more: beside it, and in the folder for temporary
@@ -121,16 +117,18 @@ def compact(path: MapPath, *, as_json: AsJson = False) -> None:
 
 
 def update_poses(
-    path: MapPath,
+    path: opt.MapPath,
     poses: Annotated[Path, typer.Argument(metavar='POSES', help='stamp x y z qx qy qz qw (TUM).')],
     *,
-    by: Annotated[Key, typer.Option(help='What the first number of a line is.')] = Key.STAMP,
+    by: Annotated[
+        Literal['stamp', 'id'], typer.Option(help='What the first number of a line is.')
+    ] = 'stamp',
     tolerance: Annotated[
         float, typer.Option(min=0, help='Seconds by which stamps may be off.')
     ] = 0.001,
-    session: Sessions = None,
-    mount: Mount = '',
-    as_json: AsJson = False,
+    session: opt.Sessions = None,
+    mount: opt.Mount = '',
+    as_json: opt.AsJson = False,
 ) -> None:
     """Take over the poses of a SLAM back end that has optimised again, all at once.
 
@@ -142,37 +140,94 @@ def update_poses(
     from vpr_ros.maps.pose_updates import update_by_id, update_by_stamp
 
     sensor = parse_mount(mount)
-    trajectory = read_tum(poses, by_id=by is Key.ID)
+    trajectory = read_tum(poses, by_id=by == 'id')
     if sensor is not None:
         base = sensor.inverse()
         trajectory = Trajectory(trajectory.keys, [pose @ base for pose in trajectory.poses])
     with MapWriter.open(path, memory_budget=0) as place_map:
-        if by is Key.ID:
+        if by == 'id':
             update = update_by_id(place_map, trajectory)
         else:
             update = update_by_stamp(
-                place_map, trajectory, round(tolerance * SECOND), sessions_of(place_map, session)
+                place_map,
+                trajectory,
+                round(tolerance * SECOND),
+                sessions_of(place_map, session, path),
             )
     text = f'{path}: {update.updated} poses updated, {update.kept} places kept theirs'
     say(as_json, asdict(update), text)
 
 
-def sessions_of(place_map: PlaceMap, wanted: list[str] | None) -> list[int]:
-    """Return the numbers of the sessions asked for by name or number, all if none were.
+def datum(
+    path: opt.MapPath,
+    *,
+    at: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option('--set', metavar='LAT LON ALT', help='WGS 84: degrees, metres.'),
+    ] = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Show where on Earth the origin of the map frame lies, or say so where it is not known.
 
-    Raises:
-        VprError: The map lacks one.
+    There x points east and y north. A datum cannot be changed: poses depend on it.
     """
-    return chosen(place_map.session_list(), wanted, str(place_map.path))
+    from vpr_ros.geometry import Datum
+    from vpr_ros.maps import MapWriter, PlaceMap
+
+    if at is not None:
+        with MapWriter.open(path, memory_budget=0) as writer:
+            writer.set_datum(_on_earth(Datum, *at))
+    with PlaceMap.open(path, memory_budget=0) as place_map:
+        known = place_map.datum
+    text = 'none' if known is None else f'{known.lat:.9f} {known.lon:.9f} {known.alt:.4f}'
+    say(as_json, {'datum': known and asdict(known)}, f'{path}: datum {text}')
 
 
-def chosen(sessions: Iterable[Session], wanted: list[str] | None, where: str) -> list[int]:
+def mount(
+    path: opt.MapPath,
+    *,
+    camera: Annotated[str, typer.Option(help='Name of the camera.')] = '',
+    pose: Annotated[
+        str,
+        typer.Option(
+            '--set',
+            metavar='"X Y Z ROLL PITCH YAW"',
+            help='Optical frame (x right, y down, z forward) in the base frame: metres, radians.',
+        ),
+    ] = '',
+    as_json: opt.AsJson = False,
+) -> None:
+    """Show where cameras sat on their robots, or say where one did."""
+    from vpr_ros.geometry.mounts import parse_mount
+    from vpr_ros.maps import MapWriter, PlaceMap
+
+    if (wanted := parse_mount(pose)) is not None:
+        with MapWriter.open(path, memory_budget=0) as writer:
+            writer.set_mount(camera, wanted)
+    with PlaceMap.open(path, memory_budget=0) as place_map:
+        cameras = place_map.info().cameras
+    text = '\n'.join(
+        f'{path}: camera {each.name!r} '
+        + (
+            'has no known mount'
+            if each.mount is None
+            else 'at x y z qx qy qz qw ' + ' '.join(f'{number:.6g}' for number in each.mount)
+        )
+        for each in cameras
+    )
+    answer = [{'camera': each.name, 'mount': each.mount} for each in cameras]
+    say(as_json, {'cameras': answer}, text or f'{path}: no camera has seen a place yet')
+
+
+def sessions_of(
+    source: PlaceMap | RemoteMap, wanted: list[str] | None, where: Path | str
+) -> list[int]:
     """Return the numbers of the sessions asked for by name or number, all if none were.
 
     Raises:
         VprError: There is no such session, or several have the name.
     """
-    names = {session.id: session.name for session in sessions}
+    names = {session.id: session.name for session in source.session_list()}
     found = set()
     for word in wanted or ():
         fitting = [number for number, name in names.items() if name == word]
@@ -195,10 +250,8 @@ def _source(text: str) -> tuple[Path, list[int] | None]:
     return Path(match[1]), [int(number) for number in match[2].split(',')]
 
 
-def _point(lat: float, lon: float) -> GeoPoint:
-    from vpr_ros.geometry import GeoPoint
-
+def _on_earth(kind: Callable[..., Point], *numbers: float) -> Point:
     try:
-        return GeoPoint(lat, lon)
+        return kind(*numbers)
     except ValueError as error:
         raise VprError(str(error)) from error

@@ -8,26 +8,14 @@ import math
 import os
 import sys
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, say
 from vpr_ros.cli.map_edit import sessions_of
-from vpr_ros.cli.options import (
-    AsJson,
-    Device,
-    MapPath,
-    Mount,
-    Network,
-    SessionName,
-    Sessions,
-    Weights,
-    check_not_map,
-    format_option,
-)
 from vpr_ros.inputs.folders import FOLDER_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -36,30 +24,24 @@ if TYPE_CHECKING:
 
 
 _Format = Annotated[
-    str, format_option('--format', {name: form.help for name, form in FOLDER_FORMATS.items()})
+    str, opt.format_option('--format', {name: form.help for name, form in FOLDER_FORMATS.items()})
 ]
 
 
-class ExportFormat(str, Enum):
-    """Files that other programs read."""
-
-    TUM = 'tum'
-    GEOJSON = 'geojson'
-    CSV = 'csv'
-
-
 def export(
-    path: MapPath,
+    path: opt.MapPath,
     *,
-    form: Annotated[ExportFormat, typer.Option('--format', help='Format of the file.')],
+    form: Annotated[
+        Literal['tum', 'geojson', 'csv'], typer.Option('--format', help='Format of the file.')
+    ],
     output: Annotated[
         Path, typer.Option('--output', '-o', help='File to write; - is standard output.')
     ],
-    session: Sessions = None,
+    session: opt.Sessions = None,
     ids: Annotated[
         bool, typer.Option('--ids', help='TUM: ids of places in the place of stamps.')
     ] = False,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Write poses as a TUM trajectory, places as GeoJSON or CSV (QGIS: lon and lat, EPSG:4326)."""
     from vpr_ros.maps import PlaceMap
@@ -70,11 +52,11 @@ def export(
         msg = 'standard output cannot hold the file and --json: give a file as --output'
         raise typer.BadParameter(msg)
     with PlaceMap.open(path, memory_budget=0) as place_map, _whole(output) as file:
-        chosen = sessions_of(place_map, session)
-        if form is ExportFormat.TUM:
+        chosen = sessions_of(place_map, session, path)
+        if form == 'tum':
             count = write_tum(place_map, file, chosen, ids=ids)
         else:
-            write = write_geojson if form is ExportFormat.GEOJSON else write_csv
+            write = write_geojson if form == 'geojson' else write_csv
             with progress_bar(f'exporting {path.name}') as progress:
                 count = write(place_map, file, chosen, progress)
     if not to_stdout:
@@ -82,9 +64,9 @@ def export(
 
 
 def import_(
-    path: MapPath,
+    path: opt.MapPath,
     folder: Annotated[
-        Path, typer.Argument(metavar='FOLDER', callback=check_not_map, help='Images.')
+        Path, typer.Argument(metavar='FOLDER', callback=opt.check_not_map, help='Images.')
     ],
     *,
     form: _Format,
@@ -93,9 +75,9 @@ def import_(
         typer.Option(help='File of poses, where the format needs one.'),
     ] = None,
     times: Annotated[Path | None, typer.Option(help='KITTI: times.txt.')] = None,
-    model: Network = DEFAULT_MODEL,
-    weights: Weights = None,
-    device: Device = 'auto',
+    model: opt.Network = DEFAULT_MODEL,
+    weights: opt.Weights = None,
+    device: opt.Device = 'auto',
     distance: Annotated[
         float | None,
         typer.Option(min=0, help='Metres between two places; every image, if not given.'),
@@ -103,10 +85,10 @@ def import_(
     angle: Annotated[
         float | None, typer.Option(min=0, help='Degrees of a turn that make a place.')
     ] = None,
-    session_name: SessionName = None,
+    session_name: opt.SessionName = None,
     camera: Annotated[str, typer.Option(help='Name of the camera.')] = '',
-    mount: Mount = '',
-    as_json: AsJson = False,
+    mount: opt.Mount = '',
+    as_json: opt.AsJson = False,
 ) -> None:
     """Add the images of a folder to a map as one session; the map is made if it is not there."""
     from vpr_ros.describe import Describer

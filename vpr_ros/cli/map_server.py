@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, say
-from vpr_ros.cli.map_edit import chosen, sessions_of
-from vpr_ros.cli.options import AsJson, MapPath, Sessions, check_not_map
+from vpr_ros.cli.map_edit import sessions_of
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _not_a_file(collection: str) -> str:
-    check_not_map(Path(collection))
+    opt.check_not_map(Path(collection))
     return collection
 
 
@@ -43,13 +43,13 @@ _SECONDS = 60
 
 
 def push(
-    path: MapPath,
+    path: opt.MapPath,
     collection: Collection,
     *,
-    session: Sessions = None,
+    session: opt.Sessions = None,
     url: Url = _URL,
     api_key: Key = None,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Add sessions of a map to a map on a server, which the first push makes."""
     from vpr_ros.maps import PlaceMap
@@ -59,27 +59,27 @@ def push(
         PlaceMap.open(path, memory_budget=0) as place_map,
         progress_bar(f'pushing {path.name}') as progress,
     ):
-        numbers = sessions_of(place_map, session) if session else None
+        numbers = sessions_of(place_map, session, path) if session else None
         pushed = remote.push(place_map, numbers, progress)
     lines = [f'session {a} of {path} is session {b} of {collection}' for a, b in pushed.items()]
     say(as_json, {'pushed': pushed}, '\n'.join(lines))
 
 
 def pull(
-    path: MapPath,
+    path: opt.MapPath,
     collection: Collection,
     *,
-    session: Sessions = None,
+    session: opt.Sessions = None,
     url: Url = _URL,
     api_key: Key = None,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Add sessions of a map on a server to a map, which is made if there is none."""
     with (
         _remote(url, api_key, collection) as remote,
         progress_bar(f'pulling {collection}') as progress,
     ):
-        numbers = chosen(remote.session_list(), session, collection) if session else None
+        numbers = sessions_of(remote, session, collection) if session else None
         pulled = remote.pull(path, numbers, progress)
     lines = [f'session {a} of {collection} is session {b} of {path}' for a, b in pulled.items()]
     say(as_json, {'pulled': pulled}, '\n'.join(lines))
@@ -90,7 +90,7 @@ def sessions(
     *,
     url: Url = _URL,
     api_key: Key = None,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """List the sessions of a map on a server."""
     with _remote(url, api_key, collection) as remote:

@@ -9,9 +9,8 @@ in the place of another is a usage error.
 from __future__ import annotations
 
 import re
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -24,36 +23,10 @@ _OTHERS = frozenset(
 )
 _DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
 
-
-class TemporalFilter(str, Enum):
-    """Filters that use the frames before; the names of ``localize.FILTERS``, and none."""
-
-    NONE = 'none'
-    BAYES = 'bayes'
-    SEQUENCE = 'sequence'
-
-
-class DescriptorStorage(str, Enum):
-    """How descriptors are stored; the names of ``maps.descriptors.STORAGES``."""
-
-    FLOAT16 = 'float16'
-    INT8 = 'int8'
-
-
-class Backend(str, Enum):
-    """Runtimes of networks."""
-
-    TORCH = 'torch'
-    ONNX = 'onnx'
-
-
-class Precision(str, Enum):
-    """Number formats of networks; the names of ``describe.describer.PRECISIONS``."""
-
-    FP32 = 'fp32'
-    BF16 = 'bf16'
-    FP16 = 'fp16'
-    INT8 = 'int8'
+TemporalFilter = Literal['none', 'bayes', 'sequence']
+"""The names of ``localize.FILTERS``, and none."""
+DescriptorStorage = Literal['float16', 'int8']
+"""The names of ``maps.descriptors.STORAGES``."""
 
 
 def check_map(path: Path | None) -> Path | None:

@@ -4,24 +4,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vpr_ros.cli import console
-from vpr_ros.cli.options import (
-    AsJson,
-    CalibrationFile,
-    Candidates,
-    Device,
-    Images,
-    MapPath,
-    MaxDistanceRatio,
-    MinSimilarity,
-    ModelName,
-    PlaceRadius,
-    Weights,
-)
+from vpr_ros.cli import options as opt
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
@@ -35,21 +24,21 @@ if TYPE_CHECKING:
 
 
 def query(
-    map_path: MapPath,
-    images: Images,
+    map_path: opt.MapPath,
+    images: opt.Images,
     *,
     k: Annotated[
         int, typer.Option('--max-candidates', '-k', min=1, help='Candidates shown per image.')
     ] = 5,
-    candidates: Candidates = 100,
-    min_similarity: MinSimilarity = 0.0,
-    max_distance_ratio: MaxDistanceRatio = 0.85,
-    place_radius: PlaceRadius = 5.0,
-    calibration: CalibrationFile = '',
-    as_json: AsJson = False,
-    model: ModelName = None,
-    weights: Weights = None,
-    device: Device = 'auto',
+    candidates: opt.Candidates = 100,
+    min_similarity: opt.MinSimilarity = 0.0,
+    max_distance_ratio: opt.MaxDistanceRatio = 0.85,
+    place_radius: opt.PlaceRadius = 5.0,
+    calibration: opt.CalibrationFile = '',
+    as_json: opt.AsJson = False,
+    model: opt.ModelName = None,
+    weights: opt.Weights = None,
+    device: opt.Device = 'auto',
 ) -> None:
     """Find the places that images show in a map.
 
@@ -140,15 +129,10 @@ def _seven(pose: Pose | None) -> list[float] | None:
 
 def show(path: Path, result: Localization, place_map: PlaceMap, out: Console) -> None:
     """Print one image's candidates."""
-    import math
-
-    from rich.table import Table
-
     decision = result.decision
     names = {session.id: session.name for session in place_map.session_list()}
-    table = Table(box=None, header_style='bold')
-    for column in ('place', 'session', 'x', 'y', 'z', 'yaw', 'similarity', 'bits', 'probability'):
-        table.add_column(column, justify='left' if column == 'session' else 'right')
+    headers = 'place', 'session', 'x', 'y', 'z', 'yaw', 'similarity', 'bits', 'probability'
+    table = console.table_of(*headers, left=('session',), box=None, header_style='bold')
     for place, similarity, hamming, known in _rows(result):
         pose = place.pose
         where = [''] * 4

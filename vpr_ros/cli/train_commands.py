@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli.console import console, print_json, progress_bar, say, show_table
-from vpr_ros.cli.options import AsJson, Weights
+from vpr_ros.cli import options as opt
+from vpr_ros.cli.console import console, print_json, progress_bar, say, show_table, table_of
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -48,9 +48,9 @@ def _add(kind: Kind, about: str) -> None:
         output: Output,
         *,
         settings: Settings = None,
-        weights: Weights = None,
+        weights: opt.Weights = None,
         resume: Resume = False,
-        as_json: AsJson = False,
+        as_json: opt.AsJson = False,
     ) -> None:
         changes = list(settings or ())
         if weights is not None:
@@ -68,7 +68,7 @@ _add('hash', 'Train binary codes of places.')
 
 @app.command()
 def pca(
-    recipe: RecipeFile, output: PcaFile, *, settings: Settings = None, as_json: AsJson = False
+    recipe: RecipeFile, output: PcaFile, *, settings: Settings = None, as_json: opt.AsJson = False
 ) -> None:
     """Fit the principal components of a network's descriptors."""
     from vpr_ros.training.pca import PcaRecipe, fit_pca
@@ -87,7 +87,7 @@ def pca(
 def memory(
     batch: Annotated[int, typer.Option(min=4, help='Images in a batch.')] = 4,
     size: Annotated[int, typer.Option(min=14, help='Side of the images in pixels.')] = 224,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Count what a step of training keeps in memory: side adapters beside other ways."""
     from dataclasses import asdict
@@ -98,12 +98,8 @@ def memory(
     if as_json:
         print_json({name: asdict(value) for name, value in kept.items()})
         return
-    from rich.table import Table
-
-    table = Table()
-    names = ('what is trained', 'weights', 'trained', 'gradients and Adam', 'activations', 'total')
-    for i, name in enumerate(names):
-        table.add_column(name, justify='right' if i else 'left')
+    names = 'what is trained', 'weights', 'trained', 'gradients and Adam', 'activations', 'total'
+    table = table_of(*names, left=names[:1])
     for name, value in kept.items():
         sizes = *asdict(value).values(), value.total
         table.add_row(name, *(f'{size / 1e6:.0f}' for size in sizes))

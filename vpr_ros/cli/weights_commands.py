@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vpr_ros.cli.console import console, download_bar, print_json, say
-from vpr_ros.cli.options import AsJson
+from vpr_ros.cli import options as opt
+from vpr_ros.cli.console import console, print_json, progress_bar, say, table_of
+from vpr_ros.errors import ModelError
 
 if TYPE_CHECKING:
     from vpr_ros.models import PublishedWeights
@@ -27,7 +28,7 @@ def _group() -> None:
 
 
 @app.command('list')
-def list_weights(*, as_json: AsJson = False) -> None:
+def list_weights(*, as_json: opt.AsJson = False) -> None:
     """Show which weights there are, under which licence, and which are on this machine."""
     from vpr_ros import models
 
@@ -35,11 +36,9 @@ def list_weights(*, as_json: AsJson = False) -> None:
     if as_json:
         print_json({'folder': str(models.weights_folder()), 'weights': entries})
         return
-    from rich.table import Table
-
-    table = Table(box=None, header_style='bold')
-    for column in ('name', 'size', 'licence', 'sha256', 'source', 'on this machine'):
-        table.add_column(column, justify='right' if column == 'size' else 'left')
+    left = 'name', 'licence', 'sha256', 'source', 'on this machine'
+    headers = left[0], 'size', *left[1:]
+    table = table_of(*headers, left=left, box=None, header_style='bold')
     for entry in entries:
         size = '' if entry['size'] is None else f'{entry["size"] / 1e6:.0f} MB'
         digest = (entry['sha256'] or '')[:12]
@@ -54,13 +53,14 @@ def list_weights(*, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def fetch(name: Name, *, force: Force = False, as_json: AsJson = False) -> None:
+def fetch(name: Name, *, force: Force = False, as_json: opt.AsJson = False) -> None:
     """Download published weights, check them and convert them.
 
     A download that breaks off goes on from there the next time.
     """
+    from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+
     from vpr_ros import models
-    from vpr_ros.errors import ModelError
     from vpr_ros.models.convert import convert, converted_path
     from vpr_ros.models.download import DownloadError, download
 
@@ -77,7 +77,8 @@ def fetch(name: Name, *, force: Force = False, as_json: AsJson = False) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     original = target.with_name(file.file)
     try:
-        with download_bar(file.file) as progress:
+        columns = DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+        with progress_bar(file.file, *columns) as progress:
             download(file.urls, original, sha256=file.sha256, size=file.size, progress=progress)
     except DownloadError as error:
         msg = f'{error}. Got by other means, `vpr weights convert FILE {name}` takes it'
@@ -97,7 +98,7 @@ def convert_weights(
         Path | None, typer.Option('--output', '-o', help='Instead of the weights folder.')
     ] = None,
     force: Force = False,
-    as_json: AsJson = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Turn a published weights file, or one of your own, into safetensors.
 
@@ -105,7 +106,6 @@ def convert_weights(
     their published names.
     """
     from vpr_ros import models
-    from vpr_ros.errors import ModelError
     from vpr_ros.models.convert import convert, converted_path
 
     target = output or converted_path(name)
@@ -150,7 +150,6 @@ def _state(
     name: str, found: Path | None, file: PublishedWeights | None
 ) -> tuple[str, dict[str, str]]:
     """Say whether weights are there, and return what is noted in them."""
-    from vpr_ros.errors import ModelError
     from vpr_ros.models.convert import converted_path, origin
 
     if found is None:
