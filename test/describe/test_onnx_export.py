@@ -9,8 +9,8 @@ import torch
 from shared_data import DATA
 
 from vpr_ros import models
-from vpr_ros.cli.main import main
 from vpr_ros.cli.localizing import photographs
+from vpr_ros.cli.main import main
 from vpr_ros.describe import Describer, DeviceError
 from vpr_ros.describe.describer import load_described
 from vpr_ros.errors import ModelError
