@@ -15,7 +15,7 @@ from vpr_ros.evaluation import Evaluation, PlaceTable, QueryResult, Setup, Toler
 from vpr_ros.evaluation.calibration_data import AnsweredTraverse
 from vpr_ros.evaluation.calibration_fit import calibrate
 from vpr_ros.evaluation.calibration_models import PoseOffset, nees, pose_error
-from vpr_ros.evaluation.reliability import reliability
+from vpr_ros.evaluation.metrics import reliability
 from vpr_ros.geometry import Pose
 from vpr_ros.localize import Calibration, CalibrationError
 from vpr_ros.localize.calibration import PoseErrorModel

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.compare import compare, load_run, mcnemar
-from vpr_ros.evaluation.compare_report import render_comparison
+from vpr_ros.evaluation.report import render_comparison
 from vpr_ros.evaluation.words import change_verdict
 
 

@@ -142,7 +142,7 @@ def _evaluated(
 
 def show(result: Calibrated, out: Console) -> None:
     """Print how good the probabilities are."""
-    from vpr_ros.evaluation.reliability import reliability
+    from vpr_ros.evaluation.metrics import reliability
 
     calibration = result.calibration
     frames = sum(entry['frames'] for entry in calibration.data)

@@ -49,7 +49,7 @@ def compare(
     runs = comparing.load_run(first, first_method), comparing.load_run(second, second_method)
     comparison = comparing.compare(*runs)
     if report is not None:
-        from vpr_ros.evaluation.compare_report import render_comparison
+        from vpr_ros.evaluation.report import render_comparison
 
         report.write_text(render_comparison(comparison), encoding='utf-8')
     if as_json:

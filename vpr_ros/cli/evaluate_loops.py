@@ -249,7 +249,7 @@ def _show(evaluation: LoopEvaluation, out: Console) -> None:
             name = 'worst error' if level == 100 else f'{level:g} % of errors within'
             table.add_row(name, f'{metres(error)}, {degrees:.1f}°')
     table.add_section()
-    for stage, (p50, p95) in s.latency.items():
-        table.add_row(stage, f'{milliseconds(p50)}, 95 % {milliseconds(p95)}')
+    for stage, taken in s.latency.items():
+        table.add_row(stage, f'{milliseconds(taken.p50)}, 95 % {milliseconds(taken.p95)}')
     show_table(out, f'loops of {setup.source}', table)
     out.print(loop_verdict(s))

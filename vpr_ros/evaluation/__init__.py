@@ -3,9 +3,8 @@
 """How good is it: recall, precision, localisation error and latency, and a report to look at."""
 
 from vpr_ros.evaluation.metrics import PrecisionRecall, Tolerance
-from vpr_ros.evaluation.query_result import PlaceTable, QueryResult
 from vpr_ros.evaluation.results import Evaluation, Setup
-from vpr_ros.evaluation.summary import Summary, summarise
+from vpr_ros.evaluation.summary import PlaceTable, QueryResult, Summary, summarise
 
 __all__ = [
     'Evaluation',

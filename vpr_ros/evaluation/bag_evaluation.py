@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.errors import ImageError, VprError
-from vpr_ros.evaluation.query_result import PlaceTable, QueryResult
 from vpr_ros.evaluation.results import Evaluation, Setup
+from vpr_ros.evaluation.summary import PlaceTable, QueryResult
 from vpr_ros.inputs.frames import Frame, stamp_of
 from vpr_ros.inputs.poses import PoseSource, pose_format
 from vpr_ros.inputs.replay import replay_frames

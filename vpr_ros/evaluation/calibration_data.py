@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vpr_ros.evaluation.calibration_models import Observed, PoseOffset
-from vpr_ros.evaluation.metrics import angles, localisable, within
+from vpr_ros.evaluation.metrics import angles, localisable, pose_rows, within
 from vpr_ros.localize import CalibrationError, make_filter
 from vpr_ros.localize.calibration import FRAME, standings
 from vpr_ros.localize.decision import agreement
@@ -23,8 +23,8 @@ from vpr_ros.localize.temporal import BLIND
 
 if TYPE_CHECKING:
     from vpr_ros.evaluation.metrics import Bools, Floats, Tolerance
-    from vpr_ros.evaluation.query_result import QueryResult
     from vpr_ros.evaluation.results import Evaluation
+    from vpr_ros.evaluation.summary import QueryResult
     from vpr_ros.localize.calibration import PlaceLikelihood
 
 LEAST_CANDIDATES = 50
@@ -69,12 +69,7 @@ class AnswerTable:
             )
             raise CalibrationError(msg)
         self._candidates = [query.candidates for query in self._queries]
-        self._truth = np.array(
-            [
-                np.full(7, np.nan) if q.truth is None or not session.known else q.truth.as_array()
-                for q in self._queries
-            ]
-        ).reshape(-1, 7)
+        self._truth = pose_rows(q.truth if session.known else None for q in self._queries)
         self._mapped = localisable(self._truth, self._places.poses, tolerance)
 
     def __len__(self) -> int:

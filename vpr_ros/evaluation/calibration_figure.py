@@ -11,8 +11,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vpr_ros.evaluation.metrics import precision_recall
-from vpr_ros.evaluation.reliability import reliability
+from vpr_ros.evaluation.metrics import precision_recall, reliability
 
 if TYPE_CHECKING:
     from pathlib import Path

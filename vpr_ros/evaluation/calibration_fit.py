@@ -14,8 +14,7 @@ from scipy.stats import t as student
 
 from vpr_ros.evaluation.calibration_data import AnswerTable
 from vpr_ros.evaluation.calibration_models import cross_validated, fit_logistic, nees, pose_error
-from vpr_ros.evaluation.metrics import precision_recall
-from vpr_ros.evaluation.reliability import reliability
+from vpr_ros.evaluation.metrics import precision_recall, reliability
 from vpr_ros.localize import FILTERS, Calibration, CalibrationError
 from vpr_ros.localize.calibration import FRAME, PlaceLikelihood
 from vpr_ros.localize.evidence import FEATURES

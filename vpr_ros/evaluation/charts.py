@@ -38,7 +38,7 @@ def precision_recall_chart(summary: Summary | LoopSummary) -> Markup | None:
         f'<polygon class="area" points="{line} {floor}"/>',
         f'<polyline class="curve" points="{line}"/>',
     ]
-    best, ran = None, None
+    best = None
     if summary.recall_at_full_precision > 0:
         best = frame.x(summary.recall_at_full_precision), frame.y(1.0)
         parts.append(_mark(*best, 'full', 'no mistakes', 18))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.evaluation.metrics import Tolerance, within
+from vpr_ros.evaluation.metrics import Tolerance, pose_rows, within
 from vpr_ros.geometry import Datum, Pose
 from vpr_ros.inputs.folders import FOLDER_FORMATS, FolderError, UtmName, images_in
 
@@ -167,9 +167,8 @@ def posed_pair(
 
 def _posed(folder: Path, images: Sequence[PosedImage], datum: Datum | None) -> ImageSet:
     readings = [image.reading(datum) for image in images]
-    poses = [np.full(7, np.nan) if r is None else r.pose.as_array() for r in readings]
-    paths = tuple(image.path for image in images)
-    return ImageSet(folder, paths, np.array(poses, np.float64).reshape(-1, 7))
+    poses = pose_rows(None if reading is None else reading.pose for reading in readings)
+    return ImageSet(folder, tuple(image.path for image in images), poses)
 
 
 _PUBLISHED = {UTM: utm_images, FRAMES: frame_images}

@@ -12,7 +12,7 @@ from vpr_ros.errors import ImageError
 from vpr_ros.evaluation import charts
 from vpr_ros.evaluation.dataset_search import BOTH
 from vpr_ros.evaluation.gallery import Card, Gallery, Kind, data_uri, spread
-from vpr_ros.evaluation.page import render
+from vpr_ros.evaluation.report import render
 from vpr_ros.evaluation.words import UNKNOWN, counted
 from vpr_ros.inputs.frames import ImageFile
 

@@ -146,12 +146,13 @@ class DatasetEvaluation(StoredResult):
     @classmethod
     def restore(cls, data: dict[str, Any]) -> DatasetEvaluation:
         """Rebuild from the JSON form; see `StoredResult.restore`."""
-        setup, queries = data['setup'], data['queries']
+        setup, queries = dict(data['setup']), data['queries']
+        setup['describe_seconds'] = float(floats(setup['describe_seconds']))
         names = [str(name) for name in queries['names']]
         has_positive = np.array(queries['has_positive'], np.bool_)
         same_length('the queries', len(names), has_positive)
         return cls(
-            restored(DatasetSetup, setup | {'describe_seconds': _nan(setup['describe_seconds'])}),
+            restored(DatasetSetup, setup),
             [str(name) for name in data['database']],
             names,
             has_positive,
@@ -164,8 +165,4 @@ def _method(data: dict[str, Any], count: int) -> MethodResult:
     rank, match = (np.array(data[name], np.int64) for name in ('rank', 'match'))
     score = floats(data['score'])
     same_length('a search method', count, rank, match, score)
-    return MethodResult(rank, match, score, int(data['depth']), _nan(data['seconds']))
-
-
-def _nan(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+    return MethodResult(rank, match, score, int(data['depth']), float(floats(data['seconds'])))

@@ -13,7 +13,7 @@ import numpy as np
 
 from vpr_ros.errors import ImageError, VprError
 from vpr_ros.evaluation.loop_results import LoopEvaluation, LoopRecord
-from vpr_ros.evaluation.metrics import within
+from vpr_ros.evaluation.metrics import pose_rows, within
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def evaluate_loops(
             progress(done)
         if keyframe is not None:
             found.append((keyframe, reading.pose if reading else None))
-    poses = np.array([_row(pose) for _, pose in found], np.float64).reshape(-1, 7)
+    poses = pose_rows(pose for _, pose in found)
     keyframes = [keyframe for keyframe, _ in found]
     return LoopEvaluation(setup, tuple(_judged(keyframes, poses, config, truth)))
 
@@ -177,7 +177,3 @@ def _surest(same: NDArray[np.bool_], poses: NDArray[np.float64]) -> int | None:
         return None
     metres = np.linalg.norm(poses[rows, :3] - poses[-1, :3], axis=1)
     return int(rows[len(rows) // 2] if np.isnan(metres).all() else rows[np.nanargmin(metres)])
-
-
-def _row(pose: Pose | None) -> NDArray[np.float64]:
-    return np.full(7, np.nan) if pose is None else pose.as_array()

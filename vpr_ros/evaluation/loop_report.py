@@ -12,7 +12,7 @@ import numpy as np
 from vpr_ros.evaluation import charts
 from vpr_ros.evaluation.gallery import Card, Gallery, Kind, encoded
 from vpr_ros.evaluation.loop_results import transform_error
-from vpr_ros.evaluation.page import render
+from vpr_ros.evaluation.report import render
 from vpr_ros.evaluation.words import loop_verdict
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ import numpy as np
 
 from vpr_ros.evaluation.metrics import PrecisionRecall, percentiles, precision_recall
 from vpr_ros.evaluation.stored import StoredResult
+from vpr_ros.evaluation.summary import latencies
 from vpr_ros.geometry import Pose
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from vpr_ros.evaluation.summary import Latency
     from vpr_ros.types import ModelInfo
 
 _LEVELS = (50.0, 95.0, 100.0)
@@ -112,7 +114,7 @@ class LoopSummary:
         recall_at_full_precision: Best recall without a wrong loop, known only with hindsight.
         position_error: By percentile, metres between measured and true transform.
         angle_error: By percentile, radians.
-        latency: By stage, median and 95 % seconds.
+        latency: By stage.
     """
 
     keyframes: int
@@ -125,7 +127,7 @@ class LoopSummary:
     recall_at_full_precision: float
     position_error: dict[float, float]
     angle_error: dict[float, float]
-    latency: dict[str, tuple[float, float]]
+    latency: dict[str, Latency]
 
     @property
     def precision_accepted(self) -> float:
@@ -169,7 +171,7 @@ class LoopEvaluation(StoredResult):
             'recall_at_full_precision': s.recall_at_full_precision,
             'position_error_m': {f'p{level:g}': v for level, v in s.position_error.items()},
             'angle_error_rad': {f'p{level:g}': v for level, v in s.angle_error.items()},
-            'latency_s': {k: {'p50': p50, 'p95': p95} for k, (p50, p95) in s.latency.items()},
+            'latency_s': {k: {'p50': v.p50, 'p95': v.p95} for k, v in s.latency.items()},
             'precision_recall': vars(s.curve),
         }
         keyframes = [asdict(record) for record in self.records]
@@ -184,7 +186,6 @@ def _summarise(records: Sequence[LoopRecord]) -> LoopSummary:
     right = np.array([record.right is True for record in judged], np.bool_)
     curve = precision_recall(scores, right, positives)
     errors = [error for record in loops if (error := transform_error(record, records)) is not None]
-    stages = dict.fromkeys(stage for record in records for stage in record.timings)
     return LoopSummary(
         keyframes=len(records),
         revisits=positives,
@@ -196,10 +197,7 @@ def _summarise(records: Sequence[LoopRecord]) -> LoopSummary:
         recall_at_full_precision=curve.at_precision(1.0)[0],
         position_error=percentiles(np.array([metres for metres, _ in errors]), _LEVELS),
         angle_error=percentiles(np.array([radians for _, radians in errors]), _LEVELS),
-        latency={
-            stage: _latency([r.timings[stage] for r in records if stage in r.timings])
-            for stage in stages
-        },
+        latency=latencies([record.timings for record in records]),
     )
 
 
@@ -215,8 +213,3 @@ def transform_error(
     truth = Pose.from_array(other).inverse() @ Pose.from_array(record.pose)
     measured = Pose.from_array(record.transform)
     return measured.distance_to(truth), measured.angle_to(truth)
-
-
-def _latency(seconds: list[float]) -> tuple[float, float]:
-    levels = percentiles(np.array(seconds), (50.0, 95.0))
-    return levels[50.0], levels[95.0]

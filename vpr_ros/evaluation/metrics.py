@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The measures of place recognition as functions of arrays; nothing here knows maps or bags.
+"""The measures of place recognition as functions of arrays.
 
 Poses are rows of seven: x, y, z in metres, then the quaternion x, y, z, w. A row with a NaN is a
 pose nobody knows; it is near nothing.
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
+    from vpr_ros.geometry import Pose
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
@@ -86,6 +88,12 @@ class PrecisionRecall:
             return 0.0, float('inf')
         best = good[np.argmax(self.recall[good])]
         return float(self.recall[best]), float(self.thresholds[best])
+
+
+def pose_rows(poses: Iterable[Pose | None]) -> Floats:
+    """Return poses as rows (N, 7), NaN for None."""
+    rows = [np.full(7, np.nan) if pose is None else pose.as_array() for pose in poses]
+    return np.array(rows, np.float64).reshape(-1, 7)
 
 
 def distances(a: Floats, b: Floats) -> Floats:
@@ -163,3 +171,44 @@ def percentiles(values: Floats, levels: Iterable[float]) -> dict[float, float]:
     if not finite.size:
         return {level: float('nan') for level in levels}
     return {level: float(np.percentile(finite, level)) for level in levels}
+
+
+BINS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """Predictions by bins of equal width.
+
+    Attributes:
+        predicted: (B,) mean probability in each bin; NaN in an empty one.
+        observed: (B,) share that was correct; NaN in an empty one.
+        counts: (B,) predictions in each bin.
+        brier: Mean square of the difference of probability and outcome (Brier, 1950).
+    """
+
+    predicted: Floats
+    observed: Floats
+    counts: NDArray[np.int64]
+    brier: float
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error: the bins' mean |predicted - observed|, by their counts.
+
+        Naeini et al., AAAI 2015, equation 3.
+        """
+        gaps = np.abs(np.nan_to_num(self.predicted - self.observed))
+        total = self.counts.sum()
+        return float(gaps @ self.counts / total) if total else float('nan')
+
+
+def reliability(probabilities: Floats, right: Bools, bins: int = BINS) -> Reliability:
+    """Compare probabilities (N,) with outcomes (N,)."""
+    where = np.minimum((probabilities * bins).astype(np.int64), bins - 1)
+    counts = np.bincount(where, minlength=bins)
+    with np.errstate(invalid='ignore'):
+        predicted = np.bincount(where, probabilities, bins) / counts
+        observed = np.bincount(where, right.astype(np.float64), bins) / counts
+    brier = float(np.mean((probabilities - right) ** 2)) if len(right) else float('nan')
+    return Reliability(predicted, observed, counts, brier)

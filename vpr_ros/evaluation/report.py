@@ -1,24 +1,45 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The report of an evaluation in a map as one HTML page."""
+"""Reports of evaluations in a map, alone or compared, as HTML pages that need no other file."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from vpr_ros.evaluation import charts
+import jinja2
+
+from vpr_ros.evaluation import charts, words
 from vpr_ros.evaluation.gallery import galleries
-from vpr_ros.evaluation.page import render
 from vpr_ros.evaluation.summary import TOTAL
-from vpr_ros.evaluation.words import metres, milliseconds, share, verdict
+from vpr_ros.evaluation.words import counted, metres, milliseconds, share
 from vpr_ros.localize import Status
 
 if TYPE_CHECKING:
+    from vpr_ros.evaluation.compare import Comparison
     from vpr_ros.evaluation.gallery import Pictures
     from vpr_ros.evaluation.results import Evaluation
     from vpr_ros.evaluation.summary import Summary
+
+
+_MOST = 200
+"""Changed queries listed of each kind."""
+
+
+def render(template: str, **values: Any) -> str:
+    """Return the page of a template beside this module; what is put in is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = (counted, share, metres, milliseconds)
+    environment.filters |= {function.__name__: function for function in filters}
+    return environment.get_template(template).render(**values)
 
 
 @dataclass(frozen=True)
@@ -51,7 +72,7 @@ def render_report(
         setup=evaluation.setup,
         places=evaluation.places,
         summary=summary,
-        verdict=verdict(summary),
+        verdict=words.verdict(summary),
         headlines=_headlines(summary),
         curve=charts.precision_recall_chart(summary),
         matches=charts.match_chart(evaluation),
@@ -69,12 +90,10 @@ def render_report(
 def _headlines(s: Summary) -> list[Headline]:
     wrong = s.accepted - s.accepted_right
     total = s.latency.get(TOTAL)
+    first = share(s.recall.get(1, math.nan))
+    worst = metres(s.position_error[95.0])
     items = [
-        Headline(
-            share(s.recall.get(1, math.nan)),
-            'recall@1',
-            'of the images have a correct place as the first candidate',
-        ),
+        Headline(first, 'recall@1', 'of the images have a correct place as the first candidate'),
         Headline(
             share(s.precision_accepted),
             'precision of accepted images',
@@ -95,8 +114,7 @@ def _headlines(s: Summary) -> list[Headline]:
         Headline(
             metres(s.position_error[50.0]),
             'median error',
-            f'between true and published position; 95 % lie within '
-            f'{metres(s.position_error[95.0])}',
+            f'between true and published position; 95 % lie within {worst}',
         ),
     ]
     if total is not None:
@@ -105,3 +123,22 @@ def _headlines(s: Summary) -> list[Headline]:
             Headline(milliseconds(total.p50), 'per image', f'from message to decision{rate}')
         )
     return items
+
+
+def render_comparison(comparison: Comparison) -> str:
+    """Return the page's HTML."""
+    first, second = comparison.first, comparison.second
+    return render(
+        'compare.html.j2',
+        first=first,
+        second=second,
+        figures=comparison.figures(),
+        points=words.points,
+        verdict=words.change_verdict(comparison),
+        curve=charts.curves_chart([first.curve, second.curve]),
+        changes=[
+            ('Gained', comparison.gained, 'wrong in A, correct in B'),
+            ('Lost', comparison.lost, 'correct in A, wrong in B'),
+        ],
+        most=_MOST,
+    )

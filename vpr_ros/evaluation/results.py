@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from vpr_ros.evaluation.query_result import PlaceTable, QueryResult
 from vpr_ros.evaluation.stored import StoredResult, floats, restored, same_length
-from vpr_ros.evaluation.summary import summarise
+from vpr_ros.evaluation.summary import PlaceTable, QueryResult, summarise
 from vpr_ros.geometry import Pose
 from vpr_ros.search import Candidates
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from vpr_ros.evaluation.metrics import Tolerance
     from vpr_ros.evaluation.summary import Summary
     from vpr_ros.types import ModelInfo
@@ -74,11 +71,11 @@ class Evaluation(StoredResult):
 
         Candidates are named by place id; their poses are in ``places``.
         """
+        poses = [row if np.isfinite(row).all() else None for row in self.places.poses]
         return {
             'setup': asdict(self.setup),
             'summary': self.summary.to_json(),
-            'places': asdict(self.places)
-            | {'poses': [_pose_row(row) for row in self.places.poses]},
+            'places': asdict(self.places) | {'poses': poses},
             'queries': [_query_to_json(query) for query in self.queries],
         }
 
@@ -88,8 +85,8 @@ class Evaluation(StoredResult):
         table = data['places']
         columns = (np.array(table[name], np.int64) for name in ('ids', 'sessions', 'stamps'))
         ids, sessions, stamps = columns
-        poses = floats([_nan_row(row) for row in table['poses']]).reshape(-1, 7)
-        places = PlaceTable(ids, sessions, stamps, poses)
+        poses = [[math.nan] * 7 if row is None else row for row in table['poses']]
+        places = PlaceTable(ids, sessions, stamps, floats(poses).reshape(-1, 7))
         queries = tuple(_query_from_json(query, places) for query in data['queries'])
         return cls(restored(Setup, data['setup']), places, queries)
 
@@ -126,11 +123,3 @@ def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
         timings={str(stage): float(s) for stage, s in data['timings'].items()},
         reason=str(data['reason']),
     )
-
-
-def _pose_row(row: NDArray[np.float64]) -> list[float] | None:
-    return row.tolist() if np.isfinite(row).all() else None
-
-
-def _nan_row(row: list[float] | None) -> list[float]:
-    return [math.nan] * 7 if row is None else row

@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From the answers to the figures."""
+"""The answers to queries, and the figures of an evaluation."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from vpr_ros.evaluation.metrics import (
     distances,
     localisable,
     percentiles,
+    pose_rows,
     precision_recall,
     recall_at,
     within,
@@ -28,11 +30,77 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.evaluation.metrics import Bools, Floats, Tolerance
-    from vpr_ros.evaluation.query_result import QueryResult
+    from vpr_ros.geometry import Pose
+    from vpr_ros.search import Candidates
 
 ERROR_LEVELS = (50.0, 90.0, 95.0, 100.0)
 TOTAL = 'total'
 """Name of the sum of all stages among the latencies."""
+
+
+@dataclass(frozen=True, eq=False)
+class QueryResult:
+    """What was decided about one frame, beside what is true.
+
+    Attributes:
+        stamp: Of the image, nanoseconds.
+        status: Name of the decision, for example ``ACCEPTED``.
+        truth: Pose the frame was really taken at, or None where nobody knows.
+        candidates: Best first.
+        pose: The pose that was answered, or None where none was.
+        timings: Seconds by stage, in the order of the stages.
+        reason: Why it was decided so, in words.
+    """
+
+    stamp: int
+    status: str
+    truth: Pose | None
+    candidates: Candidates
+    pose: Pose | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+    reason: str = ''
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the answer was given out as a position."""
+        return self.status == 'ACCEPTED'
+
+    @property
+    def score(self) -> float:
+        """What the first candidate is judged by: probability, else similarity, else NaN."""
+        known, similarities = self.candidates.probabilities, self.candidates.similarities
+        scores = similarities if known is None else known
+        return float(scores[0]) if len(scores) else float('nan')
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceTable:
+    """The places of a map, as far as an evaluation needs them.
+
+    Attributes:
+        ids: (M,) int64.
+        sessions: (M,) int64.
+        stamps: (M,) int64 nanoseconds.
+        poses: (M, 7); a row of NaN where a place has no pose.
+    """
+
+    ids: NDArray[np.int64]
+    sessions: NDArray[np.int64]
+    stamps: NDArray[np.int64]
+    poses: NDArray[np.float64]
+
+    @cached_property
+    def rows(self) -> dict[int, int]:
+        """Row of each place id."""
+        return {int(place): row for row, place in enumerate(self.ids)}
+
+    def poses_of(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return (K, 7) poses of places by id; NaN for an id that is not in the table."""
+        poses = np.full((len(ids), 7), np.nan)
+        for i, place in enumerate(ids):
+            if (row := self.rows.get(int(place))) is not None:
+                poses[i] = self.poses[row]
+        return poses
 
 
 @dataclass(frozen=True)
@@ -147,7 +215,7 @@ def summarise(
         tolerance: What counts as right.
         candidates: Candidates that were asked for: recall@N is given for N up to this only.
     """
-    truth = _truths(queries)
+    truth = pose_rows(query.truth for query in queries)
     judged = np.asarray(np.isfinite(truth).all(axis=1), np.bool_)
     right = within(truth[:, None], _padded_poses(queries), tolerance)
     first_right = right[:, 0]
@@ -163,6 +231,7 @@ def summarise(
     curve = precision_recall(scores[judged], first_right[judged], int(has_place.sum()))
     full_recall, full_threshold = curve.at_precision(1.0)
 
+    timings = [query.timings for query in queries if query.timings]
     accepted = judged & np.array([q.accepted for q in queries], np.bool_)
     answered = np.array([_answer(q) for q in queries], np.float64).reshape(-1, 7)
     return Summary(
@@ -180,20 +249,11 @@ def summarise(
         position_error=percentiles(distances(truth, answered)[accepted], ERROR_LEVELS),
         angle_error=percentiles(angles(truth, answered)[accepted], ERROR_LEVELS),
         statuses=_statuses(queries, judged, first_right),
-        latency=_latencies(queries),
+        latency=latencies(timings) | latencies([{TOTAL: sum(t.values())} for t in timings]),
         right=first_right,
         has_place=has_place,
         rank=np.where(right.any(axis=1), right.argmax(axis=1) + 1, 0),
     )
-
-
-def _truths(queries: Sequence[QueryResult]) -> Floats:
-    """Return (Q, 7), NaN where unknown."""
-    truth = np.full((len(queries), 7), np.nan)
-    for row, query in enumerate(queries):
-        if query.truth is not None:
-            truth[row] = query.truth.as_array()
-    return truth
 
 
 def _padded_poses(queries: Sequence[QueryResult]) -> Floats:
@@ -230,18 +290,14 @@ def _statuses(
     }
 
 
-def _latencies(queries: Sequence[QueryResult]) -> dict[str, Latency]:
-    stages = list(dict.fromkeys(stage for q in queries for stage in q.timings))
-    seconds = {
-        stage: np.array([q.timings[stage] for q in queries if stage in q.timings])
-        for stage in stages
-    }
-    if stages:
-        seconds[TOTAL] = np.array([sum(q.timings.values()) for q in queries if q.timings])
-    return {stage: _latency(values) for stage, values in seconds.items()}
+def latencies(timings: Sequence[dict[str, float]]) -> dict[str, Latency]:
+    """Return the latency of each stage of images, of each of which the seconds are given."""
+    stages = dict.fromkeys(stage for image in timings for stage in image)
+    return {stage: _latency([t[stage] for t in timings if stage in t]) for stage in stages}
 
 
-def _latency(seconds: Floats) -> Latency:
+def _latency(taken: list[float]) -> Latency:
+    seconds = np.array(taken)
     levels = percentiles(seconds, (50.0, 95.0))
     finite = seconds[np.isfinite(seconds)]
     mean = float(finite.mean()) if finite.size else float('nan')
