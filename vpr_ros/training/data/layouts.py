@@ -152,9 +152,10 @@ def _msls_views(city: Path) -> Iterator[View]:
         if not (folder / 'raw.csv').is_file():
             continue
         there = {path.stem: path for path in (folder / 'images').glob('*.*')}
-        places = _rows(folder / 'postprocessed.csv', ('key', 'easting', 'northing'))
-        facts = ('key', 'lon', 'lat', 'ca', 'captured_at', 'pano')
-        raw = _rows(folder / 'raw.csv', facts)
+        columns = ('key', 'easting', 'northing')
+        places = {row['key']: row for row in table_rows(folder / 'postprocessed.csv', columns)}
+        columns = ('key', 'lon', 'lat', 'ca', 'captured_at', 'pano')
+        raw = {row['key']: row for row in table_rows(folder / 'raw.csv', columns)}
         for key in sorted(raw):
             row, place = raw[key], places.get(key)
             if row['pano'].lower() == 'true':
@@ -181,20 +182,20 @@ def _msls_views(city: Path) -> Iterator[View]:
         _log.warning('%s: %d images of its tables are missing and left out', city, absent)
 
 
-def _rows(table: Path, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    """Return the lines of a table by their keys.
+def table_rows(table: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """Yield the lines of a CSV table.
 
     Raises:
         TrainingDataError: It cannot be read, or lacks a column.
     """
     try:
-        with table.open(encoding='utf-8', newline='') as file:
+        with table.open(encoding='utf-8-sig', newline='') as file:
             reader = csv.DictReader(file)
             lacking = [name for name in columns if name not in (reader.fieldnames or [])]
             if lacking:
                 msg = f'{table} lacks the columns {", ".join(lacking)}'
                 raise TrainingDataError(msg)
-            return {row['key']: row for row in reader}
+            yield from reader
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         msg = f'{table} cannot be read: {error}'
         raise TrainingDataError(msg) from error

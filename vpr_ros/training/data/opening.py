@@ -12,9 +12,9 @@ from vpr_ros.inputs.folders import FolderError, folder_format
 from vpr_ros.simulation import SimulatedCamera
 from vpr_ros.training.data.bag_images import BagFrames, bag_images
 from vpr_ros.training.data.cells import Cells, posed_places
-from vpr_ros.training.data.gsv_cities import gsv_cities
 from vpr_ros.training.data.source import Photographs, TrainingDataError
 from vpr_ros.training.data.town_places import TownPlaces, Visits
+from vpr_ros.training.data.unify import gsv_cities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

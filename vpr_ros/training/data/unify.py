@@ -1,14 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The unified data set of SelaVPR++: others, divided into places, in the layout of GSV-Cities.
+"""The layout of GSV-Cities, and the unified data set of SelaVPR++, which is written in it.
 
-Lu et al., SelaVPR++: Towards Seamless Adaptation of Foundation Models for Efficient Place
-Recognition, 2025. Every group of places becomes a city of its own, so that places which are
-neighbours never share a batch.
+`Dataframes/<City>.csv` has a line for each image, with the columns of `COLUMNS`, and
+`Images/<City>/` has its file, named by all of them. Ali-bey et al., GSV-Cities: Toward Appropriate
+Supervised Visual Place Recognition, Neurocomputing 2022.
 
-Nothing is remembered between runs but the output itself: what is to be there is worked out from
-the input each time, and only what is not there is written. So it can be killed at any moment and
-run again.
+The unified data set joins others, divided into places: Lu et al., SelaVPR++: Towards Seamless
+Adaptation of Foundation Models for Efficient Place Recognition, 2025. Every group of places
+becomes a city of its own, so that neighbouring places never share a batch. The output is the only
+state: each run works out from the input which files are needed and writes those that are missing,
+so that it can be killed and run again at any moment.
 """
 
 from __future__ import annotations
@@ -17,23 +19,85 @@ import csv
 import errno
 import hashlib
 import io
-import logging
 import shutil
 from collections import defaultdict
 from enum import Enum
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpr_ros.training.data.gsv_cities import COLUMNS, IMAGES, MOST_PLACES, TABLES, image_name
-from vpr_ros.training.data.layouts import LAYOUTS
-from vpr_ros.training.data.source import TrainingDataError
+from vpr_ros.training.data.layouts import LAYOUTS, table_rows
+from vpr_ros.training.data.source import ImageFiles, TrainingDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from vpr_ros.training.data.layouts import SourceLayout, View
 
-_log = logging.getLogger(__name__)
+COLUMNS = ('place_id', 'year', 'month', 'northdeg', 'city_id', 'lat', 'lon', 'panoid')
+MOST_PLACES = 100_000
+"""Of a city: ids in files are taken modulo this."""
+TABLES, IMAGES = 'Dataframes', 'Images'
+
+
+def gsv_cities(
+    folder: Path, cities: Sequence[str] | None = None, min_images: int = 4
+) -> ImageFiles:
+    """Open a data set in the layout of GSV-Cities; each city is an area.
+
+    Args:
+        folder: With `Dataframes` and `Images`.
+        cities: Names; None takes all there are.
+        min_images: Places with fewer are left out.
+
+    Raises:
+        TrainingDataError: The folder is not as said, a city is not there, or nothing is left.
+    """
+    there = sorted(path.stem for path in (folder / TABLES).glob('*.csv'))
+    if not there:
+        msg = f'{folder} has no {TABLES}/*.csv, so it is not in the layout of GSV-Cities'
+        raise TrainingDataError(msg)
+    missing = [city for city in cities or [] if city not in there]
+    if missing:
+        msg = f'{folder} has no {", ".join(missing)}; it has {", ".join(there)}'
+        raise TrainingDataError(msg)
+    areas = [_places(folder, city, min_images) for city in (there if cities is None else cities)]
+    if not any(areas):
+        msg = f'no place in {folder} has {min_images} images'
+        raise TrainingDataError(msg)
+    return ImageFiles(folder / IMAGES, [area for area in areas if area])
+
+
+def image_name(row: Mapping[str, str]) -> str:
+    """Return the file name of an image, with latitude and longitude as the row spells them."""
+    return (
+        f'{row["city_id"]}_{int(row["place_id"]) % MOST_PLACES:07d}'
+        f'_{int(row["year"]):04d}_{int(row["month"]):02d}_{int(row["northdeg"]):03d}'
+        f'_{row["lat"]}_{row["lon"]}_{row["panoid"]}.jpg'
+    )
+
+
+def _places(folder: Path, city: str, min_images: int) -> list[list[str]]:
+    """Return the files of each place of a city."""
+    table = folder / TABLES / f'{city}.csv'
+    places: dict[int, list[str]] = defaultdict(list)
+    spelled_out: bool | None = None
+    try:
+        for row in table_rows(table, COLUMNS):
+            if spelled_out is None:
+                spelled_out = (folder / IMAGES / city / image_name(row)).exists()
+            name = image_name(row if spelled_out else _reparsed(row))
+            places[int(row['place_id'])].append(f'{city}/{name}')
+    except (ValueError, TypeError) as error:
+        msg = f'{table} cannot be read: {error}'
+        raise TrainingDataError(msg) from error
+    return [files for files in places.values() if len(files) >= min_images]
+
+
+def _reparsed(row: dict[str, str]) -> dict[str, str]:
+    """Return a row with numbers as Python writes them: files are named after parsed tables."""
+    return {**row, 'lat': str(float(row['lat'])), 'lon': str(float(row['lon']))}
+
 
 MIN_IMAGES = 4
 """Of a place; those with fewer are left out."""
@@ -142,14 +206,18 @@ def _write(
         raise TrainingDataError(msg)
     rows = [row for i, views in enumerate(places) for row in _rows(city, i, views)]
     table, images = output / TABLES / f'{city}.csv', output / IMAGES / city
-    text = _table(rows)
+    file = io.StringIO(newline='')
+    writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    text = file.getvalue().encode()
     result = City(city, len(places), len(rows))
     # Another table at its place belongs to other images, so it goes before they do.
     if table.exists() and table.read_bytes() != text:
         table.unlink()
     images.mkdir(parents=True, exist_ok=True)
     table.parent.mkdir(parents=True, exist_ok=True)
-    wanted = {image_name(row): view for row, view in zip(rows, _flat(places), strict=True)}
+    wanted = {image_name(row): view for row, view in zip(rows, chain(*places), strict=True)}
     for path in list(images.iterdir()):
         if path.name not in wanted:
             path.unlink()
@@ -158,12 +226,10 @@ def _write(
             progress(f'writing {city}', done, len(wanted))
         _transfer(view.path, images / name, transfer)
     progress(f'writing {city}', len(wanted), len(wanted))
-    _replace(table, text)
+    part = table.with_name(f'{table.name}.part')
+    part.write_bytes(text)
+    part.replace(table)
     return result
-
-
-def _flat(places: list[list[View]]) -> list[View]:
-    return [view for views in places for view in views]
 
 
 def _rows(city: str, place: int, views: list[View]) -> list[dict[str, str]]:
@@ -186,21 +252,6 @@ def _rows(city: str, place: int, views: list[View]) -> list[dict[str, str]]:
         taken.add(image_name(row))
         rows.append(row)
     return rows
-
-
-def _table(rows: list[dict[str, str]]) -> bytes:
-    file = io.StringIO(newline='')
-    writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue().encode()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file, which is there only when it is whole."""
-    part = path.with_name(f'{path.name}.part')
-    part.write_bytes(data)
-    part.replace(path)
 
 
 def _transfer(source: Path, target: Path, transfer: Transfer) -> None:
