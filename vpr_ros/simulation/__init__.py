@@ -6,8 +6,7 @@ from vpr_ros.simulation.bag_writer import DATUM, write_bag
 from vpr_ros.simulation.camera import SimulatedCamera
 from vpr_ros.simulation.conditions import Conditions, ConditionsError
 from vpr_ros.simulation.route import Route
-from vpr_ros.simulation.town import Town
-from vpr_ros.simulation.traverse import RenderedFrame, Traverse
+from vpr_ros.simulation.town import RenderedFrame, Town, Traverse
 
 __all__ = [
     'DATUM',

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vpr_ros.simulation.traverse import RenderedFrame, Traverse
+    from vpr_ros.simulation.town import RenderedFrame, Traverse
 
 Storage = Literal['sqlite3', 'mcap']
 Encoding = Literal['rgb8', 'jpeg']

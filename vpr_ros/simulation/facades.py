@@ -20,6 +20,7 @@ from vpr_ros.simulation.paint import (
     WINDOW,
     Colour,
     Paint,
+    any_colour,
     bricks,
     cloudiness,
     plaster,
@@ -100,16 +101,15 @@ class Tiles:
 
 
 def _wall(rng: np.random.Generator, house: House, h: int, w: int) -> NDArray[np.uint8]:
-    if house.wall == 'brick':
-        rgb = bricks(rng, h, w, house.colour)
-        return tint(rgb, 0.05 * cloudiness(rng, h, w, 80))
-    if house.wall == 'stone':
-        rgb = bricks(rng, h, w, house.colour, (10, 20), 0.05)
-        return tint(rgb, 0.05 * cloudiness(rng, h, w, 60))
-    if house.wall == 'concrete':
-        rgb = bricks(rng, h, w, house.colour, (texels(house.storey), texels(2.4)), 0.03)
-        return tint(rgb, 0.04 * cloudiness(rng, h, w, 90))
-    return plaster(rng, h, w, house.colour)
+    if house.wall in ('plaster', 'timber'):
+        return plaster(rng, h, w, house.colour)
+    size, variation, stains, scale = {
+        'brick': ((4, 9), 0.10, 0.05, 80),
+        'stone': ((10, 20), 0.05, 0.05, 60),
+        'concrete': ((texels(house.storey), texels(2.4)), 0.03, 0.04, 90),
+    }[house.wall]
+    rgb = bricks(rng, h, w, house.colour, size, variation)
+    return tint(rgb, stains * cloudiness(rng, h, w, scale))
 
 
 class _FrontPainting:
@@ -140,12 +140,7 @@ class _FrontPainting:
             self._cornice()
         else:
             self._gable_windows()
-        {
-            'home': self._home,
-            'shop': self._shop,
-            'garage': self._garage,
-            'arcade': self._arcade,
-        }[house.ground]()
+        getattr(self, f'_{house.ground}')()
         if self.gable:
             self._cut_gable()
         return self.paint
@@ -231,25 +226,20 @@ class _FrontPainting:
             self._plant(0.12 * self.w, bottom)
 
     def _door(self, x: float, top: float) -> None:
-        bottom = self.h
+        bottom, rectangle = self.h, self.paint.rectangle
         half, height = 0.52 * TEXELS, 2.3 * TEXELS
         y = max(bottom - height, top + 4)
-        self.paint.rectangle(x - half - 4, y - 12, x + half + 4, bottom, self.house.trim)
-        self.paint.rectangle(
-            x - half, y - 9, x + half, y - 1, (70, 80, 92), self.openings.number()
-        )
-        self.paint.rectangle(x - half, y, x + half, bottom - 4, self.house.door)
+        rectangle(x - half - 4, y - 12, x + half + 4, bottom, self.house.trim)
+        rectangle(x - half, y - 9, x + half, y - 1, (70, 80, 92), self.openings.number())
+        rectangle(x - half, y, x + half, bottom - 4, self.house.door)
         dark = shade(self.house.door, 0.7)
         for panel in (0.08, 0.55):
             p0, p1 = y + panel * height, y + (panel + 0.35) * height
-            self.paint.rectangle(x - half + 4, p0, x - 2, p1, dark)
-            self.paint.rectangle(x + 2, p0, x + half - 4, p1, dark)
-        self.paint.rectangle(
-            x + half - 6, y + 0.5 * height, x + half - 4, y + 0.56 * height, (220, 190, 90)
-        )
-        self.paint.rectangle(
-            x - half - 8, bottom - 5, x + half + 8, bottom, (150, 148, 142), LEDGE
-        )
+            rectangle(x - half + 4, p0, x - 2, p1, dark)
+            rectangle(x + 2, p0, x + half - 4, p1, dark)
+        handle = x + half - 6, y + 0.5 * height, x + half - 4, y + 0.56 * height
+        rectangle(*handle, (220, 190, 90))
+        rectangle(x - half - 8, bottom - 5, x + half + 8, bottom, (150, 148, 142), LEDGE)
 
     def _shop(self) -> None:
         top, bottom = self._floor()
@@ -259,15 +249,12 @@ class _FrontPainting:
         door = 0.78 * w if house.seed % 4 < 2 else 0.22 * w
         half = 0.55 * TEXELS
         glass_top, glass_bottom = top + 34, bottom - 0.5 * TEXELS
-        spans = [(12, door - half - 5), (door + half + 5, w - 12)]
-        for x0, x1 in spans:
+        for x0, x1 in ((12, door - half - 5), (door + half + 5, w - 12)):
             if x1 - x0 > 12:
                 self._display(x0, glass_top, x1, glass_bottom)
         self.paint.rectangle(door - half, glass_top, door + half, bottom, house.door)
-        self.paint.rectangle(
-            door - half + 5, glass_top + 5, door + half - 5, bottom - 18, (64, 74, 84),
-            self.openings.number(),
-        )  # fmt: skip
+        pane = door - half + 5, glass_top + 5, door + half - 5, bottom - 18
+        self.paint.rectangle(*pane, (64, 74, 84), self.openings.number())
         board = (4, top + 2, w - 4, top + 26)
         light = sum(accent) > 380
         self.paint.rectangle(*board, accent, SIGN)
@@ -281,11 +268,9 @@ class _FrontPainting:
         for _ in range(int((x1 - x0) / 7)):
             x = self.rng.uniform(x0 + 2, x1 - 8)
             s = self.rng.uniform(5, 14)
-            colour = tuple(float(c) for c in self.rng.uniform(60, 220, 3))
-            self.paint.rectangle(
-                x, y1 - s, min(x + self.rng.uniform(4, 9), x1 - 1), y1 - 1,
-                (colour[0], colour[1], colour[2]), number,
-            )  # fmt: skip
+            colour = any_colour(self.rng, 60, 220)
+            right = min(x + self.rng.uniform(4, 9), x1 - 1)
+            self.paint.rectangle(x, y1 - s, right, y1 - 1, colour, number)
         for x in np.linspace(x0, x1, max(2, int((x1 - x0) / 40) + 1))[1:-1]:
             self.paint.rectangle(x - 1, y0, x + 2, y1, shade(self.house.trim, 0.8))
 
@@ -315,18 +300,15 @@ class _FrontPainting:
         top, bottom = self._floor()
         n = max(2, round(self.w / (2.4 * TEXELS)))
         pitch = self.w / n
+        half = 0.36 * pitch
+        y = top + half + 8
         for i in range(n):
             x = (i + 0.5) * pitch
-            half = 0.36 * pitch
             number = self.openings.number()
-            self.paint.ellipse(x, top + half + 8, half + 4, half + 4, self.house.trim, MATT)
-            self.paint.rectangle(
-                x - half - 4, top + half + 8, x + half + 4, bottom, self.house.trim
-            )
-            self.paint.ellipse(x, top + half + 8, half, half, (58, 58, 62), number)
-            self.paint.rectangle(
-                x - half, top + half + 8, x + half, bottom - 8, (58, 58, 62), number
-            )
+            self.paint.ellipse(x, y, half + 4, half + 4, self.house.trim, MATT)
+            self.paint.rectangle(x - half - 4, y, x + half + 4, bottom, self.house.trim)
+            self.paint.ellipse(x, y, half, half, (58, 58, 62), number)
+            self.paint.rectangle(x - half, y, x + half, bottom - 8, (58, 58, 62), number)
             self.paint.rectangle(x - 1, top + 8, x + 2, bottom - 8, shade(self.house.trim, 0.7))
 
     def _plant(self, x: float, bottom: float) -> None:

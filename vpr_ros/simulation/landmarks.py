@@ -35,10 +35,9 @@ class Steeple:
         """Draw."""
         rng = np.random.default_rng([self.seed, 9])
         h, w = round(self.height * TEXELS), round(self.width * TEXELS)
-        rgb = tint(
-            bricks(rng, h, w, (176, 166, 146), (11, 24), 0.06), 0.06 * cloudiness(rng, h, w, 90)
-        )
-        paint = Paint(rgb, np.full((h, w), MATT, np.uint8))
+        stones = bricks(rng, h, w, (176, 166, 146), (11, 24), 0.06)
+        stained = tint(stones, 0.06 * cloudiness(rng, h, w, 90))
+        paint = Paint(stained, np.full((h, w), MATT, np.uint8))
         for y in (0.0, 0.36, 0.7):
             paint.rectangle(0, y * h, w, y * h + 8, (198, 190, 172), LEDGE)
         x, y, r = w / 2, 0.26 * h, 0.2 * w

@@ -88,9 +88,8 @@ class Openings:
             self.paint.rectangle(x0, y0, x0 + leaf, y1, cloth, number)
             self.paint.rectangle(x1 - leaf, y0, x1, y1, cloth, number)
         elif kind < 0.45:
-            self.paint.rectangle(
-                x0, y0, x1, y0 + self.rng.uniform(0.2, 0.7) * (y1 - y0), cloth, number
-            )
+            foot = y0 + self.rng.uniform(0.2, 0.7) * (y1 - y0)
+            self.paint.rectangle(x0, y0, x1, foot, cloth, number)
 
     def _balcony(self, x0: float, x1: float, floor: float) -> None:
         iron = (48.0, 50.0, 54.0)
@@ -103,6 +102,5 @@ class Openings:
             for x in np.arange(x0 + 6, x1 - 6, 5):
                 tone = float(self.rng.uniform(0.7, 1.2))
                 flower = (60, 104, 48) if self.rng.random() < 0.7 else (196, 60, 84)
-                self.paint.ellipse(
-                    x, top + self.rng.uniform(-3, 3), 3, 3, shade(flower, tone), MATT
-                )
+                y = top + self.rng.uniform(-3, 3)
+                self.paint.ellipse(x, y, 3, 3, shade(flower, tone), MATT)

@@ -116,6 +116,12 @@ def _bytes(colour: Colour) -> tuple[int, int, int]:
     return r, g, b
 
 
+def any_colour(rng: np.random.Generator, low: float, high: float) -> Colour:
+    """Draw a colour whose values are within a range."""
+    r, g, b = rng.uniform(low, high, 3).tolist()
+    return r, g, b
+
+
 def shade(colour: Colour, factor: float) -> Colour:
     """Return a lighter or darker colour."""
     return colour[0] * factor, colour[1] * factor, colour[2] * factor
@@ -130,13 +136,7 @@ def cloudiness(
     for octave in range(octaves):
         step = max(scale / 2**octave, 1.0)
         grid = rng.standard_normal((int(height / step) + 3, int(width / step) + 3), np.float32)
-        full = cv2.resize(
-            grid,
-            None,
-            fx=step,
-            fy=step,
-            interpolation=cv2.INTER_CUBIC,
-        )
+        full = cv2.resize(grid, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)
         total += weight * full[:height, :width]
         weight *= 0.5
     total *= 0.5

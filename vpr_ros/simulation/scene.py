@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
@@ -13,8 +13,8 @@ import numpy as np
 from vpr_ros.simulation import sky, weather
 from vpr_ros.simulation.raster import Patches, Raster, pyramid
 from vpr_ros.simulation.shading import Illumination, display, shade_paint
-from vpr_ros.simulation.sprites import FURNITURE, Fixture, LampPost, Person, Tree
-from vpr_ros.simulation.vehicles import car
+from vpr_ros.simulation.sprites import Fixture, LampPost, Person, Tree
+from vpr_ros.simulation.traffic import car_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.geometry import Pose
-    from vpr_ros.simulation.actors import Car, Walker
     from vpr_ros.simulation.camera import SimulatedCamera
     from vpr_ros.simulation.conditions import Conditions
-    from vpr_ros.simulation.paint import Colour, Paint, Painter
-    from vpr_ros.simulation.town_plan import Plan, Standing
-    from vpr_ros.simulation.vehicles import Body, CarPart
+    from vpr_ros.simulation.paint import Paint, Painter
+    from vpr_ros.simulation.town_plan import Plan
+    from vpr_ros.simulation.traffic import Car, Walker
 
 _REACH = 150.0
 """Metres beyond which nothing but the sky is drawn."""
@@ -73,8 +72,7 @@ class Scene:
         self._downs = np.array([s.down for s in plan.surfaces])
         self._feet = np.array([(t.x, t.y, 0.0) for t in plan.standing])
         self._sizes = np.array([(t.width, t.height) for t in plan.standing])
-        self._surface_textures: dict[int, Pyramid] = {}
-        self._standing_textures: dict[int, Pyramid] = {}
+        self._textures: dict[int, Pyramid] = {}
         self._moving_textures: dict[tuple[Painter, int, int, int], Pyramid] = {}
 
     def view(
@@ -131,22 +129,19 @@ class Scene:
         return weather.expose(colour, noise, conditions)
 
     def _surface(self, index: int) -> Pyramid:
-        texture = self._surface_textures.get(index)
-        if texture is None:
-            surface = self._plan.surfaces[index]
-            nu = int(np.clip(np.linalg.norm(surface.right) / 0.6, 2, 24))
-            nv = int(np.clip(np.linalg.norm(surface.down) / 0.6, 2, 32))
-            u, v = np.meshgrid((np.arange(nu) + 0.5) / nu, (np.arange(nv) + 0.5) / nv)
-            points = (
-                surface.origin + u.reshape(-1, 1) * surface.right + v.reshape(-1, 1) * surface.down
-            )
-            light = self._light.at(points, surface.normal).reshape(nv, nu, 3)
-            seed = (self._seed, 12, index)
-            texture = pyramid(
-                shade_paint(self._paint(surface.painter), light, self._conditions, seed)
-            )
-            self._surface_textures[index] = texture
-        return texture
+        surface = self._plan.surfaces[index]
+        nu = int(np.clip(np.linalg.norm(surface.right) / 0.6, 2, 24))
+        nv = int(np.clip(np.linalg.norm(surface.down) / 0.6, 2, 32))
+        u, v = np.meshgrid((np.arange(nu) + 0.5) / nu, (np.arange(nv) + 0.5) / nv)
+        points = (
+            surface.origin + u.reshape(-1, 1) * surface.right + v.reshape(-1, 1) * surface.down
+        )
+        light = self._light.at(points, surface.normal).reshape(nv, nu, 3)
+        return self._lit(surface.painter, light, 12, index)
+
+    def _lit(self, painter: Painter, light: NDArray[np.float32], *seed: int) -> Pyramid:
+        paint = self._paint(painter)
+        return pyramid(shade_paint(paint, light, self._conditions, (self._seed, *seed)))
 
     def _patches(self, raster: Raster, cars: Iterable[Car], walkers: Iterable[Walker]) -> Patches:
         """Gather all that may be seen: houses and ground, standing things, people, cars."""
@@ -167,7 +162,7 @@ class Scene:
         for thing in cars:
             if not raster.near(thing.pose.position, 3.0, _ACTORS_REACH):
                 continue
-            painters, shape = _car(thing.body, thing.colour, thing.lights)
+            painters, shape = car_parts(thing.body, thing.colour, thing.lights)
             placed = shape @ thing.pose.rotation.T
             origins.append(placed[:, 0] + thing.pose.position)
             rights.append(placed[:, 1])
@@ -179,9 +174,12 @@ class Scene:
         first, second = len(self._origins), len(self._origins) + len(self._feet)
 
         def texture(index: int) -> Pyramid:
-            if index < first:
-                return self._surface(index)
-            return self._standing(index - first) if index < second else looks[index - second]()
+            if index >= second:
+                return looks[index - second]()
+            if index not in self._textures:
+                make = self._surface if index < first else self._standing
+                self._textures[index] = make(index if index < first else index - first)
+            return self._textures[index]
 
         total = sum(len(o) for o in origins)
         two_sided = np.zeros(total, bool)
@@ -194,24 +192,18 @@ class Scene:
         return Patches(corners + centre, rights, downs, both, self._sky.__getitem__)
 
     def _standing(self, index: int) -> Pyramid:
-        texture = self._standing_textures.get(index)
-        if texture is None:
-            thing = self._plan.standing[index]
-            heights = thing.height * np.array([0.9, 0.65, 0.4, 0.1])
-            points = np.column_stack([np.tile((thing.x, thing.y), (4, 1)), heights])
-            light = np.repeat(self._light.at(points, None)[:, None], 2, axis=1)
-            paint = self._paint(self._painter(thing))
-            texture = pyramid(shade_paint(paint, light, self._conditions, (self._seed, 13, index)))
-            self._standing_textures[index] = texture
-        return texture
-
-    def _painter(self, thing: Standing) -> Painter:
+        thing = self._plan.standing[index]
+        heights = thing.height * np.array([0.9, 0.65, 0.4, 0.1])
+        points = np.column_stack([np.tile((thing.x, thing.y), (4, 1)), heights])
+        light = np.repeat(self._light.at(points, None)[:, None], 2, axis=1)
+        painter: Painter
         if thing.kind == 'tree':
-            return Tree(thing.variant, self._conditions.season)
-        if thing.kind == 'lamp':
-            return LampPost(bool(thing.variant))
-        kind = next(k for k in FURNITURE if k == thing.kind)
-        return Fixture(kind, thing.variant)
+            painter = Tree(thing.variant, self._conditions.season)
+        elif thing.kind == 'lamp':
+            painter = LampPost(bool(thing.variant))
+        else:
+            painter = Fixture(thing.kind, thing.variant)
+        return self._lit(painter, light, 13, index)
 
     def _moving(
         self, painter: Painter, at: NDArray[np.float64], normal: NDArray[np.float64] | None
@@ -220,26 +212,11 @@ class Scene:
         cell = (int(at[0] // 8), int(at[1] // 8))
         side = 0 if normal is None else int(np.argmax(np.abs(normal))) * 2 + int(normal.sum() > 0)
         key = (painter, *cell, side)
-        texture = self._moving_textures.get(key)
-        if texture is None:
+        if key not in self._moving_textures:
             point = np.array([[cell[0] * 8 + 4.0, cell[1] * 8 + 4.0, 1.2]])
             light = self._light.at(point, normal).reshape(1, 1, 3)
-            texture = pyramid(
-                shade_paint(self._paint(painter), light, self._conditions, (self._seed, 14))
-            )
-            self._moving_textures[key] = texture
-        return texture
-
-
-@lru_cache(maxsize=256)
-def _car(
-    body: Body,
-    colour: Colour,
-    lights: bool,  # noqa: FBT001
-) -> tuple[list[CarPart], NDArray[np.float64]]:
-    """Return the painters of a car and its corners, rights and downs (N, 3, 3)."""
-    parts = car(body, colour, lights=lights)
-    return [p for p, _ in parts], np.array([n for _, n in parts]).reshape(-1, 3, 3)
+            self._moving_textures[key] = self._lit(painter, light, 14)
+        return self._moving_textures[key]
 
 
 def _across(rays: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vpr_ros.simulation.paint import FOLIAGE, HOLE, LAMP, LEDGE, MATT, SIGN, Colour, Paint, shade
+from vpr_ros.simulation.paint import (
+    FOLIAGE,
+    HOLE,
+    LAMP,
+    LEDGE,
+    MATT,
+    SIGN,
+    Colour,
+    Paint,
+    any_colour,
+    shade,
+)
 
 if TYPE_CHECKING:
     from vpr_ros.simulation.conditions import Season
@@ -116,6 +127,9 @@ class LampPost:
         return paint
 
 
+_FRESH = ((168.0, 36.0, 34.0), (34.0, 84.0, 62.0), (32.0, 60.0, 120.0), (206.0, 160.0, 44.0))
+
+
 @dataclass(frozen=True)
 class Fixture:
     """Paints a piece of street furniture."""
@@ -129,19 +143,8 @@ class Fixture:
         width, height = FURNITURE[self.kind]
         w, h = round(width * 36), round(height * 36)
         paint = Paint.blank(h, w)
-        colour = shade(
-            ((168, 36, 34), (34, 84, 62), (32, 60, 120), (206, 160, 44))[self.seed % 4], 1
-        )
-        {
-            'bench': self._bench,
-            'bin': self._bin,
-            'postbox': self._postbox,
-            'kiosk': self._kiosk,
-            'planter': self._planter,
-            'sign': self._sign,
-            'shrub': self._shrub,
-            'column': self._column,
-        }[self.kind](paint, rng, colour)
+        colour = _FRESH[self.seed % 4]
+        getattr(self, f'_{self.kind}')(paint, rng, colour)
         return paint
 
     def _bench(self, paint: Paint, _rng: np.random.Generator, _colour: Colour) -> None:
@@ -172,8 +175,7 @@ class Fixture:
         paint.rectangle(0.12 * w, 0.2 * h, 0.88 * w, 0.58 * h, (46, 50, 54), SIGN)
         for _ in range(18):
             x, y = rng.uniform(0.14, 0.78) * w, rng.uniform(0.22, 0.5) * h
-            r, g, b = (float(c) for c in rng.uniform(80, 240, 3))
-            paint.rectangle(x, y, x + 5, y + 7, (r, g, b), SIGN)
+            paint.rectangle(x, y, x + 5, y + 7, any_colour(rng, 80, 240), SIGN)
 
     def _planter(self, paint: Paint, rng: np.random.Generator, colour: Colour) -> None:
         h, w = paint.material.shape
@@ -183,7 +185,7 @@ class Fixture:
             leaf = (70.0, 112.0, 54.0) if rng.random() < 0.75 else colour
             paint.ellipse(x, y, 3, 3, shade(leaf, float(rng.uniform(0.7, 1.2))), FOLIAGE)
 
-    def _sign(self, paint: Paint, _rng: np.random.Generator, colour: Colour) -> None:
+    def _sign(self, paint: Paint, _rng: np.random.Generator, _colour: Colour) -> None:
         h, w = paint.material.shape
         paint.rectangle(0.45 * w, 0.2 * h, 0.58 * w, h, (130, 132, 134))
         if self.seed % 3 == 0:
@@ -195,7 +197,6 @@ class Fixture:
         else:
             paint.polygon([(w / 2, 0), (w - 1, w * 0.9), (0, w * 0.9)], (206, 40, 38), MATT)
             paint.polygon([(w / 2, 6), (w - 6, w * 0.82), (5, w * 0.82)], (240, 236, 220), MATT)
-        del colour
 
     def _shrub(self, paint: Paint, rng: np.random.Generator, _colour: Colour) -> None:
         h, w = paint.material.shape
@@ -209,8 +210,8 @@ class Fixture:
         h, w = paint.material.shape
         paint.rectangle(0.05 * w, 0.12 * h, 0.95 * w, h, (92, 96, 92))
         for x in (0.05, 0.5):
-            r, g, b = (float(c) for c in rng.uniform(90, 230, 3))
-            paint.rectangle((x + 0.03) * w, 0.2 * h, (x + 0.42) * w, 0.72 * h, (r, g, b))
+            poster = any_colour(rng, 90, 230)
+            paint.rectangle((x + 0.03) * w, 0.2 * h, (x + 0.42) * w, 0.72 * h, poster)
             paint.rectangle((x + 0.08) * w, 0.26 * h, (x + 0.36) * w, 0.36 * h, shade(colour, 0.8))
         paint.polygon([(0, 0.12 * h), (w, 0.12 * h), (w / 2, 0)], (60, 84, 74), LEDGE)
 
@@ -227,8 +228,7 @@ class Person:
         rng = np.random.default_rng([self.seed, 7])
         paint = Paint.blank(112, 56)
         skin = ((226, 184, 156), (170, 122, 90), (112, 76, 56))[int(rng.integers(3))]
-        r, g, b = (float(c) for c in rng.uniform(30, 200, 3))
-        coat = (r, g, b)
+        coat = any_colour(rng, 30, 200)
         trousers = shade((60, 62, 76), float(rng.uniform(0.5, 1.6)))
         stride = float(rng.uniform(3, 10))
         hip, top = 64.0, 30.0
@@ -242,9 +242,8 @@ class Person:
         hair = shade((70, 50, 36), float(rng.uniform(0.4, 2.4)))
         paint.ellipse(28, 17, 7, 5, hair, MATT)
         if self.umbrella:
-            r, g, b = (float(c) for c in rng.uniform(20, 190, 3))
             paint.line((36, 12), (36, 50), 2, (40, 40, 40))
-            paint.ellipse(32, 14, 23, 13, (r, g, b), MATT)
+            paint.ellipse(32, 14, 23, 13, any_colour(rng, 20, 190), MATT)
             paint.rectangle(0, 15, 56, 28, (0, 0, 0), HOLE)
             paint.ellipse(28, 21, 6, 8, skin, MATT)
             paint.line((36, 12), (36, 50), 2, (40, 40, 40))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class Standing:
     y: float
     width: float
     height: float
-    kind: str
+    kind: Furniture | Literal['tree', 'lamp']
     variant: int
 
 
@@ -59,40 +59,27 @@ class Plan:
 
     Attributes:
         streets: Streets.
+        corners: Crossing centre lines (xs, ys), metres.
         surfaces: Walls, roofs, ground.
         standing: Trees, lamps and furniture.
         lamps: (x, y, z) of the street lamps, metres.
         blocks: (x0, y0, x1, y1, height) of what throws shadows, metres.
-        corners: Crossing centre lines (xs, ys), metres.
     """
 
-    streets: list[Street] = field(default_factory=list)
+    streets: list[Street]
+    corners: tuple[tuple[float, ...], tuple[float, ...]]
     surfaces: list[Surface] = field(default_factory=list)
     standing: list[Standing] = field(default_factory=list)
     lamps: list[tuple[float, float, float]] = field(default_factory=list)
     blocks: list[tuple[float, float, float, float, float]] = field(default_factory=list)
-    corners: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row of houses: from a start along the fronts, to the right as seen from the street."""
-
-    start: tuple[float, float]
-    normal: tuple[float, float]
-    length: float
-    walls: tuple[Wall, ...]
-    corner: bool
 
 
 def plan(seed: int) -> Plan:
     """Lay out a town of three by two blocks; two of them are a park and a church square."""
     rng = np.random.default_rng([seed, 0])
-    town = Plan()
     xs = _lines(rng, (54.0, 62.0, 50.0))
     ys = _lines(rng, (48.0, 52.0))
-    town.corners = (xs, ys)
-    town.streets.extend(_streets(rng, xs, ys))
+    town = Plan(_streets(rng, xs, ys), (xs, ys))
     vertical, horizontal = town.streets[: len(xs)], town.streets[len(xs) :]
     builder = _Builder(town, rng, seed)
 
@@ -161,14 +148,8 @@ def _pave(town: Plan, seed: int, parks: tuple[tuple[float, float, float, float],
     for x in np.arange(xs[0] - margin, xs[-1] + margin, TILE):
         for y in np.arange(ys[0] - margin, ys[-1] + margin, TILE):
             painter = Ground(float(x), float(y), streets, parks, seed)
-            town.surfaces.append(
-                Surface(
-                    np.array([x, y + TILE, 0.0]),
-                    np.array([TILE, 0.0, 0.0]),
-                    np.array([0.0, -TILE, 0.0]),
-                    painter,
-                )
-            )
+            corner, east = np.array([x, y + TILE, 0.0]), np.array([TILE, 0.0, 0.0])
+            town.surfaces.append(Surface(corner, east, np.array([0.0, -TILE, 0.0]), painter))
 
 
 class _Builder:
@@ -184,11 +165,11 @@ class _Builder:
     def block(self, block: tuple[float, float, float, float]) -> None:
         """Line a block with houses on all sides."""
         x0, y0, x1, y1 = block
-        self._row(_Row((x0, y0), (0, -1), x1 - x0, self._walls(), corner=True))
-        self._row(_Row((x1, y1), (0, 1), x1 - x0, self._walls(), corner=True))
+        self._row((x0, y0), (0, -1), x1 - x0, corner=True)
+        self._row((x1, y1), (0, 1), x1 - x0, corner=True)
         inner = y1 - y0 - 2 * DEPTH
-        self._row(_Row((x1, y0 + DEPTH), (1, 0), inner, self._walls(), corner=False))
-        self._row(_Row((x0, y1 - DEPTH), (-1, 0), inner, self._walls(), corner=False))
+        self._row((x1, y0 + DEPTH), (1, 0), inner)
+        self._row((x0, y1 - DEPTH), (-1, 0), inner)
 
     def surroundings(self, vertical: list[Street], horizontal: list[Street]) -> None:
         """Line the outer side of the outer streets, so that no view leaves the town."""
@@ -206,9 +187,8 @@ class _Builder:
             while done < length:
                 part = min(float(self._rng.uniform(28, 46)), length - done)
                 part = part if length - done - part > 14 else length - done
-                along = (-normal[1] * done, normal[0] * done)
-                at = (start[0] + along[0], start[1] + along[1])
-                self._row(_Row(at, normal, part, self._walls(), corner=False))
+                at = (start[0] - normal[1] * done, start[1] + normal[0] * done)
+                self._row(at, normal, part)
                 done += part
 
     def park(self, block: tuple[float, float, float, float]) -> None:
@@ -295,29 +275,33 @@ class _Builder:
         variant = int(self._rng.integers(12))
         self._town.standing.append(Standing(x, y, width, height, kind, variant))
 
-    def _walls(self) -> tuple[Wall, ...]:
+    def _row(
+        self,
+        start: tuple[float, float],
+        normal: tuple[float, float],
+        length: float,
+        *,
+        corner: bool = False,
+    ) -> None:
+        """Add a row of houses, from a start to the right as seen from the street."""
         kinds: tuple[Wall, ...] = ('brick', 'plaster', 'stone', 'timber', 'concrete')
         chosen = self._rng.choice(5, 2, replace=False, p=[0.34, 0.34, 0.12, 0.12, 0.08])
-        return tuple(kinds[int(i)] for i in chosen)
-
-    def _row(self, row: _Row) -> None:
+        walls = [kinds[int(i)] for i in chosen]
         done = 0.0
         previous: House | None = None
-        while row.length - done > 0.5:
-            house = self._next(row, previous)
-            left = row.length - done
+        while length - done > 0.5:
+            house = self._next(walls, previous)
+            left = length - done
             if left - house.width < 5.2:
                 # The last house takes what is left.
                 house = replace(house, width=left, bays=max(1, round(left / 2.4)))
-            along = (-row.normal[1] * done, row.normal[0] * done)
-            ends = (row.corner and done == 0, row.corner and house.width == left)
-            self._house(
-                house, (row.start[0] + along[0], row.start[1] + along[1]), row.normal, ends
-            )
+            ends = (corner and done == 0, corner and house.width == left)
+            at = (start[0] - normal[1] * done, start[1] + normal[0] * done)
+            self._house(house, at, normal, ends)
             done += house.width
             previous = house
 
-    def _next(self, row: _Row, previous: House | None) -> House:
+    def _next(self, walls: list[Wall], previous: House | None) -> House:
         chance = self._rng.random()
         if previous is not None and chance < 0.14:
             return previous
@@ -325,7 +309,7 @@ class _Builder:
             return previous.neighbour(self._rng)
         if chance < 0.42:
             return self._catalogue[int(self._rng.integers(len(self._catalogue)))]
-        return House.random(self._rng, row.walls[int(self._rng.random() < 0.3)])
+        return House.random(self._rng, walls[int(self._rng.random() < 0.3)])
 
     def _house(
         self,
@@ -363,13 +347,8 @@ class _Builder:
             add(Surface(ridge - n * DEPTH, n * DEPTH, -half - low * up, tiles))
             add(Surface(ridge, -n * DEPTH, half - low * up, tiles))
         a, b = at[:2], (back + d * w)[:2]
-        low_corner, high_corner = np.minimum(a, b), np.maximum(a, b)
-        self._town.blocks.append(
-            (
-                float(low_corner[0]), float(low_corner[1]),
-                float(high_corner[0]), float(high_corner[1]), eaves + 0.5 * rise,
-            )
-        )  # fmt: skip
+        (x0, y0), (x1, y1) = np.minimum(a, b).tolist(), np.maximum(a, b).tolist()
+        self._town.blocks.append((x0, y0, x1, y1, eaves + 0.5 * rise))
 
 
 def _outline(

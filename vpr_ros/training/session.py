@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import platform
 import subprocess
 import warnings
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,7 +18,12 @@ import lightning.pytorch
 import numpy as np
 import torch
 import yaml
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import (
+    EarlyStopping,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    ProgressBar,
+)
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
@@ -26,8 +31,9 @@ from safetensors.torch import save_file
 
 from vpr_ros import models
 from vpr_ros.describe import configure_threads
-from vpr_ros.training.data import Augmentation, batch_loader, open_source
-from vpr_ros.training.data.batches import write_grid
+from vpr_ros.models.weights_file import whole_file
+from vpr_ros.training.data import Augmentation, open_source
+from vpr_ros.training.data.batches import Batches, write_grid
 from vpr_ros.training.freezing import freeze
 from vpr_ros.training.initial_network import initial_network
 from vpr_ros.training.parse import RecipeError
@@ -40,10 +46,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lightning.pytorch import Callback
-    from torch import Tensor
 
-    from vpr_ros.training.data import PlaceSource
-    from vpr_ros.training.recipe import Recipe, RunRecipe
+    from vpr_ros.training.data import PlaceBatch, PlaceSource
+    from vpr_ros.training.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 
@@ -86,10 +91,15 @@ def train(
     checkpoint = folder / _LAST
     configure_threads(run.threads or None)
     training = assemble(recipe, folder, progress)
+    several = run.devices > 1
+    table = CSVLogger(folder, 'logs')  # a folder for every start, numbered
     trainer = lightning.pytorch.Trainer(
         accelerator=run.accelerator,
         devices=run.devices,
-        strategy=_strategy(run),
+        # DINOv2's mask token, and heads that a recipe has no loss for, get no gradient.
+        strategy='ddp_find_unused_parameters_true'
+        if several and run.strategy == 'auto'
+        else run.strategy,
         precision=run.precision,
         max_steps=run.steps,
         max_epochs=-1,
@@ -99,11 +109,11 @@ def train(
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=run.log_every,
-        logger=_loggers(folder),
+        logger=[table, TensorBoardLogger(folder, 'logs', version=f'version_{table.version}')],
         callbacks=[*_callbacks(recipe, folder), *callbacks],
         use_distributed_sampler=False,
-        sync_batchnorm=run.devices > 1 and run.accelerator != 'cpu' and torch.cuda.is_available(),
-        enable_progress_bar=any(_is_progress_bar(callback) for callback in callbacks),
+        sync_batchnorm=several and run.accelerator != 'cpu' and torch.cuda.is_available(),
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         enable_model_summary=False,
         plugins=[WholeCheckpoints()],
     )
@@ -137,8 +147,10 @@ def assemble(
         if statistics.exists():
             load_statistics(teacher, statistics)
         else:
-            clean = _clean_images(recipe, sources, loaded, recipe.teacher.standardise)
-            teacher.standardise(clean)
+            # The images of the first batches, as many as asked for or a few more.
+            count = -(-recipe.teacher.standardise // (recipe.data.places * recipe.data.views))
+            batches = _batches(recipe, sources, loaded, count)
+            teacher.standardise(batch.images.float() / 255 for batch in batches)
             save_statistics(teacher, statistics)
     recall = TraverseRecall(recipe.validation, size) if recipe.validation else None
     training = PlaceTraining(recipe, net, sources, augment, size, loaded, teacher, recall)
@@ -179,71 +191,27 @@ def _open(source: dict[str, Any], progress: Progress) -> tuple[PlaceSource, floa
 
 def _batches(
     recipe: Recipe, sources: Sequence[tuple[PlaceSource, float]], size: int, count: int
-) -> Iterator[Any]:
-    data = recipe.data
-    loader = batch_loader(
-        sources,
-        places=data.places,
-        views=data.views,
-        size=size,
-        seed=recipe.run.seed,
-        first=0,
-        count=count,
-        workers=0,
+) -> Iterator[PlaceBatch]:
+    data, seed = recipe.data, recipe.run.seed
+    batches = Batches(
+        sources, places=data.places, views=data.views, size=size, seed=seed, upto=count
     )
-    return iter(loader)
-
-
-def _clean_images(
-    recipe: Recipe, sources: Sequence[tuple[PlaceSource, float]], size: int, number: int
-) -> Iterator[Tensor]:
-    """Yield the images of the first batches, as many as asked for or a few more."""
-    batches = -(-number // (recipe.data.places * recipe.data.views))
-    return (batch.images.float() / 255 for batch in _batches(recipe, sources, size, batches))
-
-
-def _strategy(run: RunRecipe) -> str:
-    # DINOv2's mask token, and heads that a recipe has no loss for, get no gradient.
-    several = run.devices > 1 and run.strategy == 'auto'
-    return 'ddp_find_unused_parameters_true' if several else run.strategy
-
-
-def _loggers(folder: Path) -> list[CSVLogger | TensorBoardLogger]:
-    table = CSVLogger(folder, 'logs')  # a folder for every start, numbered
-    return [table, TensorBoardLogger(folder, 'logs', version=f'version_{table.version}')]
+    return (batches[number] for number in range(count))
 
 
 def _callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
     run = recipe.run
     checkpoints = folder / 'checkpoints'
+    kept = partial(ModelCheckpoint, checkpoints, save_top_k=1, enable_version_counter=False)
     callbacks: list[Callback] = [
         LearningRateMonitor('step'),
-        ModelCheckpoint(
-            checkpoints,
-            'last',
-            every_n_train_steps=run.checkpoint_every,
-            save_top_k=1,
-            enable_version_counter=False,
-        ),
+        kept('last', every_n_train_steps=run.checkpoint_every),
     ]
     if recipe.validation:
-        best = ModelCheckpoint(
-            checkpoints,
-            'best',
-            monitor=VALIDATED,
-            mode='max',
-            save_top_k=1,
-            save_weights_only=True,
-            enable_version_counter=False,
-        )
-        callbacks.append(best)
+        callbacks.append(kept('best', monitor=VALIDATED, mode='max', save_weights_only=True))
         if run.patience:
             callbacks.append(EarlyStopping(VALIDATED, mode='max', patience=run.patience))
     return callbacks
-
-
-def _is_progress_bar(callback: Callback) -> bool:
-    return isinstance(callback, lightning.pytorch.callbacks.ProgressBar)
 
 
 def _finish(training: PlaceTraining, trainer: lightning.pytorch.Trainer, folder: Path) -> Path:
@@ -269,14 +237,14 @@ def _finish(training: PlaceTraining, trainer: lightning.pytorch.Trainer, folder:
 def _summary(training: PlaceTraining, trainer: lightning.pytorch.Trainer) -> dict[str, Any]:
     """Return what a model card needs."""
     figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    best = next(
-        (
-            {'step': _step_of(callback), VALIDATED: float(callback.best_model_score)}
-            for callback in trainer.checkpoint_callbacks
-            if isinstance(callback, ModelCheckpoint) and callback.best_model_score is not None
-        ),
-        None,
-    )
+    best = None
+    for kept in trainer.checkpoint_callbacks:
+        if isinstance(kept, ModelCheckpoint) and kept.best_model_score is not None:
+            checkpoint = torch.load(kept.best_model_path, map_location='cpu', weights_only=True)
+            best = {
+                'step': int(checkpoint['global_step']),
+                VALIDATED: float(kept.best_model_score),
+            }
     libraries = {'torch': torch, 'lightning': lightning.pytorch, 'numpy': np}
     return {
         'recipe': asdict(training.recipe),
@@ -289,11 +257,6 @@ def _summary(training: PlaceTraining, trainer: lightning.pytorch.Trainer) -> dic
         'python': platform.python_version(),
         **{name: str(library.__version__) for name, library in libraries.items()},
     }
-
-
-def _step_of(callback: ModelCheckpoint) -> int:
-    checkpoint = torch.load(callback.best_model_path, map_location='cpu', weights_only=True)
-    return int(checkpoint['global_step'])
 
 
 def _commit() -> str:
@@ -325,11 +288,5 @@ class WholeCheckpoints(TorchCheckpointIO):
     ) -> None:
         """Write a checkpoint to a path on this machine."""
         del storage_options
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f'{path.name}.part')
-        with part.open('wb') as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        with whole_file(Path(path)) as unfinished:
+            torch.save(checkpoint, unfinished)

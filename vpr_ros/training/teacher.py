@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from vpr_ros import models
@@ -212,8 +212,6 @@ def open_teacher(recipe: TeacherRecipe) -> Teacher:
 
 def save_statistics(teacher: Teacher, path: Path) -> None:
     """Write mean and spread of the features, to go on with the same numbers later."""
-    from safetensors.torch import save_file  # noqa: PLC0415
-
     tensors: dict[str, Tensor] = {}
     for i, (mean, std) in enumerate(teacher.statistics or ()):
         tensors |= {f'{i}.mean': mean, f'{i}.std': std}
@@ -222,8 +220,6 @@ def save_statistics(teacher: Teacher, path: Path) -> None:
 
 def load_statistics(teacher: Teacher, path: Path) -> None:
     """Read what `save_statistics` wrote."""
-    from safetensors.torch import load_file  # noqa: PLC0415
-
     tensors = load_file(path)
     groups = range(len(tensors) // 2)
     teacher.statistics = [(tensors[f'{i}.mean'], tensors[f'{i}.std']) for i in groups]

@@ -154,8 +154,8 @@ def _msls_views(city: Path) -> Iterator[View]:
         there = {path.stem: path for path in (folder / 'images').glob('*.*')}
         columns = ('key', 'easting', 'northing')
         places = {row['key']: row for row in table_rows(folder / 'postprocessed.csv', columns)}
-        columns = ('key', 'lon', 'lat', 'ca', 'captured_at', 'pano')
-        raw = {row['key']: row for row in table_rows(folder / 'raw.csv', columns)}
+        facts = ('key', 'lon', 'lat', 'ca', 'captured_at', 'pano')
+        raw = {row['key']: row for row in table_rows(folder / 'raw.csv', facts)}
         for key in sorted(raw):
             row, place = raw[key], places.get(key)
             if row['pano'].lower() == 'true':

@@ -1,15 +1,23 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Cars: extruded outlines with painted sides, ends, windows and wheels."""
+"""Cars and people, which differ from traverse to traverse, and how cars look."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from vpr_ros.geometry import Pose
 from vpr_ros.simulation.paint import LAMP, LEDGE, MATT, RED_LAMP, Colour, Paint, shade
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vpr_ros.simulation.conditions import Conditions
+    from vpr_ros.simulation.streets import Street
 
 Body = Literal['saloon', 'hatchback', 'van']
 BODIES: tuple[Body, ...] = ('saloon', 'hatchback', 'van')
@@ -113,25 +121,122 @@ class CarPart:
         return paint
 
 
-def car(body: Body, colour: Colour, *, lights: bool) -> list[tuple[CarPart, tuple[float, ...]]]:
-    """Return the parts of a car and where they are on it.
+@lru_cache(maxsize=256)
+def car_parts(
+    body: Body,
+    colour: Colour,
+    lights: bool,  # noqa: FBT001
+) -> tuple[list[CarPart], NDArray[np.float64]]:
+    """Return the parts of a car and where they are on it, (N, 3, 3).
 
-    Each is a top left corner, the vector to the right and the vector down, as nine numbers in
-    metres; x forward, y left, z up, the origin on the ground below the middle.
+    Each is a top left corner, the vector to the right and the vector down, metres; x forward,
+    y left, z up, the origin on the ground below the middle.
     """
     outline = _OUTLINES[body]
     w = HALF_WIDTH
-    parts: list[tuple[CarPart, tuple[float, ...]]] = []
     x0, x1, z1 = outline[0][0] - 0.1, outline[-1][0] + 0.1, max(z for _, z in outline)
-    parts.append((CarPart(body, 'right', colour, lights), (x0, -w, z1, x1 - x0, 0, 0, 0, 0, -z1)))
-    parts.append((CarPart(body, 'left', colour, lights), (x1, w, z1, x0 - x1, 0, 0, 0, 0, -z1)))
-    under = CarPart(body, 'under', colour, lights)
-    parts.append((under, (x0, w, 0.03, x1 - x0, 0, 0, 0, -2 * w, 0)))
+    parts: list[tuple[str, tuple[float, ...]]] = [
+        ('right', (x0, -w, z1, x1 - x0, 0, 0, 0, 0, -z1)),
+        ('left', (x1, w, z1, x0 - x1, 0, 0, 0, 0, -z1)),
+        ('under', (x0, w, 0.03, x1 - x0, 0, 0, 0, -2 * w, 0)),
+    ]
     for name, (xa, za), (xb, zb) in zip(_PARTS, outline, outline[1:], strict=False):
-        painter = CarPart(body, name, colour, lights)
         if xa + xb < 0 and name != 'roof':
             # The rear half is seen from behind: left stays left, up is towards the roof.
-            parts.append((painter, (xb, w, zb, 0, -2 * w, 0, xa - xb, 0, za - zb)))
+            parts.append((name, (xb, w, zb, 0, -2 * w, 0, xa - xb, 0, za - zb)))
         else:
-            parts.append((painter, (xa, -w, za, 0, 2 * w, 0, xb - xa, 0, zb - za)))
-    return parts
+            parts.append((name, (xa, -w, za, 0, 2 * w, 0, xb - xa, 0, zb - za)))
+    painters = [CarPart(body, name, colour, lights) for name, _ in parts]
+    return painters, np.array([numbers for _, numbers in parts]).reshape(-1, 3, 3)
+
+
+_GAP = 7.0
+"""Metres around the camera that moving cars keep free."""
+
+
+@dataclass(frozen=True)
+class Car:
+    """A car in the map frame; only moving cars have their lights on."""
+
+    pose: Pose
+    body: Body
+    colour: Colour
+    lights: bool
+
+
+@dataclass(frozen=True)
+class Walker:
+    """Someone on foot, metres in the map frame."""
+
+    x: float
+    y: float
+    seed: int
+    umbrella: bool
+
+
+@dataclass(frozen=True)
+class _Path:
+    """A thing that moves along a street and starts over at its end."""
+
+    street: Street
+    start: float
+    speed: float
+    left: float
+
+    def at(self, seconds: float) -> tuple[float, float]:
+        return self.street.point(
+            (self.start + self.speed * seconds) % self.street.length, self.left
+        )
+
+
+class Traffic:
+    """Everybody in the streets during one traverse."""
+
+    def __init__(self, streets: list[Street], conditions: Conditions, seed: int) -> None:
+        """Draw who is there, from a seed."""
+        rng = np.random.default_rng([seed, 15])
+        self._parked: list[Car] = []
+        self._driving: list[tuple[_Path, Body, Colour]] = []
+        self._walking: list[tuple[_Path, int, bool]] = []
+        for street in streets:
+            self._park(street, conditions.traffic, rng)
+            for side in (-1, 1):
+                for _ in range(int(rng.poisson(street.length / 60 * conditions.traffic))):
+                    speed = -side * float(rng.uniform(4, 9))
+                    path = _Path(street, float(rng.uniform(0, street.length)), speed, side * 1.45)
+                    self._driving.append((path, *_any_car(rng)))
+                for _ in range(int(rng.poisson(street.length / 14 * conditions.traffic))):
+                    pace = float(rng.choice([-1, 1]) * rng.uniform(0.6, 1.6))
+                    left = side * float(rng.uniform(street.road + 0.6, street.half - 0.5))
+                    path = _Path(street, float(rng.uniform(0, street.length)), pace, left)
+                    umbrella = conditions.wet and rng.random() < 0.7
+                    self._walking.append((path, int(rng.integers(40)), bool(umbrella)))
+
+    def cars(self, seconds: float, camera: NDArray[np.float64]) -> list[Car]:
+        """Return the cars at a time; none drives where the camera (3,) is."""
+        cars = list(self._parked)
+        for path, body, colour in self._driving:
+            x, y = path.at(seconds)
+            if np.hypot(x - camera[0], y - camera[1]) > _GAP:
+                yaw = path.street.heading + (0.0 if path.speed > 0 else np.pi)
+                cars.append(Car(Pose.planar(x, y, yaw), body, colour, lights=True))
+        return cars
+
+    def walkers(self, seconds: float) -> list[Walker]:
+        """Return the people at a time."""
+        return [Walker(*path.at(seconds), seed, wet) for path, seed, wet in self._walking]
+
+    def _park(self, street: Street, share: float, rng: np.random.Generator) -> None:
+        for middle in street.bays():
+            for side in (-1, 1):
+                if rng.random() < 0.9 * share:
+                    along = middle + rng.normal(0, 0.15)
+                    x, y = street.point(along, side * (street.road - 1.1))
+                    yaw = street.heading + (np.pi if side > 0 else 0.0) + rng.normal(0, 0.015)
+                    pose = Pose.planar(x, y, yaw)
+                    self._parked.append(Car(pose, *_any_car(rng), lights=False))
+
+
+def _any_car(rng: np.random.Generator) -> tuple[Body, Colour]:
+    body = BODIES[int(rng.choice(3, p=[0.42, 0.42, 0.16]))]
+    return body, COLOURS[int(rng.integers(len(COLOURS)))]
