@@ -241,10 +241,9 @@ def _summary(training: PlaceTraining, trainer: lightning.pytorch.Trainer) -> dic
     for kept in trainer.checkpoint_callbacks:
         if isinstance(kept, ModelCheckpoint) and kept.best_model_score is not None:
             checkpoint = torch.load(kept.best_model_path, map_location='cpu', weights_only=True)
-            best = {
-                'step': int(checkpoint['global_step']),
-                VALIDATED: float(kept.best_model_score),
-            }
+            score = float(kept.best_model_score)
+            best = {'step': int(checkpoint['global_step']), VALIDATED: score}
+            break
     libraries = {'torch': torch, 'lightning': lightning.pytorch, 'numpy': np}
     return {
         'recipe': asdict(training.recipe),
