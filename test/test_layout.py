@@ -32,3 +32,10 @@ def test_no_public_class_name_occurs_twice():
             if isinstance(node, ast.ClassDef) and not node.name.startswith('_'):
                 homes[node.name].append(str(path.relative_to(PACKAGE)))
     assert repeated(homes) == {}
+
+
+def test_no_file_is_too_long_to_be_read_at_once():
+    lines = {
+        str(path.relative_to(PACKAGE)): path.read_text('utf-8').count('\n') for path in MODULES
+    }
+    assert {path: count for path, count in lines.items() if count > 400} == {}
