@@ -107,6 +107,8 @@ class Paint:
 class Painter(Protocol):
     """Draws one texture; equal painters draw the same, so that textures can be shared."""
 
+    def __hash__(self) -> int: ...
+
     def paint(self) -> Paint:
         """Draw."""
 

@@ -287,5 +287,5 @@ class WholeCheckpoints(TorchCheckpointIO):
     ) -> None:
         """Write a checkpoint to a path on this machine."""
         del storage_options
-        with whole_file(Path(path)) as unfinished:
-            torch.save(checkpoint, unfinished)
+        with whole_file(Path(path)) as unfinished, unfinished.open('wb') as file:
+            torch.save(checkpoint, file)
