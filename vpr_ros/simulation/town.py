@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vpr_ros.geometry import Pose
     from vpr_ros.simulation.conditions import Conditions
-    from vpr_ros.simulation.paint import Paint, Painter
+    from vpr_ros.simulation.paint import Paint
 
 _LANE = -1.45
 """Metres from the centre line to the lane in which one drives, on the right."""
@@ -50,7 +50,7 @@ class Town:
         self.seed = seed
         self.camera = camera or SimulatedCamera()
         self._plan = plan(seed)
-        self._paint: Callable[[Painter], Paint] = cache(lambda painter: painter.paint())
+        self._paint: Callable[..., Paint] = cache(lambda painter: painter.paint())
         self._scene = lru_cache(scenes)(self._make_scene)
         self._traffic = lru_cache(maxsize=64)(self._draw_traffic)
 
