@@ -23,7 +23,7 @@ def wanted() -> dict[Path, str]:
     """Return the text that each generated file should have."""
     files = {ROOT / 'config' / f'{node}.yaml': as_yaml(node, kind) for node, kind in NODES.items()}
     page = ROOT / 'docs' / 'reference' / 'parameters.md'
-    text = page.read_text()
+    text = page.read_text('utf-8')
     for node, kind in NODES.items():
         begin, end = f'<!-- parameters of {node} -->\n', '<!-- end of parameters -->'
         pattern = re.compile(re.escape(begin) + '.*?' + re.escape(end), re.DOTALL)
@@ -39,13 +39,13 @@ def wanted() -> dict[Path, str]:
 
 def main() -> int:
     """Write what differs, or only say so with --check."""
-    stale = {p: t for p, t in wanted().items() if not p.exists() or p.read_text() != t}
+    stale = {p: t for p, t in wanted().items() if not p.exists() or p.read_text('utf-8') != t}
     check = '--check' in sys.argv[1:]
     for path, text in stale.items():
         if check:
             print(f'{path.relative_to(ROOT)} is out of date: run scripts/generate.py')
         else:
-            path.write_text(text)
+            path.write_text(text, 'utf-8')
             print(f'wrote {path.relative_to(ROOT)}')
     return int(check and bool(stale))
 

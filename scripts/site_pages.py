@@ -38,7 +38,7 @@ _LINK = re.compile(r'(\]\()([^)#:\s]+)((?:#[^)]*)?\))')
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages."""
-    pages = {page: (ROOT / source).read_text() for page, source in ELSEWHERE.items()}
+    pages = {page: (ROOT / source).read_text('utf-8') for page, source in ELSEWHERE.items()}
     pages['reference/messages.md'] = messages()
     pages['reference/commands.md'] = commands()
     for page, text in pages.items():
@@ -68,7 +68,7 @@ def messages() -> str:
     lines = ['# Messages and services', '', 'Made from the files in `msg/` and `srv/`.']
     for kind in ('msg', 'srv'):
         for path in sorted((ROOT / kind).glob(f'*.{kind}')):
-            text = re.sub(r'^# SPDX.*\n', '', path.read_text(), flags=re.MULTILINE).strip()
+            text = re.sub(r'^# SPDX.*\n', '', path.read_text('utf-8'), flags=re.MULTILINE).strip()
             lines += ['', f'## vpr_ros/{kind}/{path.stem}', '', '```text', text, '```']
     return '\n'.join(lines) + '\n'
 

@@ -19,7 +19,7 @@ LOADED = re.compile(r'<(?:script|img|link rel="?stylesheet"?)[^>]*?(?:src|href)=
 SHOWN = [
     pytest.param(words, id=f'{page.name}-{" ".join(words)[:60]}')
     for page in PAGES
-    for words in commands_of(page.read_text())
+    for words in commands_of(page.read_text('utf-8'))
 ]
 
 
@@ -58,7 +58,7 @@ def test_commands_named_in_the_text_exist():
     known = set(COMMANDS) | {name.rsplit(' ', 1)[0] for name in COMMANDS} | {'vpr'}
     known |= {f'vpr {word}' for word in ('COMMAND', '--help')}
     for page in [*PAGES, *sorted((ROOT / 'config').rglob('*.yaml'))]:
-        for shown in re.findall(r'`(vpr [a-z][^`|]*)`', page.read_text()):
+        for shown in re.findall(r'`(vpr [a-z][^`|]*)`', page.read_text('utf-8')):
             words = shown.split()
             assert any(' '.join(words[:n]) in known for n in (2, 3)), f'{page.name}: {shown}'
             options = {word.partition('=')[0] for word in words if word.startswith('--')}
@@ -71,7 +71,7 @@ def test_commands_named_in_the_text_exist():
 
 
 def test_readme_is_short():
-    assert len((ROOT / 'README.md').read_text().splitlines()) <= 150
+    assert len((ROOT / 'README.md').read_text('utf-8').splitlines()) <= 150
 
 
 def test_site_builds_without_warnings(tmp_path):
@@ -85,5 +85,5 @@ def test_site_builds_without_warnings(tmp_path):
     )
     assert run.returncode == 0, run.stdout + run.stderr
     for page in (tmp_path / 'site').rglob('*.html'):
-        loaded = LOADED.findall(page.read_text())
+        loaded = LOADED.findall(page.read_text('utf-8'))
         assert not loaded, f'{page.name} loads {loaded}'

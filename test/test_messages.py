@@ -157,7 +157,9 @@ def test_rosbags_reads_what_ros_writes_from_the_definitions_alone():
     typesys = pytest.importorskip('rosbags.typesys')
     store = typesys.get_typestore(typesys.Stores.ROS2_JAZZY)
     for path in ROOT.glob('msg/*.msg'):
-        store.register(typesys.get_types_from_msg(path.read_text(), f'vpr_ros/msg/{path.stem}'))
+        store.register(
+            typesys.get_types_from_msg(path.read_text('utf-8'), f'vpr_ros/msg/{path.stem}')
+        )
 
     candidate = messages.PlaceCandidate(place_id=2**63, similarity=0.5, verified=True)
     candidate.pose.pose.position.y = 481234.5

@@ -314,7 +314,7 @@ def test_foreign_include_folders_are_replaced_once(tmp_path):
             '/opt/python/cp312-cp312/lib/python3.12/site-packages/numpy/_core/include"'
         )
     assert adapter().correct_include_folders(tmp_path, '/py/include', '/np/include') == 1
-    assert (folder / 'xExport.cmake').read_text() == 'INCLUDE "/py/include;/np/include"'
+    assert (folder / 'xExport.cmake').read_text('utf-8') == 'INCLUDE "/py/include;/np/include"'
     assert adapter().correct_include_folders(tmp_path, '/py/include', '/np/include') == 0
 
 

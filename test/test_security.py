@@ -46,7 +46,9 @@ def test_torch_loads_weights_only():
 
 
 def test_security_rules_of_the_linter_are_on():
-    rules = re.search(r'^select = \[(.*?)\]', (ROOT / 'pyproject.toml').read_text(), re.M | re.S)
+    rules = re.search(
+        r'^select = \[(.*?)\]', (ROOT / 'pyproject.toml').read_text('utf-8'), re.M | re.S
+    )
     assert '"S"' in rules[1]
 
 

@@ -50,6 +50,18 @@ def test_errors_for_a_program_are_whole(words):
     assert LONG in told or '--foo' in told
 
 
+def test_a_terminal_without_a_character_is_shown_its_code():
+    program = "import sys; from vpr_ros.cli.main import main\ntry: main(['--help'])\n"
+    program += "except SystemExit: print('45' + chr(176))"
+    run = subprocess.run(
+        [sys.executable, '-c', program],
+        env=os.environ | {'PYTHONIOENCODING': 'ascii'},
+        capture_output=True,
+        check=True,
+    )
+    assert run.stdout.endswith(b'45\\xb0\n')
+
+
 def test_json_is_strict(capsys):
     print_json({'share': float('nan'), 'list': [float('inf'), 1.5]})
     assert json.loads(capsys.readouterr().out) == {'share': None, 'list': [None, 1.5]}

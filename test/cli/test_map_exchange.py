@@ -114,7 +114,7 @@ def test_poses_go_to_a_back_end_and_return(make, tmp_path, capsys):
     assert run('export', path, '--format', 'tum', '--output', tum) == 0
     assert capsys.readouterr().out == f'{tum}: 20 places\n'
     words = ('--format', 'tum', '--output', tum)
-    lines = [line.split() for line in tum.read_text().splitlines()[1:11]]
+    lines = [line.split() for line in tum.read_text('utf-8').splitlines()[1:11]]
     tum.write_text('\n'.join(' '.join([*line[:2], '7', *line[3:]]) for line in lines))
     assert run('update-poses', path, tum, '--json', '--mount', '0 0 1') == 0
     assert json.loads(capsys.readouterr().out) == {'updated': 10, 'kept': 10}
@@ -122,7 +122,7 @@ def test_poses_go_to_a_back_end_and_return(make, tmp_path, capsys):
         assert place_map.positions[:, 1].tolist() == [7.0] * 10 + [0.0] * 10
         assert place_map.positions[:, 2].tolist() == [-1.0] * 10 + [0.0] * 10
     assert run('export', path, *words, '--ids', '--session', 2) == 0
-    assert tum.read_text().splitlines()[1].startswith('11 10.0 ')
+    assert tum.read_text('utf-8').splitlines()[1].startswith('11 10.0 ')
     assert run('update-poses', path, tum, '--by', 'id', '--json') == 0
 
 
@@ -130,7 +130,7 @@ def test_places_are_exported_to_files_and_standard_output(make, tmp_path, capsys
     path = make('a')
     for form, name in (('geojson', 'a.json'), ('csv', 'a.csv')):
         assert run('export', path, '--format', form, '--output', tmp_path / name) == 0
-    features = json.loads((tmp_path / 'a.json').read_text())['features']
+    features = json.loads((tmp_path / 'a.json').read_text('utf-8'))['features']
     rows = list(csv.DictReader((tmp_path / 'a.csv').open(newline='')))
     assert len(features) == len(rows) == 20
     assert features[5]['geometry']['coordinates'][:2] == [

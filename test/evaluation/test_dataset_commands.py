@@ -38,7 +38,7 @@ def test_figures_files_and_page(town, grey, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert 'binary-then-float' in shown
     assert '12 queries in 12 images' in shown
-    data = json.loads(found.read_text())
+    data = json.loads(found.read_text('utf-8'))
     assert data['setup']['tolerance'] == {'distance': 25.0, 'angle': None}
     assert page.read_text(encoding='utf-8').startswith('<!doctype html>')
 
@@ -140,7 +140,7 @@ def test_gardens_point_gives_the_figures_of_the_bags(tmp_path, layout):
                 (folder / f'@0@{10 * i:07.1f}@@@@@{i}@@@@@@@@.jpg').symlink_to(path)
         words = ['evaluate', 'dataset', tmp_path]
     assert run(*words, '--model', 'hog', '--cache', tmp_path / 'c', '--output', found) == 0
-    recall = json.loads(found.read_text())['summary']['binary-then-float']['recall']
+    recall = json.loads(found.read_text('utf-8'))['summary']['binary-then-float']['recall']
     assert [recall[n] for n in ('1', '5', '10')] == pytest.approx([0.81, 0.905, 0.965])
 
 

@@ -183,7 +183,7 @@ def test_command_judges_a_folder_by_pairs_and_writes_what_it_is_asked_for(tmp_pa
     with pytest.raises(SystemExit) as end:
         main(['evaluate', 'loops', str(folder), *arguments, *options])
     assert end.value.code == 0
-    summary = json.loads((tmp_path / 'l.json').read_text())['summary']
+    summary = json.loads((tmp_path / 'l.json').read_text('utf-8'))['summary']
     assert (summary['revisits'], summary['right'], summary['wrong']) == (12, 12, 0)
     assert (tmp_path / 'l.html').stat().st_size > 10_000
     assert 'all of them correct' in capsys.readouterr().out

@@ -106,7 +106,7 @@ def test_model_without_a_calibration_does_without():
 def test_damaged_file_is_refused_by_name(tmp_path, damage):
     path = tmp_path / 'sample.yaml'
     sample_calibration().save(path)
-    content = yaml.safe_load(path.read_text())
+    content = yaml.safe_load(path.read_text('utf-8'))
     damage(content)
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(CalibrationError, match=r'sample\.yaml'):

@@ -114,7 +114,7 @@ def test_optimised_poses_return_to_their_places(filled, tmp_path, ids):
         # All but the last five were optimised; some back ends write only microseconds.
         with (tmp_path / 'out.txt').open('w') as file:
             assert write_tum(place_map, file, ids=ids) == 40
-        lines = (tmp_path / 'out.txt').read_text().splitlines()[:-5]
+        lines = (tmp_path / 'out.txt').read_text('utf-8').splitlines()[:-5]
         moved = []
         for line in lines[1:]:
             key, x, *rest = line.split()

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.ros
 
 def resident(node):
     """Bytes of memory that the process holds."""
-    return int(Path(f'/proc/{node.process.pid}/statm').read_text().split()[1]) * 4096
+    return int(Path(f'/proc/{node.process.pid}/statm').read_text('utf-8').split()[1]) * 4096
 
 
 class Finder:

@@ -51,7 +51,7 @@ def test_the_bundled_model_can_be_made_again_by_its_commands(tmp_path):
     assert stem
     assert all(before[key].equal(after[key]) for key in stem)
     assert not before['hash_head.linear.weight'].equal(after['hash_head.linear.weight'])
-    run = json.loads((tmp_path / 'finetune/run.json').read_text())
+    run = json.loads((tmp_path / 'finetune/run.json').read_text('utf-8'))
     assert run['recipe']['model']['name'] == 'd2vpr-nano'
 
 

@@ -28,7 +28,7 @@ def test_settings_and_weights_of_the_command_line_replace_those_of_the_recipe(
     assert 'step 1/1' in said.err
     start = first / 'weights.safetensors'
     assert _run('train', 'finetune', path, '-o', second, '--weights', start) == 0
-    run = json.loads((second / 'run.json').read_text())
+    run = json.loads((second / 'run.json').read_text('utf-8'))
     assert run['steps'] == 3
     assert run['recipe']['model']['weights'] == str(start)
 

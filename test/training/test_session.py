@@ -28,7 +28,7 @@ def test_a_few_steps_change_the_weights_and_leave_what_a_model_card_needs(
     start = models.create('d2vpr-nano', **_options(recipe)).state_dict()
     assert set(weights) == set(start)
     assert any(not torch.equal(weights[key], start[key].float()) for key in start)
-    run = json.loads((tmp_path / 'run' / 'run.json').read_text())
+    run = json.loads((tmp_path / 'run' / 'run.json').read_text('utf-8'))
     assert run['steps'] == 3
     assert run['recipe']['recipe'] == kind
     # A traverse is found in itself.
@@ -97,7 +97,7 @@ def test_training_ends_when_validation_no_longer_gets_better(make_recipe, photog
     pair = f'validation=[{{name: same, map: {photographs}, query: {photographs}, tolerance: 0}}]'
     recipe = make_recipe('hash', pair, 'run.steps=99', 'run.validate_every=2', 'run.patience=2')
     train(recipe, tmp_path / 'run')
-    run = json.loads((tmp_path / 'run' / 'run.json').read_text())
+    run = json.loads((tmp_path / 'run' / 'run.json').read_text('utf-8'))
     assert run['steps'] == 6
     assert run['best'] == {'step': 2, 'validation/r1': 100.0}
 

@@ -324,7 +324,7 @@ def _own_peak_memory(
         return torch.cuda.max_memory_allocated(describer.device) / 1e6
     # getrusage would also count what the parent had when it started this process.
     status = Path('/proc/self/status')
-    lines = status.read_text().splitlines() if status.exists() else []
+    lines = status.read_text('utf-8').splitlines() if status.exists() else []
     return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if 'VmHWM' in line), None)
 
 

@@ -243,7 +243,7 @@ class _Bench:
 
     def memory(self) -> float:
         """Return the node's resident memory, MB."""
-        pages = Path(f'/proc/{self._process.process.pid}/statm').read_text().split()[1]
+        pages = Path(f'/proc/{self._process.process.pid}/statm').read_text('utf-8').split()[1]
         return int(pages) * resource.getpagesize() / 1e6
 
     def _publish(self) -> None:

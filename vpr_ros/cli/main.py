@@ -14,6 +14,7 @@ With ``VPR_DEBUG=1`` in the environment the traceback is shown instead.
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import sys
@@ -116,6 +117,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: The command ended by itself, or its arguments are wrong.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As standard error: a terminal without a character, such as °, is shown its code.
+        sys.stdout.reconfigure(errors='backslashreplace')
     debug = os.environ.get('VPR_DEBUG', '0') not in ('', '0')
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.WARNING, format='%(levelname)s: %(message)s'

@@ -120,7 +120,7 @@ def look(message):
 def resident():
     """Bytes of memory that this process holds."""
     gc.collect()
-    return int(Path('/proc/self/statm').read_text().split()[1]) * 4096
+    return int(Path('/proc/self/statm').read_text('utf-8').split()[1]) * 4096
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))

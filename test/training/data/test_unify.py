@@ -270,6 +270,6 @@ def test_folder_that_is_laid_out_otherwise_is_refused(layout, tmp_path):
 
 def test_table_without_a_column_is_named(tmp_path):
     table = msls(tmp_path / 'in') / 'train_val' / 'london' / 'query' / 'raw.csv'
-    table.write_text(table.read_text().replace('captured_at', 'taken_at'))
+    table.write_text(table.read_text('utf-8').replace('captured_at', 'taken_at'))
     with pytest.raises(TrainingDataError, match=r'london/query/raw.csv lacks .* captured_at'):
         list(unify('msls', tmp_path / 'in', tmp_path / 'out'))
