@@ -16,7 +16,7 @@ from vpr_ros.bench.node_process import reliable
 from vpr_ros.describe import Describer
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.replay import replay_frames
-from vpr_ros.localize import Localizer, MotionConfig, calibration_for, make_filter
+from vpr_ros.localize import Localizer, calibration_for, make_filter
 from vpr_ros.mapping import KeyframeConfig, map_bag
 from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.search import Retriever
@@ -79,9 +79,7 @@ def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
         frames = [frame for frame, _ in islice(replayed, played.published[topic])]
         before = None
         if temporal != 'none':
-            before = make_filter(
-                temporal, lambda: place_map.snapshot.columns, calibration.places, MotionConfig()
-            )
+            before = make_filter(temporal, lambda: place_map.snapshot.columns, calibration.places)
         localizer = Localizer(
             describer, Retriever(place_map), calibration=calibration, temporal=before
         )

@@ -104,7 +104,8 @@ def loops(
         evaluate_loops,
     )
     from vpr_ros.evaluation.loop_results import LoopSetup
-    from vpr_ros.localize import DecisionConfig, Localizer, VerificationConfig, Verifier
+    from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE
+    from vpr_ros.localize import DecisionConfig, Localizer, Verifier
     from vpr_ros.loops import LoopConfig, LoopDetector
     from vpr_ros.mapping import KeyframeConfig, MapBuilder
     from vpr_ros.maps import MapWriter
@@ -141,7 +142,6 @@ def loops(
         place_map = stack.enter_context(
             MapWriter.create(folder / 'traverse.vprmap', describer.model_info)
         )
-        looks = VerificationConfig(min_inliers=min_inliers)
         localizer = Localizer(
             describer,
             Retriever(place_map),
@@ -151,10 +151,10 @@ def loops(
                 place_radius=place_radius,
             ),
             candidates=candidates,
-            verifier=Verifier(place_map, looks, camera) if verify else None,
+            verifier=Verifier(place_map, min_inliers, camera) if verify else None,
         )
         builder = MapBuilder(
-            place_map, describer, keyframes, thumbnails=looks.size if verify else 0
+            place_map, describer, keyframes, thumbnails=THUMBNAIL_SIZE if verify else 0
         )
         detector = LoopDetector(place_map, builder, localizer, config)
         with progress_bar(f'closing loops of {source.name}') as progress:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_LEAST_PARALLAX = 0.0175
+"""The greatest angle between two rays of a point must be at least this, radians."""
 _LEAST_POINTS = 10
 _ITERATIONS = 10
 _RANSAC_ROUNDS = 1000
@@ -73,10 +75,7 @@ class Resection:
 
 
 def triangulate(
-    rays: NDArray[np.float64],
-    observations: Sequence[Observation],
-    sigma: float,
-    least_parallax: float = 0.0175,
+    rays: NDArray[np.float64], observations: Sequence[Observation], sigma: float
 ) -> Points:
     """Find the points that a keyframe and its neighbours see, from the motion between them.
 
@@ -87,7 +86,6 @@ def triangulate(
         rays: (N, 2) x / z and y / z of all points of the keyframe.
         observations: Of its neighbours.
         sigma: Standard deviation of a ray, radians.
-        least_parallax: Greatest angle between two rays of a point must be this, radians.
     """
     origin = np.zeros((len(rays), 3))
     seen = [(np.arange(len(rays)), origin, _unit(rays))]
@@ -114,7 +112,7 @@ def triangulate(
     cosines = np.einsum('ni,ni->n', _unit(rays)[rows], directions)
     narrowest = np.ones(len(rays))
     np.minimum.at(narrowest, rows, cosines)
-    good = np.flatnonzero(~bad & (narrowest < np.cos(least_parallax)))
+    good = np.flatnonzero(~bad & (narrowest < np.cos(_LEAST_PARALLAX)))
     covariances = np.asarray(np.linalg.inv(information[good]), np.float64)
     return Points(good, positions[good], covariances)
 

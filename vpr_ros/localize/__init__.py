@@ -5,10 +5,9 @@
 from vpr_ros.localize.calibration import Calibration, CalibrationError, calibration_for
 from vpr_ros.localize.decision import Decision, DecisionConfig, Status, decide
 from vpr_ros.localize.localizer import Localization, Localizer, Prior
-from vpr_ros.localize.temporal import FILTERS, MotionConfig, PlaceFilter, make_filter
+from vpr_ros.localize.temporal import FILTERS, PlaceFilter, make_filter
 from vpr_ros.localize.verification.verifier import (
     Verification,
-    VerificationConfig,
     Verifier,
     verifier_for,
 )
@@ -21,12 +20,10 @@ __all__ = [
     'DecisionConfig',
     'Localization',
     'Localizer',
-    'MotionConfig',
     'PlaceFilter',
     'Prior',
     'Status',
     'Verification',
-    'VerificationConfig',
     'Verifier',
     'calibration_for',
     'decide',

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _SETTLED = 1e-4
 """Share of bits that may still change when the rotation counts as found."""
+_ITERATIONS = 30
+"""Most alternations between codes and rotation; small samples settle soon."""
 _SHARED = 64
 """Descriptors whose encoding is worth several threads."""
 _SAMPLE = 8192
@@ -30,26 +32,35 @@ _SAMPLE = 8192
 
 
 @dataclass(frozen=True, eq=False)
-class ItqCoder:
-    """Signs of a learned projection.
+class Projection:
+    """A projection fitted on descriptors.
 
     Attributes:
         mean: (D,) float32, subtracted first.
-        projection: (D, bits) float32.
+        projection: (D, d) float32.
     """
 
     mean: NDArray[np.float32]
     projection: NDArray[np.float32]
+    kind = ''
+
+    @cached_property
+    def id(self) -> str:
+        """Identity: the kind and the sha256 (hex) of mean and projection."""
+        digest = hashlib.sha256(self.mean.astype('<f4').tobytes())
+        digest.update(self.projection.astype('<f4').tobytes())
+        return f'{self.kind}-{digest.hexdigest()}'
+
+
+class ItqCoder(Projection):
+    """Signs of a learned projection (D, bits)."""
+
+    kind = 'itq'
 
     @property
     def bits(self) -> int:
         """Bits of a code, a multiple of 8."""
         return int(self.projection.shape[1])
-
-    @cached_property
-    def id(self) -> str:
-        """Identity: `itq-` and the sha256 (hex) of its mean and projection."""
-        return f'itq-{_digest(self.mean, self.projection)}'
 
     @cached_property
     def _offset(self) -> NDArray[np.float32]:
@@ -67,9 +78,7 @@ class ItqCoder:
         return np.packbits(projected >= self._offset, axis=1)
 
     @staticmethod
-    def fit(
-        descriptors: NDArray[np.float32], bits: int = 512, seed: int = 0, iterations: int = 30
-    ) -> ItqCoder:
+    def fit(descriptors: NDArray[np.float32], bits: int = 512, seed: int = 0) -> ItqCoder:
         """Fit a coder; the same input gives the same coder.
 
         Fewer descriptors than bits are no obstacle: the principal directions are completed to an
@@ -79,7 +88,6 @@ class ItqCoder:
             descriptors: (N, D) float32, N >= 1.
             bits: Multiple of 8, at most D.
             seed: Of the random directions and the first rotation.
-            iterations: Most alternations between codes and rotation; small samples settle soon.
 
         Raises:
             ValueError: There is nothing to fit, or `bits` is out of range.
@@ -93,26 +101,14 @@ class ItqCoder:
         mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
         with _one_thread():
             directions = _principal_directions(sample - mean, bits, rng)
-            rotation = _best_rotation((sample - mean) @ directions, iterations, rng)
+            rotation = _best_rotation((sample - mean) @ directions, rng)
         return ItqCoder(mean, (directions @ rotation).astype(np.float32))
 
 
-@dataclass(frozen=True, eq=False)
-class PcaReducer:
-    """Shortens descriptors to their principal components.
+class PcaReducer(Projection):
+    """Shortens descriptors by orthonormal columns (D, d), greatest variance first."""
 
-    Attributes:
-        mean: (D,) float32, subtracted first.
-        projection: (D, d) float32, orthonormal columns, greatest variance first.
-    """
-
-    mean: NDArray[np.float32]
-    projection: NDArray[np.float32]
-
-    @cached_property
-    def id(self) -> str:
-        """Identity: `pca-` and the sha256 (hex) of its mean and projection."""
-        return f'pca-{_digest(self.mean, self.projection)}'
+    kind = 'pca'
 
     def reduce(self, descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (N, d) of unit norm for descriptors (N, D)."""
@@ -146,12 +142,6 @@ class PcaReducer:
         return PcaReducer(mean, directions.astype(np.float32))
 
 
-def _digest(mean: NDArray[np.float32], projection: NDArray[np.float32]) -> str:
-    digest = hashlib.sha256(mean.astype('<f4').tobytes())
-    digest.update(projection.astype('<f4').tobytes())
-    return digest.hexdigest()
-
-
 def _one_thread() -> Any:
     """Keep BLAS from waiting for its own threads, context manager.
 
@@ -168,13 +158,13 @@ def _blas() -> ThreadpoolController:
 
 
 def _best_rotation(
-    projected: NDArray[np.float64], iterations: int, rng: np.random.Generator
+    projected: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return the rotation (bits, bits) after which the signs lose least (algorithm 1)."""
     bits = projected.shape[1]
     rotation = np.linalg.qr(rng.standard_normal((bits, bits)))[0]
     codes = np.zeros_like(projected)
-    for _ in range(iterations):
+    for _ in range(_ITERATIONS):
         previous, codes = codes, np.where(projected @ rotation >= 0, 1.0, -1.0)
         if np.count_nonzero(codes != previous) <= _SETTLED * codes.size:
             break

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapError
@@ -18,32 +18,11 @@ if TYPE_CHECKING:
     from vpr_ros.maps.snapshot import Snapshot
 
 
-@dataclass(frozen=True, eq=False)
-class Rules:
-    """A fitted coder and reducer, and the snapshot they were fitted on."""
-
-    basis: Snapshot
-    fitted: Snapshot
-
-    def applied_to(self, now: Snapshot) -> Snapshot:
-        """Return the map with these rules; its places are still those of the old ones.
-
-        Raises:
-            MapError: The map was given other rules since the fit.
-        """
-        before, after = self.basis.meta, self.fitted.meta
-        if (now.meta.coder, now.meta.packing) != (before.coder, before.packing):
-            msg = 'the map was recoded meanwhile'
-            raise MapError(msg)
-        meta = replace(
-            now.meta,
-            code_bits=after.code_bits,
-            coder=after.coder,
-            storage=after.storage,
-            reducer=after.reducer,
-            reduced_dim=after.reduced_dim,
-        )
-        return replace(now, meta=meta, coder=self.fitted.coder, reducer=self.fitted.reducer)
+def with_rules_of(now: Snapshot, other: Snapshot) -> Snapshot:
+    """Return a map with coder, reducer and storage of another; its places stay as they are."""
+    names = ('code_bits', 'coder', 'storage', 'reducer', 'reduced_dim')
+    meta = replace(now.meta, **{name: getattr(other.meta, name) for name in names})
+    return replace(now, meta=meta, coder=other.coder, reducer=other.reducer)
 
 
 def refitted(
@@ -53,8 +32,8 @@ def refitted(
     seed: int,
     dim: int | None,
     storage: str | None,
-) -> Rules:
-    """Return a map's rules made anew.
+) -> Snapshot:
+    """Return a map with rules made anew; its places are still those of the old ones.
 
     Args:
         now: The map.
@@ -88,10 +67,10 @@ def refitted(
             sample = reducer.reduce(sample)
             meta = replace(meta, reducer=reducer.id, reduced_dim=dim)
         if meta.model.code_bits:
-            return Rules(now, replace(new, meta=meta))
+            return replace(new, meta=meta)
         rounded = meta.packing.unpack(meta.packing.pack(sample))
         coder = ItqCoder.fit(rounded, min(bits, meta.packing.dim // 8 * 8), seed)
     except ValueError as error:
         raise MapError(str(error)) from error
     meta = replace(meta, code_bits=coder.bits, coder=coder.id)
-    return Rules(now, replace(new, meta=meta, coder=coder))
+    return replace(new, meta=meta, coder=coder)

@@ -8,7 +8,6 @@ import csv
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import IO, TYPE_CHECKING, Any
 
@@ -36,63 +35,58 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DEGREE_DECIMALS = 9  # A tenth of a millimetre.
 
 
-@dataclass(frozen=True, eq=False)
-class _Table:
-    """Some of the places of a map, as rows of values; None where one is unknown."""
-
-    place_map: PlaceMap
-    rows: NDArray[np.intp]
-    progress: Progress
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        snapshot = self.place_map.snapshot
-        columns = snapshot.columns.take(self.rows)
-        names = {key: name for key, (name, _, _) in snapshot.names.items()}
-        positions = snapshot.on_earth()[self.rows]
-        zone, projected = _utm(positions)
-        total = len(columns)
-        for done, (
+def _table(
+    place_map: PlaceMap, rows: NDArray[np.intp], progress: Progress
+) -> Iterator[dict[str, Any]]:
+    """Yield some of the places of a map as rows of values; None where one is unknown."""
+    snapshot = place_map.snapshot
+    columns = snapshot.columns.take(rows)
+    names = {key: name for key, (name, _, _) in snapshot.names.items()}
+    positions = snapshot.on_earth()[rows]
+    zone, projected = _utm(positions)
+    total = len(columns)
+    for done, (
+        place_id,
+        session,
+        camera,
+        stamp,
+        distance,
+        pose,
+        (lat, lon, alt),
+        (east, north),
+    ) in enumerate(
+        zip(
+            columns.ids.tolist(),
+            columns.sessions.tolist(),
+            columns.cameras.tolist(),
+            columns.stamps.tolist(),
+            columns.distances.tolist(),
+            columns.poses.tolist(),
+            positions.tolist(),
+            projected.tolist(),
+            strict=True,
+        ),
+        start=1,
+    ):
+        values = [
             place_id,
             session,
-            camera,
+            names[session],
+            snapshot.cameras[camera].name,
             stamp,
+            _time(stamp),
             distance,
-            pose,
-            (lat, lon, alt),
-            (east, north),
-        ) in enumerate(
-            zip(
-                columns.ids.tolist(),
-                columns.sessions.tolist(),
-                columns.cameras.tolist(),
-                columns.stamps.tolist(),
-                columns.distances.tolist(),
-                columns.poses.tolist(),
-                positions.tolist(),
-                projected.tolist(),
-                strict=True,
-            ),
-            start=1,
-        ):
-            values = [
-                place_id,
-                session,
-                names[session],
-                snapshot.cameras[camera].name,
-                stamp,
-                _time(stamp),
-                distance,
-                *pose,
-                round(lon, _DEGREE_DECIMALS),
-                round(lat, _DEGREE_DECIMALS),
-                round(alt, 4) + 0.0,  # No negative zero.
-                None if math.isnan(east) else zone,
-                round(east, 4),
-                round(north, 4),
-            ]
-            yield dict(zip(COLUMNS, map(_known, values), strict=True))
-            if done % _TOLD_EVERY == 0 or done == total:
-                self.progress(done, total)
+            *pose,
+            round(lon, _DEGREE_DECIMALS),
+            round(lat, _DEGREE_DECIMALS),
+            round(alt, 4) + 0.0,  # No negative zero.
+            None if math.isnan(east) else zone,
+            round(east, 4),
+            round(north, 4),
+        ]
+        yield dict(zip(COLUMNS, map(_known, values), strict=True))
+        if done % _TOLD_EVERY == 0 or done == total:
+            progress(done, total)
 
 
 def write_tum(
@@ -135,7 +129,7 @@ def write_csv(
     rows = _rows(place_map, sessions)
     writer = csv.DictWriter(file, COLUMNS)
     writer.writeheader()
-    writer.writerows(_Table(place_map, rows, progress))
+    writer.writerows(_table(place_map, rows, progress))
     return len(rows)
 
 
@@ -165,7 +159,7 @@ def write_geojson(
     headings = _headings(place_map)
     file.write('{"type": "FeatureCollection", "features": [')
     for number, (row, place) in enumerate(
-        zip(rows.tolist(), _Table(place_map, rows, progress), strict=True)
+        zip(rows.tolist(), _table(place_map, rows, progress), strict=True)
     ):
         point = [place['lon'], place['lat']]
         if place['alt'] is not None:

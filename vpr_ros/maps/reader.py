@@ -44,7 +44,7 @@ class PlaceMap:
     while all of them would fit the memory budget, and are else read from the file for each use.
     """
 
-    def __init__(self, path: Path, memory_budget: int) -> None:
+    def __init__(self, path: Path, model: ModelInfo | None, memory_budget: int) -> None:
         self._path = path
         self._file = file_identity(path)
         self._budget = memory_budget
@@ -52,6 +52,8 @@ class PlaceMap:
         self._connection = open_to_read(path)
         try:
             self._snapshot = load(self._connection, memory_budget)
+            if model is not None:
+                require_same_model(self.model, model)
         except BaseException:
             self._connection.close()
             raise
@@ -79,14 +81,7 @@ class PlaceMap:
             msg = f'{path}: there is no such file'
             raise MapMissingError(msg)
         with explained(path):
-            place_map = cls(path, memory_budget)
-            try:
-                if model is not None:
-                    require_same_model(place_map.model, model)
-            except BaseException:
-                place_map.close()
-                raise
-        return place_map
+            return cls(path, model, memory_budget)
 
     @property
     def path(self) -> Path:

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, isnan
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -23,13 +23,14 @@ from vpr_ros.maps.place import Camera, Place, Session
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     from vpr_ros.types import Description, ModelInfo
 
 _FETCH = 1024
+_Fitted = TypeVar('_Fitted', ItqCoder, PcaReducer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,55 +294,48 @@ def _read_places(db: sqlite3.Connection, known: Columns | None, code_bytes: int)
 
 
 def _read_sessions(db: sqlite3.Connection) -> dict[int, tuple[str, int, str]]:
-    names = {}
-    for *row, crc in db.execute('SELECT id, name, started, uid, crc FROM sessions'):
-        if schema.crc_of(*row) != crc:
-            msg = f'is damaged: the checksum of session {row[0]} does not match'
-            raise MapDamagedError(msg)
-        names[row[0]] = (row[1], row[2], row[3])
-    return names
+    query = 'SELECT id, name, started, uid, crc FROM sessions'
+    return {
+        key: (name, started, uid) for key, name, started, uid in _checked(db, query, 'session')
+    }
 
 
 def _read_cameras(db: sqlite3.Connection, meta: schema.Meta) -> dict[int, Camera]:
-    cameras = {}
-    for *row, crc in db.execute('SELECT id, name, crc FROM cameras'):
+    mounts = {int(key): tuple(mount) for key, mount in meta.mounts.items()}
+    rows = _checked(db, 'SELECT id, name, crc FROM cameras', 'camera')
+    return {key: Camera(name, mounts.get(key)) for key, name in rows}
+
+
+def _checked(db: sqlite3.Connection, query: str, what: str) -> Iterator[list[Any]]:
+    """Yield rows without the checksum that they end with."""
+    for *row, crc in db.execute(query):
         if schema.crc_of(*row) != crc:
-            msg = f'is damaged: the checksum of camera {row[0]} does not match'
+            msg = f'is damaged: the checksum of {what} {row[0]} does not match'
             raise MapDamagedError(msg)
-        mount = meta.mounts.get(str(row[0]))
-        cameras[row[0]] = Camera(row[1], None if mount is None else tuple(mount))
-    return cameras
+        yield row
 
 
 def _read_coder(db: sqlite3.Connection, meta: schema.Meta) -> ItqCoder | None:
     if not meta.coder or meta.model.code_bits:
         return None
-    coder = ItqCoder(*_read_projection(db, meta.coder, meta.packing.dim, meta.code_bits))
-    if coder.id != meta.coder:
-        _refuse_coder()
-    return coder
+    return _read_projection(db, meta.coder, ItqCoder, meta.packing.dim, meta.code_bits)
 
 
 def _read_reducer(db: sqlite3.Connection, meta: schema.Meta) -> PcaReducer | None:
     if not meta.reducer:
         return None
     dims = meta.model.descriptor_dim, meta.reduced_dim
-    reducer = PcaReducer(*_read_projection(db, meta.reducer, *dims))
-    if reducer.id != meta.reducer:
-        _refuse_coder()
-    return reducer
+    return _read_projection(db, meta.reducer, PcaReducer, *dims)
 
 
 def _read_projection(
-    db: sqlite3.Connection, key: str, rows: int, columns: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    db: sqlite3.Connection, key: str, kind: type[_Fitted], rows: int, columns: int
+) -> _Fitted:
     found = db.execute('SELECT mean, projection FROM coder WHERE id = ?', (key,)).fetchone()
-    if found is None:
-        _refuse_coder()
-    mean, projection = (np.frombuffer(blob, '<f4') for blob in found)
-    return mean.reshape(rows), projection.reshape(rows, columns)
-
-
-def _refuse_coder() -> NoReturn:
+    if found is not None:
+        mean, projection = (np.frombuffer(blob, '<f4') for blob in found)
+        fitted = kind(mean.reshape(rows), projection.reshape(rows, columns))
+        if fitted.id == key:
+            return fitted
     msg = 'is damaged: the checksum of its coder does not match'
     raise MapDamagedError(msg)

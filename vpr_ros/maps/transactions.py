@@ -15,7 +15,7 @@ from vpr_ros.maps import columns as cols
 from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.connection import WriterLock, close_after_writing, explained, open_to_write
 from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
-from vpr_ros.maps.snapshot import cache_for, load, require_same_model
+from vpr_ros.maps.snapshot import cache_for, load
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,14 +37,16 @@ class TransactionalMap(PlaceMap):
     when it refuses.
     """
 
-    def __init__(self, path: Path, memory_budget: int, lock: WriterLock) -> None:
+    def __init__(
+        self, path: Path, model: ModelInfo | None, memory_budget: int, lock: WriterLock
+    ) -> None:
         self._lock: WriterLock | None = lock
         self._writes_file = False
         self._depth = 0
         self._begun = 0
         self._undone = False
         self._pending: Snapshot | None = None
-        super().__init__(path, memory_budget)
+        super().__init__(path, model, memory_budget)
 
     @classmethod
     def open(
@@ -69,28 +71,21 @@ class TransactionalMap(PlaceMap):
         if not path.is_file():
             msg = f'{path}: there is no such file'
             raise MapMissingError(msg)
-        return cls._open_locked(path, WriterLock(path), memory_budget, model)
+        return cls._open_locked(path, model, memory_budget, WriterLock(path))
 
     @classmethod
     def _open_locked(
-        cls, path: Path, lock: WriterLock, memory_budget: int, model: ModelInfo | None
+        cls, path: Path, model: ModelInfo | None, memory_budget: int, lock: WriterLock
     ) -> Self:
         try:
             with explained(path):
                 if not os.access(path, os.W_OK):
                     msg = 'cannot be written: the file or its folder is read-only'
                     raise MapAccessError(msg)  # noqa: TRY301
-                place_map = cls(path, memory_budget, lock)
-                try:
-                    if model is not None:
-                        require_same_model(place_map.model, model)
-                except BaseException:
-                    place_map.close()
-                    raise
+                return cls(path, model, memory_budget, lock)
         except BaseException:
             lock.release()
             raise
-        return place_map
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

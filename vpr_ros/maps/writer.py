@@ -16,7 +16,7 @@ from vpr_ros.errors import MapError, MapExistsError
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps import descriptors as floats
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps.compression import refitted
+from vpr_ros.maps.compression import refitted, with_rules_of
 from vpr_ros.maps.connection import WriterLock, explained
 from vpr_ros.maps.editor import MapEditor, with_mounts
 from vpr_ros.maps.new_places import Incoming, camera_of, prepare
@@ -103,7 +103,7 @@ class MapWriter(MapEditor):
         except BaseException:
             lock.release()
             raise
-        return cls._open_locked(path, lock, memory_budget, model)
+        return cls._open_locked(path, model, memory_budget, lock)
 
     @classmethod
     def open_or_create(cls, path: str | os.PathLike[str], model: ModelInfo) -> Self:
@@ -183,7 +183,7 @@ class MapWriter(MapEditor):
         with self.transaction():
             now = self._now
             theirs = source.snapshot
-            new = now if len(now) else _with_rules_of(now, theirs)
+            new = now if len(now) else _empty_like(now, theirs)
             incoming = Incoming(new, theirs, sessions)
             if (new.coder, new.reducer) != (now.coder, now.reducer):
                 self._store_projections(new)
@@ -237,10 +237,14 @@ class MapWriter(MapEditor):
             sample = np.linspace(0, len(basis) - 1, min(len(basis), 2 * _CHUNK))
             packed = self.packed_descriptors(basis, np.unique(sample.astype(np.intp)))
             vectors = basis.meta.packing.unpack(packed)
-            rules = refitted(basis, vectors, bits, seed, dim, storage)
+            fitted = refitted(basis, vectors, bits, seed, dim, storage)
         with self.transaction():
             now = self._now
-            new = rules.applied_to(now)
+            before = basis.meta.coder, basis.meta.packing
+            if (now.meta.coder, now.meta.packing) != before:
+                msg = 'the map was recoded meanwhile'
+                raise MapError(msg)
+            new = with_rules_of(now, fitted)
             count, packing = len(now), new.meta.packing
             codes = np.empty((count, new.meta.code_bits // 8), np.uint8)
             if new.coder is None:
@@ -331,31 +335,16 @@ def _with_cameras(now: Snapshot, wanted: set[Camera]) -> Snapshot:
     return with_mounts(now, cameras) if new else now
 
 
-def _with_rules_of(now: Snapshot, other: Snapshot) -> Snapshot:
-    """Return a map with the datum, coder and reducer of another, where it has none."""
+def _empty_like(now: Snapshot, other: Snapshot) -> Snapshot:
+    """Return an empty map with the datum, coder and reducer of another, where it has none."""
     now = replace(now, meta=replace(now.meta, datum=now.meta.datum or other.meta.datum))
     if now.coder is not None or now.reducer is not None:
         return now
-    meta = replace(
-        now.meta,
-        code_bits=other.meta.code_bits,
-        coder=other.meta.coder,
-        reducer=other.meta.reducer,
-        reduced_dim=other.meta.reduced_dim,
-        storage=other.meta.storage,
-        # Readers must not append to the columns they have, with codes of another length.
-        revision=now.meta.revision + 1,
-    )
+    now = with_rules_of(now, other)
+    # Readers must not append to the columns they have, with codes of another length.
+    meta = replace(now.meta, revision=now.meta.revision + 1)
     columns = cols.empty(meta.code_bits // 8)
-    return replace(
-        now,
-        meta=meta,
-        coder=other.coder,
-        reducer=other.reducer,
-        growing=cols.Growing(columns),
-        columns=columns,
-        cache=None,
-    )
+    return replace(now, meta=meta, growing=cols.Growing(columns), columns=columns, cache=None)
 
 
 def _require_storable(text: str, number: int = 0) -> None:

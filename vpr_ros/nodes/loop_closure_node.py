@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpr_ros.localize import Localizer, VerificationConfig, Verifier
+from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE
+from vpr_ros.localize import Localizer, Verifier
 from vpr_ros.loops import Keyframe, LoopConfig, LoopDetector
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import MapWriter, PlaceMap
@@ -55,14 +56,13 @@ class LoopClosureNode(MappingNode):
         self._map = MapWriter.create(Path(self._folder.name) / 'traverse.vprmap', model=model)
         self._retriever = Retriever(self._map)
         verify = parameters.verify
-        config = VerificationConfig(min_inliers=parameters.min_inliers)
-        self._verifier = Verifier(self._map, config) if verify else None
+        self._verifier = Verifier(self._map, parameters.min_inliers) if verify else None
         self._builder = MapBuilder(
             self._map,
             self._describer,
             self.keyframe_config(),
             session='traverse',
-            thumbnails=config.size if verify else 0,
+            thumbnails=THUMBNAIL_SIZE if verify else 0,
         )
         self._detector = LoopDetector(
             self._map,

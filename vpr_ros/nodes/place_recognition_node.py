@@ -16,7 +16,6 @@ from vpr_ros.inputs.frames import Frame
 from vpr_ros.inputs.poses import PoseBuffer, PoseSource
 from vpr_ros.localize import (
     Localizer,
-    MotionConfig,
     Prior,
     calibration_for,
     make_filter,
@@ -273,9 +272,11 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         kind = self.parameters.temporal
         if kind == 'none' or self._calibration is None:
             return None
-        motion = MotionConfig(window=self.parameters.sequence_length)
         return make_filter(
-            kind, lambda: place_map.snapshot.columns, self._calibration.places, motion
+            kind,
+            lambda: place_map.snapshot.columns,
+            self._calibration.places,
+            self.parameters.sequence_length,
         )
 
     def _verifier_of(self, place_map: PlaceMap) -> Verifier | None:

@@ -17,7 +17,6 @@ from vpr_ros.localize import (
     Decision,
     DecisionConfig,
     Status,
-    VerificationConfig,
     Verifier,
     verifier_for,
 )
@@ -130,11 +129,10 @@ def test_what_was_refused_before_keeps_its_reason_where_nothing_fits(boards):
     assert checked.decision == DOUBTFUL
 
 
-def test_verified_place_comes_first_and_no_candidate_is_lost(boards):
+def test_verified_place_comes_first_and_no_candidate_is_lost(boards, monkeypatch):
+    monkeypatch.setattr('vpr_ros.localize.verification.verifier._TOP', 2)
     backwards = all_of(boards).take(slice(None, None, -1))
-    checked = Verifier(boards, VerificationConfig(top=2)).check(
-        World(1).seen_from(along(2)), backwards, ACCEPTED, DECIDED
-    )
+    checked = Verifier(boards).check(World(1).seen_from(along(2)), backwards, ACCEPTED, DECIDED)
     assert checked.candidates.ids.tolist() == [3, 4, 2, 1]
     assert [check.place_id for check in checked.verifications] == [3, 4]
 

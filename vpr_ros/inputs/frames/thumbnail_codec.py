@@ -14,6 +14,8 @@ from vpr_ros.errors import ImageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+THUMBNAIL_SIZE = 320
+"""Longest side, pixels, of thumbnails that are to be verified."""
 _JPEG_QUALITY = 85
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vpr_ros.localize.temporal.bayes_filter import BayesFilter
-from vpr_ros.localize.temporal.place_filter import BLIND, MotionConfig, PlaceFilter
+from vpr_ros.localize.temporal.place_filter import BLIND, PlaceFilter
 from vpr_ros.localize.temporal.sequence_matcher import SequenceMatcher
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vpr_ros.localize.calibration import PlaceLikelihood
     from vpr_ros.localize.temporal.map_layout import Places
 
-__all__ = ['BLIND', 'FILTERS', 'BayesFilter', 'MotionConfig', 'PlaceFilter', 'make_filter']
+__all__ = ['BLIND', 'FILTERS', 'BayesFilter', 'PlaceFilter', 'make_filter']
 
 _KINDS = {kind.kind: kind for kind in (BayesFilter, SequenceMatcher)}
 FILTERS = tuple(_KINDS)
@@ -27,9 +27,9 @@ def make_filter(
     kind: str,
     places: Callable[[], Places],
     likelihood: PlaceLikelihood,
-    motion: MotionConfig | None = None,
+    window: int = 20,
 ) -> PlaceFilter:
-    """Return the filter of a name among `FILTERS`."""
-    made = _KINDS[kind](places, likelihood, motion)
+    """Return the filter of a name among `FILTERS`; see `PlaceFilter`."""
+    made = _KINDS[kind](places, likelihood, window)
     made.reset()
     return made

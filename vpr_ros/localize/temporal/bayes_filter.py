@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 _NEGLIGIBLE = 1e-7
 """Share of the belief that is not worth moving."""
+_ODOMETRY_ERROR = 0.1
+"""Standard deviation of a displacement, as a share of it."""
+_ANGLE_ERROR = 0.5
+"""Standard deviation between the expected heading at a place and its mapped heading, radians."""
 
 
 class BayesFilter(PlaceFilter):
@@ -76,17 +80,17 @@ class BayesFilter(PlaceFilter):
         A place stands for its surroundings, so that the Gaussian is no narrower than a part of
         the spacing of places.
         """
-        motion, yaws = self._motion, layout.yaws[rows]
+        yaws = layout.yaws[rows]
         forward, left, up = step.position
         cos, sin = np.cos(yaws), np.sin(yaws)
         ahead = layout.positions[rows] + np.column_stack(
             [cos * forward - sin * left, sin * forward + cos * left, np.full(len(rows), up)]
         )
         distance = float(np.linalg.norm(step.position))
-        sigma = max(0.4 * layout.spacing, 0.05) + motion.odometry_error * distance
+        sigma = max(0.4 * layout.spacing, 0.05) + _ODOMETRY_ERROR * distance
         who, to = layout.pairs(ahead, 3 * sigma)
         squares = np.sum((ahead[who] - layout.positions[to]) ** 2, axis=1) / sigma**2
-        turns = _wrapped(yaws[who] + step.yaw - layout.yaws[to]) / motion.angle_error
+        turns = _wrapped(yaws[who] + step.yaw - layout.yaws[to]) / _ANGLE_ERROR
         return who, to, np.exp(-0.5 * (squares + turns**2))
 
     def _onward(self, layout: MapLayout, seconds: float) -> Floats:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,32 +35,16 @@ _LEAST_STEP, _LEAST_TURN = 0.05, 0.1
 """Metres and radians below which it never does."""
 
 
-@dataclass(frozen=True)
-class MotionConfig:
-    """The motion of the robot between two images.
+class PlaceFilter(ABC):
+    """A distribution over the places of a map and the state of being off it.
 
     Without odometry the robot follows the mapped path, at up to twice its speed, and mostly keeps
     its pace.
 
-    Attributes:
-        odometry_error: Standard deviation of a displacement, as a share of it.
-        angle_error: Standard deviation between the expected heading at a place and its mapped
-            heading, radians.
-        window: Images in a sequence.
-    """
-
-    odometry_error: float = 0.1
-    angle_error: float = 0.5
-    window: int = 20
-
-
-class PlaceFilter(ABC):
-    """A distribution over the places of a map and the state of being off it.
-
     Args:
         places: Returns the map's present columns; a map may grow.
         likelihood: Of an image at each place.
-        motion: Of the robot.
+        window: Images in a sequence.
     """
 
     kind = ''
@@ -70,11 +53,11 @@ class PlaceFilter(ABC):
         self,
         places: Callable[[], Places],
         likelihood: PlaceLikelihood,
-        motion: MotionConfig | None = None,
+        window: int = 20,
     ) -> None:
         self._places = places
         self._likelihood = likelihood
-        self._motion = motion or MotionConfig()
+        self._window = window
         self._known: Places | None = None
         self._layout: MapLayout | None = None
         self._stamp: int | None = None

@@ -30,7 +30,7 @@ class SequenceMatcher(PlaceFilter):
     _SPEEDS_BY_TIME = (0.5, 0.65, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 
     def _forget(self) -> None:
-        self._frames: deque[tuple[float, float, Floats]] = deque(maxlen=self._motion.window)
+        self._frames: deque[tuple[float, float, Floats]] = deque(maxlen=self._window)
         self._travelled = self._clock = 0.0
         self._by_odometry = True
 

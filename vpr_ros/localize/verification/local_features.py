@@ -13,6 +13,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_MOST = 1000
+"""Keypoints kept of an image, the strongest."""
+
 
 @dataclass(frozen=True, eq=False)
 class LocalFeatures:
@@ -36,17 +39,16 @@ class FeatureDetector:
     things everyone should know to improve object retrieval, CVPR 2012).
 
     Args:
-        most: Keypoints kept, the strongest.
         sift: False for ORB, which is faster and finds fewer correct pairs.
     """
 
-    def __init__(self, most: int = 1000, *, sift: bool = True) -> None:
+    def __init__(self, *, sift: bool = True) -> None:
         self._sift = sift and hasattr(cv2, 'SIFT_create')
         # Dark images have few corners at the usual contrast threshold of 0.04.
         self._detector: Any = (
-            cv2.SIFT_create(most, contrastThreshold=0.02)  # type: ignore[attr-defined]
+            cv2.SIFT_create(_MOST, contrastThreshold=0.02)  # type: ignore[attr-defined]
             if self._sift
-            else cv2.ORB_create(most, fastThreshold=7)  # type: ignore[attr-defined]
+            else cv2.ORB_create(_MOST, fastThreshold=7)  # type: ignore[attr-defined]
         )
         self._matcher = cv2.BFMatcher(cv2.NORM_L2 if self._sift else cv2.NORM_HAMMING)
 

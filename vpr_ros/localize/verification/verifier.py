@@ -18,7 +18,7 @@ from vpr_ros.errors import MapError
 from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.resection import Observation, in_base, resect, triangulate
 from vpr_ros.geometry.two_view import TwoView, relate
-from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail, shrunk
+from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE, decode_thumbnail, shrunk
 from vpr_ros.localize.decision import Decision, Status
 from vpr_ros.localize.verification.local_features import FeatureDetector
 
@@ -35,41 +35,23 @@ if TYPE_CHECKING:
     from vpr_ros.maps import Place, PlaceMap
     from vpr_ros.search import Candidates
 
-
 _CACHED = 256
 """Places whose features are cached, some 130 MB of SIFT at most."""
+_TOP = 5
+"""Candidates that are verified."""
+_RIVAL_SHARE = 0.5
+"""Share of the best place's inliers that makes a place elsewhere a rival."""
+_THRESHOLD = 1.5
+"""Distance from the epipolar line, pixels."""
 _NEIGHBOURS = 8
 """Places before and after one that may serve as the other end of a baseline."""
-
-
-@dataclass(frozen=True)
-class VerificationConfig:
-    """Thresholds of the verification.
-
-    Attributes:
-        top: Candidates that are verified.
-        min_inliers: Least matches that agree with one geometry.
-        rival_share: Share of the best place's inliers that makes a place elsewhere a rival.
-        size: Longest side of thumbnails, pixels; images are shrunk to it.
-        ratio: Of the distances to the best and second best feature.
-        threshold: Distance from the epipolar line, pixels.
-        baseline: Least and greatest distance between keyframes that give depth, metres.
-        baseline_sigma: Relative standard deviation of that distance by the poses of the map.
-        position_floor: Standard deviation added to that of a measured position, metres, for small
-            thumbnails and points whose errors are correlated.
-        angle_floor: The same for an angle, radians.
-    """
-
-    top: int = 5
-    min_inliers: int = 15
-    rival_share: float = 0.5
-    size: int = 320
-    ratio: float = 0.8
-    threshold: float = 1.5
-    baseline: tuple[float, float] = (0.3, 8.0)
-    baseline_sigma: float = 0.05
-    position_floor: float = 0.15
-    angle_floor: float = 0.005
+_BASELINE = (0.3, 8.0)
+"""Least and greatest distance between keyframes that give depth, metres."""
+_BASELINE_SIGMA = 0.05
+"""Relative standard deviation of that distance by the poses of the map."""
+_POSITION_FLOOR, _ANGLE_FLOOR = 0.15, 0.005
+"""Standard deviations added to those of a measured pose, metres and radians, for small thumbnails
+and points whose errors are correlated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +104,7 @@ class Verifier:
 
     Args:
         place_map: With thumbnails; a place without one is not verified.
-        config: Thresholds.
+        min_inliers: Least matches that agree with one geometry.
         camera: Intrinsics of the camera, the same for map and queries; without them no transform
             is measured.
         mount: Its optical frame in the base frame, for places whose mount is not known.
@@ -135,13 +117,13 @@ class Verifier:
     def __init__(
         self,
         place_map: PlaceMap,
-        config: VerificationConfig | None = None,
+        min_inliers: int = 15,
         camera: Pinhole | None = None,
         mount: Pose = OPTICAL_ROTATION,
         detector: FeatureDetector | None = None,
     ) -> None:
         self._map = place_map
-        self._config = config or VerificationConfig()
+        self._min_inliers = min_inliers
         self.camera = camera
         self._mount = mount
         self._detector = detector or FeatureDetector()
@@ -167,8 +149,8 @@ class Verifier:
         """
         if not len(candidates):
             return Checked(candidates, decision)
-        query = self._detector.detect(shrunk(rgb, self._config.size))
-        first = candidates.ids[: self._config.top].tolist()
+        query = self._detector.detect(shrunk(rgb, THUMBNAIL_SIZE))
+        first = candidates.ids[:_TOP].tolist()
         found = tuple(self.compare(query, place_id) for place_id in first)
         order = sorted(range(len(found)), key=lambda i: (-found[i].inliers, i))
         best = found[order[0]]
@@ -196,15 +178,15 @@ class Verifier:
         if place is None:
             nothing = np.empty((0, 2), np.intp)
             return Verification(place_id, nothing, TwoView(np.zeros(0, np.bool_)), verified=False)
-        matches = self._detector.match(query, place, self._config.ratio)
+        matches = self._detector.match(query, place)
         view = relate(
             place.points[matches[:, 1]],
             query.points[matches[:, 0]],
             query.size,
             self.camera,
-            self._config.threshold,
+            _THRESHOLD,
         )
-        enough = np.count_nonzero(view.inliers) >= self._config.min_inliers
+        enough = np.count_nonzero(view.inliers) >= self._min_inliers
         return Verification(place_id, matches, view, verified=bool(enough))
 
     def _rival(
@@ -213,7 +195,7 @@ class Verifier:
         """Return a place elsewhere that matches nearly as well as the first."""
         here = candidates.together(np.array([0]), radius)[0].tolist()
         for same, other in zip(here[1:], found[1:], strict=False):
-            enough = other.inliers >= self._config.rival_share * found[0].inliers
+            enough = other.inliers >= _RIVAL_SHARE * found[0].inliers
             if not same and other.verified and enough:
                 return other
         return None
@@ -226,7 +208,7 @@ class Verifier:
         jpeg = self._map.thumbnail(place_id)
         features = None
         if jpeg is not None:
-            features = self._detector.detect(shrunk(decode_thumbnail(jpeg), self._config.size))
+            features = self._detector.detect(shrunk(decode_thumbnail(jpeg), THUMBNAIL_SIZE))
         self._cache[place_id] = features
         if len(self._cache) > _CACHED:
             self._cache.popitem(last=False)
@@ -241,7 +223,7 @@ class Verifier:
         if camera is None or place.pose is None or anchor is None:
             return None
         # The threshold is taken for two standard deviations of a feature.
-        sigma = self._config.threshold / 2 / camera.focal_pixels(query.size)
+        sigma = _THRESHOLD / 2 / camera.focal_pixels(query.size)
         rays = camera.rays(anchor.points, anchor.size)
         sightings = [
             self._sighting(camera, anchor, place.pose @ mount, neighbour)
@@ -263,11 +245,11 @@ class Verifier:
             seen,
             camera.rays(query.points[rows], query.size),
             sigma,
-            self._config.baseline_sigma,
+            _BASELINE_SIGMA,
         )
         if found is None:
             return None
-        floors = [self._config.position_floor] * 3 + [self._config.angle_floor] * 3
+        floors = [_POSITION_FLOOR] * 3 + [_ANGLE_FLOOR] * 3
         covariance = found.covariance + np.diag(np.square(floors))
         return in_base(replace(found, covariance=covariance), mount)
 
@@ -276,7 +258,7 @@ class Verifier:
         columns = self._map.snapshot.columns
         row = int(columns.rows_of([place.id])[0])
         around = columns.ids[max(0, row - _NEIGHBOURS) : row + _NEIGHBOURS + 1]
-        low, high = self._config.baseline
+        low, high = _BASELINE
         return [
             other
             for other in self._map.places(around)
@@ -301,7 +283,7 @@ class Verifier:
         features = self._features(neighbour.id)
         if features is None or neighbour.pose is None:
             return None
-        matches = self._detector.match(features, anchor, self._config.ratio)
+        matches = self._detector.match(features, anchor)
         between = pose.inverse() @ neighbour.pose @ (neighbour.mount or self._mount)
         rays = camera.rays(features.points[matches[:, 0]], features.size)
         return Observation(matches[:, 1], rays, between)
@@ -341,4 +323,4 @@ def verifier_for(
             'thumbnails'
         )
         raise MapError(msg)
-    return Verifier(place_map, VerificationConfig(min_inliers=min_inliers), camera)
+    return Verifier(place_map, min_inliers, camera)
