@@ -34,27 +34,19 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 __version__ = VERSION
 
-_HOMES = {
-    'Bag': 'inputs.bags',
-    'Datum': 'geometry',
-    'Describer': 'describe',
-    'Description': 'types',
-    'GeoPoint': 'geometry',
-    'ImageFile': 'inputs.frames',
-    'KeyframeConfig': 'mapping',
-    'Localizer': 'localize',
-    'LoopDetector': 'loops',
-    'MapBuilder': 'mapping',
-    'MapWriter': 'maps',
-    'ModelInfo': 'types',
-    'NewPlace': 'maps',
-    'Place': 'maps',
-    'PlaceMap': 'maps',
-    'Pose': 'geometry',
-    'Retriever': 'search',
-    'Window': 'search',
-    'map_bag': 'mapping',
+_PACKAGES = {
+    'describe': ('Describer',),
+    'geometry': ('Datum', 'GeoPoint', 'Pose'),
+    'inputs.bags': ('Bag',),
+    'inputs.frames': ('ImageFile',),
+    'localize': ('Localizer',),
+    'loops': ('LoopDetector',),
+    'mapping': ('KeyframeConfig', 'MapBuilder', 'map_bag'),
+    'maps': ('MapWriter', 'NewPlace', 'Place', 'PlaceMap'),
+    'search': ('Retriever', 'Window'),
+    'types': ('Description', 'ModelInfo'),
 }
+_HOMES = {name: package for package, names in _PACKAGES.items() for name in names}
 """The package that each public name is imported from."""
 
 __all__ = [

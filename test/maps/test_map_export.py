@@ -16,8 +16,14 @@ from vpr_ros.errors import MapError
 from vpr_ros.geometry import Datum, GeoPoint, Pose
 from vpr_ros.geometry.trajectory_file import Trajectory, TrajectoryError, read_tum, tum_line
 from vpr_ros.maps import MapWriter, PlaceMap
-from vpr_ros.maps.map_export import write_csv, write_geojson, write_tum
-from vpr_ros.maps.pose_updates import PoseUpdate, update_by_id, update_by_stamp
+from vpr_ros.maps.map_export import (
+    PoseUpdate,
+    update_by_id,
+    update_by_stamp,
+    write_csv,
+    write_geojson,
+    write_tum,
+)
 from vpr_ros.stamps import format_stamp, parse_stamp
 
 STAMPS = st.integers(-(2**62), 2**62)

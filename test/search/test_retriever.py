@@ -243,7 +243,7 @@ def test_reader_finds_what_a_writer_adds_moves_and_deletes(make_map, model, dyad
 
 
 def test_gate_follows_places_that_are_added_moved_and_deleted(make_map, model, monkeypatch):
-    monkeypatch.setattr('vpr_ros.search.nearby._UNSORTED', 10)
+    monkeypatch.setattr('vpr_ros.search.window._UNSORTED', 10)
     place_map = make_map(model, 20)
     retriever = Retriever(place_map)
     rng = np.random.default_rng(0)

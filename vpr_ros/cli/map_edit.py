@@ -137,7 +137,7 @@ def update_poses(
     from vpr_ros.geometry.mounts import parse_mount
     from vpr_ros.geometry.trajectory_file import Trajectory, read_tum
     from vpr_ros.maps import MapWriter
-    from vpr_ros.maps.pose_updates import update_by_id, update_by_stamp
+    from vpr_ros.maps.map_export import update_by_id, update_by_stamp
 
     sensor = parse_mount(mount)
     trajectory = read_tum(poses, by_id=by == 'id')

@@ -14,7 +14,7 @@ from vpr_ros.fleet.points import DESCRIPTOR, HASH, columns_of, signs
 from vpr_ros.fleet.remote_map import explained
 from vpr_ros.maps import Camera
 from vpr_ros.search import Candidates, Window
-from vpr_ros.search.nearby import Nearby
+from vpr_ros.search.window import Nearby
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from vpr_ros.fleet.remote_map import RemoteMap
     from vpr_ros.maps import Snapshot
     from vpr_ros.types import Description
-
 
 _EARTHS = 1.01
 """More than the greatest ratio of distances on the sphere and on the ellipsoid."""

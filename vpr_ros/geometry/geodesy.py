@@ -62,11 +62,7 @@ class Datum(GeoPoint):
 
     @cached_property
     def _pipeline(self) -> Any:
-        # Here and not above: maps without geodetic positions do not need pyproj.
-        from pyproj import Transformer  # noqa: PLC0415
-
-        return Transformer.from_pipeline(
-            '+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad '
+        return _transformer(
             '+step +proj=cart +ellps=WGS84 +step +proj=topocentric +ellps=WGS84 '
             f'+lat_0={self.lat!r} +lon_0={self.lon!r} +h_0={self.alt!r}'
         )
@@ -74,7 +70,8 @@ class Datum(GeoPoint):
     @cached_property
     def in_ecef(self) -> Pose:
         """The local frame in the Earth-centred, Earth-fixed one."""
-        x, y, z = self._geocentric.transform(self.lon, self.lat, self.alt)
+        geocentric = _transformer('+step +proj=cart +ellps=WGS84')
+        x, y, z = geocentric.transform(self.lon, self.lat, self.alt)
         # From x east, y north, z up: tilt the zenith to the latitude, then turn to the longitude.
         tilt, turn = math.radians(90 - self.lat) / 2, math.radians(90 + self.lon) / 2
         about_x = Pose.of((0, 0, 0), (math.sin(tilt), 0, 0, math.cos(tilt)))
@@ -87,15 +84,6 @@ class Datum(GeoPoint):
         axes are no longer east, north and up there, so that this is more than a translation.
         """
         return self.in_ecef.inverse() @ other.in_ecef
-
-    @cached_property
-    def _geocentric(self) -> Any:
-        from pyproj import Transformer  # noqa: PLC0415
-
-        return Transformer.from_pipeline(
-            '+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad '
-            '+step +proj=cart +ellps=WGS84'
-        )
 
     def to_enu(self, geodetic: ArrayLike) -> NDArray[np.float64]:
         """Turn geodetic positions into local ones.
@@ -214,10 +202,13 @@ def _within_range(
 
 @cache
 def _utm(zone: int, south: bool) -> Any:  # noqa: FBT001
+    return _transformer(f'+step +proj=utm +zone={zone}{" +south" * south} +ellps=WGS84')
+
+
+def _transformer(steps: str) -> Any:
+    """Return the steps of a pipeline that takes longitude and latitude in degrees."""
+    # Here and not above: maps without geodetic positions do not need pyproj.
     from pyproj import Transformer  # noqa: PLC0415
 
-    hemisphere = ' +south' if south else ''
-    return Transformer.from_pipeline(
-        '+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad '
-        f'+step +proj=utm +zone={zone}{hemisphere} +ellps=WGS84'
-    )
+    degrees = '+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad'
+    return Transformer.from_pipeline(f'{degrees} {steps}')

@@ -15,7 +15,6 @@ from vpr_ros.geometry.pose import Pose
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
 OPTICAL_ROTATION = Pose.of((0, 0, 0), (-0.5, 0.5, -0.5, 0.5))
 """An optical frame (x right, y down, z forward) in a body frame (x forward, z up); REP-103."""
 

@@ -16,7 +16,6 @@ from vpr_ros.errors import VprError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
 _COEFFICIENTS = {
     'plumb_bob': (4, 5),
     'rational_polynomial': (8, 12, 14),

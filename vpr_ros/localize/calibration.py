@@ -221,17 +221,15 @@ def calibration_for(model: ModelInfo, choice: str = '') -> Calibration | None:
     """
     if choice == NONE:
         return None
-    if choice:
-        calibration = Calibration.load(Path(choice).expanduser())
-        calibration.require(model)
-        return calibration
-    path = _SHIPPED / f'{model.name}.yaml'
-    if not path.is_file():
+    path = Path(choice).expanduser() if choice else _SHIPPED / f'{model.name}.yaml'
+    if not choice and not path.is_file():
         return None
     try:
         calibration = Calibration.load(path)
         calibration.require(model)
     except CalibrationError as error:
+        if choice:
+            raise
         _log.warning('probabilities are not known: %s', error)
         return None
     return calibration

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from vpr_ros.search import Searcher, Window
     from vpr_ros.types import Description
 
-
 _SIGMAS = 3.0
 
 

@@ -20,7 +20,6 @@ from vpr_ros.errors import MapAccessError, MapDamagedError, MapError, MapInUseEr
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """Errors of the module sqlite3; the second where a damaged file garbles the message."""
 

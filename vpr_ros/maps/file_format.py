@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-
 APPLICATION_ID = 0x5650524D
 """'VPRM' in the SQLite header."""
 FORMAT = 2

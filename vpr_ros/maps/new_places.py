@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from vpr_ros.maps.place import NewPlace
     from vpr_ros.maps.snapshot import Snapshot
 
-
 _NORM_TOLERANCE = 0.01
 
 

@@ -67,18 +67,11 @@ class NewPlace:
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """A place of a map; see `NewPlace` for units and frames.
+    """A place of a map; for the attributes not named here see `NewPlace`.
 
     Attributes:
         id: Identity in this map, positive, ascending in order of adding, never used twice.
-        session: Identity of the session that saw it.
-        stamp: Nanoseconds.
-        pose: Pose of the robot's base in the map frame.
         covariance: (6, 6) float64 (kept with float32 precision).
-        geo: Measured position on Earth.
-        camera: Name of the camera.
-        distance: Metres travelled in the session.
-        mount: Optical frame of the camera in the robot's base frame.
     """
 
     id: int

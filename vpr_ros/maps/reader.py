@@ -139,11 +139,6 @@ class PlaceMap:
         return self._snapshot.columns.stamps
 
     @property
-    def distances(self) -> NDArray[np.float64]:
-        """Metres travelled in its session at each place (N,), NaN where unknown."""
-        return self._snapshot.columns.distances
-
-    @property
     def positions(self) -> NDArray[np.float64]:
         """Positions (N, 3) in the map frame, metres, NaN where there is none."""
         return self._snapshot.columns.poses[:, :3]

@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from vpr_ros.errors import VprError
 from vpr_ros.geometry.pinhole import Intrinsics, Pinhole
 from vpr_ros.inputs.frames import Frame
-from vpr_ros.inputs.frames.freeze_watch import FreezeWatch
+from vpr_ros.inputs.frames.frame import FreezeWatch
 from vpr_ros.inputs.frames.rectify import Rectifier
 from vpr_ros.inputs.poses import POSE_FORMATS
 from vpr_ros.nodes.health import InputHealth

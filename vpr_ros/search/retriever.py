@@ -11,7 +11,7 @@ import numpy as np
 from vpr_ros.maps.descriptors import DescriptorError
 from vpr_ros.search import kernels
 from vpr_ros.search.candidates import Candidates
-from vpr_ros.search.nearby import Nearby
+from vpr_ros.search.window import Nearby
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,16 +13,11 @@ from hypothesis import strategies as st
 from vpr_ros.geometry import Datum, Pose
 from vpr_ros.geometry.mounts import parse_mount
 from vpr_ros.geometry.trajectory_file import TrajectoryError
-from vpr_ros.inputs.folders import (
-    FolderError,
-    UtmName,
-    csv_folder,
-    images_in,
-    kitti_folder,
-    photo_folder,
-    tum_folder,
-    utm_folder,
-)
+from vpr_ros.inputs.folders import FolderError, UtmName, csv_folder, images_in
+from vpr_ros.inputs.folders.exif_photos import photo_folder
+from vpr_ros.inputs.folders.kitti import kitti_folder
+from vpr_ros.inputs.folders.tum import tum_folder
+from vpr_ros.inputs.folders.utm_names import utm_folder
 from vpr_ros.mapping import KeyframeConfig
 from vpr_ros.mapping.builder import import_images
 from vpr_ros.maps import MapWriter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_ros.inputs.frames.freeze_watch import FreezeWatch
+from vpr_ros.inputs.frames.frame import FreezeWatch
 
 
 def message(stamp, pixels):

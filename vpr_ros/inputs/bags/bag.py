@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from vpr_ros.inputs.bags.storage import Record, Storage
 
-
 _LOG = logging.getLogger(__name__)
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
@@ -84,13 +83,10 @@ class Bag:
         """Time from the first message to the last, ns."""
         return self.end - self.start
 
-    def image_topics(self) -> list[Topic]:
-        """Return the topics with images, raw before compressed."""
-        return self._topics_of(IMAGE_TYPES)
-
-    def pose_topics(self) -> list[Topic]:
-        """Return the topics with poses, preferred first."""
-        return self._topics_of(pose_types())
+    def topics_of(self, kinds: tuple[str, ...]) -> list[Topic]:
+        """Return the topics with messages of some types, those of the first type first."""
+        found = [topic for topic in self.topics.values() if topic.type in kinds and topic.count]
+        return sorted(found, key=lambda topic: kinds.index(topic.type))
 
     def messages(
         self,
@@ -189,10 +185,6 @@ class Bag:
                 )
         return dict(sorted(topics.items()))
 
-    def _topics_of(self, kinds: tuple[str, ...]) -> list[Topic]:
-        found = [topic for topic in self.topics.values() if topic.type in kinds and topic.count]
-        return sorted(found, key=lambda topic: kinds.index(topic.type))
-
 
 def _is_latched(connection: Any) -> bool:
     """Tell whether every publisher of a recorded topic was transient local, or latched (ROS 1)."""
@@ -242,7 +234,7 @@ def choose_image(bag: Bag, name: str | None = None) -> Topic:
         )
         there = other if name not in bag.topics and other in bag.topics else name
         return _of_type(bag, bag.require(there), IMAGE_TYPES, 'images')
-    topics = [topic for topic in bag.image_topics() if not topic.name.endswith(_DEPTH)]
+    topics = [topic for topic in bag.topics_of(IMAGE_TYPES) if not topic.name.endswith(_DEPTH)]
     cameras: dict[str, Topic] = {}
     for topic in topics:  # raw comes first
         cameras.setdefault(topic.name.removesuffix(_COMPRESSED), topic)
@@ -257,7 +249,7 @@ def choose_pose(bag: Bag, name: str | None = None) -> Topic:
     """
     if name is not None:
         return _of_type(bag, bag.require(name), pose_types(), 'poses')
-    topics = bag.pose_topics()
+    topics = bag.topics_of(pose_types())
     return _only(bag, [t for t in topics if t.type == topics[0].type], 'poses')
 
 

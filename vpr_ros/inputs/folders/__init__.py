@@ -3,7 +3,6 @@
 """Folders of images with poses, in the formats in which data sets come."""
 
 from vpr_ros.inputs.folders.csv_table import csv_folder
-from vpr_ros.inputs.folders.exif_photos import photo_folder
 from vpr_ros.inputs.folders.folder_format import (
     FOLDER_FORMATS,
     FolderError,
@@ -12,9 +11,7 @@ from vpr_ros.inputs.folders.folder_format import (
     folder_format,
     images_in,
 )
-from vpr_ros.inputs.folders.kitti import kitti_folder
-from vpr_ros.inputs.folders.tum import tum_folder
-from vpr_ros.inputs.folders.utm_names import UtmName, utm_folder
+from vpr_ros.inputs.folders.utm_names import UtmName
 
 __all__ = [
     'FOLDER_FORMATS',
@@ -25,8 +22,4 @@ __all__ = [
     'csv_folder',
     'folder_format',
     'images_in',
-    'kitti_folder',
-    'photo_folder',
-    'tum_folder',
-    'utm_folder',
 ]

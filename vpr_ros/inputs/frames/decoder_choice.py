@@ -74,7 +74,7 @@ class Decoder:
 @functools.cache
 def image_decoder() -> Decoder:
     """Return the decoder of this process; the choice is made at the first call."""
-    return choose_decoder(_import_bridge)
+    return choose_decoder(lambda: importlib.import_module('cv_bridge').CvBridge())
 
 
 def choose_decoder(import_bridge: Callable[[], Any]) -> Decoder:
@@ -99,10 +99,6 @@ def choose_decoder(import_bridge: Callable[[], Any]) -> Decoder:
 
 def _ours(why: str) -> Decoder:
     return Decoder(decode, 'vpr_ros', f'images are decoded by vpr_ros: {why}')
-
-
-def _import_bridge() -> Any:
-    return importlib.import_module('cv_bridge').CvBridge()
 
 
 def _decode_bridged(bridge: Any, msg: Any) -> NDArray[np.uint8]:

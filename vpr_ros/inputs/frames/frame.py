@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One camera image on its way from the middleware to the network."""
+"""Camera images on their way from the middleware or a file to the network."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from vpr_ros.errors import ImageError
 from vpr_ros.inputs.frames.cdr import deserialize, frame_id_of, stamp_of
@@ -18,8 +20,15 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
+
+SUFFIXES = frozenset({'.jpg', '.jpeg', '.png', '.tif', '.tiff'})
+"""Of the files that can be read, in lower case."""
+_STAMP_END = 12
+"""Bytes of the serialised header that change with every message."""
+_STRIDE = 509
+"""Every so many bytes of two images are compared before all are; no power of two, so that not one
+column or colour is looked at."""
 
 
 class Picture(Protocol):
@@ -95,10 +104,6 @@ class Frame:
         return rgb if self._straighten is None else self._straighten(rgb)
 
 
-SUFFIXES = frozenset({'.jpg', '.jpeg', '.png', '.tif', '.tiff'})
-"""Of the files that can be read, in lower case."""
-
-
 class ImageFile:
     """A JPEG, PNG or TIFF file, turned upright; read when its pixels are asked for.
 
@@ -130,3 +135,29 @@ class ImageFile:
             raise ImageError(msg) from error
         file = SimpleNamespace(format=self.path.suffix[1:].lower(), data=data)
         return decode_compressed(file, upright=True)
+
+
+class FreezeWatch:
+    """Counts images that are equal in every byte, which noise makes impossible in a live one.
+
+    Attributes:
+        repeats: How many images before the last one were equal to it, in a row.
+    """
+
+    def __init__(self) -> None:
+        self._last = b''
+        self.repeats = 0
+
+    def see(self, raw: bytes) -> None:
+        """Take the next serialised image message."""
+        last, self._last = self._last, raw
+        same = (
+            len(raw) == len(last)
+            and raw[_STAMP_END::_STRIDE] == last[_STAMP_END::_STRIDE]
+            and np.array_equal(_pixels(raw), _pixels(last))
+        )
+        self.repeats = self.repeats + 1 if same else 0
+
+
+def _pixels(raw: bytes) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    return np.frombuffer(raw, np.uint8)[_STAMP_END:]

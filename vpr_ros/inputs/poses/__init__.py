@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The robot's pose from odometry, localisation or GNSS messages, at the stamps of images."""
 
-from vpr_ros.inputs.poses.pairing import FramesWithPoses
-from vpr_ros.inputs.poses.pose_reading import PoseBuffer, PoseReading
+from vpr_ros.inputs.poses.pose_reading import FramesWithPoses, PoseBuffer, PoseReading
 from vpr_ros.inputs.poses.pose_source import (
     POSE_FORMATS,
     FixLimits,

@@ -90,7 +90,8 @@ class BayesFilter(PlaceFilter):
         sigma = max(0.4 * layout.spacing, 0.05) + _ODOMETRY_ERROR * distance
         who, to = layout.pairs(ahead, 3 * sigma)
         squares = np.sum((ahead[who] - layout.positions[to]) ** 2, axis=1) / sigma**2
-        turns = _wrapped(yaws[who] + step.yaw - layout.yaws[to]) / _ANGLE_ERROR
+        turned = yaws[who] + step.yaw - layout.yaws[to]
+        turns = ((turned + np.pi) % (2 * np.pi) - np.pi) / _ANGLE_ERROR
         return who, to, np.exp(-0.5 * (squares + turns**2))
 
     def _onward(self, layout: MapLayout, seconds: float) -> Floats:
@@ -116,7 +117,3 @@ class BayesFilter(PlaceFilter):
         weighed = self._belief * np.exp(log_ratios)
         self._belief = weighed / (weighed.sum() + off)
         return np.asarray(self._belief.sum(axis=0))
-
-
-def _wrapped(angles: Floats) -> Floats:
-    return np.asarray((angles + np.pi) % (2 * np.pi) - np.pi)
