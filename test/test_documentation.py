@@ -70,6 +70,20 @@ def test_commands_named_in_the_text_exist():
                 assert options <= takes | {'--help'}, f'{page.name}: {shown}'
 
 
+def test_the_architecture_names_files_and_functions_that_exist():
+    page = (ROOT / 'docs' / 'architecture.md').read_text('utf-8')
+    for path in re.findall(r'`(\w+/[\w./]*)`', page):
+        assert (ROOT / 'vpr_ros' / path).exists() or (ROOT / path).exists(), path
+    named = re.findall(r'`(\w+(?:\.\w+)?)` \(`([\w/]+(?:\.py)?)`', page)
+    assert len(named) > 10
+    for name, place in named:
+        path = ROOT / 'vpr_ros' / place
+        files = [path] if path.is_file() else path.rglob('*.py')
+        text = '\n'.join(file.read_text('utf-8') for file in files)
+        for part in name.split('.'):
+            assert re.search(rf'^ *(?:def|class) {part}\b', text, re.M), f'{name} in {place}'
+
+
 def test_readme_is_short():
     assert len((ROOT / 'README.md').read_text('utf-8').splitlines()) <= 150
 
