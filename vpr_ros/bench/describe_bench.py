@@ -137,23 +137,30 @@ def bench_describe(
         ModelError: A model is unknown, or cannot be computed in its first way.
         DeviceError: A device is absent.
     """
-    frames = list(photographs) or [_noise(seed) for seed in range(max(batches))]
+    frames = list(photographs) or [
+        np.random.default_rng(seed).integers(0, 256, _FRAME, np.uint8)
+        for seed in range(max(batches))
+    ]
     with _weights([way.model for way in chosen]) as files:
         describers = _describers(chosen, threads, files)
         times = _times(describers, frames, batches, rounds)
         agreement = _agreements(describers, photographs)
-        costs = {name: _gmac(name) for name in {way.model for way in describers}}
+        costs = {
+            name: multiplications(models.create(name), models.spec(name).input_size) / 1e9
+            for name in {way.model for way in describers}
+        }
         rows = []
         for way, describer in describers.items():
             first = _first(way, chosen)
             memory = _peak_memory(way, threads, files, frames[: max(batches)])
+            trained = 'trained' if describer.model_info.trained else 'untrained'
             for batch in batches:
                 taken = times[way, batch]
                 median, p95 = np.percentile(taken, (50, 95))
                 rows.append(
                     DescribeTiming(
                         model=way.model,
-                        weights=_kind(way.model, describer, files),
+                        weights='random' if files[way.model] is not None else trained,
                         device=str(describer.device),
                         backend=way.backend,
                         precision=way.precision,
@@ -174,14 +181,6 @@ def _first(way: ExecutionMode, chosen: Sequence[ExecutionMode]) -> ExecutionMode
     return next(other for other in chosen if other.model == way.model)
 
 
-def _gmac(name: str) -> float:
-    return multiplications(models.create(name), models.spec(name).input_size) / 1e9
-
-
-def _noise(seed: int) -> NDArray[np.uint8]:
-    return np.random.default_rng(seed).integers(0, 256, _FRAME, np.uint8)
-
-
 @contextmanager
 def _weights(names: Sequence[str]) -> Iterator[dict[str, Path | None]]:
     """Give random weights to the models whose own are not on this machine."""
@@ -196,12 +195,6 @@ def _weights(names: Sequence[str]) -> Iterator[dict[str, Path | None]]:
                 if not path.exists():
                     safetensors.torch.save_file(models.create(name).state_dict(), path)
         yield files
-
-
-def _kind(name: str, describer: Describer, files: dict[str, Path | None]) -> str:
-    if files[name] is not None:
-        return 'random'
-    return 'trained' if describer.model_info.trained else 'untrained'
 
 
 def _describer(
@@ -252,7 +245,7 @@ def _times(
 def _agreements(
     describers: dict[ExecutionMode, Describer], photographs: Sequence[NDArray[np.uint8]]
 ) -> dict[ExecutionMode, dict[str, float | None]]:
-    results: dict[ExecutionMode, dict[str, float | None]] = {}
+    results = {}
     reference: dict[str, tuple[NDArray[np.float32], NDArray[np.uint8] | None]] = {}
     for way, describer in describers.items():
         found = _described(describer, photographs)

@@ -89,7 +89,11 @@ class Describer:
             raise ModelError(msg)
         # ONNX Runtime is here for the CPU; GPUs have torch.
         self.device = choose_device('cpu' if (backend, device) == ('onnx', 'auto') else device)
-        self._check(backend, precision)
+        possible = PRECISIONS.get((backend, self.device.type), ())
+        if precision not in possible:
+            offer = f'; use {" or ".join(possible)}' if possible else ''
+            msg = f'{backend} does not compute in {precision} on {self.device}{offer}'
+            raise DeviceError(msg)
         self._turn = threading.Lock()
         self._size = entry.input_size
         self._precision = precision
@@ -118,7 +122,7 @@ class Describer:
             while len(descriptions) < len(images):
                 batch = 1 if self.device.type == 'cpu' else _CUDA_BATCH
                 chunk = images[len(descriptions) : len(descriptions) + batch]
-                descriptions += _descriptions(self._outputs(chunk))
+                descriptions += as_descriptions(self._outputs(chunk))
         return descriptions
 
     def _outputs(self, images: Sequence[NDArray[np.uint8]]) -> models.ModelOutput:
@@ -128,21 +132,11 @@ class Describer:
                     return self._run(preprocess(images, self._size, self.device))
                 except RuntimeError as error:  # out of memory, or a GPU that is lost
                     _log.warning('the GPU failed (%s); going on on the CPU', error)
-                    self._leave_gpu(self._net)
+                    self.device = torch.device('cpu')
+                    precision: Precision = 'bf16' if self._precision == 'bf16' else 'fp32'
+                    self._run, self._net = inference_form(self._net, precision), None
             outputs = [self._run(preprocess([image], self._size)) for image in images]
             return models.ModelOutput.joined(outputs)
-
-    def _leave_gpu(self, net: nn.Module) -> None:
-        self.device = torch.device('cpu')
-        self._run = inference_form(net, 'bf16' if self._precision == 'bf16' else 'fp32')
-        self._net = None
-
-    def _check(self, backend: Backend, precision: Precision) -> None:
-        possible = PRECISIONS.get((backend, self.device.type), ())
-        if precision not in possible:
-            offer = f'; use {" or ".join(possible)}' if possible else ''
-            msg = f'{backend} does not compute in {precision} on {self.device}{offer}'
-            raise DeviceError(msg)
 
 
 def _onnx_network(
@@ -226,7 +220,8 @@ def load_network(
     return models.create(entry.name, seed=_SEED), f'untrained-seed-{_SEED}'
 
 
-def _descriptions(output: models.ModelOutput) -> list[Description]:
+def as_descriptions(output: models.ModelOutput) -> list[Description]:
+    """Return the descriptions of a batch whose output is on the CPU."""
     descriptors = output.descriptor.numpy()
     if output.code is None:
         return [Description(descriptor) for descriptor in descriptors]

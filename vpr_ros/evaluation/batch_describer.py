@@ -11,22 +11,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from vpr_ros import models
 from vpr_ros.describe import configure_threads
-from vpr_ros.describe.describer import load_described
+from vpr_ros.describe.describer import as_descriptions, load_described
 from vpr_ros.describe.optimise import inference_form
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.describe.runtime import choose_device
-from vpr_ros.types import Description
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
+
+    from vpr_ros.types import Description
 
 
 class BatchDescriber:
@@ -63,8 +64,4 @@ class BatchDescriber:
         exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
         with torch.inference_mode(), exact:
             output = self._net(preprocess(images, self._size, self._device))
-        descriptors = output.descriptor.float().cpu().numpy()
-        if output.code is None:
-            return [Description(descriptor) for descriptor in descriptors]
-        codes = np.packbits(output.code.cpu().numpy() > 0, axis=1)
-        return [Description(*pair) for pair in zip(descriptors, codes, strict=True)]
+        return as_descriptions(output.map(lambda values: values.float().cpu()))

@@ -15,7 +15,7 @@ from lightning.pytorch import Callback, LightningModule
 from torch import nn
 
 from vpr_ros.describe.preprocess import normalised
-from vpr_ros.training.data import batch_loader
+from vpr_ros.training.data.batches import Batches, batch_loader
 from vpr_ros.training.freezing import parameter_groups, training_modes
 from vpr_ros.training.losses import Hashing, MultiSimilarity, distillation_loss
 from vpr_ros.training.recipe import MetricLoss
@@ -101,19 +101,10 @@ class PlaceTraining(LightningModule):
 
         Without a length: Lightning would count those already done against it.
         """
-        data, run = self.recipe.data, self.recipe.run
-        return Unsized(
-            batch_loader(
-                self._sources,
-                places=data.places,
-                views=data.views,
-                size=self.loaded,
-                seed=run.seed + self.global_rank,
-                first=self.global_step,
-                count=run.steps - self.global_step,
-                workers=data.workers,
-            )
-        )
+        steps, rank = self.recipe.run.steps, self.global_rank
+        batches = batches_of(self.recipe, self._sources, self.loaded, steps, rank)
+        loader = batch_loader(batches, first=self.global_step, workers=self.recipe.data.workers)
+        return Unsized(loader)
 
     def val_dataloader(self) -> Sequence[int]:
         """Return one batch, for `TraverseRecall` has its images itself."""
@@ -221,6 +212,18 @@ class PlaceTraining(LightningModule):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.run.seed)
             return nn.Linear(length, wanted)
+
+
+def batches_of(
+    recipe: Recipe,
+    sources: Sequence[tuple[PlaceSource, float]],
+    size: int,
+    upto: int,
+    rank: int = 0,
+) -> Batches:
+    """Return the first batches of a recipe, as one of its devices gets them."""
+    data, seed = recipe.data, recipe.run.seed + rank
+    return Batches(sources, places=data.places, views=data.views, size=size, seed=seed, upto=upto)
 
 
 class Unsized:

@@ -33,21 +33,21 @@ from vpr_ros import models
 from vpr_ros.describe import configure_threads
 from vpr_ros.models.weights_file import whole_file
 from vpr_ros.training.data import Augmentation, open_source
-from vpr_ros.training.data.batches import Batches, write_grid
+from vpr_ros.training.data.batches import write_grid
 from vpr_ros.training.freezing import freeze
 from vpr_ros.training.initial_network import initial_network
 from vpr_ros.training.parse import RecipeError
-from vpr_ros.training.place_training import VALIDATED, PlaceTraining
+from vpr_ros.training.place_training import VALIDATED, PlaceTraining, batches_of
 from vpr_ros.training.teacher import load_statistics, open_teacher, save_statistics
 from vpr_ros.training.traverses import TraverseRecall
 from vpr_ros.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lightning.pytorch import Callback
 
-    from vpr_ros.training.data import PlaceBatch, PlaceSource
+    from vpr_ros.training.data import PlaceSource
     from vpr_ros.training.recipe import Recipe
 
 _log = logging.getLogger(__name__)
@@ -149,15 +149,14 @@ def assemble(
         else:
             # The images of the first batches, as many as asked for or a few more.
             count = -(-recipe.teacher.standardise // (recipe.data.places * recipe.data.views))
-            batches = _batches(recipe, sources, loaded, count)
-            teacher.standardise(batch.images.float() / 255 for batch in batches)
+            batches = batches_of(recipe, sources, loaded, count)
+            teacher.standardise(batches[i].images.float() / 255 for i in range(count))
             save_statistics(teacher, statistics)
     recall = TraverseRecall(recipe.validation, size) if recipe.validation else None
     training = PlaceTraining(recipe, net, sources, augment, size, loaded, teacher, recall)
     training.train()
     if not (folder / _PICTURE).exists():
-        batch = next(_batches(recipe, sources, loaded, 1))
-        clean_views, augmented = training.views(batch, 0)
+        clean_views, augmented = training.views(batches_of(recipe, sources, loaded, 1)[0], 0)
         write_grid(folder / _PICTURE, [clean_views[:_SHOWN], augmented[:_SHOWN]])
     return training
 
@@ -187,16 +186,6 @@ def _open(source: dict[str, Any], progress: Progress) -> tuple[PlaceSource, floa
     rest = dict(source)
     share = rest.pop('share', 1.0)
     return open_source(rest, progress), float(share)
-
-
-def _batches(
-    recipe: Recipe, sources: Sequence[tuple[PlaceSource, float]], size: int, count: int
-) -> Iterator[PlaceBatch]:
-    data, seed = recipe.data, recipe.run.seed
-    batches = Batches(
-        sources, places=data.places, views=data.views, size=size, seed=seed, upto=count
-    )
-    return (batches[number] for number in range(count))
 
 
 def _callbacks(recipe: Recipe, folder: Path) -> list[Callback]:

@@ -123,16 +123,13 @@ class TraverseRecall:
     ) -> Described:
         descriptors, codes = [], []
         for i in range(0, len(traverse.images), self._batch):
-            images = [_pixels(image) for image in traverse.images[i : i + self._batch]]
+            some = traverse.images[i : i + self._batch]
+            images = [ImageFile(one).rgb if isinstance(one, Path) else one for one in some]
             output = net(preprocess(images, self._size, device))
             descriptors.append(output.descriptor.float().cpu().numpy())
             if output.code is not None:
                 codes.append(np.packbits(output.code.cpu().numpy() > 0, axis=1))
         return Described(np.concatenate(descriptors), np.concatenate(codes) if codes else None)
-
-
-def _pixels(image: NDArray[np.uint8] | Path) -> NDArray[np.uint8]:
-    return ImageFile(image).rgb if isinstance(image, Path) else image
 
 
 def rankings(mapped: Described, query: Described) -> dict[str, NDArray[np.intp]]:

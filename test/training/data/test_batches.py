@@ -118,8 +118,8 @@ def load(first: int, count: int, workers: int, **changes) -> list[PlaceBatch]:
         (Coloured([list(range(9)), list(range(9, 30))]), 2.0),
         (Coloured([list(range(50))], views=1), 1.0),
     ]
-    chosen = {**SMALL, **changes}
-    return list(batch_loader(sources, **chosen, first=first, count=count, workers=workers))
+    chosen = batches(sources, first + count, **changes)
+    return list(batch_loader(chosen, first=first, workers=workers))
 
 
 @pytest.mark.parametrize('workers', [1, 2])
@@ -140,10 +140,8 @@ def test_workers_do_not_wait_for_threads_that_were_left_behind_in_the_process_th
             return cv2.resize(super().image(place, view), (1000, 1000))
 
     def draw() -> list[PlaceBatch]:
-        loader = batch_loader(
-            [(Large([list(range(9))]), 1.0)], **SMALL, first=0, count=2, workers=1
-        )
-        return list(loader)
+        large = batches([(Large([list(range(9))]), 1.0)], 2)
+        return list(batch_loader(large, first=0, workers=1))
 
     before = cv2.getNumThreads(), torch.get_num_threads()
     try:

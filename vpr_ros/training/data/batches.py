@@ -41,18 +41,25 @@ class PlaceBatch(NamedTuple):
     views: Tensor
 
 
-def batch_loader(
-    sources: Sequence[tuple[PlaceSource, float]],
-    *,
-    places: int,
-    views: int,
-    size: int,
-    seed: int,
-    first: int,
-    count: int,
-    workers: int,
-) -> DataLoader[PlaceBatch]:
-    """Load batches number first to first + count - 1.
+def batch_loader(batches: Batches, *, first: int, workers: int) -> DataLoader[PlaceBatch]:
+    """Load the batches from a number on.
+
+    Args:
+        batches: All of them.
+        first: Number of the first batch: to go on after n batches give n.
+        workers: Processes that prepare batches, each with one thread; 0 does it in this one. The
+            batches are the same. With any, OpenCV keeps to one thread in this process, too.
+    """
+    if workers:
+        # Workers are forks without the threads of OpenCV's pool, and would wait for them for ever
+        # once they use or change it. It must be gone before they are made.
+        cv2.setNumThreads(1)
+    numbers = range(first, len(batches))
+    return DataLoader(batches, batch_size=None, sampler=numbers, num_workers=workers)
+
+
+class Batches(Dataset[PlaceBatch]):
+    """All batches of a seed by their numbers.
 
     Each batch holds places of one area of one source. A source is gone through in rounds: in each,
     its areas are shuffled and cut into batches of P anew, and what is left over waits for another
@@ -66,31 +73,11 @@ def batch_loader(
             has fewer all of them, over again.
         size: S, side of the images in pixels.
         seed: Another seed is another sequence of batches.
-        first: Number of the first batch: to go on after n batches give n.
-        count: How many batches.
-        workers: Processes that prepare batches, each with one thread; 0 does it in this one. The
-            batches are the same. With any, OpenCV keeps to one thread in this process, too.
+        upto: How many batches.
 
     Raises:
         TrainingDataError: There is no source, a source is empty, or a share is not positive.
     """
-    batches = Batches(
-        sources, places=places, views=views, size=size, seed=seed, upto=first + count
-    )
-    if workers:
-        # Workers are forks without the threads of OpenCV's pool, and would wait for them for ever
-        # once they use or change it. It must be gone before they are made.
-        cv2.setNumThreads(1)
-    return DataLoader(
-        batches,
-        batch_size=None,
-        sampler=range(first, first + count),
-        num_workers=workers,
-    )
-
-
-class Batches(Dataset[PlaceBatch]):
-    """All batches of a seed by their numbers; see `batch_loader`."""
 
     def __init__(
         self,
