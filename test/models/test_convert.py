@@ -14,8 +14,8 @@ import torch
 from vpr_ros import models
 from vpr_ros.describe import Describer
 from vpr_ros.errors import ModelError
-from vpr_ros.models.convert import convert, converted_path, origin
 from vpr_ros.models.vit import ViTConfig
+from vpr_ros.models.weights_file import convert, converted_path, origin
 
 NAME = 'dinov2-vits14'
 SMALL = ViTConfig(width=96, depth=2, heads=3)

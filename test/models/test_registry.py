@@ -14,8 +14,8 @@ from vpr_ros.describe import Describer
 from vpr_ros.errors import ModelError
 from vpr_ros.geometry.pose import Pose
 from vpr_ros.maps import MapWriter, NewPlace
-from vpr_ros.models.convert import convert
 from vpr_ros.models.registry import _MODELS
+from vpr_ros.models.weights_file import convert
 from vpr_ros.search import Retriever
 
 MODULE = """

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from vpr_ros import models
 from vpr_ros.training.data import Augmentation
-from vpr_ros.training.freezing import starts_with
-from vpr_ros.training.initial_network import _options
 from vpr_ros.training.parse import RecipeError, parse
 from vpr_ros.training.pca import PcaRecipe
 from vpr_ros.training.recipe import Recipe, load_recipe, read_recipe
+from vpr_ros.training.trainable_network import _options, starts_with
 
 RECIPES = sorted((Path(__file__).parents[2] / 'config' / 'train').glob('*.yaml'))
 

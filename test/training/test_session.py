@@ -110,7 +110,7 @@ def test_a_folder_with_a_training_is_not_overwritten(make_recipe, tmp_path):
 
 
 def _options(recipe):
-    from vpr_ros.training.initial_network import _options
+    from vpr_ros.training.trainable_network import _options
 
     return _options(recipe.model.options)
 

@@ -61,8 +61,8 @@ def fetch(name: Name, *, force: Force = False, as_json: opt.AsJson = False) -> N
     from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
     from vpr_ros import models
-    from vpr_ros.models.convert import convert, converted_path
     from vpr_ros.models.download import DownloadError, download
+    from vpr_ros.models.weights_file import convert, converted_path
 
     file, target = models.registration(name).weights, converted_path(name)
     if file is None:
@@ -106,7 +106,7 @@ def convert_weights(
     their published names.
     """
     from vpr_ros import models
-    from vpr_ros.models.convert import convert, converted_path
+    from vpr_ros.models.weights_file import convert, converted_path
 
     target = output or converted_path(name)
     if target.exists() and not force:
@@ -150,7 +150,7 @@ def _state(
     name: str, found: Path | None, file: PublishedWeights | None
 ) -> tuple[str, dict[str, str]]:
     """Say whether weights are there, and return what is noted in them."""
-    from vpr_ros.models.convert import converted_path, origin
+    from vpr_ros.models.weights_file import converted_path, origin
 
     if found is None:
         if file is None:

@@ -72,8 +72,7 @@ def match_chart(evaluation: Evaluation) -> Markup | None:
     for i in _thinned(len(evaluation.queries)):
         query = evaluation.queries[i]
         if summary.has_place[i] and query.truth is not None:
-            row = nearest_row(places.poses, query.truth.as_array())
-            truth.append(f'<circle class="truth" cx="{frame.x(i):.1f}" cy="{frame.y(row):.1f}"/>')
+            truth.append(frame.truth(i, nearest_row(places.poses, query.truth.as_array())))
         if len(query.candidates):
             row = places.rows.get(int(query.candidates.ids[0]), 0)
             label = f'frame {i}: place {query.candidates.ids[0]}, {query.status}'
@@ -133,8 +132,7 @@ def loops_chart(records: Sequence[LoopRecord]) -> Markup | None:
     for i in _thinned(len(records)):
         record = records[i]
         if record.true_match is not None:
-            y = frame.y(numbers[record.true_match])
-            truth.append(f'<circle class="truth" cx="{frame.x(numbers[i]):.1f}" cy="{y:.1f}"/>')
+            truth.append(frame.truth(numbers[i], numbers[record.true_match]))
         if record.announced and record.match is not None:
             x, y = frame.x(numbers[i]), frame.y(numbers[record.match])
             label = f'keyframe {numbers[i]} to {numbers[record.match]}: {record.reason}'
@@ -149,11 +147,8 @@ def loop_track_chart(records: Sequence[LoopRecord]) -> Markup | None:
     if len(known) < 2:
         return None
     view = _View(np.array(known))
-    parts = [
-        view.scale_bar(),
-        f'<polyline class="track" points="{view.points(np.array(known))}"/>',
-    ]
-    marks = []
+    track = f'<polyline class="track" points="{view.points(np.array(known))}"/>'
+    parts, marks = [view.scale_bar(), track], []
     for i in _thinned(len(records)):
         record = records[i]
         if record.pose is None or not (record.announced or record.revisit):
@@ -197,37 +192,34 @@ class _Frame:
         low, high = self._ys
         return HEIGHT - _BOTTOM - (value - low) / (high - low) * (HEIGHT - _TOP - _BOTTOM)
 
+    def truth(self, x: float, y: float) -> str:
+        return f'<circle class="truth" cx="{self.x(x):.1f}" cy="{self.y(y):.1f}"/>'
+
     def axes(self, x_label: str, y_label: str, *, percent: bool = False) -> str:
-        parts = []
+        def text(value: float) -> str:
+            return f'{100 * value:.0f} %' if percent else f'{value:g}'
+
+        parts, foot = [], self.y(self._ys[0])
         for value in ticks(*self._xs):
-            text = f'{100 * value:.0f} %' if percent else f'{value:g}'
-            x = self.x(value)
-            parts.append(
-                f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{self.y(self._ys[0])}"'
-                f' y2="{_TOP}"/>'
-            )
-            parts.append(
-                f'<text x="{x:.1f}" y="{HEIGHT - _BOTTOM + 18}" text-anchor="middle">{text}</text>'
-            )
+            x = f'{self.x(value):.1f}'
+            parts += [
+                f'<line class="grid" x1="{x}" x2="{x}" y1="{foot}" y2="{_TOP}"/>',
+                f'<text x="{x}" y="{HEIGHT - _BOTTOM + 18}" text-anchor="middle">',
+                f'{text(value)}</text>',
+            ]
         for value in ticks(*self._ys):
-            text = f'{100 * value:.0f} %' if percent else f'{value:g}'
             y = self.y(value)
-            parts.append(
-                f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}"'
-                f' y2="{y:.1f}"/>'
-            )
-            parts.append(
-                f'<text x="{_LEFT - 8}" y="{y + 4.5:.1f}" text-anchor="end">{text}</text>'
-            )
-        middle = (_LEFT + WIDTH - _RIGHT) / 2
-        parts.append(
-            f'<text class="label" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">'
-            f'{escape(x_label)}</text>'
-        )
-        parts.append(
-            f'<text class="label" transform="translate(14 {(HEIGHT - _BOTTOM) / 2}) '
-            f'rotate(-90)" text-anchor="middle">{escape(y_label)}</text>'
-        )
+            parts += [
+                f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}"',
+                f' y2="{y:.1f}"/>',
+                f'<text x="{_LEFT - 8}" y="{y + 4.5:.1f}" text-anchor="end">{text(value)}</text>',
+            ]
+        parts += [
+            f'<text class="label" x="{(_LEFT + WIDTH - _RIGHT) / 2}" y="{HEIGHT - 6}" ',
+            f'text-anchor="middle">{escape(x_label)}</text>',
+            f'<text class="label" transform="translate(14 {(HEIGHT - _BOTTOM) / 2}) rotate(-90)" ',
+            f'text-anchor="middle">{escape(y_label)}</text>',
+        ]
         return ''.join(parts)
 
 

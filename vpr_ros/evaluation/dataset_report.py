@@ -26,23 +26,23 @@ _KINDS = (
     Kind(
         'Wrong and most similar',
         'The first errors that a lower threshold would accept.',
-        'None: every first answer is correct.',
         accepted=True,
         right=False,
+        empty='None: every first answer is correct.',
     ),
     Kind(
         'Correct and most similar',
         'Highest similarity first.',
-        'None: no first answer is correct.',
         accepted=True,
         right=True,
+        empty='None: no first answer is correct.',
     ),
     Kind(
         'Correct and least similar',
         'The first correct answers that a higher threshold would reject.',
-        'None: no first answer is correct.',
         accepted=False,
         right=True,
+        empty='None: no first answer is correct.',
         doubtful_first=True,
     ),
 )

@@ -102,7 +102,14 @@ def describe_images(
         VprError: The file cannot be kept, or another process is at it.
     """
     info, total = describer.model_info, len(images.paths)
-    record = _record(info)
+    record = np.dtype(
+        [
+            ('descriptor', '<f4', (info.descriptor_dim,)),
+            ('code', 'u1', (info.code_bits // 8,)),
+            ('seconds', '<f4'),
+            ('state', 'u1'),
+        ]
+    )
     path = folder / f'{_identity(images, info, company)}.descriptions'
     _make_room(path, total * record.itemsize)
     with path.open('a+b') as file, ThreadPoolExecutor() as pool:
@@ -145,17 +152,6 @@ def _picture(path: Path) -> NDArray[np.uint8] | None:
         return ImageFile(path).rgb
     except ImageError:
         return None
-
-
-def _record(info: ModelInfo) -> np.dtype[np.void]:
-    return np.dtype(
-        [
-            ('descriptor', '<f4', (info.descriptor_dim,)),
-            ('code', 'u1', (info.code_bits // 8,)),
-            ('seconds', '<f4'),
-            ('state', 'u1'),
-        ]
-    )
 
 
 def _identity(images: ImageSet, info: ModelInfo, company: int) -> str:

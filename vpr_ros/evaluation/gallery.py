@@ -35,17 +35,17 @@ class Kind:
     Attributes:
         title: Heading.
         lead: Text above the matches.
-        empty: Text where there are none.
         accepted: Whether it holds accepted matches, else rejected ones.
         right: Whether it holds correct matches, else wrong ones.
+        empty: Text where there are none.
         doubtful_first: Order by score: lowest first, not highest.
     """
 
     title: str
     lead: str
-    empty: str
     accepted: bool
     right: bool
+    empty: str = 'None.'
     doubtful_first: bool = False
 
 
@@ -53,29 +53,28 @@ KINDS = (
     Kind(
         'Wrong and accepted',
         'The mistakes that hurt. Highest score first.',
-        'None: no wrong answer was accepted.',
         accepted=True,
         right=False,
+        empty='None: no wrong answer was accepted.',
     ),
     Kind(
         'Correct and accepted',
         'Highest score first.',
-        'None: no correct answer was accepted.',
         accepted=True,
         right=True,
+        empty='None: no correct answer was accepted.',
     ),
     Kind(
         'Correct but not accepted',
         'The first candidate is correct but was rejected. Lowest score first.',
-        'None: every correct answer was accepted.',
         accepted=False,
         right=True,
+        empty='None: every correct answer was accepted.',
         doubtful_first=True,
     ),
     Kind(
         'Rejected correctly',
         'The first candidate is wrong and was rejected. Highest score first.',
-        'None.',
         accepted=False,
         right=False,
     ),
@@ -195,9 +194,7 @@ def encoded(pictures: Pictures | None, keys: set[int]) -> dict[int, str] | None:
     """Fetch pictures as data URIs, small enough for the page; None without a source."""
     if pictures is None:
         return None
-    if not keys:
-        return {}
-    return {key: data_uri(rgb) for key, rgb in pictures(keys).items()}
+    return {key: data_uri(rgb) for key, rgb in pictures(keys).items()} if keys else {}
 
 
 def data_uri(rgb: NDArray[np.uint8]) -> str:

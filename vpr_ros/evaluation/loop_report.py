@@ -22,17 +22,10 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.loop_results import LoopEvaluation, LoopRecord
 
 _SHOWN = 6
-WRONG = Kind(
-    'Wrong loops', 'Announced, and not the same place.', 'None.', accepted=True, right=False
-)
-CLOSED = Kind('Closed', 'Announced, and the same place.', 'None.', accepted=True, right=True)
-MISSED = Kind(
-    'Missed',
-    'An old keyframe shows the same place, but no loop was announced.',
-    'None.',
-    accepted=False,
-    right=True,
-)
+WRONG = Kind('Wrong loops', 'Announced, and not the same place.', accepted=True, right=False)
+CLOSED = Kind('Closed', 'Announced, and the same place.', accepted=True, right=True)
+_LEAD = 'An old keyframe shows the same place, but no loop was announced.'
+MISSED = Kind('Missed', _LEAD, accepted=False, right=True)
 
 
 def render_loop_report(evaluation: LoopEvaluation, pictures: Pictures) -> str:

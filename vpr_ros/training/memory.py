@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vpr_ros import models
-from vpr_ros.training.freezing import freeze, training_modes
 from vpr_ros.training.losses import MultiSimilarity
 from vpr_ros.training.recipe import MetricLoss
+from vpr_ros.training.trainable_network import freeze, training_modes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -16,10 +16,10 @@ from torch import nn
 
 from vpr_ros.describe.preprocess import normalised
 from vpr_ros.training.data.batches import Batches, batch_loader
-from vpr_ros.training.freezing import parameter_groups, training_modes
 from vpr_ros.training.losses import Hashing, MultiSimilarity, distillation_loss
 from vpr_ros.training.recipe import MetricLoss
 from vpr_ros.training.teacher import RememberedTeacher, resized
+from vpr_ros.training.trainable_network import parameter_groups, training_modes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -34,11 +34,10 @@ from vpr_ros.describe import configure_threads
 from vpr_ros.models.weights_file import whole_file
 from vpr_ros.training.data import Augmentation, open_source
 from vpr_ros.training.data.batches import write_grid
-from vpr_ros.training.freezing import freeze
-from vpr_ros.training.initial_network import initial_network
 from vpr_ros.training.parse import RecipeError
 from vpr_ros.training.place_training import VALIDATED, PlaceTraining, batches_of
 from vpr_ros.training.teacher import load_statistics, open_teacher, save_statistics
+from vpr_ros.training.trainable_network import freeze, initial_network
 from vpr_ros.training.traverses import TraverseRecall
 from vpr_ros.version import VERSION
 

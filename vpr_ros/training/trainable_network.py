@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Weights that a network starts with: random, of a file, or of EfficientNet-Lite0 on ImageNet."""
+"""A network to train: the weights it starts with, the parts that are trained, and how fast."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from vpr_ros.describe.preprocess import MEAN, STD
 from vpr_ros.errors import ModelError
 from vpr_ros.models.mobile import MobileStem, MobileTrunk
 from vpr_ros.models.vit import ViTConfig
-from vpr_ros.training.freezing import starts_with
 from vpr_ros.training.parse import RecipeError, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from torch import Tensor
 
     from vpr_ros.training.recipe import ModelRecipe
@@ -157,3 +158,78 @@ def _read_imagenet_normalised(trunk: MobileTrunk) -> None:
     weight, mean = state['1.weight'], state['2.running_mean']
     mean -= weight.sum((2, 3)) @ ((255 * torch.tensor(MEAN) - _GREY) / _RANGE)
     weight *= (255 * torch.tensor(STD) / _RANGE)[:, None, None]
+
+
+def starts_with(name: str, prefix: str) -> bool:
+    """Tell whether a dotted name is a prefix or lies within it."""
+    return name == prefix or name.startswith(f'{prefix}.')
+
+
+def freeze(net: nn.Module, trainable: Sequence[str]) -> None:
+    """Let only the parameters within these dotted prefixes be trained; all, if there are none.
+
+    Raises:
+        RecipeError: A prefix names nothing.
+    """
+    _check(net, trainable)
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(
+            not trainable or any(starts_with(name, prefix) for prefix in trainable)
+        )
+
+
+def training_modes(net: nn.Module, *, freeze_batchnorm: bool = False) -> None:
+    """Put what is trained in training mode and all else in evaluation mode.
+
+    A frozen part in training mode would go on to move its batch normalisation's statistics and
+    to drop values at random. A module counts as trained where any of its parameters is; one
+    without parameters goes with what it is part of.
+    """
+    _set_mode(net, parent=False)
+    if freeze_batchnorm:
+        for module in net.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001  the base
+                module.training = False
+
+
+def _set_mode(module: nn.Module, *, parent: bool) -> None:
+    parameters = list(module.parameters())
+    module.training = any(p.requires_grad for p in parameters) if parameters else parent
+    for child in module.children():
+        _set_mode(child, parent=module.training)
+
+
+def parameter_groups(
+    net: nn.Module, rates: Mapping[str, float], rate: float, decay: float
+) -> list[dict[str, Any]]:
+    """Return optimiser groups of the trainable parameters by learning rate and weight decay.
+
+    Args:
+        net: The network.
+        rates: Learning rates by dotted prefix; the longest that fits counts.
+        rate: Of all others.
+        decay: Weight decay of matrices and kernels; vectors and scalars have none.
+
+    Raises:
+        RecipeError: A prefix names nothing.
+    """
+    _check(net, rates)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in net.named_parameters():
+        if parameter.requires_grad:
+            fitting = [prefix for prefix in rates if starts_with(name, prefix)]
+            own = rates[max(fitting, key=len)] if fitting else rate
+            groups.setdefault((own, decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+    return [
+        {'params': parameters, 'lr': own, 'weight_decay': shrink}
+        for (own, shrink), parameters in groups.items()
+    ]
+
+
+def _check(net: nn.Module, prefixes: Iterable[str]) -> None:
+    names = [name for name, _ in net.named_parameters()]
+    for prefix in prefixes:
+        if not any(starts_with(name, prefix) for name in names):
+            parts = ', '.join(sorted({name.partition('.')[0] for name in names}))
+            msg = f'no parameter of the network is called {prefix}...; its parts are {parts}'
+            raise RecipeError(msg)
