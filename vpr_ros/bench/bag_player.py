@@ -13,7 +13,7 @@ import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import rclpy
 from rclpy.context import Context
@@ -141,12 +141,6 @@ def play(
     return played
 
 
-class _Image(NamedTuple):
-    publisher: Any
-    raw: bytes
-    stamp: int
-
-
 class _Pace:
     """When a message is due by the wall clock."""
 
@@ -170,7 +164,7 @@ class _Player:
         self._bag, self._playback, self._played = bag, playback, played
         self._executor = executor
         self._answers: Counter[int] = Counter()
-        self._unanswered: _Image | None = None
+        self._unanswered: tuple[Any, bytes] | None = None
         self._publishers = self._advertise()
         self._images = {name for name in self._publishers if bag.topics[name].type in IMAGE_TYPES}
         self._clock = (
@@ -211,7 +205,7 @@ class _Player:
             name = publisher.topic_name
             self._played.published[name] = self._played.published.get(name, 0) + 1
             if self._playback.wait_for and is_image and publisher.get_subscription_count():
-                self._unanswered = _Image(publisher, message.raw, stamp_of(message.raw))
+                self._unanswered = publisher, message.raw
             on_progress((message.time - self._first) / SECOND)
         self._wait_for_answer()
 
@@ -228,9 +222,8 @@ class _Player:
                 missing.add(topic.type)
             elif not (self._playback.clock and topic.type == 'rosgraph_msgs/msg/Clock'):
                 target = self._playback.remap.get(name, name)
-                publishers[name] = self._node.create_publisher(
-                    kind, target, _qos(latched=topic.latched)
-                )
+                qos = _qos(latched=topic.latched)
+                publishers[name] = self._node.create_publisher(kind, target, qos)
         for typename in sorted(missing):
             _LOG.warning('%s is not installed, its topics are not played', typename)
         if not publishers:
@@ -281,20 +274,21 @@ class _Player:
         image, self._unanswered = self._unanswered, None
         if image is None:
             return 0.0
+        publisher, raw = image
+        stamp = stamp_of(raw)
         begin = sent = time.monotonic()
-        while not self._answers[image.stamp]:
+        while not self._answers[stamp]:
             if time.monotonic() - begin > self._playback.timeout:
                 self._played.unanswered += 1
-                topic = image.publisher.topic_name
-                _LOG.warning('no answer to the image on %s of %d ns', topic, image.stamp)
+                _LOG.warning('no answer to the image on %s of %d ns', publisher.topic_name, stamp)
                 break
             if not self._answers and time.monotonic() - sent > _RESEND:
                 # The subscriber counted may have been one that died, and the true one comes now.
-                image.publisher.publish(image.raw)
+                publisher.publish(raw)
                 sent = time.monotonic()
             self._executor.spin_once(timeout_sec=0.1)
         else:
-            self._answers[image.stamp] -= 1
+            self._answers[stamp] -= 1
         return time.monotonic() - begin
 
     def _wait(self, condition: Callable[[], bool], otherwise: str) -> None:

@@ -70,12 +70,7 @@ class DemoResult:
     sent: int
 
 
-def run_demo(
-    folder: Path,
-    seed: int,
-    mapping_rate: float,
-    progress: Progress,
-) -> DemoResult:
+def run_demo(folder: Path, seed: int, mapping_rate: float, progress: Progress) -> DemoResult:
     """Drive by day with the map builder, by rainy evening with place recognition, and judge.
 
     Args:
@@ -90,7 +85,7 @@ def run_demo(
     """
     folder.mkdir(parents=True, exist_ok=True)
     town = Town(seed)
-    bags = {drive: _render(folder, town, drive, seed, progress) for drive in (DAY, EVENING)}
+    bags = {drive: _render(folder, town, drive, progress) for drive in (DAY, EVENING)}
     map_path = folder / 'town.vprmap'
     map_path.unlink(missing_ok=True)
     _build_map(folder, bags[DAY], map_path, mapping_rate, progress)
@@ -98,21 +93,11 @@ def run_demo(
     return _judge(folder, bags, map_path, answers, progress)
 
 
-def _render(
-    folder: Path,
-    town: Town,
-    drive: Drive,
-    seed: int,
-    progress: Progress,
-) -> Path:
-    path = folder / f'{drive.name}-{seed}'
+def _render(folder: Path, town: Town, drive: Drive, progress: Progress) -> Path:
+    path = folder / f'{drive.name}-{town.seed}'
     if not path.exists():
-        traverse = Traverse(
-            town,
-            Conditions.named(drive.conditions),
-            drive.seed,
-            lateral_shift=drive.lateral_shift,
-        )
+        conditions = Conditions.named(drive.conditions)
+        traverse = Traverse(town, conditions, drive.seed, lateral_shift=drive.lateral_shift)
         write_bag(
             traverse,
             path,
@@ -122,13 +107,7 @@ def _render(
     return path
 
 
-def _build_map(
-    folder: Path,
-    bag: Path,
-    map_path: Path,
-    rate: float,
-    progress: Progress,
-) -> None:
+def _build_map(folder: Path, bag: Path, map_path: Path, rate: float, progress: Progress) -> None:
     with Bag(bag) as opened:
         frames = opened.topics[f'{_IMAGE}/compressed'].count
         length = opened.duration / SECOND
@@ -151,11 +130,7 @@ def _build_map(
 def _recognise(folder: Path, bag: Path, map_path: Path, progress: Progress) -> AnswerRecorder:
     with Bag(bag) as opened:
         length = opened.duration / SECOND
-    settings: dict[str, Value] = {
-        'max_candidates': 20,
-        'temporal': 'bayes',
-        'use_odometry': True,
-    }
+    settings: dict[str, Value] = {'max_candidates': 20, 'temporal': 'bayes', 'use_odometry': True}
     node = _node('place_recognition_node', folder, map_path, settings)
     with AnswerRecorder(_NODE) as recorder, node:
         recorder.wait_for_publisher(lambda: node.alive)
@@ -219,10 +194,8 @@ def _judge(
             created=datetime.now().astimezone().isoformat(' ', 'minutes'),
             software=SOFTWARE,
         )
-        answers = tuple(
-            to_query_result(answer, recorder.poses, truth) for answer in recorder.answers
-        )
-        evaluation = Evaluation(setup, place_table(places), answers)
+        answers = [to_query_result(answer, recorder.poses, truth) for answer in recorder.answers]
+        evaluation = Evaluation(setup, place_table(places), tuple(answers))
         evaluation.save(folder / 'evaluation.json')
         page = render_report(
             evaluation,

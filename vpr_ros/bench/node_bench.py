@@ -9,7 +9,7 @@ import struct
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -61,14 +61,13 @@ def bench_node(
     """
     with _running(model, places) as bench:
         bench.send(rate, seconds)
-        stages = {
-            key.removesuffix(_SUFFIX): [float(part) for part in value.split(' / ')]
-            for key, value in bench.report().items()
-            if key.endswith(_SUFFIX)
-        }
-    return [
-        {'stage': name, 'p50 [ms]': p50, 'p95 [ms]': p95} for name, (p50, p95) in stages.items()
-    ]
+        report = bench.report()
+    rows: list[dict[str, str | float]] = []
+    for key, value in report.items():
+        if key.endswith(_SUFFIX):
+            p50, p95 = map(float, value.split(' / '))
+            rows.append({'stage': key.removesuffix(_SUFFIX), 'p50 [ms]': p50, 'p95 [ms]': p95})
+    return rows
 
 
 def bench_calls(model: str, places: int) -> list[dict[str, str | float]]:
@@ -158,18 +157,14 @@ def bench_overload(
 
 
 def _percentiles(name: str, values: list[float]) -> list[tuple[str, str | float]]:
-    p50, p95, most = np.percentile(values, [50, 95, 100])
-    return [
-        (f'{name} {p} [ms]', float(v))
-        for p, v in zip(('p50', 'p95', 'max'), (p50, p95, most), strict=True)
-    ]
+    levels = zip(('p50', 'p95', 'max'), np.percentile(values, [50, 95, 100]), strict=True)
+    return [(f'{name} {level} [ms]', float(value)) for level, value in levels]
 
 
 @dataclass(frozen=True)
 class _Answer:
     """Latency of an answer, ms: in the node, and from sending the image to its receipt."""
 
-    stamp: int
     latency: float
     heard: float
 
@@ -255,7 +250,7 @@ class _Bench:
     def _on_answer(self, answer: PlaceCandidateArray) -> None:
         stamp = from_time(answer.header.stamp)
         latency = from_time(answer.latency) * 1e-6
-        self.answers.append(_Answer(stamp, latency, (time.time_ns() - stamp) * 1e-6))
+        self.answers.append(_Answer(latency, (time.time_ns() - stamp) * 1e-6))
 
 
 @contextmanager
@@ -266,18 +261,17 @@ def _running(model: str, places: int, threads: int = 0) -> Iterator[_Bench]:
         _make_map(path, model, places)
         rclpy.init()
         try:
-            parameters: dict[str, Value] = {
+            settings: dict[str, Value] = {
                 'map_path': str(path),
                 'model': model,
                 'threads': threads,
             }
             log = Path(folder) / 'node.log'
-            with NodeProcess('place_recognition_node', log, parameters=parameters) as process:
-                bench = _Bench(process)
-                try:
-                    yield bench
-                finally:
-                    bench.close()
+            with (
+                NodeProcess('place_recognition_node', log, parameters=settings) as process,
+                closing(_Bench(process)) as bench,
+            ):
+                yield bench
         finally:
             rclpy.shutdown()
 

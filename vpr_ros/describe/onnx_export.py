@@ -145,7 +145,12 @@ def export_onnx(
         msg = f'opset must be one of {", ".join(map(str, OPSETS))}, not {opset}'
         raise ModelError(msg)
     batch = preprocess(list(images) or _patterns(), size)
-    contents = _annotated(_traced(net, batch[:2], opset), info, precision)
+    model = _traced(net, batch[:2], opset)
+    if precision == 'int8':
+        model = _quantised(model)
+    about = {**asdict(info), 'version': VERSION, 'precision': precision}
+    onnx.helper.set_model_props(model, {METADATA: json.dumps(about)})
+    contents = model.SerializeToString()
     agreement = _compared(net, OnnxNetwork(contents, available_cpus()), batch)
     if precision == 'fp32' and not agreement.difference <= _MOST_DIFFERENCE:
         found, limit = f'differ by {agreement.difference:.1e}', f'{_MOST_DIFFERENCE:.0e}'
@@ -228,27 +233,14 @@ def _traced(net: nn.Module, batch: Tensor, opset: int) -> onnx.ModelProto:
     return onnx.load_from_string(file.getvalue())
 
 
-def _annotated(model: onnx.ModelProto, info: ModelInfo, precision: OnnxPrecision) -> bytes:
-    if precision == 'int8':
-        model = _quantised(model)
-    about = {**asdict(info), 'version': VERSION, 'precision': precision}
-    onnx.helper.set_model_props(model, {METADATA: json.dumps(about)})
-    return model.SerializeToString()  # type: ignore[no-any-return]
-
-
 def _quantised(model: onnx.ModelProto) -> onnx.ModelProto:
     # Without this mark the quantiser warns that its own preparation, which changes nothing
     # here, is missing.
     onnx.helper.set_model_props(model, {'onnx.quant.pre_process': 'onnxruntime.quant'})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'int8.onnx'
-        quantize_dynamic(
-            model,
-            path,
-            op_types_to_quantize=['MatMul'],
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-        )
+        options = {'per_channel': True, 'weight_type': QuantType.QInt8}
+        quantize_dynamic(model, path, op_types_to_quantize=['MatMul'], **options)
         return onnx.load(path)
 
 

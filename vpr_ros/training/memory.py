@@ -59,10 +59,7 @@ class Kept:
         return self.weights + self.gradients + self.activations
 
 
-def _last_blocks(first: int) -> tuple[str, ...]:
-    return tuple(f'backbone.blocks.{i}' for i in range(first, 12))
-
-
+_LAST = (*(f'backbone.blocks.{i}' for i in range(8, 12)), 'backbone.norm')
 _ADAPTERS = tuple(f'backbone.blocks.{i}.adapter' for i in range(12))
 _ALONE = {'cross_image': False}
 
@@ -74,7 +71,7 @@ WAYS = (
         {'branches': 'float'},
     ),
     TuningMode('adapters in the blocks', 'cricavpr', _ADAPTERS, _ALONE),
-    TuningMode('last 4 of 12 blocks', 'cricavpr', (*_last_blocks(8), 'backbone.norm'), _ALONE),
+    TuningMode('last 4 of 12 blocks', 'cricavpr', _LAST, _ALONE),
     TuningMode('everything', 'cricavpr', (), _ALONE),
 )
 """On DINOv2 ViT-B/14: as SelaVPR++ trains, and what it is compared with."""

@@ -34,8 +34,7 @@ def parse(kind: type[T], data: Any, where: str = '') -> T:
     Raises:
         RecipeError: A key is unknown or missing, or a value is of another type.
     """
-    if not isinstance(data, dict):
-        raise _wrong(where or 'the recipe', 'a mapping', data)
+    _a_mapping(data, where or 'the recipe')
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     prefix = f'{where}.' if where else ''
     for key in data:
@@ -91,7 +90,8 @@ def _value(hint: Any, data: Any, where: str) -> Any:
     if origin is tuple:
         return _sequence(arguments, data, where)
     if origin is dict:
-        return _mapping(arguments[1], data, where)
+        items = _a_mapping(data, where).items()
+        return {str(key): _value(arguments[1], item, f'{where}.{key}') for key, item in items}
     return data if hint is Any else _scalar(hint, data, where)
 
 
@@ -107,10 +107,10 @@ def _sequence(arguments: tuple[Any, ...], data: Any, where: str) -> tuple[Any, .
     )
 
 
-def _mapping(hint: Any, data: Any, where: str) -> dict[str, Any]:
+def _a_mapping(data: Any, where: str) -> dict[Any, Any]:
     if not isinstance(data, dict):
         raise _wrong(where, 'a mapping', data)
-    return {str(key): _value(hint, item, f'{where}.{key}') for key, item in data.items()}
+    return data
 
 
 def _scalar(hint: Any, data: Any, where: str) -> Any:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -88,11 +89,7 @@ def fit_pca(recipe: PcaRecipe, path: Path, progress: Callable[[int, int], None])
 
 def draw(source: PlaceSource, number: int, seed: int) -> list[tuple[int, int]]:
     """Return so many views of places, or all, in random order."""
-    views = [
-        (place, view)
-        for area in source.areas
-        for place in area
-        for view in range(source.views(place))
-    ]
+    places = chain.from_iterable(source.areas)
+    views = [(place, view) for place in places for view in range(source.views(place))]
     order = np.random.default_rng(seed).permutation(len(views))[:number]
     return [views[i] for i in order]

@@ -71,10 +71,7 @@ class Visits:
         if self.conditions:
             return [Conditions.named(name) for name in self.conditions]
         rng = np.random.default_rng([town, 41])
-        return [
-            Conditions(),
-            *(Conditions.random(rng) for _ in range(self.traverses - 1)),
-        ]
+        return [Conditions(), *(Conditions.random(rng) for _ in range(self.traverses - 1))]
 
 
 @dataclass(frozen=True)
@@ -138,12 +135,8 @@ class TownPlaces:
         first = 0
         for seed in seeds:
             self._first.append(first)
-            self._drives.append(
-                [
-                    _Drive(seed, i, conditions, self._visits)
-                    for i, conditions in enumerate(self._visits.conditions_of(seed))
-                ]
-            )
+            conditions = enumerate(self._visits.conditions_of(seed))
+            self._drives.append([_Drive(seed, i, found, self._visits) for i, found in conditions])
             positions = _positions(seed, self._visits)
             for i, area in enumerate(spread(positions, apart)):
                 if i == len(self.areas):
@@ -153,7 +146,9 @@ class TownPlaces:
         self._first.append(first)
         self._cache = cache
         if cache is not None:
-            _render(cache, self._jobs(), progress)
+            counts = np.diff(self._first).tolist()
+            towns = zip(self._drives, counts, strict=True)
+            _render(cache, [(drive, n) for drives, n in towns for drive in drives], progress)
 
     def views(self, place: int) -> int:
         """Return the number of traverses."""
@@ -174,14 +169,6 @@ class TownPlaces:
 
     def _town_of(self, place: int) -> int:
         return int(np.searchsorted(self._first, place, side='right')) - 1
-
-    def _jobs(self) -> list[tuple[_Drive, int]]:
-        counts = np.diff(self._first).tolist()
-        return [
-            (drive, count)
-            for drives, count in zip(self._drives, counts, strict=True)
-            for drive in drives
-        ]
 
 
 def _check(seeds: Sequence[int]) -> None:
