@@ -4,20 +4,91 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from vpr_ros.nodes.rate import StampGate
+from rclpy.time import Time
+
+from vpr_ros.errors import MessageError
+from vpr_ros.geometry import Pose
 from vpr_ros.nodes.subscriptions import ImageInput
-from vpr_ros.nodes.transforms import Transforms
+from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rclpy.node import Node
+
     from vpr_ros.errors import VprError
-    from vpr_ros.geometry import Pose
-    from vpr_ros.inputs.frames import Frame
+    from vpr_ros.inputs.frames import Frame, Picture
     from vpr_ros.nodes.health import InputHealth
     from vpr_ros.nodes.parameter_node import ParameterNode
+
+
+class StampGate:
+    """Passes the frames of each camera at a rate at most, by their stamps, also in simulated time.
+
+    Attributes:
+        held: Number of frames that did not pass.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+        self.held = 0
+
+    def passes(self, frame: Picture, rate: float) -> bool:
+        """Return whether a frame passes at a rate in Hz; 0 lets all pass.
+
+        A frame older than the last one passes: the clock was set back.
+        """
+        last = self._last.get(frame.camera)
+        if rate and last is not None and 0 <= frame.stamp - last < SECOND / rate:
+            self.held += 1
+            return False
+        self._last[frame.camera] = frame.stamp
+        return True
+
+
+class Transforms:
+    """Listens to tf where tf2_ros is installed: it comes with ROS and is not on PyPI.
+
+    Args:
+        node: Owner of the subscriptions.
+        base_frame: Name of the base frame.
+    """
+
+    def __init__(self, node: Node, base_frame: str) -> None:
+        self._node = node
+        self._base_frame = base_frame
+        self._tf: Any = None
+        try:
+            self._tf = importlib.import_module('tf2_ros')
+        except ImportError:
+            return
+        self._buffer = self._tf.Buffer()
+        self._listener = self._tf.TransformListener(self._buffer, node)
+
+    def mount_of(self, frame: Frame) -> Pose | None:
+        """Return the mount of the camera that took a frame; None while tf does not have it."""
+        if self._tf is None:
+            return None
+        try:
+            found = self._buffer.lookup_transform(self._base_frame, frame.frame_id, Time())
+            p, q = found.transform.translation, found.transform.rotation
+            mount = Pose.of((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
+        except (self._tf.TransformException, MessageError, ValueError):
+            return None
+        self._node.get_logger().info(
+            f'tf: {frame.frame_id} is mounted at {p.x:.3f} {p.y:.3f} {p.z:.3f} m in '
+            f'{self._base_frame}'
+        )
+        return mount
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._tf is not None:
+            self._listener.unregister()
+            self._tf = None
 
 
 class CameraInputs:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.localize import Localization
-    from vpr_ros.maps import Place
     from vpr_ros.search import Candidates
 
     Picture = NDArray[np.uint8]
@@ -65,7 +64,11 @@ def draw(rgb: Picture, result: Localization, match: bytes | None, camera: str = 
     _write(canvas, verdict, (_MARGIN, _LINE), colour, width - 2 * _MARGIN)
     right, top = 2 * _MARGIN + _PANEL, 2 * _LINE + _MARGIN
     _write(canvas, f'query {camera}'.strip(), (_MARGIN, top), _FAINT, _PANEL)
-    title = _title(candidates.place(0)) if count else 'no candidate'
+    title = 'no candidate'
+    if count:
+        place = candidates.place(0)
+        seen_by = f', {place.camera}' if place.camera else ''
+        title = f'best match: place {place.id}, session {place.session}{seen_by}'
     _write(canvas, title, (right, top), _FAINT, _PANEL)
     top += _MARGIN
     _paste(canvas, rgb, (_MARGIN, top), (_PANEL, height))
@@ -77,11 +80,6 @@ def draw(rgb: Picture, result: Localization, match: bytes | None, camera: str = 
         _write(canvas, 'the map stores no thumbnail of this place', at, _FAINT, _PANEL)
     _bars(canvas, candidates, top + height + _MARGIN, colour)
     return canvas
-
-
-def _title(place: Place) -> str:
-    camera = f', {place.camera}' if place.camera else ''
-    return f'best match: place {place.id}, session {place.session}{camera}'
 
 
 def _decoded(match: bytes | None) -> Picture | None:

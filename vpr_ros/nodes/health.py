@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from rclpy.subscription import Subscription
     from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+    from vpr_ros.inputs.frames.freeze_watch import FreezeWatch
+
 SILENCE = 5.0
 """Seconds without a message after which an input is reported as silent."""
+_FROZEN = 30
+"""Identical images in a row after which a camera counts as frozen."""
 
 
 class InputHealth:
@@ -30,6 +34,7 @@ class InputHealth:
         node: Owner of the subscriptions.
         what: Name of the input in messages: ``image``, ``image of front``, ``pose``.
         subscriptions: Returns the subscriptions in use.
+        freeze: Watches for a camera that sends the same image again and again.
 
     Attributes:
         what: As given.
@@ -37,10 +42,15 @@ class InputHealth:
     """
 
     def __init__(
-        self, node: Node, what: str, subscriptions: Callable[[], Sequence[Subscription]]
+        self,
+        node: Node,
+        what: str,
+        subscriptions: Callable[[], Sequence[Subscription]],
+        freeze: FreezeWatch | None = None,
     ) -> None:
         self._node = node
         self._subscriptions = subscriptions
+        self._freeze = freeze
         self._last = time.monotonic()
         self._rate = RecentRate()
         self._said = ''
@@ -59,10 +69,15 @@ class InputHealth:
 
     def fault(self) -> str:
         """Return what is wrong with the input; empty where nothing is."""
-        if self.silent <= SILENCE:
+        if self.silent > SILENCE:
+            since = 'any more' if self.messages else 'yet'
+            return f'no {self.what} {since}: {self._why_silent()}'
+        if self._freeze is None or self._freeze.repeats < _FROZEN:
             return ''
-        since = 'any more' if self.messages else 'yet'
-        return f'no {self.what} {since}: {self._why_silent()}'
+        return (
+            f'{self.what} is frozen: more than {_FROZEN} images in a row are identical, which the '
+            'noise of a live camera rules out; restart its driver'
+        )
 
     def news(self) -> str:
         """Return `fault`, or the recovery, where it differs from the last call; else empty."""

@@ -7,7 +7,7 @@ Imported by launch files only: the ``launch`` packages come with a ROS distribut
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -42,39 +42,21 @@ def node_launch(
     parameter_file = PathJoinSubstitution(
         [FindPackageShare('vpr_ros'), 'config', f'{executable}.yaml']
     )
-    arguments = [
-        DeclareLaunchArgument(name, default_value=default, description=text)
-        for name, (default, text) in _COMMON.items()
-    ]
-    arguments += [
-        DeclareLaunchArgument(
-            'params_file', default_value=parameter_file, description='Parameter file.'
-        )
-    ]
-    arguments += [
-        DeclareLaunchArgument(f'{name}_topic', default_value=name, description=text)
-        for name, text in topics.items()
-    ]
-    arguments += [
-        DeclareLaunchArgument(name, default_value='', description=text)
-        for name, text in parameters.items()
-    ]
+    arguments = {
+        **_COMMON,
+        'params_file': (parameter_file, 'Parameter file.'),
+        **{f'{name}_topic': (name, text) for name, text in topics.items()},
+        **{name: ('', text) for name, text in parameters.items()},
+    }
 
     def make_node(context: LaunchContext) -> list[Node]:
         # Evaluated at launch, so that an empty argument does not override the file.
         def argument(name: str) -> str:
             return str(LaunchConfiguration(name).perform(context))
 
-        given = {name: _typed(argument(name)) for name in parameters if argument(name)}
-        overrides: dict[str, Any] = {
-            **given,
-            'use_sim_time': argument('use_sim_time').lower() in ('true', '1'),
-        }
-        remappings = []
-        for name in topics:
-            topic = argument(f'{name}_topic')
-            if topic != name:
-                remappings.append((name, topic))
+        overrides = {name: _typed(argument(name)) for name in parameters if argument(name)}
+        overrides['use_sim_time'] = argument('use_sim_time').lower() in ('true', '1')
+        remapped = {name: argument(f'{name}_topic') for name in topics}
         return [
             Node(
                 package='vpr_ros',
@@ -84,14 +66,18 @@ def node_launch(
                 output='screen',
                 emulate_tty=True,
                 parameters=[argument('params_file'), overrides],
-                remappings=remappings,
+                remappings=[(name, topic) for name, topic in remapped.items() if topic != name],
                 arguments=['--ros-args', '--log-level', argument('log_level')],
                 respawn=argument('respawn').lower() in ('true', '1'),
                 respawn_delay=2.0,
             )
         ]
 
-    return LaunchDescription([*arguments, OpaqueFunction(function=make_node)])
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=text)
+        for name, (default, text) in arguments.items()
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=make_node)])
 
 
 def _typed(text: str) -> str | bool:

@@ -17,22 +17,22 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from vpr_ros.describe import Describer
 from vpr_ros.errors import VprError
 from vpr_ros.geometry.mounts import parse_cameras, parse_extrinsics
+from vpr_ros.geometry.pinhole import Intrinsics, Pinhole
 from vpr_ros.inputs.frames import image_decoder
 from vpr_ros.nodes.camera_inputs import CameraInputs
-from vpr_ros.nodes.jobs import Jobs
 from vpr_ros.nodes.parameter_node import ParameterNode
-from vpr_ros.nodes.subscriptions import IntrinsicsInput, PoseInput
+from vpr_ros.nodes.subscriptions import TopicInput, camera_info
 from vpr_ros.nodes.timing import RecentRate, StageTimes
-from vpr_ros.nodes.worker import NewestWorker
+from vpr_ros.nodes.worker import Jobs, NewestWorker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lifecycle_msgs.srv import ChangeState
     from rclpy.lifecycle import LifecycleState
+    from sensor_msgs.msg import CameraInfo
 
     from vpr_ros.geometry import Pose
-    from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.frames import Frame
     from vpr_ros.nodes.health import InputHealth
 
@@ -70,7 +70,7 @@ class VprNode(ParameterNode, Generic[Item]):
         self._describers: dict[tuple[Any, ...], Describer] = {}
         self._ticks: list[Any] = []
         self._inputs: CameraInputs | None = None
-        self.listening: list[IntrinsicsInput | PoseInput] = []
+        self.listening: list[TopicInput] = []
         self.cameras: tuple[str, ...] = ()
         self.mounts: dict[str, Pose] = {}
         self.worker: NewestWorker[Item] | None = None
@@ -232,9 +232,11 @@ class VprNode(ParameterNode, Generic[Item]):
     def listen_to_intrinsics(self, received: Callable[[Pinhole], None]) -> None:
         """Deliver the intrinsics of the first camera, as its images are used, until ``stop``."""
         rectified = self.parameters.rectify
-        self.listening.append(
-            IntrinsicsInput(self, self.cameras[0], received, self.fail, rectified=rectified)
-        )
+
+        def learn(info: CameraInfo) -> None:
+            received(Pinhole.of(Intrinsics.of(info), rectified=rectified))
+
+        self.listening.append(camera_info(self, self.cameras[0], learn, self.fail))
 
     def describer(self) -> Describer:
         """Return the network of the parameters; kept over a cleanup, since loading is slow.

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from rclpy.qos import QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo
 
 from vpr_ros.errors import VprError
-from vpr_ros.geometry.pinhole import Intrinsics, Pinhole
 from vpr_ros.inputs.frames import Frame
 from vpr_ros.inputs.frames.frame import FreezeWatch
 from vpr_ros.inputs.frames.rectify import Rectifier
@@ -20,19 +19,18 @@ from vpr_ros.inputs.poses import POSE_FORMATS
 from vpr_ros.nodes.health import InputHealth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from rclpy.node import Node
     from rclpy.subscription import Subscription
 
     from vpr_ros.inputs.poses import PoseReading, PoseSource
 
-_IMAGE_TYPES = {
-    'sensor_msgs/msg/Image': Image,
-    'sensor_msgs/msg/CompressedImage': CompressedImage,
+_TRANSPORTS = {
+    'raw': ('sensor_msgs/msg/Image', ''),
+    'compressed': ('sensor_msgs/msg/CompressedImage', '/compressed'),
 }
-_FROZEN = 30
-"""Identical images in a row after which a camera counts as frozen."""
+"""Type of message of each image transport, and what follows ``image`` in its topic."""
 
 
 def message_class(typename: str) -> Any:
@@ -99,28 +97,22 @@ class ImageInput:
         self._freeze = FreezeWatch()
         namespace = f'{camera}/' if camera else ''
         topic = node.resolve_topic_name(f'{namespace}image')
-        topics = {
-            'sensor_msgs/msg/Image': topic,
-            'sensor_msgs/msg/CompressedImage': topic + '/compressed',
-        }
-        if transport == 'raw':
-            del topics['sensor_msgs/msg/CompressedImage']
-        elif transport == 'compressed':
-            del topics['sensor_msgs/msg/Image']
         self._subscriptions: dict[str, Subscription] = {
-            typename: self._subscribe(typename, name) for typename, name in topics.items()
+            typename: self._subscribe(typename, topic + suffix)
+            for name, (typename, suffix) in _TRANSPORTS.items()
+            if transport in ('auto', name)
         }
-        self.health = ImageHealth(
+        self.health = InputHealth(
             node,
             f'image of {camera}' if camera else 'image',
             lambda: list(self._subscriptions.values()),
             self._freeze,
         )
-        self._info: CameraInfoInput | None = None
+        self._info: TopicInput | None = None
         self._rectifier: Rectifier | None = None
         if rectify:
-            self._info = CameraInfoInput(node, camera, self._learn_intrinsics, refused)
-            self._rectifier = Rectifier(self._info.topic)
+            self._rectifier = Rectifier(node.resolve_topic_name(f'{namespace}camera_info'))
+            self._info = camera_info(node, camera, self._rectifier.learn, refused)
 
     @property
     def inputs(self) -> list[InputHealth]:
@@ -140,10 +132,6 @@ class ImageInput:
         if self._info is not None:
             self._info.destroy()
 
-    def _learn_intrinsics(self, info: CameraInfo) -> None:
-        if self._rectifier is not None:
-            self._rectifier.learn(info)
-
     def _subscribe(self, typename: str, topic: str) -> Subscription:
         def callback(raw: bytes) -> None:
             self._listen_only_to(typename)
@@ -158,7 +146,8 @@ class ImageInput:
 
         # Raw bytes: a frame that is dropped is never deserialised. A short queue is enough, since
         # the callback only hands the bytes on, and old frames are of no use.
-        return _subscribe(self._node, _IMAGE_TYPES[typename], topic, callback, depth=2, raw=True)
+        kind = message_class(typename)
+        return _subscribe(self._node, kind, topic, callback, depth=2, raw=True)
 
     def _listen_only_to(self, typename: str) -> None:
         """Unsubscribe from the other transport, which carries the same images."""
@@ -166,58 +155,39 @@ class ImageInput:
             self._node.destroy_subscription(self._subscriptions.pop(other))
 
 
-class ImageHealth(InputHealth):
-    """Also detects a camera that sends the same image again and again."""
-
-    def __init__(
-        self,
-        node: Node,
-        what: str,
-        subscriptions: Callable[[], Sequence[Subscription]],
-        freeze: FreezeWatch,
-    ) -> None:
-        super().__init__(node, what, subscriptions)
-        self._freeze = freeze
-
-    def fault(self) -> str:
-        """Return what is wrong with the camera; empty where nothing is."""
-        fault = super().fault()
-        if fault or self._freeze.repeats < _FROZEN:
-            return fault
-        return (
-            f'{self.what} is frozen: more than {_FROZEN} images in a row are identical, which the '
-            'noise of a live camera rules out; restart its driver'
-        )
-
-
-class CameraInfoInput:
-    """Delivers the camera_info of a camera.
+class TopicInput:
+    """Delivers the messages of one topic.
 
     Args:
         node: Owner of the subscription.
-        camera: Name of the camera; empty for the only one.
+        what: Name of the input in messages, such as ``pose``.
+        message_type: Class of the messages.
+        topic: Name of the topic.
         received: Called with each message.
         refused: Called with the error where ``received`` cannot use a message.
+        depth: Messages that may wait.
     """
 
     def __init__(
         self,
         node: Node,
-        camera: str,
-        received: Callable[[CameraInfo], None],
+        what: str,
+        message_type: type,
+        topic: str,
+        received: Callable[[Any], None],
         refused: Callable[[VprError], None],
+        *,
+        depth: int = 2,
     ) -> None:
-        def callback(info: CameraInfo) -> None:
+        def callback(message: Any) -> None:
             self.health.hear()
             try:
-                received(info)
+                received(message)
             except VprError as error:
                 refused(error)
 
         self._node = node
-        topic = f'{camera}/camera_info' if camera else 'camera_info'
-        self._subscription = _subscribe(node, CameraInfo, topic, callback, depth=2)
-        what = f'camera_info of {camera}' if camera else 'camera_info'
+        self._subscription = _subscribe(node, message_type, topic, callback, depth=depth)
         self.health = InputHealth(node, what, lambda: [self._subscription])
 
     @property
@@ -230,33 +200,20 @@ class CameraInfoInput:
         self._node.destroy_subscription(self._subscription)
 
 
-class IntrinsicsInput(CameraInfoInput):
-    """Delivers the intrinsics of a camera from its camera_info.
-
-    Args:
-        node: Owner of the subscription.
-        camera: Name of the camera; empty for the only one.
-        received: Called with the intrinsics of each message.
-        refused: Called with the error where a message cannot be used.
-        rectified: Whether the camera's images are rectified before they are used.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        camera: str,
-        received: Callable[[Pinhole], None],
-        refused: Callable[[VprError], None],
-        *,
-        rectified: bool,
-    ) -> None:
-        def deliver(info: CameraInfo) -> None:
-            received(Pinhole.of(Intrinsics.of(info), rectified=rectified))
-
-        super().__init__(node, camera, deliver, refused)
+def camera_info(
+    node: Node,
+    camera: str,
+    received: Callable[[CameraInfo], None],
+    refused: Callable[[VprError], None],
+) -> TopicInput:
+    """Deliver the camera_info of a camera; its name is empty for the only one."""
+    what, topic = 'camera_info', 'camera_info'
+    if camera:
+        what, topic = f'camera_info of {camera}', f'{camera}/camera_info'
+    return TopicInput(node, what, CameraInfo, topic, received, refused)
 
 
-class PoseInput:
+class PoseInput(TopicInput):
     """Delivers poses of the robot from odometry, a pose topic or GNSS fixes.
 
     Args:
@@ -277,26 +234,12 @@ class PoseInput:
     ) -> None:
         form = POSE_FORMATS[kind]
         self.source = source(form.typename)
-
-        def callback(message: Any) -> None:
-            self.health.hear()
-            try:
-                reading = self.source.read(message)
-            except VprError as error:
-                refused(error)
-            else:
-                received(reading)
-
-        self._node = node
-        message_type = message_class(form.typename)
-        self._subscription = _subscribe(node, message_type, form.topic, callback, depth=100)
-        self.health = InputHealth(node, 'pose', lambda: [self._subscription])
-
-    @property
-    def topic(self) -> str:
-        """Full name of the topic subscribed to."""
-        return str(self._subscription.topic_name)
-
-    def destroy(self) -> None:
-        """End the subscription."""
-        self._node.destroy_subscription(self._subscription)
+        super().__init__(
+            node,
+            'pose',
+            message_class(form.typename),
+            form.topic,
+            lambda message: received(self.source.read(message)),
+            refused,
+            depth=100,
+        )
