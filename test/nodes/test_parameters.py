@@ -12,16 +12,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpr_ros.nodes.parameter_fields import (
-    Parameter,
-    as_markdown,
-    as_yaml,
-    parameter,
-    parameters_of,
-)
+from vpr_ros.nodes.parameter_fields import Parameter, parameter, parameters_of
 from vpr_ros.nodes.parameters import NODES
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'scripts'))
+from generate import as_markdown, as_yaml
 
 
 @pytest.mark.parametrize('node', NODES)

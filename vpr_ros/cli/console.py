@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar('Result', bound='StoredResult')
 
-_UNLIMITED = 1_000_000
+UNLIMITED = 1_000_000
 """Columns of an output that is no terminal."""
 
 
@@ -42,7 +42,7 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    width = None if terminal else _UNLIMITED
+    width = None if terminal else UNLIMITED
     return Console(stderr=stderr, width=width, highlight=False, markup=False)
 
 

@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    """Measure recall, precision and latency of recognition."""
-
-
 @app.command()
 def bag(
     map_path: opt.MapPath,

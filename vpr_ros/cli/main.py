@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import vpr_ros
+from vpr_ros.cli.console import UNLIMITED, print_json
 from vpr_ros.errors import VprError
 from vpr_ros.version import SOFTWARE
 
@@ -35,7 +36,6 @@ _EPILOG = (
     'Exit status: 0 on success, 2 for mistakes in the arguments, 1 for every other failure. With'
     ' --json failures are JSON too: {"error": {"type", "message"}}.'
 )
-_UNLIMITED = 1_000_000
 # The base class of mistakes in the arguments; Typer does not export it.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -146,8 +146,6 @@ def _tell(error: Exception, message: str, *, as_json: bool) -> None:
     """Print a failure on standard error, and as JSON where that was asked for."""
     typer.secho(f'vpr: {message}', fg=typer.colors.RED, err=True)
     if as_json:
-        from vpr_ros.cli.console import print_json
-
         print_json({'error': {'type': type(error).__name__, 'message': message}})
 
 
@@ -187,7 +185,7 @@ def _application(wanted: str) -> typer.Typer:
     """Return the command line with one part loaded and only the names of the others."""
     settings: dict[str, Any] = {'help_option_names': ['-h', '--help']}
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
-        settings['terminal_width'] = _UNLIMITED  # programs read whole lines
+        settings['terminal_width'] = UNLIMITED  # programs read whole lines
     application = typer.Typer(
         help=vpr_ros.__doc__,
         epilog=_EPILOG,

@@ -13,12 +13,12 @@ import typer
 
 from vpr_ros.cli import map_edit, map_exchange, map_server
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import console, progress_bar, say
+from vpr_ros.cli.console import console, print_json, progress_bar, say
 from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from vpr_ros.maps import Camera, MapInfo
+    from vpr_ros.maps import MapInfo
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -85,7 +85,7 @@ def build(
             )
         about = place_map.info()
     if as_json:
-        say(as_json, {'added': added, 'map': asdict(about)}, '')
+        print_json({'added': added, 'map': asdict(about)})
     else:
         typer.echo(f'{added} places added')
         _print(about)
@@ -99,7 +99,7 @@ def info(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
     with PlaceMap.open(path) as place_map:
         about = place_map.info()
     if as_json:
-        say(as_json, asdict(about), '')
+        print_json(asdict(about))
     else:
         _print(about)
 
@@ -171,21 +171,36 @@ def _print(about: MapInfo) -> None:
     size = f'{about.bytes / 2**20:.2f} MiB'
     if about.places:
         size += f', {about.bytes / about.places:.0f} bytes a place'
+    whole = about.model.descriptor_dim
+    shortened = f' of {whole}' if about.descriptor_dim != whole else ''
+    cameras = []
+    for camera in about.cameras:
+        cameras.append(repr(camera.name))
+        if camera.mount is not None:
+            x, y, z = camera.mount[:3]
+            cameras[-1] += f' at {x:.3f} {y:.3f} {z:.3f} m of the base'
+    datum, extent = 'none', 'no poses'
+    if about.datum is not None:
+        at = about.datum
+        datum = f'{at.lat:.8f}°, {at.lon:.8f}°, {at.alt:.3f} m (WGS 84)'
+    if about.bounds is not None:
+        sides = (f'{high - low:.1f}' for low, high in zip(*about.bounds, strict=True))
+        extent = f'{" x ".join(sides)} m'
     rows = {
         'map': f'{about.path} ({about.id})',
         'format': f'{about.format}, version {about.version}, made by {about.created_by}',
         'model': f'{about.model.name}{trained}',
         'weights': about.model.weights_id,
-        'descriptors': _descriptors(about),
+        'descriptors': f'{about.descriptor_dim}{shortened} elements, {about.storage}',
         'codes': f'{about.code_bits} bits, {about.coder}'
         if about.coder
         else 'none: vpr map recode',
         'places': f'{about.places} in {len(about.sessions)} session'
         + 's' * (len(about.sessions) != 1),
-        'cameras': ', '.join(map(_camera, about.cameras)) or 'none',
+        'cameras': ', '.join(cameras) or 'none',
         'frame': about.frame_id,
-        'datum': _datum(about),
-        'extent': _extent(about),
+        'datum': datum,
+        'extent': extent,
         'size': size,
     }
     for label, value in rows.items():
@@ -196,29 +211,3 @@ def _print(about: MapInfo) -> None:
         typer.echo(
             f'session {session.id} {session.name!r}: {session.places} places, began {started}'
         )
-
-
-def _descriptors(about: MapInfo) -> str:
-    shortened = about.descriptor_dim != about.model.descriptor_dim
-    of = f' of {about.model.descriptor_dim}' if shortened else ''
-    return f'{about.descriptor_dim}{of} elements, {about.storage}'
-
-
-def _camera(camera: Camera) -> str:
-    if camera.mount is None:
-        return repr(camera.name)
-    x, y, z = camera.mount[:3]
-    return f'{camera.name!r} at {x:.3f} {y:.3f} {z:.3f} m of the base'
-
-
-def _datum(about: MapInfo) -> str:
-    if about.datum is None:
-        return 'none'
-    return f'{about.datum.lat:.8f}°, {about.datum.lon:.8f}°, {about.datum.alt:.3f} m (WGS 84)'
-
-
-def _extent(about: MapInfo) -> str:
-    if about.bounds is None:
-        return 'no poses'
-    sides = (f'{high - low:.1f}' for low, high in zip(*about.bounds, strict=True))
-    return f'{" x ".join(sides)} m'

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,15 +21,10 @@ if TYPE_CHECKING:
     from vpr_ros.fleet import RemoteMap
 
 
-def _not_a_file(collection: str) -> str:
-    opt.check_not_map(Path(collection))
-    return collection
-
-
 Collection = Annotated[
     str,
     typer.Argument(
-        metavar='COLLECTION', callback=_not_a_file, help='Name of the map on the server.'
+        metavar='COLLECTION', callback=opt.check_not_map, help='Name of the map on the server.'
     ),
 ]
 Url = Annotated[str, typer.Option(envvar='QDRANT_URL', help='Of the Qdrant server.')]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 MAP_SUFFIX = '.vprmap'
 _OTHERS = frozenset(
@@ -29,45 +29,52 @@ DescriptorStorage = Literal['float16', 'int8']
 """The names of ``maps.descriptors.STORAGES``."""
 
 
-def check_map(path: Path | None) -> Path | None:
+def _each(check: Callable[[Any], None]) -> Callable[[Any], Any]:
+    """Return a callback that checks an argument, or each of several, and returns it."""
+
+    def checked(value: Any) -> Any:
+        for item in value if isinstance(value, list) else [value]:
+            if item is not None:
+                check(item)
+        return value
+
+    return checked
+
+
+@_each
+def check_map(path: Path) -> None:
     """Refuse what is plainly no map, as if arguments were swapped."""
-    if path is not None and (path.is_dir() or path.suffix.lower() in _OTHERS):
+    if path.is_dir() or path.suffix.lower() in _OTHERS:
         msg = f'a map is expected here, and {path} is none'
         raise typer.BadParameter(msg)
-    return path
 
 
-def check_not_map(paths: Path | list[Path] | None) -> Path | list[Path] | None:
+@_each
+def check_not_map(path: Path | str) -> None:
     """Refuse a map in the place of something else."""
-    for path in paths if isinstance(paths, list) else [paths]:
-        if path is not None and path.suffix.lower() == MAP_SUFFIX:
-            msg = f'{path} is a map, and something else is expected here'
-            raise typer.BadParameter(msg)
-    return paths
+    if Path(path).suffix.lower() == MAP_SUFFIX:
+        msg = f'{path} is a map, and something else is expected here'
+        raise typer.BadParameter(msg)
 
 
-def check_model(names: str | list[str] | None) -> str | list[str] | None:
+@_each
+def check_model(name: str) -> None:
     """Refuse names that no model is registered under."""
+    from vpr_ros import models
     from vpr_ros.errors import ModelError
 
-    for name in names if isinstance(names, list) else [names]:
-        if name is not None:
-            from vpr_ros import models
-
-            try:
-                models.spec(name)
-            except ModelError as error:
-                raise typer.BadParameter(str(error)) from error
-    return names
+    try:
+        models.spec(name)
+    except ModelError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
-def check_device(names: str | list[str] | None) -> str | list[str] | None:
+@_each
+def check_device(name: str) -> None:
     """Refuse devices that are none of auto, cpu, cuda and cuda:N."""
-    for name in names if isinstance(names, list) else [names]:
-        if name is not None and not _DEVICE.fullmatch(name):
-            msg = f'{name!r} is none of auto, cpu, cuda and cuda:N'
-            raise typer.BadParameter(msg)
-    return names
+    if not _DEVICE.fullmatch(name):
+        msg = f'{name!r} is none of auto, cpu, cuda and cuda:N'
+        raise typer.BadParameter(msg)
 
 
 def format_option(option: str, formats: Mapping[str, str]) -> Any:

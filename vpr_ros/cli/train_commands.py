@@ -34,11 +34,6 @@ Resume = Annotated[
 ]
 
 
-@app.callback()
-def _group() -> None:
-    """Train the networks."""
-
-
 def _add(kind: Kind, about: str) -> None:
     """Add the command that trains by recipes of a kind; the kinds differ in nothing else."""
 

@@ -22,11 +22,6 @@ Name = Annotated[str, typer.Argument(metavar='NAME', help='One of those that `li
 Force = Annotated[bool, typer.Option('--force', help='Replace weights that are already there.')]
 
 
-@app.callback()
-def _group() -> None:
-    """List, fetch and convert the weights of the networks."""
-
-
 @app.command('list')
 def list_weights(*, as_json: opt.AsJson = False) -> None:
     """Show which weights there are, under which licence, and which are on this machine."""

@@ -50,12 +50,7 @@ class StampGate:
 
 
 class Transforms:
-    """Listens to tf where tf2_ros is installed: it comes with ROS and is not on PyPI.
-
-    Args:
-        node: Owner of the subscriptions.
-        base_frame: Name of the base frame.
-    """
+    """Listens to tf where tf2_ros is installed: it comes with ROS and is not on PyPI."""
 
     def __init__(self, node: Node, base_frame: str) -> None:
         self._node = node
@@ -94,12 +89,8 @@ class Transforms:
 class CameraInputs:
     """Delivers the images of all cameras until it is destroyed.
 
-    Args:
-        node: Owner of the subscriptions.
-        cameras: Names of the cameras.
-        mounts: Optical frame of each camera in the base frame. If empty, it is filled from tf.
-        received: Called with each frame that is due.
-        refused: Called with the error if a message cannot be used.
+    ``mounts`` are the optical frames of the cameras in the base frame. If there are none, they are
+    filled in from tf.
 
     Attributes:
         rate: Holds back images that come faster than ``max_rate``.

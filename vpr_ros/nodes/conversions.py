@@ -11,6 +11,7 @@ import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Pose
 
+from vpr_ros.maps import MapWriter
 from vpr_ros.msg import MapInfo, PlaceCandidate, PlaceCandidateArray
 from vpr_ros.stamps import SECOND
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vpr_ros.geometry import Pose as OurPose
     from vpr_ros.localize import Localization, Verification
     from vpr_ros.maps import Place, PlaceMap
+    from vpr_ros.srv import GetPlace
     from vpr_ros.types import ModelInfo
 
 _NO_CODES = 65535
@@ -65,6 +67,17 @@ def to_covariance(covariance: NDArray[np.float64] | None) -> NDArray[np.float64]
     return unknown
 
 
+def fill_place(message: PlaceCandidate | GetPlace.Response, place: Place) -> None:
+    """Write where a place is into a message; numbers that are not known are NaN."""
+    if place.pose is not None:
+        fill_pose(message.pose.pose, place.pose)
+    message.pose.covariance = to_covariance(place.covariance)
+    geo = place.geo
+    message.latitude, message.longitude, message.altitude = (
+        (geo.lat, geo.lon, geo.alt) if geo else (math.nan,) * 3
+    )
+
+
 def model_id(model: ModelInfo) -> str:
     """Return the text that identifies network and weights in messages."""
     return f'{model.name}:{model.weights_id}'
@@ -87,18 +100,9 @@ def to_candidate(
         score=probability,
         verified=verification is not None and verification.verified,
         num_inliers=min(verification.inliers, _MOST_INLIERS) if verification else 0,
-        latitude=math.nan,
-        longitude=math.nan,
-        altitude=math.nan,
     )
     message.stamp.sec, message.stamp.nanosec = divmod(place.stamp, SECOND)
-    if place.pose is not None:
-        fill_pose(message.pose.pose, place.pose)
-    message.pose.covariance = to_covariance(place.covariance)
-    if place.geo is not None:
-        message.latitude = place.geo.lat
-        message.longitude = place.geo.lon
-        message.altitude = place.geo.alt
+    fill_place(message, place)
     return message
 
 
@@ -134,14 +138,14 @@ def to_candidate_array(
     return message
 
 
-def to_map_info(place_map: PlaceMap, stamp: Time, *, read_only: bool) -> MapInfo:
+def to_map_info(place_map: PlaceMap, stamp: Time) -> MapInfo:
     """Describe a map."""
     info = place_map.info()
     message = MapInfo(
         map_id=info.id,
         map_url=info.path.absolute().as_uri(),
         version=info.version,
-        read_only=read_only,
+        read_only=not isinstance(place_map, MapWriter),
         model_id=model_id(info.model),
         weights_sha256=info.model.weights_id if len(info.model.weights_id) == _SHA256 else '',
         trained=info.model.trained,
@@ -159,7 +163,7 @@ def to_map_info(place_map: PlaceMap, stamp: Time, *, read_only: bool) -> MapInfo
         message.bounds_min = Point(x=low[0], y=low[1], z=low[2])
         message.bounds_max = Point(x=high[0], y=high[1], z=high[2])
     datum = info.datum
-    message.datum_latitude = datum.lat if datum else math.nan
-    message.datum_longitude = datum.lon if datum else math.nan
-    message.datum_altitude = datum.alt if datum else math.nan
+    message.datum_latitude, message.datum_longitude, message.datum_altitude = (
+        (datum.lat, datum.lon, datum.alt) if datum else (math.nan,) * 3
+    )
     return message

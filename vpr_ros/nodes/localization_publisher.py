@@ -35,12 +35,7 @@ if TYPE_CHECKING:
 
 
 class LocalizationPublisher:
-    """Publishes candidates, poses, markers, debug images and the state of the node.
-
-    Args:
-        node: Owner of the publishers.
-        maps: The map that is searched.
-    """
+    """Publishes candidates, poses, markers, debug images and the state of the node."""
 
     def __init__(self, node: VprNode[Any], maps: MapFollower[PlaceMap]) -> None:
         self._node = node

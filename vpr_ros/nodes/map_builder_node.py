@@ -15,12 +15,10 @@ from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.nodes.map_follower import MapFollower
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
 from vpr_ros.nodes.running import run
-from vpr_ros.nodes.services import RefusedError, map_info, required, serve
+from vpr_ros.nodes.services import RefusedError, serve
 from vpr_ros.srv import DeleteSession, MergeMap
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from vpr_ros.geometry import Datum
     from vpr_ros.inputs.frames import Frame
     from vpr_ros.nodes.parameters import MapBuilderParameters
@@ -43,7 +41,11 @@ class MapBuilderNode(MappingNode):
         self._mapping = True
         self._coded = 0
         self._maps: MapFollower[MapWriter] = MapFollower(
-            self, lambda: self.parameters, self._open, self._begin, self._refuse_while_mapping
+            self,
+            lambda: self.parameters,
+            lambda path: MapWriter.open(path, model=self._describer.model_info),
+            self._begin,
+            self._refuse_while_mapping,
         )
         serve(self, SetBool, 'set_mapping', self._finish_frame, first=self._set_mapping)
         serve(self, Trigger, 'clear_map', self._clear)
@@ -121,9 +123,6 @@ class MapBuilderNode(MappingNode):
         places = str(len(self._maps.map)) if self._maps.map is not None else ''
         return {**super().report(), 'mapping': state, 'places': places}
 
-    def _open(self, path: Path) -> MapWriter:
-        return MapWriter.open(path, model=self._describer.model_info)
-
     def _begin(self, place_map: MapWriter | None) -> None:
         """Add to this map from now on, in a new session."""
         self._builder = None
@@ -158,7 +157,7 @@ class MapBuilderNode(MappingNode):
             response.message = 'mapping' if request.data else 'paused'
 
     def _clear(self, _request: Any, response: Any) -> None:
-        place_map = required(self._maps.map)
+        place_map = self._maps.required()
         with self._maps.lock:
             count = len(place_map)
             place_map.clear()
@@ -166,7 +165,7 @@ class MapBuilderNode(MappingNode):
         response.message = f'{count} places deleted'
 
     def _delete_session(self, request: Any, response: Any) -> None:
-        place_map = required(self._maps.map)
+        place_map = self._maps.required()
         with self._maps.lock:
             session = request.session_id
             if session not in place_map.snapshot.names:
@@ -182,8 +181,8 @@ class MapBuilderNode(MappingNode):
             response.places_deleted = count - len(place_map)
 
     def _merge(self, request: Any, response: Any) -> None:
-        place_map = required(self._maps.map)
-        response.info = map_info(self, place_map)
+        place_map = self._maps.required()
+        response.info = self._maps.info()
         path = self._maps.folder.path_of(request.map_url)
         if path.exists() and path.samefile(place_map.path):
             msg = f'{path} is the map that is being added to'
@@ -193,7 +192,7 @@ class MapBuilderNode(MappingNode):
             sessions = place_map.merge(other)
         response.places_added = len(place_map) - before
         response.session_ids = sorted(sessions.values())
-        response.info = map_info(self, place_map)
+        response.info = self._maps.info()
 
     def _begin_session(self) -> None:
         if self._builder is not None:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+from sensor_msgs.msg import CompressedImage
 
 from vpr_ros.errors import MapAccessError, MapError
-from vpr_ros.maps import MapFolder, MapWriter, PlaceMap
+from vpr_ros.maps import MapFolder, MapWriter, PlaceMap, copy
 from vpr_ros.msg import MapInfo
-from vpr_ros.nodes.services import RefusedError, map_info, serve, serve_map
-from vpr_ros.srv import LoadMap
+from vpr_ros.nodes.conversions import fill_place, to_map_info, to_time
+from vpr_ros.nodes.services import RefusedError, serve
+from vpr_ros.srv import GetPlace, LoadMap, SaveMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,12 +70,30 @@ class MapFollower(Generic[AnyMap]):
         node.checks['map_path'] = self._fault_of
         self._map_info = node.create_lifecycle_publisher(MapInfo, '~/map_info', LATCHED)
         serve(node, LoadMap, 'load_map', self._load_map)
-        serve_map(node, self.folder, lambda: self.map)
+        serve(node, SaveMap, 'save_map', self._save_map)
+        serve(node, GetPlace, 'get_place', self._get_place)
 
     @property
     def path(self) -> Path:
         """File of the map that ``map_path`` names."""
         return _path_of(self._parameters().map_path)
+
+    def required(self) -> AnyMap:
+        """Return the map in use.
+
+        Raises:
+            RefusedError: There is none.
+        """
+        if self.map is None:
+            msg = 'the node has no map: load one (load_map), or see ~/status for why'
+            raise RefusedError(msg, 'NO_MAP')
+        return self.map
+
+    def info(self) -> MapInfo:
+        """Describe the map in use for a message; all empty where there is none."""
+        if self.map is None:
+            return MapInfo()
+        return to_map_info(self.map, self._node.get_clock().now().to_msg())
 
     def open(self, path: Path) -> None:
         """Open a map and use it instead of the one in use.
@@ -116,7 +136,7 @@ class MapFollower(Generic[AnyMap]):
         place_map = self.map
         if place_map is not None and (place_map.id, place_map.version) != self._announced:
             self._announced = place_map.id, place_map.version
-            self._map_info.publish(map_info(self._node, place_map))
+            self._map_info.publish(self.info())
 
     def _fault_of(self, value: str) -> str | None:
         try:
@@ -126,7 +146,7 @@ class MapFollower(Generic[AnyMap]):
         return None
 
     def _load_map(self, request: Any, response: Any) -> None:
-        response.info = map_info(self._node, self.map)
+        response.info = self.info()
         path = self.folder.path_of(request.map_url)
         if not self._node.configured:
             msg = 'the node is not configured: configure it first (lifecycle)'
@@ -138,7 +158,26 @@ class MapFollower(Generic[AnyMap]):
         if current is None or not writing or current.path.resolve() != path:
             self.open(path)
         self._node.set_parameters([RosParameter('map_path', value=str(path))])
-        response.info = map_info(self._node, self.map)
+        response.info = self.info()
+
+    def _save_map(self, request: Any, response: Any) -> None:
+        source = self.required()
+        response.info = self.info()
+        copy(source.path, self.folder.path_of(request.map_url), overwrite=request.overwrite)
+
+    def _get_place(self, request: Any, response: Any) -> None:
+        place_map = self.required()
+        snapshot = place_map.snapshot
+        if request.place_id not in snapshot.columns.ids:
+            msg = f'the map has no place {request.place_id}'
+            raise RefusedError(msg, 'NOT_FOUND')
+        (place,) = snapshot.places([request.place_id])
+        response.header.stamp = to_time(place.stamp)
+        response.header.frame_id = place_map.frame_id
+        response.session_id, response.camera = place.session, place.camera
+        fill_place(response, place)
+        if jpeg := place_map.thumbnail(place.id):
+            response.thumbnail = CompressedImage(header=response.header, format='jpeg', data=jpeg)
 
 
 def _path_of(value: str) -> Path:

@@ -35,11 +35,7 @@ _ELLIPSE = ColorRGBA(r=0.1, g=0.8, b=0.4, a=0.3)
 
 
 class Markers:
-    """Publishes markers while there are subscribers.
-
-    Args:
-        node: Owner of the publisher.
-    """
+    """Publishes markers while there are subscribers."""
 
     def __init__(self, node: LifecycleNode) -> None:
         self._publisher = node.create_lifecycle_publisher(MarkerArray, '~/markers', 10)

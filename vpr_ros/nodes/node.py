@@ -50,9 +50,6 @@ class VprNode(ParameterNode, Generic[Item]):
     Subclasses load models and maps in ``load``, release them in ``unload``, take frames in
     ``on_frame`` (executor thread, must be quick) and do the work in ``work`` (worker thread).
 
-    Args:
-        name: The node's name and its key in the table of parameters.
-
     Attributes:
         worker: Works on images; None while the node is not active.
         jobs: Does slow work other than images.
@@ -74,7 +71,7 @@ class VprNode(ParameterNode, Generic[Item]):
         self.cameras: tuple[str, ...] = ()
         self.mounts: dict[str, Pose] = {}
         self.worker: NewestWorker[Item] | None = None
-        self.jobs = Jobs(self._wake)
+        self.jobs = Jobs(lambda: self.executor and self.executor.wake())
         self.configured = False
         self.refused = 0
         self._complaints: dict[str, float] = {}
@@ -116,10 +113,6 @@ class VprNode(ParameterNode, Generic[Item]):
         return {}
 
     # Lifecycle.
-
-    def _wake(self) -> None:
-        if self.executor is not None:
-            self.executor.wake()
 
     def _refuse_impossible_transitions(self) -> None:
         """Answer requests for a transition that the state does not allow.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters as fields of dataclasses: their rules, and how files and tables show them.
+"""Parameters as fields of dataclasses, and their rules.
 
 This module does not import rclpy, so documentation can be made without ROS.
 """
@@ -100,38 +100,3 @@ def parameters_of(kind: type[Any]) -> tuple[Parameter, ...]:
         Parameter(name, default, **{'choices': get_args(types[name]), **rules})
         for name, default, rules in rows
     )
-
-
-def as_yaml(node: str, kind: type[Any]) -> str:
-    """Return a parameter file of a node with all defaults, each described."""
-    lines = [
-        '# SPDX-FileCopyrightText: 2026 The vpr_ros authors',
-        '# SPDX-License-Identifier: Apache-2.0',
-        f'# Parameters of {node} with their defaults; made from vpr_ros/nodes/parameters.py.',
-        f'/**/{node}:',
-        '  ros__parameters:',
-    ]
-    for p in parameters_of(kind):
-        when = 'dynamic' if p.dynamic else 'fixed' if p.fixed else ''
-        note = '; '.join(note for note in (p.unit, p.range, when) if note)
-        lines.append(f'    # {p.description}' + (f' ({note})' if note else ''))
-        lines.append(f'    {p.name}: {_yaml(p.default)}')
-    return '\n'.join(lines) + '\n'
-
-
-def as_markdown(kind: type[Any]) -> str:
-    """Return a table of parameters for the documentation."""
-    lines = ['| parameter | type | default | range | meaning |', '|---|---|---|---|---|']
-    for p in parameters_of(kind):
-        default = f'{_yaml(p.default)} {p.unit}'.strip()
-        dynamic = ' *(at once)*' if p.dynamic else ' *(at the start only)*' if p.fixed else ''
-        lines.append(
-            f'| `{p.name}` | {p.type} | {default} | {p.range} | {p.description}{dynamic} |'
-        )
-    return '\n'.join(lines) + '\n'
-
-
-def _yaml(value: Value) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)

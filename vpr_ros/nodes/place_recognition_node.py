@@ -27,14 +27,13 @@ from vpr_ros.nodes.localization_publisher import LocalizationPublisher
 from vpr_ros.nodes.map_follower import MapFollower
 from vpr_ros.nodes.node import VprNode
 from vpr_ros.nodes.running import run
-from vpr_ros.nodes.services import RefusedError, required, serve
+from vpr_ros.nodes.services import RefusedError, serve
 from vpr_ros.nodes.subscriptions import PoseInput
 from vpr_ros.search import Retriever
 from vpr_ros.srv import QueryPlace
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Any
 
     from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
@@ -61,7 +60,10 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
     def __init__(self) -> None:
         super().__init__('place_recognition_node')
         self._maps: MapFollower[PlaceMap] = MapFollower(
-            self, lambda: self.parameters, self._open, self._search_in
+            self,
+            lambda: self.parameters,
+            lambda path: PlaceMap.open(path, model=self._describer.model_info),
+            self._search_in,
         )
         self._publisher = LocalizationPublisher(self, self._maps)
         self._retriever: Retriever | None = None
@@ -242,9 +244,6 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
 
     # The map.
 
-    def _open(self, path: Path) -> PlaceMap:
-        return PlaceMap.open(path, model=self._describer.model_info)
-
     def _search_in(self, place_map: PlaceMap | None) -> None:
         """Search this map from now on."""
         self._retriever = None if place_map is None else Retriever(place_map)
@@ -300,7 +299,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         if self.worker is None:
             msg = 'the node is not active: activate it first (lifecycle)'
             raise RefusedError(msg, 'NOT_ACTIVE')
-        required(self._maps.map)
+        self._maps.required()
         raw = bool(request.image.data)
         image = request.image if raw else request.compressed_image
         typename = 'sensor_msgs/msg/Image' if raw else 'sensor_msgs/msg/CompressedImage'

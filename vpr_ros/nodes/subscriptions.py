@@ -159,11 +159,7 @@ class TopicInput:
     """Delivers the messages of one topic.
 
     Args:
-        node: Owner of the subscription.
         what: Name of the input in messages, such as ``pose``.
-        message_type: Class of the messages.
-        topic: Name of the topic.
-        received: Called with each message.
         refused: Called with the error where ``received`` cannot use a message.
         depth: Messages that may wait.
     """
@@ -217,11 +213,8 @@ class PoseInput(TopicInput):
     """Delivers poses of the robot from odometry, a pose topic or GNSS fixes.
 
     Args:
-        node: Owner of the subscription.
         kind: A value of the parameter ``pose_source`` other than ``none``.
         source: Returns the ``PoseSource`` for a message type.
-        received: Called with each reading.
-        refused: Called with the error where a message cannot be used.
     """
 
     def __init__(
