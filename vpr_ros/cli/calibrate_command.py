@@ -25,7 +25,6 @@ from vpr_ros.errors import VprError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vpr_ros.evaluation import Evaluation, Tolerance
     from vpr_ros.evaluation.calibration_fit import Calibrated
 
 _CANDIDATES = 100
@@ -70,14 +69,30 @@ def calibrate(
     its weights; nodes and commands take it as calibration.
     """
     from vpr_ros.evaluation import Evaluation
+    from vpr_ros.evaluation.bag_evaluation import evaluate_bag
     from vpr_ros.evaluation.calibration_data import AnsweredTraverse
     from vpr_ros.evaluation.calibration_fit import calibrate as fit
+    from vpr_ros.inputs.bags import Bag, choose_topics
 
     require_folders(output, figure)
     right = tolerance_of(tolerance, angle)
 
-    def localised(map_path: Path, bag_path: Path, *, known: bool) -> AnsweredTraverse:
-        return AnsweredTraverse(_evaluated(map_path, bag_path, right, weights, device), known)
+    def localised(map_path: Path, path: Path, *, known: bool) -> AnsweredTraverse:
+        opened = localizing(
+            map_path, None, weights, device, candidates=_CANDIDATES, calibration='none'
+        )
+        title = f'localising {path.name} in {map_path.name}'
+        with Bag(path) as bag, opened as (place_map, localizer), progress_bar(title) as progress:
+            evaluation = evaluate_bag(
+                place_map,
+                bag,
+                localizer,
+                choose_topics(bag),
+                right,
+                candidates=_CANDIDATES,
+                progress=progress,
+            )
+        return AnsweredTraverse(evaluation, known)
 
     sessions = []
     current: Path | None = None
@@ -115,28 +130,6 @@ def calibrate(
                 'thresholds': {n: stage.threshold for n, stage in calibration.stages.items()},
                 'quality': calibration.quality,
             }
-        )
-
-
-def _evaluated(
-    map_path: Path, bag_path: Path, tolerance: Tolerance, weights: Path | None, device: str
-) -> Evaluation:
-    from vpr_ros.evaluation.bag_evaluation import evaluate_bag
-    from vpr_ros.inputs.bags import Bag, choose_topics
-
-    opened = localizing(
-        map_path, None, weights, device, candidates=_CANDIDATES, calibration='none'
-    )
-    title = f'localising {bag_path.name} in {map_path.name}'
-    with Bag(bag_path) as bag, opened as (place_map, localizer), progress_bar(title) as progress:
-        return evaluate_bag(
-            place_map,
-            bag,
-            localizer,
-            choose_topics(bag),
-            tolerance,
-            candidates=_CANDIDATES,
-            progress=progress,
         )
 
 

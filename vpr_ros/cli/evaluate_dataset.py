@@ -29,7 +29,7 @@ from vpr_ros.inputs.folders import FOLDER_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console
 
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.dataset_layout import Dataset
     from vpr_ros.evaluation.dataset_results import DatasetEvaluation
     from vpr_ros.evaluation.description_store import AnyDescriber
-
-_EXIT_PROBLEMS = 1
 
 _Folder = Annotated[
     Path,
@@ -169,7 +167,7 @@ def lint(
         if not findings:
             typer.echo(f'{folder}: nothing known to go wrong was found')
     if any(finding.level == ERROR for finding in findings):
-        raise typer.Exit(_EXIT_PROBLEMS)
+        raise typer.Exit(1)
 
 
 def show_findings(findings: Sequence[Finding], out: Console) -> None:
@@ -189,7 +187,7 @@ def show_findings(findings: Sequence[Finding], out: Console) -> None:
 
 def _show(cache: Path, evaluation: DatasetEvaluation, out: Console) -> None:
     from vpr_ros.evaluation.dataset_search import BINARY
-    from vpr_ros.evaluation.words import UNKNOWN, share
+    from vpr_ros.evaluation.words import UNKNOWN, milliseconds, share
 
     setup = evaluation.setup
     warn_untrained(out, setup.model)
@@ -203,8 +201,24 @@ def _show(cache: Path, evaluation: DatasetEvaluation, out: Console) -> None:
         table.add_row(name, *figures, f'{1e3 * method.seconds:.2f}')
     title = f'{setup.dataset}: {setup.model.name}, within {setup.tolerance_words}, %'
     show_table(out, title, table)
-    for line in _lines(evaluation, cache):
-        out.print(line)
+    total, images = len(evaluation.queries), len(evaluation.database)
+    chosen = f' ({setup.queries_list})' if setup.queries_list else ''
+    without = total - evaluation.positives
+    none = f', of which {without} have no right image there' if without else ''
+    out.print(f'{total} queries{chosen} in {images} images{none}. All queries count.')
+    unreadable = setup.unreadable_database + setup.unreadable_queries
+    if unreadable:
+        out.print(
+            f'{unreadable} images cannot be read: {setup.unreadable_queries} queries count as '
+            f'missed, {setup.unreadable_database} of the database cannot be found.'
+        )
+    coder = 'its hash head' if setup.coder == 'hash head' else 'ITQ fitted on the database'
+    out.print('AP: average precision of the first answers. ms: search time a query.')
+    out.print(
+        f'Descriptors: {setup.model.descriptor_dim} floats, {setup.code_bits} bits by {coder}; '
+        f'{milliseconds(setup.describe_seconds)} an image. Kept in {cache}: '
+        f'{setup.stored_bytes / 2**20:.1f} MiB.'
+    )
     binary = evaluation.methods[BINARY]
     if (passed := binary.recall.get(100)) is not None:
         out.print(
@@ -218,30 +232,6 @@ def _show(cache: Path, evaluation: DatasetEvaluation, out: Console) -> None:
             'figures are for comparison with published ones only.',
             style='bold yellow',
         )
-
-
-def _lines(evaluation: DatasetEvaluation, cache: Path) -> Iterator[str]:
-    from vpr_ros.evaluation.words import milliseconds
-
-    setup = evaluation.setup
-    total, images = len(evaluation.queries), len(evaluation.database)
-    chosen = f' ({setup.queries_list})' if setup.queries_list else ''
-    without = total - evaluation.positives
-    none = f', of which {without} have no right image there' if without else ''
-    yield f'{total} queries{chosen} in {images} images{none}. All queries count.'
-    unreadable = setup.unreadable_database + setup.unreadable_queries
-    if unreadable:
-        yield (
-            f'{unreadable} images cannot be read: {setup.unreadable_queries} queries count as '
-            f'missed, {setup.unreadable_database} of the database cannot be found.'
-        )
-    coder = 'its hash head' if setup.coder == 'hash head' else 'ITQ fitted on the database'
-    yield 'AP: average precision of the first answers. ms: search time a query.'
-    yield (
-        f'Descriptors: {setup.model.descriptor_dim} floats, {setup.code_bits} bits by {coder}; '
-        f'{milliseconds(setup.describe_seconds)} an image. Kept in {cache}: '
-        f'{setup.stored_bytes / 2**20:.1f} MiB.'
-    )
 
 
 def _tolerance(layout: str, threshold: float | None, angle: float | None) -> Tolerance:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-_EXIT_PROBLEMS = 1
-
 
 @app.command()
 def build(
@@ -113,7 +111,7 @@ def verify(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
     text = '\n'.join(f'{path}: {problem}' for problem in problems) or f'{path}: sound'
     say(as_json, {'path': str(path), 'problems': problems}, text)
     if problems:
-        raise typer.Exit(_EXIT_PROBLEMS)
+        raise typer.Exit(1)
 
 
 @app.command()

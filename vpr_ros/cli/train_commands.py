@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +52,26 @@ def _add(kind: Kind, about: str) -> None:
         changes = list(settings or ())
         if weights is not None:
             changes.append(f'model.weights={weights}')
-        _train(recipe, changes, kind, output, resume=resume, as_json=as_json)
+        from vpr_ros.training.recipe import load_recipe
+
+        wanted = load_recipe(recipe, changes, kind)  # before anything slow is imported
+        from lightning.pytorch.utilities import rank_zero_only
+
+        from vpr_ros.training.session import train
+
+        for library in ('lightning.pytorch', 'lightning.fabric'):
+            logging.getLogger(library).setLevel(logging.ERROR)
+        written = train(
+            wanted,
+            output,
+            resume=resume,
+            callbacks=[_progress(wanted.run.log_every)],
+            progress=lambda done, total: typer.echo(f'preparing images {done}/{total}', err=True),
+        )
+        size, figures = written.stat().st_size, written.with_name('run.json')
+        answer = {'output': str(written), 'bytes': size, 'figures': str(figures)}
+        text = f'{written}: {size / 1e6:.1f} MB; figures in {figures}'
+        rank_zero_only(say)(as_json, answer, text)
 
 
 _add('distill', 'Train a network to describe images as a teacher does.')
@@ -85,8 +106,6 @@ def memory(
     as_json: opt.AsJson = False,
 ) -> None:
     """Count what a step of training keeps in memory: side adapters beside other ways."""
-    from dataclasses import asdict
-
     from vpr_ros.training.memory import WAYS, measure
 
     kept = {way.name: measure(way, batch, size) for way in WAYS}
@@ -99,32 +118,6 @@ def memory(
         sizes = *asdict(value).values(), value.total
         table.add_row(name, *(f'{size / 1e6:.0f}' for size in sizes))
     show_table(console(), f'One step of {batch} images of {size} x {size}, float32, MB', table)
-
-
-def _train(
-    path: Path, changes: list[str], kind: Kind, output: Path, *, resume: bool, as_json: bool
-) -> None:
-    import logging
-
-    from vpr_ros.training.recipe import load_recipe
-
-    recipe = load_recipe(path, changes, kind)
-    from lightning.pytorch.utilities import rank_zero_only
-
-    from vpr_ros.training.session import train
-
-    for library in ('lightning.pytorch', 'lightning.fabric'):
-        logging.getLogger(library).setLevel(logging.ERROR)
-    written = train(
-        recipe,
-        output,
-        resume=resume,
-        callbacks=[_progress(recipe.run.log_every)],
-        progress=lambda done, total: typer.echo(f'preparing images {done}/{total}', err=True),
-    )
-    size, figures = written.stat().st_size, written.with_name('run.json')
-    answer = {'output': str(written), 'bytes': size, 'figures': str(figures)}
-    rank_zero_only(say)(as_json, answer, f'{written}: {size / 1e6:.1f} MB; figures in {figures}')
 
 
 def _progress(every: int) -> Callback:

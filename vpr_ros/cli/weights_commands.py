@@ -68,7 +68,12 @@ def fetch(name: Name, *, force: Force = False, as_json: opt.AsJson = False) -> N
         say(as_json, answer, f'{target} is already there (--force fetches it again)')
         return
     if not file.urls:
-        raise ModelError(_by_hand(name, file))
+        msg = (
+            f'the authors of {name} offer its weights to browsers only. Open\n    {file.page}\n'
+            f'download {file.file} (about {file.size / 1e6:.0f} MB; licence: {file.licence}), then'
+            f' run\n    vpr weights convert ~/Downloads/{file.file} {name}'
+        )
+        raise ModelError(msg)
     target.parent.mkdir(parents=True, exist_ok=True)
     original = target.with_name(file.file)
     try:
@@ -166,12 +171,3 @@ def _of_the_package(name: str) -> str:
     if models.find_weights(name) is not None:
         return 'its weights come with the package'
     return 'it was never trained, and works with random weights for now'
-
-
-def _by_hand(name: str, file: PublishedWeights) -> str:
-    return (
-        f'the authors of {name} offer its weights to browsers only. Open\n'
-        f'    {file.page}\n'
-        f'download {file.file} (about {file.size / 1e6:.0f} MB; licence: {file.licence}), then run'
-        f'\n    vpr weights convert ~/Downloads/{file.file} {name}'
-    )
