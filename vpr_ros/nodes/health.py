@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rclpy.subscription import Subscription
     from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-    from vpr_ros.inputs.frames.freeze_watch import FreezeWatch
+    from vpr_ros.inputs.frames.frame import FreezeWatch
 
 SILENCE = 5.0
 """Seconds without a message after which an input is reported as silent."""
