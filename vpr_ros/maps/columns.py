@@ -31,18 +31,18 @@ REPLACE = f'REPLACE {_VALUES}'
 
 _RECORD = np.dtype(
     [
-        ('id', '<i8'),
-        ('session', '<i8'),
-        ('camera', '<i8'),
-        ('stamp', '<i8'),
-        ('distance', '<f8'),
-        ('pose', '<f8', 7),
+        ('ids', '<i8'),
+        ('sessions', '<i8'),
+        ('cameras', '<i8'),
+        ('stamps', '<i8'),
+        ('distances', '<f8'),
+        ('poses', '<f8', 7),
         ('geo', '<f8', 3),
-        ('covariance', '<f4', 21),
-        ('descriptor_crc', '<u4'),
+        ('covariances', '<f4', 21),
+        ('descriptor_crcs', '<u4'),
     ]
 )
-"""What the checksum of a place covers, before its code."""
+"""The columns that the checksum of a place covers, before its code."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,18 +112,8 @@ class Columns:
         width = _RECORD.itemsize + self.codes.shape[1]
         packed = np.zeros((len(self), width), np.uint8)
         records = np.empty(len(self), _RECORD)
-        for name, values in (
-            ('id', self.ids),
-            ('session', self.sessions),
-            ('camera', self.cameras),
-            ('stamp', self.stamps),
-            ('distance', self.distances),
-            ('pose', self.poses),
-            ('geo', self.geo),
-            ('covariance', self.covariances),
-            ('descriptor_crc', self.descriptor_crcs),
-        ):
-            records[name] = values
+        for name in _RECORD.fields or ():
+            records[name] = getattr(self, name)
         packed[:, : _RECORD.itemsize] = records.view(np.uint8).reshape(len(self), _RECORD.itemsize)
         packed[:, _RECORD.itemsize :] = self.codes
         data = memoryview(packed.tobytes())

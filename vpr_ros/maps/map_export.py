@@ -50,32 +50,24 @@ def _table(
     names = {key: name for key, (name, _, _) in snapshot.names.items()}
     positions = snapshot.on_earth()[rows]
     zone, projected = _utm(positions)
-    total = len(columns)
-    for done, (
-        place_id,
-        session,
-        camera,
-        stamp,
-        distance,
-        pose,
-        (lat, lon, alt),
-        (east, north),
-    ) in enumerate(
-        zip(
-            columns.ids.tolist(),
-            columns.sessions.tolist(),
-            columns.cameras.tolist(),
-            columns.stamps.tolist(),
-            columns.distances.tolist(),
-            columns.poses.tolist(),
-            positions.tolist(),
-            projected.tolist(),
-            strict=True,
-        ),
-        start=1,
+    places = zip(
+        columns.ids.tolist(),
+        columns.sessions.tolist(),
+        columns.cameras.tolist(),
+        columns.stamps.tolist(),
+        columns.distances.tolist(),
+        columns.poses.tolist(),
+        positions.tolist(),
+        projected.tolist(),
+        strict=True,
+    )
+    for done, (key, session, camera, stamp, distance, pose, geo, utm) in enumerate(
+        places, start=1
     ):
+        lat, lon, alt = geo
+        east, north = utm
         values = [
-            place_id,
+            key,
             session,
             names[session],
             snapshot.cameras[camera].name,
@@ -91,8 +83,8 @@ def _table(
             round(north, 4),
         ]
         yield dict(zip(COLUMNS, map(_known, values), strict=True))
-        if done % _TOLD_EVERY == 0 or done == total:
-            progress(done, total)
+        if done % _TOLD_EVERY == 0 or done == len(columns):
+            progress(done, len(columns))
 
 
 def write_tum(

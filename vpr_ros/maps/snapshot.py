@@ -80,42 +80,32 @@ class Snapshot:
         """Return the places of rows."""
         columns, cameras, mounts = self.columns, self.cameras, self.mounts
         poses, covariances = columns.poses[rows], columns.covariances[rows]
+        values = zip(
+            columns.ids[rows].tolist(),
+            columns.sessions[rows].tolist(),
+            columns.cameras[rows].tolist(),
+            columns.stamps[rows].tolist(),
+            columns.distances[rows].tolist(),
+            poses,
+            (~np.isnan(poses[:, 0])).tolist(),
+            columns.geo[rows].tolist(),
+            covariances,
+            (~np.isnan(covariances[:, 0])).tolist(),
+            strict=True,
+        )
         return [
             Place(
-                place_id,
+                key,
                 session,
                 stamp,
                 Pose(pose[:3], pose[3:]) if posed else None,
-                unpack_covariance(covariance) if covered else None,
+                unpack_covariance(spread) if covered else None,
                 None if isnan(geo[0]) else GeoPoint(*geo),
                 cameras[camera].name,
                 None if isnan(distance) else distance,
                 mounts[camera],
             )
-            for (
-                place_id,
-                session,
-                camera,
-                stamp,
-                distance,
-                pose,
-                posed,
-                geo,
-                covariance,
-                covered,
-            ) in zip(
-                columns.ids[rows].tolist(),
-                columns.sessions[rows].tolist(),
-                columns.cameras[rows].tolist(),
-                columns.stamps[rows].tolist(),
-                columns.distances[rows].tolist(),
-                poses,
-                (~np.isnan(poses[:, 0])).tolist(),
-                columns.geo[rows].tolist(),
-                covariances,
-                (~np.isnan(covariances[:, 0])).tolist(),
-                strict=True,
-            )
+            for key, session, camera, stamp, distance, pose, posed, geo, spread, covered in values
         ]
 
     def on_earth(self) -> NDArray[np.float64]:

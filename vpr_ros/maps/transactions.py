@@ -99,8 +99,9 @@ class TransactionalMap(PlaceMap):
         """
         with self._mutex, explained(self._path):
             self._require_place()
-            if self._pending is None:
-                self._reload_if_changed()
+            # An interrupt may have come after a commit, before it was noted here.
+            if self._pending is None and schema.read_version(self._connection) != self.version:
+                self._snapshot = load(self._connection, self._budget)
             before = self._now
             self._pending = before
             self._depth += 1
@@ -200,11 +201,6 @@ class TransactionalMap(PlaceMap):
             self._snapshot = before
         else:
             self._pending = before
-
-    def _reload_if_changed(self) -> None:
-        # An interrupt may have come after a commit, before it was noted here.
-        if schema.read_version(self._connection) != self.version:
-            self._snapshot = load(self._connection, self._budget)
 
     def _require_place(self) -> None:
         if self._lock is None:

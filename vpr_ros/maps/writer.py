@@ -200,7 +200,10 @@ class MapWriter(MapEditor):
                 batch, packed = incoming.batch(new, rows, floats)
                 new = self._with_places(new, batch, packed)
                 if isinstance(source, PlaceMap):
-                    self._copy_thumbnails(source, theirs.columns.ids[rows], batch.ids)
+                    jpegs = map(source.thumbnail, theirs.columns.ids[rows].tolist())
+                    pairs = zip(batch.ids.tolist(), jpegs, strict=True)
+                    kept = [(key, jpeg) for key, jpeg in pairs if jpeg]
+                    schema.store_thumbnails(self._database(), kept)
                 added.append(batch)
                 progress(sum(map(len, added)), len(incoming.rows))
             self._store(new, cols.concatenate(added))
@@ -305,12 +308,6 @@ class MapWriter(MapEditor):
                 digest=meta.digest + batch.digest,
             ),
         )
-
-    def _copy_thumbnails(
-        self, source: PlaceMap, theirs: NDArray[np.int64], ours: NDArray[np.int64]
-    ) -> None:
-        pairs = zip(ours.tolist(), map(source.thumbnail, theirs.tolist()), strict=True)
-        schema.store_thumbnails(self._database(), [(key, jpeg) for key, jpeg in pairs if jpeg])
 
     def _store_projections(self, new: Snapshot) -> None:
         """Store coder and reducer in place of any others."""

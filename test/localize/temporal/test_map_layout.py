@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from vpr_ros.localize.temporal.map_layout import MapLayout, MappedPath
@@ -44,6 +44,8 @@ def test_places_within_a_radius_are_those_that_measuring_gives(places, points, r
     asked = np.array([[x, y, 0.0] for x, y in points])
     who, rows = layout.pairs(asked, radius)
     distances = np.linalg.norm(asked[:, None] - poses[None, :, :3], axis=2)
+    # A distance that only rounding makes equal to the radius may count either way.
+    assume(not np.isclose(distances, radius, rtol=1e-12, atol=0).any())
     assert sorted(zip(who.tolist(), rows.tolist(), strict=True)) == [
         tuple(pair) for pair in np.argwhere(distances <= radius).tolist()
     ]

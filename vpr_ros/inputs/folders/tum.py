@@ -31,20 +31,13 @@ def tum_folder(folder: Path, poses: Path) -> list[PosedImage]:
     """
     images = sorted((_stamp(path), path) for path in images_in(folder))
     trajectory = read_tum(poses)
-    in_order = iter(
-        sorted(
-            (
-                PoseReading(stamp, pose)
-                for stamp, pose in zip(trajectory.keys.tolist(), trajectory.poses, strict=True)
-            ),
-            key=lambda reading: reading.stamp,
-        )
-    )
+    keys = trajectory.keys.tolist()
+    in_order = iter(sorted(range(len(keys)), key=keys.__getitem__))
     buffer = PoseBuffer()
     found = []
     for stamp, path in images:
-        while not buffer.decided(stamp) and (reading := next(in_order, None)) is not None:
-            buffer.add(reading)
+        while not buffer.decided(stamp) and (i := next(in_order, None)) is not None:
+            buffer.add(PoseReading(keys[i], trajectory.poses[i]))
         at_stamp = buffer.at(stamp)
         found.append(PosedImage(path, stamp, at_stamp.pose if at_stamp else None))
     return found
