@@ -78,6 +78,9 @@ def bag(
         max_distance_ratio=max_distance_ratio,
         place_radius=place_radius,
     )
+    mode = 'single frame'
+    if temporal != 'none':
+        mode = f'{temporal} {"with" if odometry else "without"} odometry'
     with ExitStack() as stack:
         source = stack.enter_context(Bag(bag_path))
         topics = choose_topics(source, image_topic, pose_topic)
@@ -111,7 +114,7 @@ def bag(
                 candidates=k,
                 limit=limit,
                 odometry=odometry,
-                mode=_mode(temporal, odometry=odometry) + (', verified' if verify else ''),
+                mode=mode + (', verified' if verify else ''),
                 created=now(),
                 progress=progress,
             )
@@ -135,13 +138,6 @@ app.command()(evaluate_dataset.dataset)
 app.command()(evaluate_dataset.lint)
 app.command()(evaluate_compare.compare)
 app.command()(evaluate_loops.loops)
-
-
-def _mode(temporal: opt.TemporalFilter, *, odometry: bool) -> str:
-    """Return how frames are decided on, in words."""
-    if temporal == 'none':
-        return 'single frame'
-    return f'{temporal} {"with" if odometry else "without"} odometry'
 
 
 def show(evaluation: Evaluation, out: Console) -> None:

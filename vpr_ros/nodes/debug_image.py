@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,10 @@ def draw(rgb: Picture, result: Localization, match: bytes | None, camera: str = 
     _write(canvas, title, (right, top), _FAINT, _PANEL)
     top += _MARGIN
     _paste(canvas, rgb, (_MARGIN, top), (_PANEL, height))
-    picture = _decoded(match)
+    picture = None
+    if match is not None:
+        with contextlib.suppress(ImageError):
+            picture = decode(SimpleNamespace(format='jpeg', data=match))
     if picture is not None:
         _paste(canvas, picture, (right, top), (_PANEL, height))
     elif count:
@@ -80,15 +84,6 @@ def draw(rgb: Picture, result: Localization, match: bytes | None, camera: str = 
         _write(canvas, 'the map stores no thumbnail of this place', at, _FAINT, _PANEL)
     _bars(canvas, candidates, top + height + _MARGIN, colour)
     return canvas
-
-
-def _decoded(match: bytes | None) -> Picture | None:
-    if match is None:
-        return None
-    try:
-        return decode(SimpleNamespace(format='jpeg', data=match))
-    except ImageError:
-        return None
 
 
 def _bars(canvas: Picture, candidates: Candidates, top: int, colour: Sequence[int]) -> None:

@@ -31,13 +31,11 @@ class InputHealth:
     """Watches one input, which may subscribe to several topics and use the one that delivers.
 
     Args:
-        node: Owner of the subscriptions.
         what: Name of the input in messages: ``image``, ``image of front``, ``pose``.
         subscriptions: Returns the subscriptions in use.
         freeze: Watches for a camera that sends the same image again and again.
 
     Attributes:
-        what: As given.
         messages: Number of messages received.
     """
 

@@ -15,7 +15,7 @@ from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE
 from vpr_ros.localize import Localizer, Verifier
 from vpr_ros.loops import Keyframe, LoopConfig, LoopDetector
 from vpr_ros.mapping import MapBuilder
-from vpr_ros.maps import MapWriter, PlaceMap
+from vpr_ros.maps import MapWriter, Place, PlaceMap
 from vpr_ros.msg import LoopClosure
 from vpr_ros.nodes.conversions import to_covariance, to_pose, to_time
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
@@ -111,7 +111,7 @@ class LoopClosureNode(MappingNode):
 
     def _offer(self, frame: Frame, reading: PoseReading | None) -> None:
         started = time.perf_counter()
-        if self._detector is None or self._builder is None:
+        if self._detector is None or self._builder is None or self._map is None:
             return
         parameters = self.parameters
         if parameters is not self._settings:
@@ -123,7 +123,7 @@ class LoopClosureNode(MappingNode):
             return
         if keyframe.earlier is not None:
             self._found += 1
-            self._closures.publish(self._to_message(keyframe))
+            self._closures.publish(_to_message(keyframe, keyframe.earlier, self._map))
         self.times.add({**keyframe.localization.timings, 'all': time.perf_counter() - started})
 
     def report(self) -> dict[str, str]:
@@ -131,34 +131,32 @@ class LoopClosureNode(MappingNode):
         places = str(len(self._map)) if self._map is not None else ''
         return {**super().report(), 'places': places, 'loop closures': str(self._found)}
 
-    def _to_message(self, keyframe: Keyframe) -> LoopClosure:
-        if self._map is None or keyframe.earlier is None:
-            msg = 'a loop closure needs both ends'
-            raise ValueError(msg)
-        found = keyframe.localization
-        earlier, looked, transform = keyframe.earlier, found.verifications, found.transform
-        message = LoopClosure(
-            map_id=self._map.id,
-            from_id=earlier.id,
-            to_id=keyframe.place_id,
-            from_stamp=to_time(earlier.stamp),
-            to_stamp=to_time(found.stamp),
-            from_session=earlier.session,
-            to_session=earlier.session,
-            similarity=float(found.candidates.similarities[0]),
-            score=math.nan,
-            verified=bool(looked and looked[0].verified),
-            num_inliers=min(looked[0].inliers, 65535) if looked else 0,
-            trained=self._map.model.trained,
-            has_transform=transform is not None,
-        )
-        message.header.stamp = message.to_stamp
-        message.header.frame_id = self._map.frame_id
-        message.transform.covariance = to_covariance(None)
-        if transform is not None:
-            message.transform.pose = to_pose(transform.pose)
-            message.transform.covariance = to_covariance(transform.covariance)
-        return message
+
+def _to_message(keyframe: Keyframe, earlier: Place, place_map: PlaceMap) -> LoopClosure:
+    found = keyframe.localization
+    looked, transform = found.verifications, found.transform
+    message = LoopClosure(
+        map_id=place_map.id,
+        from_id=earlier.id,
+        to_id=keyframe.place_id,
+        from_stamp=to_time(earlier.stamp),
+        to_stamp=to_time(found.stamp),
+        from_session=earlier.session,
+        to_session=earlier.session,
+        similarity=float(found.candidates.similarities[0]),
+        score=math.nan,
+        verified=bool(looked and looked[0].verified),
+        num_inliers=min(looked[0].inliers, 65535) if looked else 0,
+        trained=place_map.model.trained,
+        has_transform=transform is not None,
+    )
+    message.header.stamp = message.to_stamp
+    message.header.frame_id = place_map.frame_id
+    message.transform.covariance = to_covariance(None)
+    if transform is not None:
+        message.transform.pose = to_pose(transform.pose)
+        message.transform.covariance = to_covariance(transform.covariance)
+    return message
 
 
 def main() -> int:

@@ -78,14 +78,9 @@ class Parameter:
 
 
 def parameter(default: T, description: str, unit: str = '', **rules: Any) -> T:
-    """Return a dataclass field that is a parameter.
+    """Return a dataclass field that is a parameter, by the attributes of `Parameter`.
 
-    Args:
-        default: Its value unless another is given; the field's type is its type or a Literal of
-            the choices.
-        description: As in `Parameter`.
-        unit: As in `Parameter`.
-        **rules: Other attributes of `Parameter`.
+    The type of the field is the parameter's, or a Literal of the choices.
     """
     metadata = {'description': description, 'unit': unit, **rules}
     made: T = field(default=default, metadata=metadata)

@@ -246,13 +246,13 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
 
     def _search_in(self, place_map: PlaceMap | None) -> None:
         """Search this map from now on."""
-        self._retriever = None if place_map is None else Retriever(place_map)
-        self._temporal = None if place_map is None else self._filter_of(place_map)
-        self._verifier = None if place_map is None else self._verifier_of(place_map)
-        self._localizer = None
-        self._forget()
+        self._retriever = self._temporal = self._verifier = self._localizer = None
         if place_map is not None:
+            self._retriever = Retriever(place_map)
+            self._temporal = self._filter_of(place_map)
+            self._verifier = self._verifier_of(place_map)
             self.get_logger().info(f'map {place_map.path}: {len(place_map)} places')
+        self._forget()
 
     def _refresh_map(self) -> None:
         """Load the places that were added to the map."""

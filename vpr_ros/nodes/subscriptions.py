@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from rclpy.qos import QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo
 
@@ -53,11 +53,7 @@ def _subscribe(
     raw: bool = False,
 ) -> Subscription:
     """Subscribe with the quality of service of sensor data; parameters may override it."""
-    qos = QoSProfile(
-        reliability=QoSReliabilityPolicy.BEST_EFFORT,
-        history=QoSHistoryPolicy.KEEP_LAST,
-        depth=depth,
-    )
+    qos = QoSProfile(depth=depth, reliability=QoSReliabilityPolicy.BEST_EFFORT)
     return node.create_subscription(
         message_type,
         topic,
@@ -72,11 +68,8 @@ class ImageInput:
     """Delivers the undecoded images of one camera, from the raw or the compressed topic.
 
     Args:
-        node: Owner of the subscriptions.
         camera: Name of the camera and namespace of its topics; empty for the only one.
         transport: ``raw``, ``compressed``, or ``auto`` for the one that delivers first.
-        received: Called with each frame.
-        refused: Called with the error where a message cannot be used.
         rectify: Rectify the images with the camera's camera_info.
     """
 
@@ -88,7 +81,7 @@ class ImageInput:
         received: Callable[[Frame], None],
         refused: Callable[[VprError], None],
         *,
-        rectify: bool = False,
+        rectify: bool,
     ) -> None:
         self._node = node
         self._camera = camera
