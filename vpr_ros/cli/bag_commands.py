@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
@@ -87,12 +88,7 @@ def play(
         played = bag_player.play(bag, playback, lambda seconds: progress(seconds, length))
     counts = ', '.join(f'{name} {count}' for name, count in sorted(played.published.items()))
     how = 'stopped' if played.interrupted else 'played'
-    answer = {
-        'bag': str(bag),
-        'published': played.published,
-        'unanswered': played.unanswered,
-        'interrupted': played.interrupted,
-    }
+    answer = {'bag': str(bag), **asdict(played)}
     say(as_json, answer, f'{how} {bag}: {counts or "nothing published"}')
     if played.unanswered:
         typer.echo(f'images not answered on {wait_for}: {played.unanswered}', err=True)

@@ -79,13 +79,8 @@ def query(
                 show(path, result, place_map, console.console())
         made_by = place_map.model
     if as_json:
-        data = {
-            'map': str(map_path),
-            'model': made_by.name,
-            'trained': made_by.trained,
-            'answers': answers,
-        }
-        console.print_json(data)
+        made = {'model': made_by.name, 'trained': made_by.trained}
+        console.print_json({'map': str(map_path), **made, 'answers': answers})
     if failed:
         raise typer.Exit(1)
 
