@@ -10,7 +10,15 @@ import sys
 import pytest
 from rich.table import Table
 
-from vpr_ros.cli.console import console, print_json, require_folders, show_table
+from vpr_ros.cli.console import (
+    console,
+    print_json,
+    progress_bar,
+    progress_steps,
+    require_folders,
+    show_table,
+    table_of,
+)
 from vpr_ros.errors import VprError
 
 LONG = '/tmp/' + 'a-long-folder/' * 15 + 'town [night].vprmap'
@@ -71,3 +79,24 @@ def test_a_file_without_its_folder_is_refused(tmp_path):
     require_folders(None, tmp_path / 'results.json')
     with pytest.raises(VprError, match='there is no folder'):
         require_folders(tmp_path / 'none' / 'results.json')
+
+
+def test_a_table_aligns_texts_left_and_figures_right(capsys):
+    table = table_of('search', 'R@1', left=('search',), box=None)
+    table.add_row('a', '1')
+    table.add_row('binary', '100.0')
+    console().print(table)
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        ' a           1 ',
+        ' binary  100.0 ',
+    ]
+
+
+def test_steps_follow_each_other_and_nothing_is_drawn_for_a_program(capsys):
+    with progress_steps('town') as tell:
+        tell('database', 1, 2)
+        tell('queries', 0, 0)
+        tell('queries', 3, 4)
+    with progress_bar('map') as tell:
+        tell(1, 2)
+    assert capsys.readouterr().out == ''

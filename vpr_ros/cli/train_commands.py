@@ -49,11 +49,11 @@ def _add(kind: Kind, about: str) -> None:
         resume: Resume = False,
         as_json: opt.AsJson = False,
     ) -> None:
+        from vpr_ros.training.recipe import load_recipe
+
         changes = list(settings or ())
         if weights is not None:
             changes.append(f'model.weights={weights}')
-        from vpr_ros.training.recipe import load_recipe
-
         wanted = load_recipe(recipe, changes, kind)  # before anything slow is imported
         from lightning.pytorch.utilities import rank_zero_only
 
