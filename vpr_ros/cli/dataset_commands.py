@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,7 +57,8 @@ def unify(
     with progress_steps(folder.name) as progress:
         for city in build(layout, folder, output, Transfer(images), progress):
             cities.append(city)
-            typer.echo(f'{city.name}: {city.places} places, {city.images} images', err=True)
+            # The bar moves out of the way of print, but not of typer.echo.
+            print(f'{city.name}: {city.places} places, {city.images} images', file=sys.stderr)
     places, count = sum(city.places for city in cities), sum(city.images for city in cities)
     answer = {'output': str(output), 'groups': len(cities), 'places': places, 'images': count}
     text = f'{output}: {len(cities)} groups of {places} places with {count} images'
