@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.evaluation.metrics import Tolerance, pose_rows, within
+from vpr_ros.evaluation.metrics import Tolerance, localisable, pose_rows, within
 from vpr_ros.geometry import Datum, Pose
 from vpr_ros.inputs.folders import FOLDER_FORMATS, FolderError, UtmName, images_in
 
@@ -203,25 +203,14 @@ def listed(queries: ImageSet, keys: Iterable[str]) -> tuple[ImageSet, list[str]]
 
 def near(a: Floats, b: Floats, tolerance: Tolerance) -> Bools:
     """Tell which poses (..., 7), (..., 7) are one place; bounds included, rounding forgiven."""
-    return within(a, b, replace(tolerance, distance=tolerance.distance + _ROUNDING))
+    return within(a, b, _forgiving(tolerance))
 
 
 def have_positives(dataset: Dataset) -> Bools:
     """Tell which queries (Q,) have at least one correct image in the database."""
-    poses = dataset.database.poses
-    poses = poses[np.isfinite(poses).all(axis=1)]
-    if not len(poses):
-        return np.zeros(len(dataset.queries.paths), np.bool_)
-    # Sorted along the longer side, all that is near a query lies in one slice.
-    axis = int(np.argmax(np.ptp(poses[:, :2], axis=0)))
-    poses = poses[np.argsort(poses[:, axis])]
-    at, reach = dataset.queries.poses, dataset.tolerance.distance + _ROUNDING
-    starts = np.searchsorted(poses[:, axis], at[:, axis] - reach, 'left')
-    stops = np.searchsorted(poses[:, axis], at[:, axis] + reach, 'right')
-    return np.array(
-        [
-            bool(near(query[None], poses[start:stop], dataset.tolerance).any())
-            for query, start, stop in zip(at, starts, stops, strict=True)
-        ],
-        np.bool_,
-    )
+    tolerance = _forgiving(dataset.tolerance)
+    return localisable(dataset.queries.poses, dataset.database.poses, tolerance)
+
+
+def _forgiving(tolerance: Tolerance) -> Tolerance:
+    return replace(tolerance, distance=tolerance.distance + _ROUNDING)

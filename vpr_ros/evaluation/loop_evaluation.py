@@ -7,7 +7,7 @@ from __future__ import annotations
 import csv
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class Truth(Protocol):
-    """The true revisits of a traverse."""
+@dataclass(frozen=True)
+class TruthByPoses:
+    """Keyframes within the tolerance of each other are the same place."""
+
+    tolerance: Tolerance
 
     def earlier(self, frame: int, poses: NDArray[np.float64]) -> NDArray[np.bool_] | None:
         """Return which of the earlier keyframes are at this place; None where it is not known.
@@ -42,23 +45,13 @@ class Truth(Protocol):
             frame: Number of the keyframe, from 0.
             poses: (frame + 1, 7) of the keyframes up to it, NaN where unknown.
         """
-
-
-@dataclass(frozen=True)
-class TruthByPoses(Truth):
-    """Keyframes within the tolerance of each other are the same place."""
-
-    tolerance: Tolerance
-
-    def earlier(self, frame: int, poses: NDArray[np.float64]) -> NDArray[np.bool_] | None:
-        """See `Truth`."""
         if np.isnan(poses[frame]).any():
             return None
         return within(poses[frame], poses[:frame], self.tolerance)
 
 
 @dataclass(frozen=True)
-class TruthByPairs(Truth):
+class TruthByPairs:
     """Labelled pairs are the same place; each image is a keyframe.
 
     Attributes:
@@ -70,7 +63,7 @@ class TruthByPairs(Truth):
     tolerance: int = 2
 
     def earlier(self, frame: int, poses: NDArray[np.float64]) -> NDArray[np.bool_] | None:
-        """See `Truth`."""
+        """Return which of the earlier keyframes are at this place; see `TruthByPoses`."""
         right = np.zeros(len(poses) - 1, np.bool_)
         match = self.matches.get(frame)
         if match is not None:
@@ -92,6 +85,10 @@ class TruthByPairs(Truth):
             msg = f'{path} is not a CSV file with the columns query and match: {error!r}'
             raise VprError(msg) from error
         return TruthByPairs(matches, tolerance)
+
+
+Truth: TypeAlias = TruthByPoses | TruthByPairs
+"""The true revisits of a traverse."""
 
 
 def evaluate_loops(

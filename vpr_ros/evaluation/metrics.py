@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 RECALL_COUNTS = (1, 5, 10, 20, 100)
-_PAIRS_AT_ONCE = 1 << 20
-"""Pose pairs compared in one step: bounds the working memory at some 60 MB."""
 
 
 @dataclass(frozen=True)
@@ -120,24 +118,22 @@ def within(a: Floats, b: Floats, tolerance: Tolerance) -> Bools:
 
 def localisable(truth: Floats, places: Floats, tolerance: Tolerance) -> Bools:
     """Tell which true poses (Q, 7) have at least one right place among those mapped (M, 7)."""
-    step = max(1, _PAIRS_AT_ONCE // max(1, len(places)))
-    parts = [
-        within(truth[i : i + step, None], places[None], tolerance).any(axis=1)
-        for i in range(0, len(truth), step)
-    ]
-    return np.concatenate(parts) if parts else np.zeros(0, np.bool_)
+    places = places[np.isfinite(places).all(axis=1)]
+    if not len(places):
+        return np.zeros(len(truth), np.bool_)
+    # Sorted along the longer side, all that is near a pose lies in one slice.
+    axis = int(np.argmax(np.ptp(places[:, :2], axis=0)))
+    places = places[np.argsort(places[:, axis])]
+    along, at = places[:, axis], truth[:, axis]
+    reach = tolerance.distance + 1e-6 + 1e-9 * np.abs(along).max()  # and a bit, for rounding
+    starts, stops = np.searchsorted(along, at - reach), np.searchsorted(along, at + reach, 'right')
+    slices = zip(truth, starts, stops, strict=True)
+    return np.array([within(t[None], places[i:j], tolerance).any() for t, i, j in slices], bool)
 
 
-def recall_at(right: Bools, counts: Iterable[int]) -> dict[int, float]:
-    """Share of queries with a right place among their first N candidates, for each N.
-
-    Args:
-        right: (Q, K) whether each candidate, best first, is right.
-        counts: The values of N; an N above K counts all K.
-    """
-    if not len(right):
-        return {n: float('nan') for n in counts}
-    return {n: float(right[:, :n].any(axis=1).mean()) for n in counts}
+def first_ranks(right: Bools) -> NDArray[np.int64]:
+    """Return the rank (Q,) from 1 of the first right candidate of (Q, K), 0 where none is."""
+    return np.where(right.any(axis=1), right.argmax(axis=1) + 1, 0)
 
 
 def recall_of_ranks(rank: NDArray[np.int64], depth: int) -> dict[int, float]:

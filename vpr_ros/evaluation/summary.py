@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vpr_ros.evaluation.metrics import (
-    RECALL_COUNTS,
     PrecisionRecall,
     angles,
     distances,
+    first_ranks,
     localisable,
     percentiles,
     pose_rows,
     precision_recall,
-    recall_at,
+    recall_of_ranks,
     within,
 )
 
@@ -220,7 +220,7 @@ def summarise(
     right = within(truth[:, None], _padded_poses(queries), tolerance)
     first_right = right[:, 0]
     has_place = localisable(truth, place_poses, tolerance)
-    counts = [n for n in RECALL_COUNTS if n <= candidates]
+    rank = first_ranks(right)
 
     # One curve needs one kind of score: similarity, unless every answer has a probability.
     found = [query.candidates for query in queries]
@@ -238,8 +238,8 @@ def summarise(
         frames=len(queries),
         judged=int(judged.sum()),
         localisable=int(has_place.sum()),
-        recall=recall_at(right[judged], counts),
-        recall_localisable=recall_at(right[has_place], counts),
+        recall=recall_of_ranks(rank[judged], candidates),
+        recall_localisable=recall_of_ranks(rank[has_place], candidates),
         score='probability' if calibrated else 'similarity',
         curve=curve,
         recall_at_full_precision=full_recall,
@@ -252,7 +252,7 @@ def summarise(
         latency=latencies(timings) | latencies([{TOTAL: sum(t.values())} for t in timings]),
         right=first_right,
         has_place=has_place,
-        rank=np.where(right.any(axis=1), right.argmax(axis=1) + 1, 0),
+        rank=rank,
     )
 
 

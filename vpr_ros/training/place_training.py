@@ -117,7 +117,7 @@ class PlaceTraining(LightningModule):
         channels_last = torch.channels_last
         read = normalised(resized(images, self.size)).contiguous(memory_format=channels_last)
         output = self.net(read)
-        targets = self._targets(clean, images, batch) if self._teacher is not None else None
+        targets = self._targets(clean, images, batch)
         # In bfloat16, cosines would be rounded by more than the losses' margins.
         with torch.autocast(images.device.type, enabled=False):
             loss, terms = self._loss(output, batch.places, targets)
@@ -189,10 +189,9 @@ class PlaceTraining(LightningModule):
             loss = loss + recipe.hash.weight * (terms['hash'] + recipe.hash.tie * terms['tie'])
         return loss, terms
 
-    def _targets(self, clean: Tensor, images: Tensor, batch: PlaceBatch) -> Tensor:
-        if self._teacher is None or self.recipe.teacher is None:  # the recipe has been checked
-            msg = 'there is no teacher'
-            raise RuntimeError(msg)
+    def _targets(self, clean: Tensor, images: Tensor, batch: PlaceBatch) -> Tensor | None:
+        if self._teacher is None or self.recipe.teacher is None:
+            return None
         if self._remembered is not None:
             keys = list(zip(batch.places.tolist(), batch.views.tolist(), strict=True))
             return self._remembered.describe(clean, keys)

@@ -14,7 +14,7 @@ from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.errors import BagError
 from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.dataset_layout import frame_images, images_by_path, utm_images
-from vpr_ros.evaluation.metrics import recall_at, within
+from vpr_ros.evaluation.metrics import first_ranks, recall_of_ranks, within
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.frames import ImageFile
 from vpr_ros.inputs.replay import replay_frames
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from vpr_ros.training.recipe import TraversePair
 
 _CANDIDATES = 100
-_RANKS = (1, 5, 10)
+_DEPTH = 10
+"""Images found for each query."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ class TraverseRecall:
             )
             for kind, ranked in rankings(mapped, query).items():
                 hits = np.take_along_axis(right, ranked, axis=1)
-                for rank, recall in recall_at(hits, _RANKS).items():
+                for rank, recall in recall_of_ranks(first_ranks(hits), _DEPTH).items():
                     figures[f'{pair.name}/{kind}_r{rank}'] = 100 * recall
         return figures
 
@@ -135,12 +136,12 @@ class TraverseRecall:
 def rankings(mapped: Described, query: Described) -> dict[str, NDArray[np.intp]]:
     """Return rows of the map for each query (Q, K), best first, by floats and by codes first."""
     similarity = query.descriptors @ mapped.descriptors.T
-    ranked = {'float': np.argsort(-similarity, axis=1, kind='stable')[:, : max(_RANKS)]}
+    ranked = {'float': np.argsort(-similarity, axis=1, kind='stable')[:, :_DEPTH]}
     if mapped.codes is not None and query.codes is not None:
         rows = []
         for code, scores in zip(query.codes, similarity, strict=True):
             candidates, _ = nearest_codes(code, mapped.codes, _CANDIDATES)
             order = np.argsort(-scores[candidates], kind='stable')
-            rows.append(candidates[order[: max(_RANKS)]])
+            rows.append(candidates[order[:_DEPTH]])
         ranked['binary'] = np.stack(rows)
     return ranked

@@ -8,7 +8,7 @@ import csv
 import hashlib
 import logging
 import shutil
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vpr_ros.inputs.folders import PosedImage
-    from vpr_ros.inputs.poses import PoseReading
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ class BagFrames:
 def bag_images(
     bags: Sequence[Path],
     cache: Path,
-    frames: BagFrames | None = None,
+    frames: BagFrames,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> list[PosedImage]:
     """Return frames of bags as files in a cache, written where they are not yet there.
@@ -66,7 +65,6 @@ def bag_images(
     Raises:
         BagError: A bag cannot be read, or has several topics to choose from.
     """
-    frames = frames or BagFrames()
     images = []
     for i, path in enumerate(bags):
         progress(i, len(bags))
@@ -101,13 +99,10 @@ def _extract(path: Path, folder: Path, frames: BagFrames) -> None:
                 continue
             cv2.imwrite(str(part / name), pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])
             gate.take(frame.stamp, reading.pose)
-            table.writerow([name, frame.stamp, *_where(reading)])
+            if reading.geo is None:
+                where = [*reading.pose.as_array().tolist(), '', '', '']
+            else:
+                # The map frame of a fix begins at the first of its bag: compare on Earth only.
+                where = [''] * 7 + [*astuple(reading.geo)]
+            table.writerow([name, frame.stamp, *where])
     part.rename(folder)
-
-
-def _where(reading: PoseReading) -> list[float | str]:
-    if reading.geo is None:
-        return [*reading.pose.as_array().tolist(), '', '', '']
-    # The map frame of a fix begins at the first of its bag: only positions on Earth compare.
-    geo = reading.geo
-    return [''] * 7 + [geo.lat, geo.lon, geo.alt]

@@ -82,11 +82,7 @@ class ImageFiles:
         return self._folder / name.decode()
 
     def image(self, place: int, view: int) -> NDArray[np.uint8]:
-        """Return a view of a place, RGB (H, W, 3) uint8.
-
-        Raises:
-            ImageError: The file cannot be read.
-        """
+        """Return a view of a place; see `PlaceSource.image`."""
         return ImageFile(self.path(place, view)).rgb
 
 
