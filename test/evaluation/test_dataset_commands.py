@@ -13,7 +13,7 @@ from shared_data import DATA
 from test_commands import run
 
 from vpr_ros import models
-from vpr_ros.evaluation.batch_describer import BatchDescriber
+from vpr_ros.evaluation.description_store import BatchDescriber
 
 GARDENS = DATA / 'gardens_point'
 
@@ -67,7 +67,7 @@ def test_models_that_depend_on_the_batch_want_to_be_told_it(town, tmp_path, caps
     assert run(*words, '--batch-size', 4) == 2
     assert 'do not depend on the batch' in ' '.join(capsys.readouterr().err.split())
     monkeypatch.setattr(
-        'vpr_ros.evaluation.batch_describer.BatchDescriber', lambda *_: CompanyDescriber()
+        'vpr_ros.evaluation.description_store.BatchDescriber', lambda *_: CompanyDescriber()
     )
     assert run(*words, '--model', 'cricavpr', '--batch-size', 4) == 0
     assert 'depends on the 4 images of its batch' in ' '.join(capsys.readouterr().out.split())

@@ -282,7 +282,7 @@ def _describer(
 ) -> AnyDescriber:
     from vpr_ros import models
     from vpr_ros.describe import Describer
-    from vpr_ros.evaluation.batch_describer import BatchDescriber
+    from vpr_ros.evaluation.description_store import BatchDescriber
 
     if not models.spec(model).batch_dependent:
         if batch_size is not None:

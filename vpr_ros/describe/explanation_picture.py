@@ -79,10 +79,7 @@ def picture(rows: Sequence[Shown], caption: str = '', width: int = 360) -> NDArr
     strips = [_row(row, alike, width * _FINE) for row in rows]
     if caption:
         strips.insert(0, _text_strip(caption, strips[0].shape[1], 0.62, _INK))
-    drawn = np.vstack(strips)
-    drawn = cv2.copyMakeBorder(
-        drawn, 0, _GAP * _FINE, 0, 0, cv2.BORDER_CONSTANT, value=_BACKGROUND
-    )
+    drawn = _bordered(np.vstack(strips), _GAP * _FINE, 0)
     size = (drawn.shape[1] // _FINE, drawn.shape[0] // _FINE)
     return cast('Picture', cv2.resize(drawn, size, interpolation=cv2.INTER_AREA))
 
@@ -162,12 +159,13 @@ def _grey(image: Picture) -> Picture:
 def _titled(title: str, panel: Picture) -> Picture:
     """Put a title above a panel and a margin to its left and right."""
     head = _text_strip(title, panel.shape[1], 0.46, _FAINT, margin=0)
-    side = _GAP * _FINE // 2
+    return _bordered(np.vstack([head, panel]), 0, _GAP * _FINE // 2)
+
+
+def _bordered(image: Picture, below: int, side: int) -> Picture:
+    border = cv2.BORDER_CONSTANT
     return cast(
-        'Picture',
-        cv2.copyMakeBorder(
-            np.vstack([head, panel]), 0, 0, side, side, cv2.BORDER_CONSTANT, value=_BACKGROUND
-        ),
+        'Picture', cv2.copyMakeBorder(image, 0, below, side, side, border, value=_BACKGROUND)
     )
 
 

@@ -42,9 +42,10 @@ _SAMPLE = 200
 
 def lint(what: Subject) -> list[Finding]:
     """Return all findings, the worst first."""
-    checks = _CHECKS
+    checks: tuple[Callable[[Subject], Iterator[Finding]], ...]
+    checks = _sizes, _nordland_tolerance, _duplicates, _images
     if what.layout == UTM:
-        checks = (*_UTM_CHECKS, *checks)
+        checks = (*UTM_CHECKS, _msls, _no_positives, *checks)
     elif what.layout == FRAMES:
         checks = (_unequal_traverses, *checks)
     order = (ERROR, WARNING, NOTE)
@@ -229,16 +230,3 @@ def _gaps(paths: Sequence[Path]) -> list[str]:
     if not steps.size or (usual := int(np.median(steps))) < 1:
         return []
     return [paths[int(i)].name for i in np.flatnonzero(steps > usual)]
-
-
-_UTM_CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
-    *UTM_CHECKS,
-    _msls,
-    _no_positives,
-)
-_CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
-    _sizes,
-    _nordland_tolerance,
-    _duplicates,
-    _images,
-)

@@ -5,8 +5,7 @@
 from vpr_ros.simulation.bag_writer import DATUM, write_bag
 from vpr_ros.simulation.camera import SimulatedCamera
 from vpr_ros.simulation.conditions import Conditions, ConditionsError
-from vpr_ros.simulation.route import Route
-from vpr_ros.simulation.town import RenderedFrame, Town, Traverse
+from vpr_ros.simulation.town import RenderedFrame, Route, Town, Traverse
 
 __all__ = [
     'DATUM',

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vpr_ros.inputs.folders import UtmName
 from vpr_ros.inputs.frames import SUFFIXES
-from vpr_ros.training.data.cells import Cells
+from vpr_ros.training.data.posed_places import Cells
 from vpr_ros.training.data.source import TrainingDataError
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpr_ros.inputs.folders import FolderError, folder_format
 from vpr_ros.simulation import SimulatedCamera
-from vpr_ros.training.data.bag_images import BagFrames, bag_images
-from vpr_ros.training.data.cells import Cells, posed_places
+from vpr_ros.training.data.posed_places import BagFrames, Cells, bag_images, posed_places
 from vpr_ros.training.data.source import Photographs, TrainingDataError
 from vpr_ros.training.data.town_places import TownPlaces, Visits
 from vpr_ros.training.data.unify import gsv_cities

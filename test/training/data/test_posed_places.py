@@ -17,7 +17,7 @@ from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.inputs.folders import PosedImage
 from vpr_ros.simulation import Conditions, SimulatedCamera, Town, Traverse, write_bag
 from vpr_ros.training.data import TrainingDataError, open_source
-from vpr_ros.training.data.cells import Cells, posed_places
+from vpr_ros.training.data.posed_places import Cells, posed_places
 from vpr_ros.training.data.town_places import spread
 
 METRES = st.floats(-1e6, 1e7)
