@@ -10,8 +10,7 @@ from dataset_sample import picture, street, utm_name, write
 from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.dataset_findings import Finding, Subject
 from vpr_ros.evaluation.dataset_layout import FRAMES, UTM, images_by_path
-from vpr_ros.evaluation.dataset_lint import lint
-from vpr_ros.evaluation.utm_lint import mock_step
+from vpr_ros.evaluation.dataset_lint import lint, mock_step
 
 
 def looked(root, layout=UTM, distance=25.0, folders=('database', 'queries')):
@@ -138,7 +137,7 @@ def test_mock_coordinates_are_translated_into_images(tmp_path):
     assert '±10 images' in looked(tmp_path)['mock-utm'].what
     assert '±1 images' in looked(tmp_path, distance=2.5)['mock-utm'].what
     subject = named(tmp_path, [mock(i, 1000) for i in range(5)], [mock(0, 1000)])
-    from vpr_ros.evaluation import utm_lint as module
+    from vpr_ros.evaluation import dataset_lint as module
 
     assert 'only the very image' in codes(subject, module._mock)['mock-utm'].what
     assert mock_step(subject.positions(subject.database).poses) == 1000

@@ -168,11 +168,11 @@ def _append(
             count = max(0, min(len(places), grouped - start))
             started = time.perf_counter()
             place_map.add(places[:count])
-            in_groups += time.perf_counter() - started
-            started = time.perf_counter()
+            middle = time.perf_counter()
+            in_groups += middle - started
             for place in places[count:]:
                 place_map.add([place])
-            alone += time.perf_counter() - started
+            alone += time.perf_counter() - middle
             progress(min(start + _BATCH, size), size)
     return grouped / in_groups, singles / alone
 

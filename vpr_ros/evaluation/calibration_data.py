@@ -116,13 +116,10 @@ class AnswerTable:
 
     def places_seen(self) -> tuple[Floats, Bools]:
         """Return similarity and standing (N, 2) of every candidate, and whether it is correct."""
-        values = [
-            np.column_stack([c.similarities, standings(c.similarities)]) for c in self._candidates
-        ]
-        right = [
-            within(truth[None], c.poses, self._tolerance)
-            for truth, c in zip(self._truth, self._candidates, strict=True)
-        ]
+        values, right = [], []
+        for truth, found in zip(self._truth, self._candidates, strict=True):
+            values.append(np.column_stack([found.similarities, standings(found.similarities)]))
+            right.append(within(truth[None], found.poses, self._tolerance))
         return np.concatenate(values), np.concatenate(right)
 
     def summary(self) -> dict[str, Any]:

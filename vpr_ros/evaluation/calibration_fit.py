@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,7 @@ class Calibrated:
     """
 
     calibration: Calibration
-    predictions: dict[str, Predictions] = field(default_factory=dict)
+    predictions: dict[str, Predictions]
 
 
 def calibrate(

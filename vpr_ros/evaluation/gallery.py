@@ -165,7 +165,14 @@ def _card(
         off = float(np.linalg.norm(found.poses[0, :3] - query.truth.position))
         facts.insert(0, f'{metres(off)} off')
     if not summary.right[row]:
-        facts.append(_rank_words(evaluation, row))
+        rank = summary.rank[row]
+        facts.append(
+            'the map has no correct place'
+            if not summary.has_place[row]
+            else f'correct place at rank {rank}'
+            if rank
+            else f'no correct place among the first {len(found)}'
+        )
     pictures = [] if frames is None else [('query', frames.get(query.stamp))]
     if pictures and places is not None:
         pictures.append(('match', places.get(place)))
@@ -177,17 +184,6 @@ def _card(
         facts=' · '.join(facts),
         reason='' if query.accepted else query.reason,
     )
-
-
-def _rank_words(evaluation: Evaluation, row: int) -> str:
-    """Return the rank of the correct place in words."""
-    query = evaluation.queries[row]
-    if not evaluation.summary.has_place[row]:
-        return 'the map has no correct place'
-    rank = evaluation.summary.rank[row]
-    if rank:
-        return f'correct place at rank {rank}'
-    return f'no correct place among the first {len(query.candidates)}'
 
 
 def encoded(pictures: Pictures | None, keys: set[int]) -> dict[int, str] | None:

@@ -255,18 +255,12 @@ class _Ignored:
         del state
 
 
-_IGNORED: list[Any] = [
-    (_Ignored, f'numpy.{name}')
-    for name in (
-        'dtype',
-        'ndarray',
-        *(
-            f'{core}.multiarray.{kind}'
-            for core in ('core', '_core')
-            for kind in ('scalar', '_reconstruct')
-        ),
-    )
-]
+_BUILDERS = (
+    f'{core}.multiarray.{kind}'
+    for core in ('core', '_core')
+    for kind in ('scalar', '_reconstruct')
+)
+_IGNORED: list[Any] = [(_Ignored, f'numpy.{name}') for name in ('dtype', 'ndarray', *_BUILDERS)]
 
 
 def _checked(key: str, value: Tensor) -> Tensor:

@@ -118,26 +118,15 @@ class _Bag:
         """Write picture and intrinsics."""
         header = self._header(frame.stamp, 'camera_optical_frame')
         height, width = frame.rgb.shape[:2]
+        fields: dict[str, Any]
         if self._jpeg:
             _, data = cv2.imencode('.jpg', frame.rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-            message = _make(
-                'sensor_msgs/msg/CompressedImage',
-                header=header,
-                format='rgb8; jpeg compressed bgr8',
-                data=data.reshape(-1),
-            )
+            fields = {'format': 'rgb8; jpeg compressed bgr8', 'data': data.reshape(-1)}
         else:
-            message = _make(
-                'sensor_msgs/msg/Image',
-                header=header,
-                height=height,
-                width=width,
-                encoding='rgb8',
-                is_bigendian=0,
-                step=3 * width,
-                data=frame.rgb.reshape(-1),
-            )
-        self._write(self._image, frame.stamp, message)
+            fields = {'height': height, 'width': width, 'encoding': 'rgb8', 'is_bigendian': 0}
+            fields |= {'step': 3 * width, 'data': frame.rgb.reshape(-1)}
+        image = _make(self._image.msgtype, header=header, **fields)
+        self._write(self._image, frame.stamp, image)
         k = self._camera.matrix
         info = _make(
             'sensor_msgs/msg/CameraInfo',
@@ -153,10 +142,7 @@ class _Bag:
             binning_y=0,
             roi=_make(
                 'sensor_msgs/msg/RegionOfInterest',
-                x_offset=0,
-                y_offset=0,
-                height=0,
-                width=0,
+                **dict.fromkeys(('x_offset', 'y_offset', 'height', 'width'), 0),
                 do_rectify=False,
             ),
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from vpr_ros.simulation import sky, weather
+from vpr_ros.simulation import atmosphere
 from vpr_ros.simulation.raster import Patches, Raster, pyramid
 from vpr_ros.simulation.shading import Illumination, display, shade_paint
 from vpr_ros.simulation.sprites import Fixture, LampPost, Person, Tree
@@ -64,9 +64,9 @@ class Scene:
         self._seed = seed
         self._paint = paint
         self._light = Illumination(plan, conditions)
-        self._sky = [pyramid(piece) for piece in sky.pieces(conditions, seed)]
-        self._sides = [sky.side(i, _SKY_RADIUS) for i in range(sky.SIDES)]
-        self._haze = display(sky.fog_colour(conditions)[None])[0]
+        self._sky = [pyramid(piece) for piece in atmosphere.sky_pieces(conditions, seed)]
+        self._sides = [atmosphere.sky_side(i, _SKY_RADIUS) for i in range(atmosphere.SIDES)]
+        self._haze = display(atmosphere.fog_colour(conditions)[None])[0]
         self._origins = np.array([s.origin for s in plan.surfaces])
         self._rights = np.array([s.right for s in plan.surfaces])
         self._downs = np.array([s.down for s in plan.surfaces])
@@ -117,16 +117,16 @@ class Scene:
         conditions = self._conditions
         if conditions.wet:
             ground, horizon = _ground(camera, optical, nearness)
-            weather.mirror_on_wet_ground(colour, ground, horizon)
+            atmosphere.mirror_on_wet_ground(colour, ground, horizon)
         light = conditions.light
-        colour = weather.fade(colour, nearness, light.visibility, self._haze)
+        colour = atmosphere.fade(colour, nearness, light.visibility, self._haze)
         if light.lamps:
             misty = conditions.weather in ('fog', 'rain')
-            colour = weather.bloom(colour, 1.0 if misty else 0.6)
+            colour = atmosphere.bloom(colour, 1.0 if misty else 0.6)
         if conditions.wet:
             brightness = float(self._haze.mean()) + 60
-            colour = weather.rain_streaks(colour, noise, brightness)
-        return weather.expose(colour, noise, conditions)
+            colour = atmosphere.rain_streaks(colour, noise, brightness)
+        return atmosphere.expose(colour, noise, conditions)
 
     def _surface(self, index: int) -> Pyramid:
         surface = self._plan.surfaces[index]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from vpr_ros.training.recipe import TraversePair
 
+_BATCH = 32
 _CANDIDATES = 100
 _DEPTH = 10
 """Images found for each query."""
@@ -86,13 +87,11 @@ class TraverseRecall:
     Args:
         pairs: The traverses; those named twice are read once.
         size: Side in pixels of the images for the network.
-        batch: Images at a time.
     """
 
-    def __init__(self, pairs: Sequence[TraversePair], size: int, batch: int = 32) -> None:
+    def __init__(self, pairs: Sequence[TraversePair], size: int) -> None:
         self.pairs = pairs
         self._size = size
-        self._batch = batch
         paths = {path for pair in pairs for path in (pair.map, pair.query)}
         self._traverses = {path: open_traverse(path) for path in sorted(paths)}
 
@@ -123,8 +122,8 @@ class TraverseRecall:
         self, net: nn.Module, traverse: ValidationTraverse, device: torch.device
     ) -> Described:
         descriptors, codes = [], []
-        for i in range(0, len(traverse.images), self._batch):
-            some = traverse.images[i : i + self._batch]
+        for i in range(0, len(traverse.images), _BATCH):
+            some = traverse.images[i : i + _BATCH]
             images = [ImageFile(one).rgb if isinstance(one, Path) else one for one in some]
             output = net(preprocess(images, self._size, device))
             descriptors.append(output.descriptor.float().cpu().numpy())
