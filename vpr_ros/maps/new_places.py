@@ -44,9 +44,9 @@ def prepare(
         sessions=np.array([place.session for place in places], np.int64),
         cameras=np.array([cameras[camera_of(place)] for place in places], np.int64),
         stamps=np.array([place.stamp for place in places], np.int64),
-        distances=canonical([[_number(place.distance)] for place in places])[:, 0],
+        distances=canonical([_number(place.distance) for place in places]),
         poses=np.array([pose_row(place.pose) for place in places]),
-        geo=canonical([_geo_row(place) for place in places]),
+        geo=canonical([(g.lat, g.lon, g.alt) if (g := p.geo) else [np.nan] * 3 for p in places]),
         covariances=np.stack([pack_covariance(place.covariance) for place in places]),
         codes=_codes(snapshot, places, packed),
         descriptor_crcs=descriptors.checksums(ids, packed),
@@ -117,12 +117,6 @@ def _number(value: float | None) -> float:
         msg = f'the distance travelled is {value}; give None where it is unknown'
         raise MapError(msg)
     return value
-
-
-def _geo_row(place: NewPlace) -> tuple[float, float, float]:
-    if place.geo is None:
-        return (np.nan, np.nan, np.nan)
-    return (place.geo.lat, place.geo.lon, place.geo.alt)
 
 
 def canonical(values: object) -> NDArray[np.float64]:

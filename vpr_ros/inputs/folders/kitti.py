@@ -40,7 +40,12 @@ def kitti_folder(folder: Path, poses: Path, times: Path | None = None) -> list[P
     """
     images = images_in(folder)
     placed = _read_poses(poses)
-    stamps = [_PERIOD * i for i in range(len(images))] if times is None else _read_times(times)
+    stamps = [_PERIOD * i for i in range(len(images))]
+    if times is not None:
+        stamps = []
+        for line, fields in numbered_fields(times):
+            with located(times, line):
+                stamps.append(parse_stamp(fields[0]))
     for number, what, file in ((len(placed), 'poses', poses), (len(stamps), 'times', times)):
         if number != len(images):
             msg = f'{file} has {number} {what} for the {len(images)} images in {folder}'
@@ -62,14 +67,6 @@ def _read_poses(path: Path) -> list[Pose]:
             optical = Pose.of(matrix[:, 3], _quaternion(matrix[:, :3]))
             poses.append(OPTICAL_ROTATION @ optical @ OPTICAL_ROTATION.inverse())
     return poses
-
-
-def _read_times(path: Path) -> list[int]:
-    stamps = []
-    for number, fields in numbered_fields(path):
-        with located(path, number):
-            stamps.append(parse_stamp(fields[0]))
-    return stamps
 
 
 def _quaternion(rotation: NDArray[np.float64]) -> NDArray[np.float64]:

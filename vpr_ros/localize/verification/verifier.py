@@ -75,11 +75,6 @@ class Verification:
         """Matches that agree."""
         return int(np.count_nonzero(self.view.inliers))
 
-    @property
-    def ratio(self) -> float:
-        """Share of the matches that agree."""
-        return self.inliers / len(self.matches) if len(self.matches) else 0.0
-
 
 @dataclass(frozen=True, eq=False)
 class Checked:
