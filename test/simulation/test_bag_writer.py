@@ -57,7 +57,7 @@ def test_a_bag_holds_what_was_rendered(tmp_path: Path, traverse: Traverse, stora
         assert image.header.frame_id == 'camera_optical_frame'
         assert np.array_equal(image.data.reshape(frame.rgb.shape), frame.rgb)
     _, info = topics['/camera/camera_info'][0]
-    assert info.k.reshape(3, 3) == pytest.approx(traverse.camera.matrix)
+    assert info.k.reshape(3, 3) == pytest.approx(traverse.town.camera.matrix)
 
     odometry = topics['/odom']
     assert len(odometry) == 4 * (n - 1) + 1

@@ -112,7 +112,7 @@ class _Bag:
         self._info = self._topic('/camera/camera_info', 'sensor_msgs/msg/CameraInfo')
         self._odom = self._topic('/odom', 'nav_msgs/msg/Odometry')
         self._fix = self._topic('/fix', 'sensor_msgs/msg/NavSatFix')
-        self._camera = traverse.camera
+        self._camera = traverse.town.camera
 
     def camera(self, frame: RenderedFrame) -> None:
         """Write picture and intrinsics."""
@@ -142,7 +142,10 @@ class _Bag:
             binning_y=0,
             roi=_make(
                 'sensor_msgs/msg/RegionOfInterest',
-                **dict.fromkeys(('x_offset', 'y_offset', 'height', 'width'), 0),
+                x_offset=0,
+                y_offset=0,
+                height=0,
+                width=0,
                 do_rectify=False,
             ),
         )

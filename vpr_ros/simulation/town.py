@@ -162,13 +162,11 @@ class RenderedFrame:
         stamp: Nanoseconds since the traverse began.
         rgb: (H, W, 3) uint8.
         pose: ``base_link`` in the map, exact.
-        camera_pose: The camera's optical frame in the map, exact.
     """
 
     stamp: int
     rgb: NDArray[np.uint8]
     pose: Pose
-    camera_pose: Pose
 
 
 class Traverse:
@@ -216,15 +214,10 @@ class Traverse:
         stamp = self.stamp(index)
         pose = self.pose_at(stamp)
         rgb = self.town.view(pose, self.conditions, self._seed, stamp / SECOND)
-        return RenderedFrame(stamp, rgb, pose, pose @ self.town.camera.mounting)
+        return RenderedFrame(stamp, rgb, pose)
 
     def __iter__(self) -> Iterator[RenderedFrame]:
         return (self[i] for i in range(len(self)))
-
-    @property
-    def camera(self) -> SimulatedCamera:
-        """The camera of all frames."""
-        return self.town.camera
 
     def stamp(self, index: int) -> int:
         """Return when a frame is taken, nanoseconds since the start."""

@@ -59,7 +59,7 @@ def test_neighbours_are_never_in_one_area_and_no_place_is_lost():
 
 def test_views_are_of_the_same_place_in_other_conditions(town):
     assert town.views(2) == 2
-    assert town.conditions(2, 1) == Conditions.named('night')
+    assert town._drives[0][1].conditions == Conditions.named('night')
     day, night = town.image(2, 0), town.image(2, 1)
     assert day.shape == (36, 48, 3)
     assert night.mean() < 0.6 * day.mean()

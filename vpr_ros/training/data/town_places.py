@@ -163,10 +163,6 @@ class TownPlaces:
         kept: NDArray[np.uint8] = np.load(self._cache / drive.name, mmap_mode='r')
         return np.array(kept[index])
 
-    def conditions(self, place: int, view: int) -> Conditions:
-        """Return the light, weather and season of a view."""
-        return self._drives[self._town_of(place)][view].conditions
-
     def _town_of(self, place: int) -> int:
         return int(np.searchsorted(self._first, place, side='right')) - 1
 
