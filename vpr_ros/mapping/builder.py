@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Adds frames with poses to a map as places."""
+"""Adds frames with poses to a map as places: of a robot, of bags and of folders."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from vpr_ros.inputs.poses import PoseReading
     from vpr_ros.maps import MapWriter
     from vpr_ros.types import Description
+
+_log = logging.getLogger(__name__)
 
 
 class MapBuilder:
@@ -151,9 +153,6 @@ class MapBuilder:
             self._map.recode()
 
 
-_log = logging.getLogger(__name__)
-
-
 def map_bag(  # noqa: PLR0913  each is a choice of its own
     place_map: MapWriter,
     bag: Bag,
@@ -202,9 +201,6 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
         _log.warning('%d frames left out: no pose at their stamps', poseless)
     builder.finish()
     return added
-
-
-_log = logging.getLogger(__name__)
 
 
 def import_images(

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Checks new places and converts them to rows of the file."""
+"""Checks new places, or those of another map, and converts them to rows of the file."""
 
 from __future__ import annotations
 

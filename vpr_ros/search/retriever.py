@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Exact search of a place map in two stages: Hamming distance, then inner product."""
+"""Search of a map; exactly, in two stages: Hamming distance, then inner product."""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vpr_ros.inputs.bags.storage import Record, Storage
 
 _LOG = logging.getLogger(__name__)
+_COMPRESSED = '/compressed'
+_DEPTH = '/compressedDepth'
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 """Image types, preferred first: raw images have lost nothing."""
@@ -194,10 +196,6 @@ def _is_latched(connection: Any) -> bool:
     if not offered:
         return str(connection.topic) == '/tf_static'
     return all(qos.durability.name == 'TRANSIENT_LOCAL' for qos in offered)
-
-
-_COMPRESSED = '/compressed'
-_DEPTH = '/compressedDepth'
 
 
 @dataclass(frozen=True)

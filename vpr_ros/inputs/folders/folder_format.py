@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The formats of folders of images with poses, and their registry.
+"""Images with stamps and poses, the formats of folders of them, and their registry.
 
 A module of this package registers the formats that it lists in ``FORMATS``; another package
 registers its own with an entry point of the group ``vpr_ros.folder_formats``.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Chooses between cv_bridge and our own decoding.
+"""Decodes image messages to RGB, by cv_bridge or our own decoding.
 
 cv_bridge is used for raw images where it imports and decodes a set of small images to the same
 pixels as ours; it often does not (built for another numpy, absent outside a ROS installation).
@@ -61,7 +61,7 @@ class Decoder:
     """How image messages are decoded in this process.
 
     Attributes:
-        decode: Same contract as ``vpr_ros.inputs.frames.decoder_choice``.
+        decode: Same contract as `decode` of this module.
         name: ``cv_bridge`` or ``vpr_ros``.
         reason: One line for the log, saying which is in use and why.
     """

@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the robot's pose from odometry, localisation or GNSS messages."""
+"""Reads the robot's pose from messages; the registry of the types of messages that give one.
+
+A module of this package registers the types that it lists in ``FORMATS``; another package
+registers its own with an entry point of the group ``vpr_ros.pose_formats``.
+"""
 
 from __future__ import annotations
 
