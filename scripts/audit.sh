@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-# Ask the Python Packaging Advisory Database about known weaknesses of what is installed for development.
+# Ask the Python Packaging Advisory Database about known vulnerabilities of the installed packages.
 # Needs the internet, so that no test depends on it. audit.sh [FOLDER]: where pip-audit is kept.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -168,7 +168,7 @@ class _Remembered:
 
 
 def sessions(library: Library) -> Iterator[AnsweredTraverse]:
-    """Yield what is learnt from."""
+    """Yield the training examples."""
     for names, known in ((KNOWN, True), (ELSEWHERE, False)):
         for map_name, query_name in names:
             yield library.session(map_name, query_name, known=known)

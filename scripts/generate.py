@@ -74,7 +74,7 @@ def wanted() -> dict[Path, str]:
 
 
 def main() -> int:
-    """Write what differs, or only say so with --check."""
+    """Write the files that differ, or only name them with --check."""
     stale = {p: t for p, t in wanted().items() if not p.exists() or p.read_text('utf-8') != t}
     check = '--check' in sys.argv[1:]
     for path, text in stale.items():

@@ -28,7 +28,7 @@ FILE = ROOT / 'docs' / 'licences.md'
 HEAD = """\
 # Licences of what the package needs
 
-Made by `scripts/licences.py` from what the packages say of themselves. Nothing of them is copied
+Made by `scripts/licences.py` from the metadata of the packages. Nothing of them is copied
 into this repository. ROS packages come with the distribution, under Apache-2.0 or BSD licences;
 published weights have licences of their own, which `vpr weights list` shows.
 """
@@ -45,7 +45,7 @@ _NAMES = {
 
 
 def required() -> dict[str, list[str]]:
-    """Return the requirements of pyproject.toml by what they are for."""
+    """Return the requirements of pyproject.toml by their purpose."""
     project = tomllib.loads((ROOT / 'pyproject.toml').read_text('utf-8'))['project']
     extras = project['optional-dependencies']
     return {

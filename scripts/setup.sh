@@ -4,7 +4,7 @@
 # Make .venv hold all that the package, its tests and its demo need; does nothing when it does.
 #
 # Without ROS, ROS 2 Jazzy comes as pip wheels. Where a ROS distribution is sourced, that one is used
-# and .venv adds only what it lacks. PYTHON and TORCH name the interpreter and the torch to install.
+# and .venv adds only missing packages. PYTHON and TORCH name the interpreter and the torch to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/step.sh
@@ -19,7 +19,7 @@ scripts/check_prerequisites.sh || exit 1
 kind="$PWD $("$PYTHON" -c 'import sys; print(sys.base_prefix, *sys.version_info[:2])')"
 if [[ -n ${ROS_DISTRO:-} ]]; then
   kind+=" $ROS_DISTRO"
-  text="Installing what ROS $ROS_DISTRO lacks"
+  text="Installing the packages that ROS $ROS_DISTRO lacks"
   venv_options=(--system-site-packages)
   requirements=(-r requirements/python-on-ros.txt)
 else

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Visual place recognition for ROS 2: tells a robot where it is from what its camera sees.
+"""Visual place recognition for ROS 2: tells a robot where it is from its camera image.
 
 The names below are the public interface. Each is imported at its first use, so that
 ``import vpr_ros`` loads neither torch nor OpenCV.

@@ -44,7 +44,7 @@ class MapInUseError(MapError):
 
 
 class MapExistsError(MapError):
-    """What was to be made or added is there already."""
+    """The thing to create or add exists already."""
 
 
 class MapFrameError(MapError):

@@ -17,7 +17,7 @@ DEFAULT_MODEL = 'd2vpr-nano'
 
 @dataclass(frozen=True)
 class Description:
-    """What a network says about one image.
+    """The description that a network makes of one image.
 
     Attributes:
         descriptor: (D,) float32, unit norm.
@@ -31,7 +31,7 @@ class Description:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Identity of what made a description; two descriptions compare only if these agree.
+    """Identity of a model; two descriptions compare only if their models' identities agree.
 
     Attributes:
         name: Registry name, for example ``d2vpr-nano``.

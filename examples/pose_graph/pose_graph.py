@@ -83,7 +83,7 @@ class Run:
 
 
 def drifting(truth: Sequence[Pose], drift: Drift, seed: int) -> list[Pose]:
-    """Return what an odometry would have made of a way: right at first, then less and less."""
+    """Return the poses of a drifting odometry along a path: exact at first, then less and less."""
     rng = np.random.default_rng(seed)
     poses = [truth[0]]
     for before, after in pairwise(truth):

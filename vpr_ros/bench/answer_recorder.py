@@ -38,7 +38,7 @@ class AnswerRecorder:
 
     Attributes:
         answers: In the order they came.
-        poses: What the node published on ``~/pose``, by stamp in nanoseconds.
+        poses: The poses that the node published on ``~/pose``, by stamp in nanoseconds.
     """
 
     def __init__(self, node: str) -> None:

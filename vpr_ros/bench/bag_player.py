@@ -45,14 +45,14 @@ _CLOCK_PERIOD = 0.025
 _SETTLING = 0.3
 """Seconds between the middleware knowing of both ends of a connection and the first message.
 
-Either end may know first; what a best-effort subscriber is sent before it knows is lost.
+Either end may discover the other first; messages sent before the subscriber has are lost.
 """
 
 _RESEND = 2.0
 """Seconds after which the first image is sent again while nothing was ever answered."""
 
 _FLUSHING = 1.0
-"""Seconds that reliable subscribers have at the end to receive what they missed."""
+"""Seconds that reliable subscribers have at the end to receive missed messages."""
 
 _DEPTH = 10
 _LATCHED_DEPTH = 100
@@ -60,14 +60,14 @@ _LATCHED_DEPTH = 100
 
 @dataclass(frozen=True)
 class Playback:
-    """How a bag is played.
+    """The settings of a playback.
 
     Attributes:
         rate: Bag seconds a second.
         loop: Start again at the end, until interrupted.
         start: Seconds of the bag to skip.
         duration: Seconds of the bag to play, all that follows when None.
-        topics: What to play, everything when empty.
+        topics: Topics to play, all when empty.
         remap: New names by recorded names.
         clock: Publish the bag's time on ``/clock``.
         subscribers: Wait for so many subscribers of each image topic before the first message.
@@ -91,7 +91,7 @@ class Playback:
 
 @dataclass
 class Played:
-    """What became of a playback.
+    """The result of a playback.
 
     Attributes:
         published: Messages by topic, under the new names.

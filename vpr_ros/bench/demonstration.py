@@ -57,7 +57,7 @@ EVENING = Drive('evening', 'evening-rain', 1.0, 2)
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demonstration made.
+    """The files and figures of the demonstration.
 
     Attributes:
         evaluation: Of the live node's answers.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How fast images are described in every way this machine can, and whether the results agree."""
+"""Speed of describing images in each way that this machine offers, and agreement of results."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class DescribeTiming:
         weights: ``trained``, ``untrained``, or ``random`` where those of the model are not here:
             times are the same, agreement is not.
         device: Where it ran.
-        backend: What ran it.
-        precision: What it was computed with.
+        backend: The backend that ran it.
+        precision: Its number format.
         batch: Images given at a time.
         median_ms: Half of the calls, preprocessing included, took less.
         p95_ms: 95 % of the calls took less.
@@ -123,14 +123,14 @@ def bench_describe(
 ) -> list[DescribeTiming]:
     """Measure ways beside each other: each round calls every one once.
 
-    What else the machine does so slows all of them alike, and their ratios mean something.
+    Other work on the machine then slows all of them alike, and their ratios stay valid.
 
     Args:
-        chosen: The ways; the first of each model is what its others are compared with.
+        chosen: The ways; the others of a model are compared with its first.
         batches: Numbers of images at a time.
         rounds: How often each is called.
         threads: Threads on the CPU; None for all.
-        photographs: What agreement is measured on, and the first of them time; without any,
+        photographs: Images to measure agreement on, the first of them also time; without any,
             noise of 640x480 is described and there is no agreement.
 
     Raises:
@@ -300,7 +300,7 @@ def _peak_memory(
     frames: Sequence[NDArray[np.uint8]],
 ) -> float | None:
     """Return the most memory that a fresh process takes for a way, MB."""
-    # Processes that are forked inherit what this one has taken.
+    # Forked processes inherit the memory of this one.
     with multiprocessing.get_context('spawn').Pool(1) as pool:
         return pool.apply(_own_peak_memory, (way, threads, files, frames))
 
@@ -315,7 +315,7 @@ def _own_peak_memory(
     describer.describe(frames)
     if describer.device.type == 'cuda':
         return torch.cuda.max_memory_allocated(describer.device) / 1e6
-    # getrusage would also count what the parent had when it started this process.
+    # getrusage would also count the parent's memory at the start of this process.
     status = Path('/proc/self/status')
     lines = status.read_text('utf-8').splitlines() if status.exists() else []
     return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if 'VmHWM' in line), None)

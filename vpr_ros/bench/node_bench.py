@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The time that place_recognition_node takes for each stage of an image."""
+"""Times of the stages of place_recognition_node, for one image."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Our nodes as child processes, for the demo, the benchmark and the tests."""
+"""Runs nodes of this package as child processes, for demonstration, benchmark and tests."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class NodeProcess:
 
     @property
     def output(self) -> str:
-        """What the node has printed so far."""
+        """The output of the node so far."""
         return self.log.read_text(errors='replace')
 
     @property

@@ -96,7 +96,7 @@ def play(
 
 @app.command()
 def info(bag: opt.BagPath, *, as_json: opt.AsJson = False) -> None:
-    """Show what a bag holds, and which topics a traverse would be read from."""
+    """Show the topics of a bag, and those that a traverse would be read from."""
     report = _describe(bag)
     if as_json:
         print_json(report)

@@ -162,7 +162,7 @@ def describe(
 
 
 def _figures(row: DescribeTiming) -> dict[str, str]:
-    """Return what is shown of a measurement, with units."""
+    """Return the cells of a measurement, with units."""
 
     def number(value: float | None, form: str) -> str:
         return '' if value is None else format(value, form)

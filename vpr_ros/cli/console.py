@@ -38,7 +38,7 @@ UNLIMITED = 1_000_000
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return what prints to an output without cutting or wrapping lines, unless on a terminal."""
+    """Return a console that wraps lines only on a terminal and never cuts them."""
     from rich.console import Console
 
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
@@ -90,7 +90,7 @@ def print_json(answer: Any) -> None:
 
 
 def say(as_json: bool, answer: Any, text: str) -> None:
-    """Print what was done, as JSON or as text."""
+    """Print the result, as JSON or as text."""
     if as_json:
         print_json(answer)
     else:
@@ -132,7 +132,7 @@ def require_folders(*files: Path | None) -> None:
 
 
 def warn_untrained(out: Console, model: ModelInfo) -> None:
-    """Tell what figures are worth if the network was never trained."""
+    """Warn that figures of a network that was never trained mean little."""
     if not model.trained:
         out.print(
             f'The weights of {model.name} were never trained: the figures show that the '
@@ -147,7 +147,7 @@ def progress_steps(title: str, *columns: ProgressColumn) -> Iterator[Callable[..
 
     Args:
         title: Shown before the first step.
-        columns: What follows the bar; by default counts and the time that remains.
+        columns: Columns after the bar; by default counts and the remaining time.
 
     Yields:
         A callable that takes the name of a step, how much of it is done, and of how much.

@@ -62,7 +62,7 @@ def compare(
 
 
 def show(comparison: Comparison, out: Console) -> None:
-    """Print both and what changed."""
+    """Print both results and the changes."""
     from vpr_ros.evaluation.words import change_verdict, points, share
 
     a, b = comparison.first, comparison.second

@@ -151,7 +151,7 @@ def lint(
     threshold: _Threshold = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Look for known traps in a data set; the exit status is 1 if figures would be wrong."""
+    """Look for known problems of a data set; the exit status is 1 if figures would be wrong."""
     from vpr_ros.evaluation import dataset_lint as linter
     from vpr_ros.evaluation.dataset_findings import ERROR, Subject
     from vpr_ros.evaluation.dataset_layout import folder_pair, images_by_path
@@ -171,7 +171,7 @@ def lint(
 
 
 def show_findings(findings: Sequence[Finding], out: Console) -> None:
-    """Print what the linter found."""
+    """Print the findings of the linter."""
     from rich.text import Text
 
     styles = {'error': 'bold red', 'warning': 'bold yellow', 'note': 'cyan'}
@@ -239,7 +239,7 @@ def _tolerance(layout: str, threshold: float | None, angle: float | None) -> Tol
 
     if threshold is None:
         if layout == FRAMES:
-            msg = 'with --layout frames say what is right: --tolerance 2, for example'
+            msg = '--layout frames needs a tolerance in frames: --tolerance 2, for example'
             raise typer.BadParameter(msg)
         threshold = PUBLISHED_DISTANCE
     return tolerance_of(threshold, angle)
@@ -293,7 +293,7 @@ def _describer(
         msg = (
             f'the descriptors of {model} depend on the batch: give --batch-size. Published '
             'figures of D2-VPR are of 8 for Pitts30k, Pitts250k and AmsterTime, 3 for SPED, 128 '
-            'for MSLS and Nordland; 1 is what a robot has'
+            'for MSLS and Nordland; 1 as on a robot'
         )
         raise typer.BadParameter(msg)
     return BatchDescriber(model, device, weights)

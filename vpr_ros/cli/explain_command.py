@@ -41,7 +41,7 @@ def explain(
     device: opt.Device = 'auto',
     as_json: opt.AsJson = False,
 ) -> None:
-    """Draw where a network attends, what counts in its descriptor and which regions it pools.
+    """Draw the attention of a network, the weight of each part in its descriptor, and its regions.
 
     With a map, the image is found in it first; with the map's bag, the place found is drawn below
     the image, and the regions of the two are compared.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What commands open: a map with its network, the camera of a bag, the images of a folder."""
+"""Opens a map with its network, the camera of a bag and the images of a folder."""
 
 from __future__ import annotations
 

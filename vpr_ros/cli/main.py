@@ -4,7 +4,7 @@
 
 To add a part, write ``vpr_ros/cli/NAME.py`` with either a function with Typer annotations (one
 command) or a ``typer.Typer`` (a group of commands), and name it in ``PARTS``. Its help text there
-is what ``vpr --help`` shows, so that help needs no import of the part.
+is shown by ``vpr --help``, so that help needs no import of the part.
 
 Errors a user can cause are one line on standard error, and JSON on standard output too where
 ``--json`` was given. The exit status is 2 for mistakes in the arguments and 1 for everything else.
@@ -55,7 +55,7 @@ class Part:
     Attributes:
         target: ``module:attribute`` of a function or a ``typer.Typer``.
         help: One line for ``vpr --help``.
-        extra: The extra of the pip package that brings what only this part needs, or empty.
+        extra: The extra of the pip package with the requirements of this part, or empty.
     """
 
     target: str
@@ -150,7 +150,7 @@ def _tell(error: Exception, message: str, *, as_json: bool) -> None:
 
 
 def _refuse(error: Any, *, as_json: bool) -> int:
-    """Print what is wrong with the arguments and how they should be; return the exit status."""
+    """Print the mistake in the arguments and the usage; return the exit status."""
     message, context = error.format_message(), error.ctx
     if type(error).__name__ == 'NoArgsIsHelpError':
         typer.echo(context.get_help())
@@ -163,7 +163,7 @@ def _refuse(error: Any, *, as_json: bool) -> int:
 
 
 def _how_to_get(error: ModuleNotFoundError, name: str) -> str:
-    """Return what to do about a module that is not there; nothing where the mistake is ours."""
+    """Return the remedy for a missing module; empty if the module is one of vpr_ros."""
     missing = error.name or ''
     if missing.startswith(_ROS_PACKAGES):
         return (

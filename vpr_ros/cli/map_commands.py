@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr map``: build, inspect and verify place maps; what changes them is in ``map_edit``."""
+"""``vpr map``: build, inspect and verify place maps; ``map_edit`` changes them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def build(
 
 @app.command()
 def info(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
-    """Show what a map holds and what made it."""
+    """Show the contents of a map and the model that made it."""
     from vpr_ros.maps import PlaceMap
 
     with PlaceMap.open(path) as place_map:
@@ -129,7 +129,7 @@ def recode(
     ] = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Fit binary codes on the places of a map, shorten its descriptors, store them smaller.
+    """Fit binary codes on the places of a map, shorten its descriptors, or store them smaller.
 
     Codes are fitted only where the model has no hash head.
     """

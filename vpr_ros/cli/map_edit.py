@@ -121,7 +121,7 @@ def update_poses(
     poses: Annotated[Path, typer.Argument(metavar='POSES', help='stamp x y z qx qy qz qw (TUM).')],
     *,
     by: Annotated[
-        Literal['stamp', 'id'], typer.Option(help='What the first number of a line is.')
+        Literal['stamp', 'id'], typer.Option(help='Meaning of the first number of a line.')
     ] = 'stamp',
     tolerance: Annotated[
         float, typer.Option(min=0, help='Seconds by which stamps may be off.')
@@ -167,7 +167,7 @@ def datum(
     ] = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Show where on Earth the origin of the map frame lies, or say so where it is not known.
+    """Show the geographic origin of the map frame, or set it.
 
     There x points east and y north. A datum cannot be changed: poses depend on it.
     """
@@ -197,7 +197,7 @@ def mount(
     ] = '',
     as_json: opt.AsJson = False,
 ) -> None:
-    """Show where cameras sat on their robots, or say where one did."""
+    """Show the mounts of the cameras, or set one."""
     from vpr_ros.geometry.mounts import parse_mount
     from vpr_ros.maps import MapWriter, PlaceMap
 

@@ -43,7 +43,7 @@ def _each(check: Callable[[Any], None]) -> Callable[[Any], Any]:
 
 @_each
 def check_map(path: Path) -> None:
-    """Refuse what is plainly no map, as if arguments were swapped."""
+    """Refuse an argument that cannot be a map, such as swapped arguments."""
     if path.is_dir() or path.suffix.lower() in _OTHERS:
         msg = f'a map is expected here, and {path} is none'
         raise typer.BadParameter(msg)

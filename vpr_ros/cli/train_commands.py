@@ -105,14 +105,14 @@ def memory(
     size: Annotated[int, typer.Option(min=14, help='Side of the images in pixels.')] = 224,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Count what a step of training keeps in memory: side adapters beside other ways."""
+    """Count the memory of a training step: side adapters beside other ways."""
     from vpr_ros.training.memory import WAYS, measure
 
     kept = {way.name: measure(way, batch, size) for way in WAYS}
     if as_json:
         print_json({name: asdict(value) for name, value in kept.items()})
         return
-    names = 'what is trained', 'weights', 'trained', 'gradients and Adam', 'activations', 'total'
+    names = 'trained parts', 'weights', 'trained', 'gradients and Adam', 'activations', 'total'
     table = table_of(*names, left=names[:1])
     for name, value in kept.items():
         sizes = *asdict(value).values(), value.total

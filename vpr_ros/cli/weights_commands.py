@@ -120,7 +120,7 @@ def convert_weights(
 
 
 def _entries() -> list[dict[str, Any]]:
-    """Return what is known about the weights of every model and backbone."""
+    """Return a description of the weights of every model and backbone."""
     from vpr_ros import models
 
     entries = []
@@ -149,7 +149,7 @@ def _entries() -> list[dict[str, Any]]:
 def _state(
     name: str, found: Path | None, file: PublishedWeights | None
 ) -> tuple[str, dict[str, str]]:
-    """Say whether weights are there, and return what is noted in them."""
+    """Return whether weights are there, and the notes in their file."""
     from vpr_ros.models.weights_file import converted_path, origin
 
     if found is None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images to descriptions, whatever the model, the device and the size of the images."""
+"""Describes images of any size with any model on any device."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Describer:
     """Describes images with one network; threads that share one take turns.
 
     On the CPU images pass one by one: batches gain little there, and so a description is exactly
-    independent of what else is described with it. On a GPU they pass in batches; descriptors then
+    independent of the other images of the call. On a GPU they pass in batches; descriptors then
     agree with those of single images within 1e-5 in float32. When the GPU runs out of memory or
     is lost, the work goes on on the CPU.
 
@@ -168,7 +168,7 @@ def _onnx_network(
 def load_described(
     entry: models.ModelSpec, weights: str | Path | None = None
 ) -> tuple[nn.Module, ModelInfo]:
-    """Return a network in evaluation mode with its weights, and what it is.
+    """Return a network in evaluation mode with its weights, and its `ModelInfo`.
 
     Raises:
         ModelError: The weights are missing, damaged or of another network.

@@ -64,7 +64,7 @@ class Explanation:
             the last block, mean of all heads; None for formulas.
         regions: The regions that are pooled, four medium then nine small ones; empty where the
             network pools the whole image only.
-        parts: (1 + regions, D) float32, the descriptor by what it describes, the whole image
+        parts: (1 + regions, D) float32, the descriptor of each part, the whole image
             first; empty (0, 0) where it is not made of such parts.
     """
 
@@ -161,7 +161,7 @@ def _listening(*modules: nn.Module) -> Iterator[dict[nn.Module, tuple[Any, Any]]
 
 
 def _class_attention(attention: Attention, tokens: Tensor) -> NDArray[np.float32]:
-    """Return how much the class token heeds each patch of (1, 1 + N, D), as (G, G)."""
+    """Return the attention of the class token on each patch of (1, 1 + N, D), as (G, G)."""
     qkv = attention.qkv(tokens).unflatten(-1, (3, attention.heads, -1))
     query, key, _ = qkv.permute(2, 0, 3, 1, 4)[:, 0]
     scores = query[:, :1] @ key.transpose(1, 2) / math.sqrt(query.shape[-1])
@@ -187,12 +187,12 @@ def _regions(points: Tensor | None) -> tuple[ExplainedRegion, ...]:
 
 
 def _shares(features: Tensor, means: Tensor, pooled: Tensor, gem: GeM) -> Tensor:
-    """Return the share (N,) of each position in the energy of what was pooled.
+    """Return the share (N,) of each position in the energy of the pooled features.
 
     Args:
-        features: (N, C), what the generalised mean got.
+        features: (N, C), input of the generalised mean.
         means: (R, N), see `GeM.forward`.
-        pooled: (R, C), what it made of them.
+        pooled: (R, C), its output.
         gem: Whose exponent it was.
     """
     powers = features.float().clamp(min=gem.eps).pow(gem.p)

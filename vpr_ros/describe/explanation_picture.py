@@ -93,7 +93,7 @@ def _row(row: Shown, alike: NDArray[np.float32], width: int) -> Picture:
     panels = [(row.title, image)]
     if seen.attention is not None:
         panels.append(('where the class token attends', _heat(image, seen.attention)))
-    panels.append(('what counts in the descriptor', _heat(image, seen.weight)))
+    panels.append(('weight in the descriptor', _heat(image, seen.weight)))
     if seen.regions:
         groups = (('medium regions', 0, _MEDIUM), ('small regions', _MEDIUM, len(seen.regions)))
         for title, start, end in groups:
@@ -115,7 +115,7 @@ def _heat(image: Picture, values: NDArray[np.float32]) -> Picture:
 
 
 def _mesh(image: Picture, regions: Sequence[ExplainedRegion], labels: Sequence[str]) -> Picture:
-    """Draw where regions are sampled, with what they were before the deformation."""
+    """Draw where regions are sampled, after and before the deformation."""
     canvas = (_grey(image) * 0.55).astype(np.uint8)
     lines = canvas.copy()
     for region in regions:

@@ -48,9 +48,9 @@ class OnnxNetwork:
         threads: Threads to compute with.
 
     Attributes:
-        info: What the network is.
+        info: The model's identity.
         version: Version of the package that exported it.
-        precision: What it computes with.
+        precision: Its number format.
 
     Raises:
         ModelError: The file is damaged or was not exported by this package.
@@ -121,13 +121,13 @@ def export_onnx(
 ) -> tuple[bytes, Agreement]:
     """Return a network as the contents of an ONNX file, and how it agrees with torch.
 
-    The file takes ``images`` (B, 3, size, size), normalised, with B open, and returns what
-    `models.ModelOutput` names. Its metadata say what it is, see `METADATA`. The
+    The file takes ``images`` (B, 3, size, size), normalised, with B open; the outputs are
+    those of `models.ModelOutput`. Its metadata identify it, see `METADATA`. The
     positional embedding is fixed for the size.
 
     Args:
         net: A network of `models.create`, in evaluation mode on the CPU.
-        info: What to write about it.
+        info: The model's identity, written into the file.
         size: Side of the square input in pixels.
         opset: One of `OPSETS`.
         precision: ``int8`` rounds the weights of linear layers to 8 bits, and what is multiplied

@@ -65,7 +65,7 @@ def _rewritten(module: nn.Module, dtype: torch.dtype) -> nn.Module:
 
 
 class PackedLinear(nn.Module):
-    """Linear layer with its weight in oneDNN's own layout, and what follows it fused in."""
+    """Linear layer with its weight in oneDNN's layout and the next operation fused in."""
 
     def __init__(
         self,
@@ -255,7 +255,7 @@ class RunPatchEmbed(nn.Module):
 
 
 def _run_stem(stem: MobileStem, dtype: torch.dtype) -> nn.Module:
-    del dtype  # the stem decides what the rest can see
+    del dtype  # the precision of the stem limits that of the rest
     layers = nn.Sequential(stem.trunk.entry, stem.trunk.blocks, stem.projection)
     return _without_normalisation(layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
@@ -335,7 +335,7 @@ class _Graph:
         side.wait_stream(torch.cuda.current_stream())
         # float32 is to mean float32; cuDNN's default would round the convolutions' inputs.
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            with torch.cuda.stream(side):  # what is made at first use must not be captured
+            with torch.cuda.stream(side):  # objects made at first use must not be captured
                 for _ in range(_WARM_UP):
                     net(images)
             torch.cuda.current_stream().wait_stream(side)

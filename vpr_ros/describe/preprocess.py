@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From pixels to what the networks read: a square resize and ImageNet normalisation."""
+"""Prepares pixels for the networks: a square resize and ImageNet normalisation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STD = (0.229, 0.224, 0.225)
 
 
 def preprocessing_id(size: int) -> str:
-    """Return the canonical text of what `preprocess` does; stored with every map."""
+    """Return the canonical description of `preprocess`; stored with every map."""
     return (
         f'rgb8 resize={size}x{size} bilinear antialias=yes rounding=uint8 keep_aspect=no '
         f'mean={",".join(map(str, MEAN))} std={",".join(map(str, STD))}'

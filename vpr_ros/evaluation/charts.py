@@ -163,7 +163,7 @@ def loop_track_chart(records: Sequence[LoopRecord]) -> Markup | None:
 
 
 def kind_of(evaluation: Evaluation, i: int) -> str:
-    """Name what became of a query: right, wrong (both accepted), held back or unjudged."""
+    """Name the outcome of a query: right, wrong (both accepted), held back or unjudged."""
     query = evaluation.queries[i]
     if not query.accepted:
         return 'held'

@@ -30,15 +30,15 @@ class Run:
     """One evaluation, as far as two of them can be compared.
 
     Attributes:
-        title: What it is of, in words.
-        tolerance: What counted as right.
+        title: The evaluated data, in words.
+        tolerance: When an answer counts as correct.
         queries: Q names, of the queries that can be judged.
         identity: Of the queries with their true poses: names alone are often the same numbers.
         rank: (Q,) rank of the first right answer from 1, 0 where none was found.
         depth: Answers a query.
         score: (Q,) of the first answer; NaN where there is none.
         has_place: (Q,) whether there was anything right to be found.
-        answer: Q names of what was found first, or empty.
+        answer: Q names of the first candidates, or empty.
     """
 
     title: str
@@ -69,7 +69,7 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What changed from the first run to the second.
+    """The changes from the first run to the second.
 
     Attributes:
         first: The run compared with.
@@ -95,7 +95,7 @@ class Comparison:
         return rows
 
     def to_json(self) -> dict[str, Any]:
-        """Return the figures and the names of what changed."""
+        """Return the figures and the names of the changed queries."""
         return {
             'queries': len(self.first.queries),
             'runs': [

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.description_store import AnyDescriber
 
     Progress: TypeAlias = Callable[[str, int, int], None]
-    """Told what is being done, how much of it is, and of how much."""
+    """Called with the name of the work, the number done and the total."""
 
 _BATCH = 32
 """Images described between two writes, where descriptions do not depend on it."""
@@ -53,10 +53,10 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
     created: str = '',
     progress: Progress = lambda _what, _done, _total: None,
 ) -> DatasetEvaluation:
-    """Describe all images, search three ways, and judge what was found.
+    """Describe all images, search in three ways, and judge the candidates.
 
     Recall is over all queries: one without a right image in the database counts as missed, and
-    so does one that cannot be read. What was described is kept in the cache, so that a run that
+    so does one that cannot be read. Descriptions are kept in the cache, so that a run that
     was killed goes on where it was, and one with another tolerance need not describe anything.
 
     Args:
@@ -124,7 +124,7 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
 
 
 def queries_id(queries: ImageSet) -> str:
-    """Return what two evaluations of the same queries share, and others do not."""
+    """Return an identifier of the queries, equal for evaluations of the same queries."""
     digest = hashlib.sha256(queries.poses.astype('<f8').tobytes())
     for path, name in zip(queries.paths, queries.names, strict=True):
         digest.update(f'{name}\0{path.stat().st_size}\n'.encode())

@@ -26,7 +26,7 @@ ERROR, WARNING, NOTE = 'error', 'warning', 'note'
 
 @dataclass(frozen=True)
 class Finding:
-    """One trap.
+    """One finding.
 
     Attributes:
         level: `error`, `warning` or `note`.
@@ -34,7 +34,7 @@ class Finding:
         what: In words.
         count: How many images or other things; 0 where that means nothing.
         example: One of them, or empty.
-        advice: What to do.
+        advice: The remedy.
     """
 
     level: str
@@ -47,14 +47,14 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What is looked at.
+    """The data set to check.
 
     Attributes:
         root: Where the user said the data set is.
         layout: How it tells where images are.
         database: Image files.
         queries: Image files.
-        tolerance: What will count as right.
+        tolerance: When an answer will count as correct.
     """
 
     root: Path
@@ -70,7 +70,7 @@ class Subject:
 
     @cached_property
     def names(self) -> dict[Path, UtmName]:
-        """What the names say, of the images whose names say something."""
+        """The parsed names of the images whose names can be parsed."""
         found = ((path, _name(path)) for path in (*self.database, *self.queries))
         return {path: name for path, name in found if name is not None}
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Checks for known traps in data sets, before they spoil the figures."""
+"""Checks data sets for known problems that would make figures wrong."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def _unequal_traverses(what: Subject) -> Iterator[Finding]:
             'the numbers in the names leave some out, and frames are counted by order',
             len(gaps),
             gaps[0],
-            'Restore what is missing, or frames after the gap have the wrong place.',
+            'Restore the missing images, or frames after the gap have the wrong place.',
         )
 
 
@@ -338,7 +338,7 @@ def _range(what: Subject) -> Iterator[Finding]:
         yield Finding(
             WARNING,
             'outside-utm',
-            'coordinates are outside what UTM has (E 100 to 900 km, N 0 to 10 000 km)',
+            'coordinates are outside UTM (E 100 to 900 km, N 0 to 10 000 km)',
             len(outside),
             path.name,
             'Fine for a local frame in metres. If they should be UTM, look for exchanged E and N '

@@ -53,7 +53,7 @@ class Ranking:
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """Binary codes of both sides, and what made them: `hash head` or the id of a coder."""
+    """Binary codes of both sides, and their origin: `hash head` or the id of a coder."""
 
     database: NDArray[np.uint8]
     queries: NDArray[np.uint8]
@@ -98,8 +98,8 @@ def search(
     Images that could not be read are never found, and their queries find nothing.
 
     Args:
-        database: What is searched.
-        queries: What is looked for.
+        database: The images that are searched.
+        queries: The query images.
         codes: Of both.
         k: Images returned a query.
         candidates: Images the codes pass on to the floats, at least `k`.

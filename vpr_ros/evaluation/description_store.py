@@ -45,7 +45,7 @@ _MISSING, _DESCRIBED, _UNREADABLE = 0, 1, 2
 
 
 class AnyDescriber(Protocol):
-    """What turns images into descriptions."""
+    """The function that turns images into descriptions."""
 
     @property
     def model_info(self) -> ModelInfo:
@@ -98,7 +98,7 @@ class BatchDescriber:
 
 
 class Descriptions:
-    """What a store holds, read from the file where it is needed.
+    """The descriptions in a store, read from the file when needed.
 
     Attributes:
         readable: (N,) whether there was a picture to describe.
@@ -137,7 +137,7 @@ def describe_images(
     company: int = 0,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Descriptions:
-    """Describe what was not described before, and return the descriptions of all images.
+    """Describe the images that were not described before; return the descriptions of all.
 
     Args:
         images: In this order.

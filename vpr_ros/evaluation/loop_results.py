@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an evaluation of loop closures saw, its figures and its JSON form."""
+"""The results of an evaluation of loop closures, its figures and its JSON form."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _LEVELS = (50.0, 95.0, 100.0)
 
 @dataclass(frozen=True)
 class LoopSetup:
-    """What was asked.
+    """The setup of the evaluation.
 
     Attributes:
         source: Name of the bag or folder.
-        model: What described the pictures.
-        truth: What counts as right, in words.
-        exclusion: What a loop may not close to, in words.
+        model: The model that described the images.
+        truth: When a loop counts as correct, in words.
+        exclusion: The keyframes that a loop may not close to, in words.
         verified: Whether candidates were looked at.
         created: When, ISO 8601.
-        software: Name and version of what made this.
+        software: Name and version of the software.
     """
 
     source: str
@@ -88,12 +88,12 @@ class LoopRecord:
 
     @property
     def score(self) -> float:
-        """What the match is judged by: features that agree, else similarity."""
+        """The score of the match: features that agree, else similarity."""
         return self.similarity if self.inliers is None else float(self.inliers)
 
     @property
     def kind(self) -> str:
-        """What became of it: held back, right, wrong, or unjudged."""
+        """The outcome: held back, correct, wrong, or unjudged."""
         if not self.announced:
             return 'held'
         return 'unjudged' if self.right is None else 'right' if self.right else 'wrong'

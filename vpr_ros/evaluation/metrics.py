@@ -44,7 +44,7 @@ class PrecisionRecall:
     """Precision and recall for every threshold that can be told apart, strictest first.
 
     Attributes:
-        thresholds: (T,) accept what scores at least this, strictly falling.
+        thresholds: (T,) least accepted scores, strictly falling.
         precision: (T,) right among the accepted.
         recall: (T,) right and accepted among the queries that have a right place in the map.
     """

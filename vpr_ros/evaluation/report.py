@@ -29,7 +29,7 @@ _MOST = 200
 
 
 def render(template: str, **values: Any) -> str:
-    """Return the page of a template beside this module; what is put in is escaped."""
+    """Return the page of a template beside this module; inserted values are escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -61,7 +61,7 @@ def render_report(
     """Return the page's HTML.
 
     Args:
-        evaluation: What to report.
+        evaluation: The results to report.
         query_pictures: Pictures of the queries by stamp.
         place_pictures: Pictures of the places by id.
     """

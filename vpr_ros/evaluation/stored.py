@@ -32,7 +32,7 @@ class StoredResult(ABC):
 
     @abstractmethod
     def content(self) -> dict[str, Any]:
-        """Return what follows the schema; arrays and NaN are allowed."""
+        """Return the data of the schema; arrays and NaN are allowed."""
 
     @classmethod
     def restore(cls, data: dict[str, Any]) -> Self:
@@ -80,7 +80,7 @@ class StoredResult(ABC):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
             VprError: The file cannot be read, or holds another result.

@@ -40,7 +40,7 @@ TOTAL = 'total'
 
 @dataclass(frozen=True, eq=False)
 class QueryResult:
-    """What was decided about one frame, beside what is true.
+    """The decision about one frame, with the truth.
 
     Attributes:
         stamp: Of the image, nanoseconds.
@@ -67,7 +67,7 @@ class QueryResult:
 
     @property
     def score(self) -> float:
-        """What the first candidate is judged by: probability, else similarity, else NaN."""
+        """The score of the first candidate: probability, else similarity, else NaN."""
         known, similarities = self.candidates.probabilities, self.candidates.similarities
         scores = similarities if known is None else known
         return float(scores[0]) if len(scores) else float('nan')
@@ -135,7 +135,7 @@ class Summary:
         recall: By N, share of the judged queries with a right place among the first N; a query
             without one in the map counts as missed, as published evaluations do.
         recall_localisable: The same among the localisable queries only.
-        score: ``probability`` or ``similarity``, what precision and recall are traced over.
+        score: ``probability`` or ``similarity``, whose thresholds give precision and recall.
         curve: Precision and recall of the first candidate.
         recall_at_full_precision: Best recall without a single wrong acceptance.
         full_precision_threshold: The score which gives it, known only with hindsight.

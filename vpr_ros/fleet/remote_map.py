@@ -41,7 +41,7 @@ _NAMESPACE = uuid.UUID('6f5b1b0e-5d0c-4f0e-9d3a-7f1f6c9a2b11')
 
 @contextmanager
 def explained(collection: str) -> Iterator[None]:
-    """Turn what the client raises into a MapError that names the collection."""
+    """Turn the client's exceptions into a MapError that names the collection."""
     try:
         yield
     except (ApiException, ConnectionError, ValueError) as error:
@@ -54,7 +54,7 @@ def explained(collection: str) -> Iterator[None]:
 class RemoteMap:
     """Sessions of many robots, all of one model, in one frame, under one coder.
 
-    What a map has beside its places (model, frame, datum, coder) comes from the first that is
+    The data of a map beside its places (model, frame, datum, coder) comes from the first that is
     pushed, and lies in the collection as an empty map file. Sessions appear when all their
     places are there. Let one process push at a time; any number may search and pull.
 
@@ -75,7 +75,7 @@ class RemoteMap:
 
     @property
     def rules(self) -> Snapshot:
-        """What applies to all places, and the sessions; without places.
+        """The data common to all places, and the sessions; without places.
 
         Raises:
             MapError: Nothing was pushed yet.
@@ -304,7 +304,7 @@ class RemoteMap:
 
     def _upsert(self, points: list[models.PointStruct], session: int, *, first: bool) -> None:
         if first:
-            # What an interrupted push may have left.
+            # An interrupted push may have left points.
             self._delete([_of_session(session)])
         self.client.upsert(self.collection, points, wait=True)
 

@@ -41,7 +41,7 @@ def sessions_admitted(window: Window | None, known: Collection[int]) -> list[int
 
 
 def conditions_of(window: Window, sessions: list[int]) -> list[models.Condition]:
-    """Return what a window asks of a place, except for its gates."""
+    """Return the conditions of a window on a place, except for its gates."""
     conditions: list[models.Condition] = [_any('session', sessions)]
     if window.cameras is not None:
         conditions.append(_any('camera', sorted(window.cameras)))
@@ -187,7 +187,7 @@ class RemoteRetriever:
         return self._remote.refresh()
 
     def _filter(self, window: Window | None) -> models.Filter | None:
-        """Return what places must fulfil, None where none can."""
+        """Return the conditions on places, None where no place can fulfil them."""
         sessions = sessions_admitted(window, self._remote.rules.names)
         if not sessions or (window is not None and window.cameras == frozenset()):
             return None

@@ -182,7 +182,7 @@ def utm_zone(lat: float, lon: float) -> tuple[int, bool] | None:
 def to_utm(geodetic: ArrayLike, zone: int, *, south: bool = False) -> NDArray[np.float64]:
     """Turn latitudes and longitudes (N, 2 or more), degrees, into (N, 2) UTM east and north, m.
 
-    NaN stays NaN, and so is what lies too far from the zone; see `from_utm`.
+    NaN stays NaN; points too far from the zone become NaN; see `from_utm`.
     """
     positions = np.array(geodetic, np.float64)
     projected = np.full((len(positions), 2), np.nan)

@@ -184,7 +184,7 @@ class Calibration:
 
     @staticmethod
     def load(path: Path) -> Calibration:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
             CalibrationError: The file cannot be read, is no calibration, newer, or damaged.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The verdict on the best candidate, and the pose by the candidates that agree with it."""
+"""The decision about the best candidate, and the pose of the candidates that agree with it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Status(IntEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict on one query.
+    """The decision about one query.
 
     Attributes:
         status: ACCEPTED or why not.
@@ -102,7 +102,7 @@ def decide(
         config: When a candidate is accepted.
         calibration: Of the model that described the image; without one the distance ratio
             decides and probabilities are not known.
-        support: What a temporal filter says of the same candidates.
+        support: Output of a temporal filter for the same candidates.
 
     Returns:
         The candidates with their probabilities, and the verdict on the first.
@@ -184,7 +184,7 @@ def _by_probability(
 def _probabilities(
     evidence: Evidence, calibration: Calibration, support: Support | None
 ) -> NDArray[np.float64]:
-    """Return P(correct) (H,), none above the first's or what the first's leaves."""
+    """Return P(correct) (H,); none is above the first's or above 1 less the first's."""
     logistic = calibration.stages[support.stage if support else FRAME]
     own = logistic.probabilities(evidence.features)
     most = np.where(evidence.here[0], own[0], min(own[0], 1 - own[0]))

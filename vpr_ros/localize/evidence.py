@@ -30,7 +30,7 @@ _MOST_SUPPORT = 5.0
 
 @dataclass(frozen=True)
 class Support:
-    """What a temporal filter says of a frame's candidates.
+    """The output of a temporal filter for the candidates of a frame.
 
     Attributes:
         stage: Of the calibration to judge by, which names the filter.
@@ -48,13 +48,13 @@ class Support:
         return int(self.places.argmax())
 
     def take(self, order: Sequence[int] | NDArray[np.intp]) -> Support:
-        """Return what is said of some of the candidates, in an order."""
+        """Return the output for some of the candidates, in an order."""
         return Support(self.stage, self.places[order], self.exactly[order])
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is known of some candidates; every array (R,) has one entry a candidate.
+    """Evidence for some candidates; every array (R,) has one entry a candidate.
 
     "Elsewhere" are the candidates further away than the radius of a place. Where there are none,
     an unrelated picture stands in, whose similarity is about 0.
@@ -138,7 +138,7 @@ def gather(
     support: Floats | None = None,
     rows: NDArray[np.intp] | None = None,
 ) -> Evidence:
-    """Collect what is known of candidates.
+    """Collect the evidence for candidates.
 
     Args:
         candidates: All of them, best first.

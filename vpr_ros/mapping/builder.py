@@ -226,7 +226,7 @@ def import_images(
         keyframes: Spacing of the places; None makes a place of every image.
         session: Name of the session.
         camera: Name of the camera.
-        mount: Pose in the base frame of what the poses are of; None where that is the base.
+        mount: Pose in the base frame of the body whose poses are given; None for the base.
         progress: Told after each image how many are done, and of how many.
 
     Raises:

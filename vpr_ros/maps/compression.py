@@ -55,7 +55,7 @@ def refitted(
         raise MapError(msg)
     if dim is not None and now.reducer is not None:
         msg = (
-            f'the descriptors were shortened to {meta.reduced_dim} before, and what was left out '
+            f'the descriptors were shortened to {meta.reduced_dim} before, and the rest '
             'is gone: map again, or merge from maps that were not shortened'
         )
         raise MapError(msg)

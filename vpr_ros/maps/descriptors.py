@@ -97,7 +97,7 @@ def read(
     """Read the packed descriptors (n, row_bytes) of places in the order asked for, checking each.
 
     Raises:
-        DescriptorError: One is not there, or not what it should be.
+        DescriptorError: One is missing, or has the wrong shape or values.
     """
     found: dict[int, bytes] = {}
     wanted = ids.tolist()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Changes and deletes what a place map holds."""
+"""Changes and deletes the contents of a place map."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ APPLICATION_ID = 0x5650524D
 FORMAT = 2
 """Raised when older software could no longer read the file rightly.
 
-1: all but what follows. 2: `meta` has mounts of cameras; maps without any are still written as 1.
+1: without mounts. 2: `meta` has mounts of cameras; maps without any are still written as 1.
 """
 
 _META = 'CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID'

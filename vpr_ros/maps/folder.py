@@ -61,7 +61,7 @@ class MapFolder:
 def _followed(path: Path) -> Path:
     """Return a path with all symbolic links followed."""
     followed = path.resolve()
-    # A link to itself ends that early, and what comes after it may be links, too.
+    # A link to itself ends that early, and later parts of the path may be links, too.
     if followed.resolve() != followed:
         msg = 'its links lead in a circle'
         raise ValueError(msg)

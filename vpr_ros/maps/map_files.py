@@ -102,7 +102,7 @@ def _new_file(path: Path, ending: str, remedy: str) -> Iterator[Path]:
     Args:
         path: The file to be.
         ending: Of the name of the draft.
-        remedy: What to do if something is there already; empty to replace it.
+        remedy: Advice for a file that exists already; empty to replace it.
 
     Raises:
         MapError: Something is there already, or another process is writing it.

@@ -150,7 +150,7 @@ class Incoming:
         if source.meta.reducer not in ('', target.meta.reducer):
             msg = (
                 f'the descriptors of the map {source.meta.id} were shortened, and not as those '
-                'here: what was left out is gone, so that the maps cannot be merged'
+                'here: the removed components are lost, so that the maps cannot be merged'
             )
             raise MapModelError(msg)
         chosen = sorted(source.names) if sessions is None else sorted(set(sessions))

@@ -3,7 +3,7 @@
 """Describers from before the networks: formulas without weights, at a millisecond an image.
 
 They look at where things are in the picture, so they want a map made from nearly the same
-viewpoint; what they reach is the floor that a network has to beat.
+viewpoint; a network has to be better than these.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Hog(nn.Module):
     Square-root gamma, centred differences, unsigned orientations shared between the two nearest
     bins and the nearest cells, and blocks of 2x2 cells normalised by L2-Hys. Ours is the last
     step: each entry of a block loses its mean over the blocks of the same picture. Sky above and
-    street below give all pictures much the same histogram; what is left tells them apart.
+    street below give all pictures much the same histogram; the rest distinguishes them.
 
     Args:
         cells: Cells along either side of the picture.

@@ -38,7 +38,7 @@ _RANGE = re.compile(r'bytes (\d+)-\d+/(\d+)')
 
 
 class DownloadError(VprError):
-    """A file that could not be downloaded; what has come is kept and taken up next time."""
+    """A file that could not be downloaded; the next attempt continues the partial file."""
 
 
 def download(
@@ -64,7 +64,7 @@ def download(
         pause: Seconds before a connection is tried again; doubled as long as nothing comes.
 
     Raises:
-        DownloadError: No server gave the file, what they gave has another digest, there is no
+        DownloadError: No server gave the file, the file has another digest, there is no
             room for it, or another process is downloading it.
         OSError: The file cannot be written.
     """
@@ -92,7 +92,7 @@ def download(
             if resumed:  # perhaps only the beginning was bad
                 waiting.insert(0, url)
             else:
-                reasons.append(f'{url}: what it sent has the sha256 {found}, not {sha256}')
+                reasons.append(f'{url}: the file has the sha256 {found}, not {sha256}')
         kept = file.tell()
         if not kept:
             part.unlink()
@@ -116,7 +116,7 @@ class _PassingError(Exception):
 
 
 def _fill(file: IO[bytes], url: str, limit: int, progress: Progress | None, pause: float) -> None:
-    """Append what is missing, connecting again as long as that brings something.
+    """Append the missing bytes; connect again as long as that brings any.
 
     Raises:
         DownloadError: The server refuses, or cannot be reached.
@@ -138,7 +138,7 @@ def _fill(file: IO[bytes], url: str, limit: int, progress: Progress | None, paus
 
 
 def _receive(file: IO[bytes], url: str, limit: int, progress: Progress | None) -> bool:
-    """Append what one connection brings; return whether the file is complete.
+    """Append the bytes of one connection; return whether the file is complete.
 
     Raises:
         DownloadError: The server refuses, cannot be reached, or sends something else.
@@ -195,7 +195,7 @@ def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
 
 
 def _words(error: BaseException) -> str:
-    """Say what went wrong with a connection."""
+    """Return the error of a connection in words."""
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(cause, TimeoutError):
         return f'nothing came for {_TIMEOUT:.0f} seconds'

@@ -31,7 +31,7 @@ class ModelOutput(NamedTuple):
     logits: Tensor | None = None
 
     def map(self, function: Callable[[Tensor], Tensor]) -> ModelOutput:
-        """Return what a function makes of every tensor."""
+        """Return the outputs with a function applied to every tensor."""
         descriptor, *others = self
         return ModelOutput(
             function(descriptor), *(v if v is None else function(v) for v in others)
@@ -72,7 +72,7 @@ class PublishedWeights:
     Attributes:
         file: The authors' file name.
         source: The authors' page.
-        licence: SPDX identifier, or what is known.
+        licence: SPDX identifier, or a description.
         size: About how many bytes.
         sha256: Hex digest; always known where there are ``urls``.
         urls: Where it can be downloaded, the same bytes everywhere; empty where only a browser

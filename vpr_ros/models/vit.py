@@ -189,7 +189,7 @@ class Block(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """Embedding and blocks; what is made of the blocks' outputs is up to the subclass.
+    """Embedding and blocks; subclasses use the blocks' outputs.
 
     Args:
         config: Size of the network.

@@ -190,7 +190,7 @@ def convert(path: Path, name: str, target: Path | None = None) -> Path:
 
 
 def origin(path: Path) -> dict[str, str]:
-    """Return what `convert` noted about where a file's weights came from; empty if nothing.
+    """Return the origin of a file's weights as noted by `convert`; empty if there is none.
 
     Raises:
         ModelError: It is no safetensors file.

@@ -109,7 +109,7 @@ def to_candidate(
 def to_candidate_array(
     result: Localization, model: ModelInfo, place_map: PlaceMap | None
 ) -> PlaceCandidateArray:
-    """Convert the verdict on one image."""
+    """Convert the decision about one image."""
     candidates, count = result.candidates, len(result.candidates)
     known = candidates.probabilities
     message = PlaceCandidateArray(

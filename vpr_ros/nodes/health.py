@@ -66,7 +66,7 @@ class InputHealth:
         return time.monotonic() - self._last
 
     def fault(self) -> str:
-        """Return what is wrong with the input; empty where nothing is."""
+        """Return the fault of the input in words; empty if it has none."""
         if self.silent > SILENCE:
             since = 'any more' if self.messages else 'yet'
             return f'no {self.what} {since}: {self._why_silent()}'

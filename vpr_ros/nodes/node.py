@@ -90,7 +90,7 @@ class VprNode(ParameterNode, Generic[Item]):
         raise NotImplementedError
 
     def unload(self) -> None:
-        """Release what ``load`` allocated; called also after a failed ``load``."""
+        """Release the resources of ``load``; called also after a failed ``load``."""
         raise NotImplementedError
 
     def on_frame(self, frame: Frame) -> None:
@@ -106,7 +106,7 @@ class VprNode(ParameterNode, Generic[Item]):
         raise NotImplementedError
 
     def tick(self) -> None:
-        """Do what is due every second."""
+        """Do the work of every second."""
 
     def report(self) -> dict[str, str]:
         """Return further values for /diagnostics."""

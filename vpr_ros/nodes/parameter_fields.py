@@ -59,7 +59,7 @@ class Parameter:
         return f'at least {low}' if low else f'at most {high}' if high else ''
 
     def fault(self, value: object) -> str | None:
-        """Return what is wrong with a value, None if nothing is."""
+        """Return the fault of a value in words, None if it has none."""
         wanted = type(self.default)
         # People write 1 for 1.0; YAML makes that an integer.
         number_for_float = wanted is float and type(value) is int

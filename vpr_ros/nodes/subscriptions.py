@@ -30,7 +30,7 @@ _TRANSPORTS = {
     'raw': ('sensor_msgs/msg/Image', ''),
     'compressed': ('sensor_msgs/msg/CompressedImage', '/compressed'),
 }
-"""Type of message of each image transport, and what follows ``image`` in its topic."""
+"""Type of message of each image transport, and its suffix after ``image`` in the topic."""
 
 
 def message_class(typename: str) -> Any:

@@ -65,7 +65,7 @@ class Candidates:
         similarities: NDArray[np.floating],
         hamming: NDArray[np.integer],
     ) -> Candidates:
-        """Return what a search of a snapshot found, given (H,) rows, best first."""
+        """Return the candidates of a snapshot at (H,) rows, best first."""
         columns = snapshot.columns
         return Candidates(
             columns.ids[rows],

@@ -47,7 +47,7 @@ class Searcher(Protocol):
         """
 
     def refresh(self) -> bool:
-        """See what was committed to the map since; return whether there was anything."""
+        """Use the places committed to the map since; return whether there were any."""
 
 
 _SORTED_WHOLE = 1000
@@ -84,7 +84,7 @@ class Retriever:
                     raise
 
     def refresh(self) -> bool:
-        """See what was committed to the map since; return whether there was anything."""
+        """Use the places committed to the map since; return whether there were any."""
         return self._map.refresh()
 
     def _search(

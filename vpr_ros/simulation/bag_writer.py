@@ -35,7 +35,7 @@ START = 1_750_000_000_000_000_000
 
 _ODOMETRY_PER_FRAME = 4
 _SMALL = 1e-6
-"""Variance of what is exact, since zero would mean unknown."""
+"""Variance of exact values, since zero would mean unknown."""
 
 _types = get_typestore(Stores.ROS2_JAZZY)
 
@@ -58,7 +58,7 @@ def write_bag(  # noqa: PLR0913 -- one keyword for each independent choice
     ``/odom`` (with each frame and three times in between) and ``/fix`` (with each frame).
 
     Args:
-        traverse: What the camera sees.
+        traverse: The drive to render.
         path: Folder to create.
         storage: Storage plugin of the bag.
         encoding: Raw pixels, or JPEG of quality 90.

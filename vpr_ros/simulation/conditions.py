@@ -25,7 +25,7 @@ class ConditionsError(VprError):
 
 @dataclass(frozen=True)
 class Conditions:
-    """What changes between two visits to the same place.
+    """The conditions that differ between two visits to the same place.
 
     Attributes:
         time: Position and colour of the sun, lit windows, lamps.

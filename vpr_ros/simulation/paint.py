@@ -49,7 +49,7 @@ class Paint:
         )
 
     def halved(self) -> Paint:
-        """Return the same paint at half the resolution, for what is only seen from afar."""
+        """Return the same paint at half the resolution, for distant surfaces."""
         h, w = self.material.shape
         size = (max(w // 2, 1), max(h // 2, 1))
         return Paint(

@@ -23,7 +23,7 @@ _SMALLEST = 1.2
 """Pixels of width or height below which nothing is drawn."""
 
 _OPAQUE_FROM = 110
-"""Alpha (0 to 255) from which a texel hides what is behind it."""
+"""Alpha (0 to 255) from which a texel hides the things behind it."""
 
 
 def pyramid(rgba: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
@@ -98,9 +98,9 @@ class Raster:
         """Draw patches where nothing nearer has been drawn, the nearest first.
 
         Args:
-            patches: What to draw.
+            patches: The patches to draw.
             reach: Metres beyond which nothing is drawn.
-            backdrop: Fill only what is still empty, and leave it empty of depth.
+            backdrop: Fill only empty pixels, and leave their depth empty.
         """
         o, r, d = patches.origins, patches.rights, patches.downs
         rays = np.stack([o, o + r, o + r + d, o + d], 1) - self.centre

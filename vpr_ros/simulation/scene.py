@@ -54,7 +54,7 @@ class Scene:
         """Prepare light and sky.
 
         Args:
-            plan: What stands where.
+            plan: The layout of the town.
             conditions: The light and the weather.
             seed: Of the town.
             paint: Returns the unlit texture of a painter.
@@ -83,7 +83,7 @@ class Scene:
         walkers: Iterable[Walker],
         noise: np.random.Generator,
     ) -> NDArray[np.uint8]:
-        """Render what a camera sees.
+        """Render the view of a camera.
 
         Args:
             camera: Intrinsics.
@@ -148,7 +148,7 @@ class Scene:
         origins, rights, downs = [self._origins], [self._rights], [self._downs]
         looks: list[Callable[[], Pyramid]] = []
         people = [p for p in walkers if raster.near(np.array([p.x, p.y, 1.0]), 1.5, _ACTORS_REACH)]
-        # What always faces the camera: standing things, then people.
+        # Objects that always face the camera: standing things, then people.
         at = np.vstack([self._feet, np.array([(p.x, p.y, 0.0) for p in people]).reshape(-1, 3)])
         sizes = np.vstack([self._sizes, np.tile(_PERSON, (len(people), 1))])
         across = sizes[:, :1] * _across(at - raster.centre)

@@ -56,7 +56,7 @@ class Illumination:
     """The light that reaches any point of a town under given conditions."""
 
     def __init__(self, plan: Plan, conditions: Conditions) -> None:
-        """Prepare the height maps of what throws shadows."""
+        """Prepare the height maps of the bodies that throw shadows."""
         self._light = conditions.light
         self._lamps = np.array(plan.lamps)
         xs, ys = plan.corners
@@ -142,7 +142,7 @@ def shade_paint(
     conditions: Conditions,
     seed: tuple[int, ...],
 ) -> NDArray[np.uint8]:
-    """Return what a camera sees of a painted surface: (H, W, 4) uint8 RGB and alpha.
+    """Return the view of a painted surface: (H, W, 4) uint8 RGB and alpha.
 
     Args:
         paint: Unlit texture (H, W).
@@ -225,7 +225,7 @@ def _add_windows(
     glass = (kind >= WINDOW)[:, None]
     share = 0.32 - 0.22 * (rows / material.shape[0]).astype(np.float32)
     mirror = share[:, None] * conditions.light.ambient.astype(np.float32)
-    # What stands behind a lit window is seen against the light; signs keep their colours.
+    # Things behind a lit window are seen against the light; signs keep their colours.
     colour = albedo[rows, columns]
     seen = np.where(glass, 0.45 + 1.3 * colour, np.minimum(1.6 * colour, 1.0))
     seen[(kind == LAMP) | (kind == RED_LAMP)] = 1.0

@@ -125,7 +125,7 @@ class Town:
     def view(
         self, pose: Pose, conditions: Conditions, seed: int = 0, time: float = 0.0
     ) -> NDArray[np.uint8]:
-        """Render what the camera sees.
+        """Render the camera image.
 
         Args:
             pose: ``base_link`` in the map.

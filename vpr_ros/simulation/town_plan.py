@@ -63,7 +63,7 @@ class Plan:
         surfaces: Walls, roofs, ground.
         standing: Trees, lamps and furniture.
         lamps: (x, y, z) of the street lamps, metres.
-        blocks: (x0, y0, x1, y1, height) of what throws shadows, metres.
+        blocks: (x0, y0, x1, y1, height) of bodies that throw shadows, metres.
     """
 
     streets: list[Street]
@@ -293,7 +293,7 @@ class _Builder:
             house = self._next(walls, previous)
             left = length - done
             if left - house.width < 5.2:
-                # The last house takes what is left.
+                # The last house takes the remaining width.
                 house = replace(house, width=left, bays=max(1, round(left / 2.4)))
             ends = (corner and done == 0, corner and house.width == left)
             at = (start[0] - normal[1] * done, start[1] + normal[0] * done)

@@ -27,7 +27,7 @@ class TuningMode:
     Attributes:
         name: Name in reports.
         model: Name in the registry.
-        trainable: Dotted prefixes of what is trained; empty for everything.
+        trainable: Dotted prefixes of trained weights; empty for all.
         options: Options of the model.
     """
 
@@ -45,7 +45,7 @@ class Kept:
         weights: All of them.
         trained: Those that are trained.
         gradients: And the state of Adam.
-        activations: What the forward pass leaves for the backward pass.
+        activations: Tensors kept from the forward pass for the backward pass.
     """
 
     weights: int
@@ -74,14 +74,14 @@ WAYS = (
     TuningMode('last 4 of 12 blocks', 'cricavpr', _LAST, _ALONE),
     TuningMode('everything', 'cricavpr', (), _ALONE),
 )
-"""On DINOv2 ViT-B/14: as SelaVPR++ trains, and what it is compared with."""
+"""On DINOv2 ViT-B/14: the training of SelaVPR++ and the ways it is compared with."""
 
 
 def measure(way: TuningMode, batch: int, size: int) -> Kept:
     """Run one step's forward and backward pass in float32 and count.
 
     Args:
-        way: What to train.
+        way: The weights to train.
         batch: Images, two of each place.
         size: Side of the images in pixels.
     """
@@ -104,7 +104,7 @@ def measure(way: TuningMode, batch: int, size: int) -> Kept:
 
 
 class SavedTensors(torch.autograd.graph.saved_tensors_hooks):
-    """Counts what is saved for the backward pass; what is saved twice or a weight counts not.
+    """Counts tensors saved for the backward pass, each once and without weights.
 
     Args:
         net: Whose weights do not count.

@@ -28,7 +28,7 @@ def parse(kind: type[T], data: Any, where: str = '') -> T:
     Args:
         kind: A dataclass whose fields are numbers, text, literals, tuples, mappings, optional
             values or such dataclasses.
-        data: What `yaml.safe_load` returned.
+        data: The value that `yaml.safe_load` returned.
         where: Path of keys to it, for messages.
 
     Raises:

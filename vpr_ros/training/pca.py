@@ -55,7 +55,7 @@ def fit_pca(recipe: PcaRecipe, path: Path, progress: Callable[[int, int], None])
     """Fit on descriptors of images, and write `mean` and `projection` as safetensors.
 
     Args:
-        recipe: What to do.
+        recipe: The recipe.
         path: File to write; its metadata name the model and the weights it is for.
         progress: Told how many images are described, of how many.
 

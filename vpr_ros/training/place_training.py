@@ -43,12 +43,12 @@ _MIB = 2**20
 class PlaceTraining(LightningModule):
     """Trains a network by a recipe.
 
-    What happens in step n depends on the weights, the recipe and n alone: batches, augmentation
+    Step n depends only on the weights, the recipe and n: batches, augmentation
     and the network's own random numbers are seeded by n, so that a run that was killed goes on
     with the same numbers as one that was not.
 
     Args:
-        recipe: What to do.
+        recipe: The recipe.
         net: The network, frozen as the recipe says.
         sources: Images, each with its share of the batches.
         augment: Changes images.
@@ -90,7 +90,7 @@ class PlaceTraining(LightningModule):
             self.projection = self._projection(teacher)
 
     def train(self, mode: bool = True) -> PlaceTraining:  # noqa: FBT001, FBT002  torch's signature
-        """Put what is trained in training mode, and nothing else."""
+        """Put only trained modules in training mode."""
         super().train(mode)
         if mode:
             training_modes(self.net, freeze_batchnorm=self.recipe.freeze_batchnorm)
@@ -198,7 +198,7 @@ class PlaceTraining(LightningModule):
         return self._teacher.describe(images if self.recipe.teacher.sees == 'same' else clean)
 
     def _projection(self, teacher: Teacher) -> nn.Module | None:
-        """Return what makes the student's descriptor as long as the teacher's, where it is not."""
+        """Return the map from the student's to the teacher's length, where they differ."""
         distillation = self.recipe.loss.distillation
         if distillation is None or distillation.kind == 'relational':
             return None
@@ -236,7 +236,7 @@ class Unsized:
 
 
 def rate_factor(recipe: OptimiserRecipe, steps: int, step: int) -> float:
-    """Return what the learning rates are multiplied by at a step (from 0) of so many."""
+    """Return the factor of the learning rates at a step (from 0) of so many."""
     if step < recipe.warmup:
         return (step + 1) / recipe.warmup
     if recipe.decay == 'halving':
@@ -284,7 +284,7 @@ class ProgressLines(Callback):
         self._tell(f'step {step}/{trainer.max_steps}  {speed:.2f} steps/s  {figures}')
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Tell what was measured."""
+        """Print the validation figures."""
         if trainer.is_global_zero:
             self._tell(f'step {trainer.global_step}  {_text(trainer, "validation")}')
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Recipes: what a training does, as frozen dataclasses read from one YAML file."""
+"""Recipes of training runs: frozen dataclasses read from one YAML file."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class MetricLoss:
 
 @dataclass(frozen=True)
 class HashLoss:
-    """Multi-similarity loss on the code, and what ties code and float values together.
+    """Multi-similarity loss on the code, and the terms that tie code and float values.
 
     Attributes:
         kind: ``similarity`` (SelaVPR++), ``locality``, ``ste`` for no tie, or ``direct`` for a
@@ -152,7 +152,7 @@ class OptimiserRecipe:
         learning_rates: By the start of parameters' names, the longest counts.
         weight_decay: Of matrices and kernels; biases, norms and scales are not shrunk.
         warmup: Steps over which the learning rates rise linearly.
-        decay: What follows: ``constant``, ``cosine`` down to `final` at the last step, or
+        decay: After the warm-up: ``constant``, ``cosine`` down to `final` at the last step, or
             ``halving`` every `halve_every` steps.
         final: Share of the learning rate left at the last step.
         halve_every: Steps.
@@ -253,14 +253,14 @@ class Recipe:
     Attributes:
         recipe: Its kind: `distill`, `finetune` or `hash`.
         model: The network.
-        data: What it is trained on.
-        loss: What is made small.
+        data: The training images.
+        loss: The loss terms.
         run: The loop.
         optimiser: How the weights move.
         augmentation: Fields of `data.Augmentation`.
         curriculum: How strong it is at first.
         teacher: Whom a distillation term follows.
-        trainable: Starts of the names of what is trained; empty for everything. What is frozen
+        trainable: Prefixes of the names of trained weights; empty for all. What is frozen
             is in evaluation mode.
         freeze_batchnorm: Keep the statistics of batch normalisation as they are.
         validation: Traverses to measure on.
@@ -298,7 +298,7 @@ def load_recipe(path: Path, settings: Sequence[str] = (), kind: Kind | None = No
     Args:
         path: YAML file.
         settings: ``key.sub=value`` with YAML values, which replace those of the file.
-        kind: What it must be.
+        kind: The expected type.
 
     Raises:
         RecipeError: The file is not such a recipe; the message names the key.

@@ -69,10 +69,10 @@ def train(
     callbacks: Sequence[Callback] = (),
     progress: Progress = lambda _done, _total: None,
 ) -> Path:
-    """Train by a recipe and write what came of it.
+    """Train by a recipe and write the results.
 
     Args:
-        recipe: What to do.
+        recipe: The recipe.
         folder: Gets `recipe.yaml`, `batch.png`, `checkpoints/`, `logs/`, `weights.safetensors`
             and `run.json`.
         resume: Go on from the last checkpoint of the folder, if there is one.
@@ -83,7 +83,7 @@ def train(
         The weights file.
 
     Raises:
-        VprError: The recipe asks for what is not there, or the folder is in use.
+        VprError: The recipe names something missing, or the folder is in use.
     """
     run = recipe.run
     _note(folder, recipe, resume=resume)
@@ -223,7 +223,7 @@ def _finish(training: PlaceTraining, trainer: lightning.pytorch.Trainer, folder:
 
 
 def _summary(training: PlaceTraining, trainer: lightning.pytorch.Trainer) -> dict[str, Any]:
-    """Return what a model card needs."""
+    """Return the data of a model card."""
     figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
     best = None
     for kept in trainer.checkpoint_callbacks:

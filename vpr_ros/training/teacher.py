@@ -117,7 +117,7 @@ class Teacher:
     """Descriptors from groups of features: standardised, each group and the whole of unit norm.
 
     Args:
-        features: What is made of an image.
+        features: The features of an image.
     """
 
     def __init__(self, features: TeacherFeatures) -> None:
@@ -219,7 +219,7 @@ def save_statistics(teacher: Teacher, path: Path) -> None:
 
 
 def load_statistics(teacher: Teacher, path: Path) -> None:
-    """Read what `save_statistics` wrote."""
+    """Read a file that `save_statistics` wrote."""
     tensors = load_file(path)
     groups = range(len(tensors) // 2)
     teacher.statistics = [(tensors[f'{i}.mean'], tensors[f'{i}.std']) for i in groups]

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 def initial_network(recipe: ModelRecipe, seed: int) -> nn.Module:
     """Return a network with seeded random weights, over which those of the recipe are laid.
 
-    What the file lacks, such as a head that is new, keeps its random weights.
+    Weights missing in the file, such as those of a new head, stay random.
 
     Raises:
         ModelError: The model is unknown, or the weights are not for it.
@@ -126,7 +126,7 @@ def imagenet_trunk(blocks: int = 16, output_stride: int = 32, weights: str = '')
 
 
 def start_stem(net: nn.Module) -> None:
-    """Give the stem of a network what EfficientNet-Lite0 learned on ImageNet.
+    """Load the ImageNet weights of EfficientNet-Lite0 into the stem of a network.
 
     Raises:
         RecipeError: The network has no such stem, or the pip package is not installed.
@@ -179,11 +179,11 @@ def freeze(net: nn.Module, trainable: Sequence[str]) -> None:
 
 
 def training_modes(net: nn.Module, *, freeze_batchnorm: bool = False) -> None:
-    """Put what is trained in training mode and all else in evaluation mode.
+    """Put trained modules in training mode and all others in evaluation mode.
 
     A frozen part in training mode would go on to move its batch normalisation's statistics and
     to drop values at random. A module counts as trained where any of its parameters is; one
-    without parameters goes with what it is part of.
+    without parameters follows its parent.
     """
     _set_mode(net, parent=False)
     if freeze_batchnorm:

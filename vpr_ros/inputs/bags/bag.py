@@ -102,8 +102,8 @@ class Bag:
 
         Args:
             topics: Names of the topics wanted, all when None.
-            start: Leave out what was recorded before this time, ns.
-            stop: Leave out what was recorded at this time or later, ns.
+            start: Leave out messages recorded before this time, ns.
+            stop: Leave out messages recorded at this time or later, ns.
 
         Raises:
             BagError: A topic that is not in the bag was asked for.
@@ -166,7 +166,7 @@ class Bag:
             return next(records, None)
         except Exception as error:  # noqa: BLE001  rosbags raises all kinds on damaged files
             _LOG.warning(
-                '%s is damaged after %d messages: %s; what follows in the file is lost',
+                '%s is damaged after %d messages: %s; the rest of the file is lost',
                 self.path,
                 count,
                 explain(error),
@@ -221,7 +221,7 @@ def choose_image(bag: Bag, name: str | None = None) -> Topic:
 
     Args:
         bag: The bag.
-        name: What the user asked for; with or without ``/compressed``, as there are.
+        name: The topic asked for, with or without ``/compressed``.
 
     Raises:
         BagError: See ``choose_topics``.

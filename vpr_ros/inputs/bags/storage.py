@@ -49,7 +49,7 @@ class Storage:
 
 
 def open_storages(path: Path) -> list[Storage]:
-    """Open a bag; what is damaged or missing is left out with a warning.
+    """Open a bag; damaged or missing parts are left out with a warning.
 
     Args:
         path: A rosbag2 folder, a single ``.mcap`` or ``.db3`` file, or a ROS 1 ``.bag``.
@@ -103,7 +103,7 @@ def _open_file(path: Path) -> Storage:
         if path.suffix != '.mcap':
             raise
         storage = _open_interrupted(path)
-        _LOG.warning('%s; what was recorded before the damage is read', error)
+        _LOG.warning('%s; the messages before the damage are read', error)
         return storage
 
 

@@ -121,7 +121,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
     if size is None:
         text = 'the JPEG image is damaged: it does not say its size'
         raise ImageError(text)
-    # Some decoders fill what is missing with grey, which would be described as if it were seen.
+    # Some decoders fill missing parts with grey, which would be described as if it were seen.
     if data.find(_JPEG_END, at) < 0:
         raise _truncated(kind='JPEG')
     return size

@@ -102,7 +102,7 @@ def _ours(why: str) -> Decoder:
 
 
 def _decode_bridged(bridge: Any, msg: Any) -> NDArray[np.uint8]:
-    """Decode with cv_bridge what it is known to decode correctly, everything else with ours."""
+    """Decode with cv_bridge the encodings that it decodes correctly, the others with ours."""
     if not _is_plain(msg):
         return decode(msg)
     try:

@@ -33,7 +33,7 @@ _COLOURS = {
     'bayer_grbg': (1, cv2.COLOR_BayerGB2RGB),
 }
 _ALIASES = {
-    # OpenCV's own names do not say what the channels are; the order OpenCV prefers is meant.
+    # OpenCV's own names do not tell the channels; the order OpenCV prefers is meant.
     '8U': 'mono8',
     '8UC1': 'mono8',
     '8UC3': 'bgr8',

@@ -62,7 +62,7 @@ class Batches(Dataset[PlaceBatch]):
     """All batches of a seed by their numbers.
 
     Each batch holds places of one area of one source. A source is gone through in rounds: in each,
-    its areas are shuffled and cut into batches of P anew, and what is left over waits for another
+    its areas are shuffled and cut into batches of P anew, and the rest waits for another
     round. An area of fewer than P places makes one smaller batch of them all. The sources take
     turns so evenly that after any number of batches none is more than a few behind its share.
 

@@ -44,7 +44,7 @@ def look_from_elsewhere(
     turn: float,
     tilt: float,
 ) -> Tensor:
-    """Warp every image by a random homography; what comes into view is mirrored at the edge.
+    """Warp every image by a random homography; the uncovered border is filled by mirroring.
 
     Args:
         images: (B, 3, H, W).
@@ -94,7 +94,7 @@ def blur(images: Tensor, generator: Generator, *, size: float) -> Tensor:
     Args:
         images: (B, 3, H, W).
         generator: Of the random numbers.
-        size: Largest size of what is left of a pixel, share of the side of the image.
+        size: Largest size of a pixel, share of the side of the image.
     """
     height, width = images.shape[2:]
     out = torch.empty_like(images)
@@ -123,7 +123,7 @@ def grain(images: Tensor, generator: Generator, *, sigma: float) -> Tensor:
 
 
 def compress(images: Tensor, generator: Generator, *, loss: float) -> Tensor:
-    """Leave out what JPEG leaves out: cosines of 8x8 blocks, rounded the more the finer they are.
+    """Lose the same details as JPEG: cosines of 8x8 blocks, rounded the more the finer they are.
 
     Colours are rounded like brightness. Sides that 8 does not divide keep their last rows as they
     are.
@@ -267,11 +267,11 @@ def fall_night(images: Tensor, generator: Generator, *, depth: float) -> Tensor:
     Args:
         images: (B, 3, H, W) in [0, 1].
         generator: Of the random numbers.
-        depth: 0 leaves the day, 1 leaves what the lamps show.
+        depth: 0 leaves the day, 1 leaves only the light of the lamps.
     """
     count, _, height, _ = images.shape
     y = torch.linspace(0, 1, height)[:, None].to(images)
-    # What is bright and high up is sky, and gives no light by night.
+    # Bright areas high up are sky, and give no light by night.
     luma = (images * images.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
     ground = 1 - (luma - 0.35).mul_(4).clamp_(0, 1) * (1.3 - 1.6 * y).clamp_(0, 1)
     light, glow = _lamps(generator, images)

@@ -60,7 +60,7 @@ class SourceLayout:
     Attributes:
         cells: Of its places.
         groups: How many groups of places are used; None for all.
-        parts: Names and views, in order of their paths, of what is divided separately.
+        parts: Names and views, in order of their paths, of the parts that are divided separately.
     """
 
     cells: Cells

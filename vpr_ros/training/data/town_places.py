@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 _HELD_BACK = 0
 """The town of the demonstration, in which nothing is trained."""
 _SPEED = 8.0
-"""Metres a second, for what moves in the streets."""
+"""Speed of traffic, metres a second."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Visits:
 
 @dataclass(frozen=True)
 class _Drive:
-    """One traverse of one town: what is rendered, and kept, as a whole."""
+    """One traverse of one town, rendered and kept as a whole."""
 
     seed: int
     traverse: int
@@ -155,7 +155,7 @@ class TownPlaces:
         return len(self._drives[self._town_of(place)])
 
     def image(self, place: int, view: int) -> NDArray[np.uint8]:
-        """Return what is seen of a place on a traverse, RGB (H, W, 3) uint8."""
+        """Return the view of a place on a traverse, RGB (H, W, 3) uint8."""
         town = self._town_of(place)
         drive, index = self._drives[town][view], place - self._first[town]
         if self._cache is None:
@@ -178,7 +178,7 @@ def _check(seeds: Sequence[int]) -> None:
 
 @lru_cache(maxsize=2)
 def _town(seed: int, camera: SimulatedCamera) -> Town:
-    """Return a town with what has been painted of it, some 800 MB after a while."""
+    """Return a town with its painted textures, some 800 MB after a while."""
     return Town(seed, camera, scenes=4)
 
 
@@ -192,7 +192,7 @@ def _positions(seed: int, visits: Visits) -> NDArray[np.float64]:
 def _render(
     cache: Path, jobs: list[tuple[_Drive, int]], progress: Callable[[int, int], None]
 ) -> None:
-    """Render what is not yet there, a drive at a time on every processor."""
+    """Render the missing traverses, one at a time on every processor."""
     cache.mkdir(parents=True, exist_ok=True)
     missing = [(drive, count) for drive, count in jobs if not (cache / drive.name).exists()]
     progress(len(jobs) - len(missing), len(jobs))

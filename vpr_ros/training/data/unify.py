@@ -183,7 +183,7 @@ def _groups(layout: SourceLayout, views: Iterable[View]) -> list[list[list[View]
     groups: dict[tuple[int, int, int], dict[tuple[int, int, int], list[View]]] = {}
     for view in views:
         cell = layout.cells.of(view.east, view.north, view.heading)
-        # What is not used is not kept: SF-XL has millions of images, and one group is used.
+        # Unused images are not kept: SF-XL has millions of images, and one group is used.
         if cell.group not in groups and len(groups) == layout.groups:
             continue
         groups.setdefault(cell.group, defaultdict(list))[cell.place].append(view)
@@ -200,7 +200,7 @@ def _write(
     transfer: Transfer,
     progress: Callable[[str, int, int], None],
 ) -> City:
-    """Bring one city to what it is to be."""
+    """Convert one city."""
     if len(places) > MOST_PLACES:
         msg = f'{city} would have {len(places)} places, and the layout allows {MOST_PLACES}'
         raise TrainingDataError(msg)
