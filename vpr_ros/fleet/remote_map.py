@@ -109,7 +109,7 @@ class RemoteMap:
         sessions: Collection[int] | None = None,
         progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> dict[int, int]:
-        """Add sessions of a map, under the rules of the collection; see `PlaceMap.merge`.
+        """Add sessions of a map, under the rules of the collection; see `MapWriter.merge`.
 
         Args:
             place_map: Made with the same model.
@@ -328,7 +328,7 @@ class RemoteMap:
 
 
 class _Download:
-    """Sessions of a collection, as a source that `PlaceMap.merge` takes."""
+    """Sessions of a collection, as a source that `MapWriter.merge` takes."""
 
     def __init__(self, remote: RemoteMap, sessions: Sequence[int]) -> None:
         rules = remote.rules
