@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.append(str(ROOT))
 
 from vpr_ros.nodes.parameter_fields import Value, parameters_of  # noqa: E402
 from vpr_ros.nodes.parameters import NODES  # noqa: E402

@@ -117,7 +117,10 @@ def test_a_name_of_an_option_means_one_thing():
 
 def test_the_help_tells_the_exit_statuses(capsys):
     assert status('--help') == 0
-    assert '2 for mistakes in the arguments, 1 for every other failure' in capsys.readouterr().out
+    assert (
+        '2 for mistakes in the arguments, 130 after Ctrl-C, 1 for every other failure'
+        in capsys.readouterr().out
+    )
 
 
 def messages(tree):

@@ -79,6 +79,8 @@ def test_a_file_without_its_folder_is_refused(tmp_path):
     require_folders(None, tmp_path / 'results.json')
     with pytest.raises(VprError, match='there is no folder'):
         require_folders(tmp_path / 'none' / 'results.json')
+    with pytest.raises(VprError, match='is a folder'):
+        require_folders(tmp_path)
 
 
 def test_a_table_aligns_texts_left_and_figures_right(capsys):

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import types
+from typing import Annotated
 
 import pytest
 import typer
@@ -85,17 +87,48 @@ def test_group_runs_its_commands(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    'error', [MapError('the map is damaged'), FileNotFoundError(2, 'No such file', 'town.vprmap')]
+    ('error', 'message'),
+    [
+        (MapError('the map is damaged'), 'the map is damaged'),
+        (FileNotFoundError(2, 'No such file', 'town.vprmap'), 'town.vprmap: No such file'),
+    ],
 )
-def test_users_error_is_one_line_and_exit_status_1(capsys, monkeypatch, error):
+def test_users_error_is_one_line_and_exit_status_1(capsys, monkeypatch, error, message):
     def command() -> None:
         raise error
 
     add_part(monkeypatch, command)
     assert cli.main(['probe']) == 1
     shown = capsys.readouterr()
-    assert shown.err == f'vpr: {error}\n'
+    assert shown.err == f'vpr: {message}\n'
     assert not shown.out
+
+
+def test_a_fault_of_the_package_is_json_too_before_its_traceback(capsys, monkeypatch):
+    def command(as_json: Annotated[bool, typer.Option('--json')] = False) -> None:
+        raise ZeroDivisionError('integer division')
+
+    add_part(monkeypatch, command)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(['probe', '--json'])
+    error = json.loads(capsys.readouterr().out)['error']
+    assert error == {
+        'type': 'ZeroDivisionError',
+        'message': "ZeroDivisionError('integer division')",
+    }
+
+
+def test_an_interrupt_is_told_and_has_the_exit_status_of_shells(capsys, monkeypatch):
+    def command(as_json: Annotated[bool, typer.Option('--json')] = False) -> None:
+        raise KeyboardInterrupt
+
+    add_part(monkeypatch, command)
+    with pytest.raises(SystemExit) as end:
+        cli.main(['probe', '--json'])
+    assert end.value.code == 130
+    shown = capsys.readouterr()
+    assert shown.err == 'vpr: stopped\n'
+    assert json.loads(shown.out)['error'] == {'type': 'KeyboardInterrupt', 'message': 'stopped'}
 
 
 def test_debug_shows_the_traceback(monkeypatch):

@@ -109,23 +109,26 @@ def deliver(
     """Print the results of an evaluation, and write them and the page to files where wanted."""
     if output is not None:
         result.save(output)
-    if as_json:
-        typer.echo(result.dumps())
     if report is not None:
         report.write_text(page(), encoding='utf-8')
     out = console(stderr=as_json)
     show(result, out)
     if report is not None:
         out.print(f'report: {report}')
+    if as_json:  # last, so that a file that cannot be written leaves the error as the only JSON
+        typer.echo(result.dumps())
 
 
 def require_folders(*files: Path | None) -> None:
     """Make sure that results can be written, before the work that leads to them.
 
     Raises:
-        VprError: A file lies in no folder that exists.
+        VprError: A file lies in no folder that exists, or is a folder.
     """
     for path in files:
+        if path is not None and path.is_dir():
+            msg = f'{path} cannot be written: it is a folder'
+            raise VprError(msg)
         if path is not None and not path.absolute().parent.is_dir():
             msg = f'{path} cannot be written: there is no folder {path.absolute().parent}'
             raise VprError(msg)

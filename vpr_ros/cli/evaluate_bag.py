@@ -84,6 +84,8 @@ def bag(
     with ExitStack() as stack:
         source = stack.enter_context(Bag(bag_path))
         topics = choose_topics(source, image_topic, pose_topic)
+        mapped = None if map_bag is None else stack.enter_context(Bag(map_bag))
+        mapped_topic = None if mapped is None else choose_image(mapped, map_image_topic).name
         opened = localizing(
             map_path,
             model,
@@ -121,10 +123,8 @@ def bag(
 
         def page() -> str:
             pictures = None
-            if map_bag is not None:
-                mapped = stack.enter_context(Bag(map_bag))
-                topic = choose_image(mapped, map_image_topic).name
-                pictures = place_pictures(evaluation.places, mapped, topic)
+            if mapped is not None and mapped_topic is not None:
+                pictures = place_pictures(evaluation.places, mapped, mapped_topic)
             return render_report(
                 evaluation,
                 query_pictures=frame_pictures(source, topics.image.name),

@@ -7,7 +7,8 @@ command) or a ``typer.Typer`` (a group of commands), and name it in ``PARTS``. I
 is shown by ``vpr --help``, so that help needs no import of the part.
 
 Errors a user can cause are one line on standard error, and JSON on standard output too where
-``--json`` was given. The exit status is 2 for mistakes in the arguments and 1 for everything else.
+``--json`` was given. The exit status is 2 for mistakes in the arguments, 130 after an interrupt,
+and 1 for everything else.
 With ``VPR_DEBUG=1`` in the environment the traceback is shown instead.
 """
 
@@ -23,7 +24,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import vpr_ros
 from vpr_ros.cli.console import UNLIMITED, print_json
 from vpr_ros.errors import VprError
 from vpr_ros.version import SOFTWARE
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 EXIT_FAILURE = 1
+EXIT_INTERRUPTED = 130  # of shells, for SIGINT; Typer ends commands with it
+_HELP = 'Visual place recognition for ROS 2: tells a robot where it is from its camera image.'
 _EPILOG = (
-    'Exit status: 0 on success, 2 for mistakes in the arguments, 1 for every other failure. With'
-    ' --json failures are JSON too: {"error": {"type", "message"}}.'
+    'Exit status: 0 on success, 2 for mistakes in the arguments, 130 after Ctrl-C, 1 for every'
+    ' other failure. With --json failures are JSON too: {"error": {"type", "message"}}.'
 )
 # The base class of mistakes in the arguments; Typer does not export it.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -128,30 +130,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     as_json = '--json' in arguments
     try:
         status = _application(name)(args=arguments, prog_name='vpr', standalone_mode=False)
-    except (VprError, OSError, ModuleNotFoundError) as error:
-        message = _how_to_get(error, name) if isinstance(error, ImportError) else str(error)
-        if debug or not message:
-            raise
-        _tell(error, message, as_json=as_json)
-        return EXIT_FAILURE
     except typer.Abort as error:
         _tell(error, 'stopped', as_json=as_json)
         raise SystemExit(EXIT_FAILURE) from None
     except _UsageError as error:
         raise SystemExit(_refuse(error, as_json=as_json)) from None
+    except Exception as error:
+        message = _in_words(error, name)
+        if debug or not message:
+            if as_json:
+                _tell_json(error, message or repr(error))
+            raise
+        _tell(error, message, as_json=as_json)
+        return EXIT_FAILURE
+    if status == EXIT_INTERRUPTED:
+        _tell(KeyboardInterrupt(), 'stopped', as_json=as_json)
     raise SystemExit(status or 0)
 
 
-def _tell(error: Exception, message: str, *, as_json: bool) -> None:
+def _tell(error: BaseException, message: str, *, as_json: bool) -> None:
     """Print a failure on standard error, and as JSON where that was asked for."""
     typer.secho(f'vpr: {message}', fg=typer.colors.RED, err=True)
     if as_json:
-        print_json({'error': {'type': type(error).__name__, 'message': message}})
+        _tell_json(error, message)
+
+
+def _tell_json(error: BaseException, message: str) -> None:
+    """Print a failure as JSON."""
+    print_json({'error': {'type': type(error).__name__, 'message': message}})
+
+
+def _in_words(error: Exception, name: str) -> str:
+    """Return a failure that the user can mend in words; empty for a fault of this package."""
+    if isinstance(error, ModuleNotFoundError):
+        return _how_to_get(error, name)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f'{error.filename}: {error.strerror}'
+    return str(error) if isinstance(error, (VprError, OSError)) else ''
 
 
 def _refuse(error: Any, *, as_json: bool) -> int:
     """Print the mistake in the arguments and the usage; return the exit status."""
-    message, context = error.format_message(), error.ctx
+    message, context = error.format_message().replace('Value error, ', ''), error.ctx
     if type(error).__name__ == 'NoArgsIsHelpError':
         typer.echo(context.get_help())
         return int(error.exit_code)
@@ -187,7 +207,7 @@ def _application(wanted: str) -> typer.Typer:
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
         settings['terminal_width'] = UNLIMITED  # programs read whole lines
     application = typer.Typer(
-        help=vpr_ros.__doc__,
+        help=_HELP,
         epilog=_EPILOG,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
