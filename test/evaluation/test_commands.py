@@ -58,6 +58,14 @@ def test_missing_folder_is_told_before_the_work(town, evening, tmp_path, capsys,
     assert 'no folder' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('words', [('--map-bag', 'none'), ('--report', '.'), ('--output', '.')])
+def test_a_failure_is_the_only_json(town, evening, capsys, words):
+    assert run(
+        'evaluate', 'bag', town, evening, '--limit', 2, '--report', 'r.html', '--json', *words
+    )
+    assert set(json.loads(capsys.readouterr().out)) == {'error'}
+
+
 def test_query_shows_the_place_of_an_image(town, tmp_path, capsys):
     image = tmp_path / 'seen.png'
     cv2.imwrite(str(image), look(4))
