@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from vpr_ros.evaluation.dataset_layout import posed_pair
+from vpr_ros.evaluation.datasets import posed_pair
 from vpr_ros.inputs.bags import Bag
 from vpr_ros.inputs.bags.bag import choose_pose
 from vpr_ros.inputs.folders import FOLDER_FORMATS, FolderError, folder_format

@@ -60,7 +60,7 @@ def test_swapped_arguments_are_a_usage_error_that_shows_the_order(words, order, 
         ('evaluate bag town.vprmap bag --device foo', 'cuda:N'),
         ('map recode town.vprmap --storage foo', 'float16'),
         ('map export town.vprmap --format foo --output x', 'geojson'),
-        ('evaluate dataset folder --layout foo', 'frames'),
+        ('evaluate dataset folder --format foo', 'frames'),
         ('bench describe --precision foo', 'bf16'),
         ('bench describe --backend foo', 'onnx'),
         ('export foo --output x.onnx', 'd2vpr-nano'),
@@ -110,9 +110,25 @@ def test_a_name_of_an_option_means_one_thing():
     helps = {}
     for _, command in every_command():
         for option in command.params:
-            if '--json' in option.opts or '--session' in option.opts:
-                helps.setdefault(option.opts[0], set()).add(option.help)
-    assert {name: len(texts) for name, texts in helps.items()} == {'--json': 1, '--session': 1}
+            for name in {'--json', '--session', '--angle'} & set(option.opts):
+                helps.setdefault(name, set()).add(option.help)
+    assert {name: len(texts) for name, texts in helps.items()} == {
+        '--json': 1,
+        '--session': 1,
+        '--angle': 1,
+    }
+
+
+def test_folder_formats_tolerances_and_keyframes_have_one_name_each():
+    options = {
+        name: {word for option in command.params for word in option.opts}
+        for name, command in every_command()
+    }
+    assert not set().union(*options.values()) & {'--layout', '--threshold', '--distance'}
+    for command in ('map import', 'evaluate dataset', 'evaluate lint'):
+        assert '--format' in options[f'vpr {command}']
+    for command in ('map build', 'map import', 'evaluate loops'):
+        assert {'--keyframe-distance', '--keyframe-angle'} <= options[f'vpr {command}']
 
 
 def test_the_help_tells_the_exit_statuses(capsys):

@@ -156,7 +156,10 @@ def test_folder_of_images_becomes_a_map_and_exports_again(tmp_path, capsys):
     options = ['--format', 'utm', '--model', 'patchnorm', '--device', 'cpu']
     assert run('import', path, folder, *options, '--json') == 0
     assert json.loads(capsys.readouterr().out) == {'images': 10, 'added': 10, 'places': 10}
-    assert run('import', path, folder, *options, '--distance', 25, '--session-name', 'thin') == 0
+    assert (
+        run('import', path, folder, *options, '--keyframe-distance', 25, '--session-name', 'thin')
+        == 0
+    )
     assert '4 places of 10 images added, 14 now' in capsys.readouterr().out
     with PlaceMap.open(path) as place_map:
         assert [session.name for session in place_map.session_list()] == ['photos', 'thin']

@@ -45,7 +45,7 @@ def test_figures_files_and_page(town, grey, tmp_path, capsys):
 
 def test_json_to_standard_output_is_nothing_but_json(town, grey, tmp_path, capsys):
     words = ('evaluate', 'dataset', town, '--cache', tmp_path / 'c', '--json')
-    assert run(*words, '--threshold', 5) == 0
+    assert run(*words, '--tolerance', 5) == 0
     assert json.loads(capsys.readouterr().out)['setup']['tolerance']['distance'] == 5.0
 
 
@@ -76,8 +76,8 @@ def test_models_that_depend_on_the_batch_want_to_be_told_it(town, tmp_path, caps
 @pytest.mark.parametrize(
     ('words', 'status', 'answer'),
     [
-        (('--layout', 'frames'), 2, '--tolerance 2'),
-        (('--layout', 'csv'), 2, '--database-poses'),
+        (('--format', 'frames'), 2, '--tolerance 2'),
+        (('--format', 'csv'), 2, '--database-poses'),
         (('--bits', '12'), 2, 'multiple of 8'),
         (('--split', 'val', '--database', 'map'), 1, 'no two folders map and queries'),
         (('--output', '/no/such/folder/x.json'), 1, 'no folder'),
@@ -120,19 +120,19 @@ def test_traverses_of_a_folder_by_index(tmp_path, grey, capsys):
         write(tmp_path / side, {f'Image{i:03}.jpg': picture(i, noise) for i in range(10)})
     words = ('--database', 'day', '--queries', 'night', '--cache', tmp_path / 'c')
     assert (
-        run('evaluate', 'dataset', tmp_path, '--layout', 'frames', '--tolerance', 0, *words) == 0
+        run('evaluate', 'dataset', tmp_path, '--format', 'frames', '--tolerance', 0, *words) == 0
     )
     assert 'within 0 frames' in ' '.join(capsys.readouterr().out.split())
 
 
 @pytest.mark.skipif(not GARDENS.is_dir(), reason=f'no Gardens Point in {GARDENS.parent}')
-@pytest.mark.parametrize('layout', ['frames', pytest.param('utm', marks=pytest.mark.slow)])
-def test_gardens_point_gives_the_figures_of_the_bags(tmp_path, layout):
+@pytest.mark.parametrize('form', ['frames', pytest.param('utm', marks=pytest.mark.slow)])
+def test_gardens_point_gives_the_figures_of_the_bags(tmp_path, form):
     """As `vpr evaluate bag` has it for the default settings: 81.0 / 90.5 / 96.5 %."""
     found = tmp_path / 'f.json'
-    words = ['evaluate', 'dataset', GARDENS, '--layout', 'frames', '--tolerance', 2]
+    words = ['evaluate', 'dataset', GARDENS, '--format', 'frames', '--tolerance', 2]
     words += ['--database', 'day_right', '--queries', 'night_right']
-    if layout == 'utm':
+    if form == 'utm':
         for side, traverse in (('database', 'day_right'), ('queries', 'night_right')):
             folder = tmp_path / 'images/test' / side
             folder.mkdir(parents=True)

@@ -18,7 +18,10 @@ from hypothesis import strategies as st
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation import Tolerance, dataset_search, description_store
 from vpr_ros.evaluation.dataset_evaluation import evaluate_dataset, judged
-from vpr_ros.evaluation.dataset_layout import (
+from vpr_ros.evaluation.dataset_report import render_report
+from vpr_ros.evaluation.dataset_results import DatasetEvaluation
+from vpr_ros.evaluation.dataset_search import BINARY, BOTH, FLOAT, Codes, search
+from vpr_ros.evaluation.datasets import (
     FRAMES,
     UTM,
     Dataset,
@@ -26,9 +29,6 @@ from vpr_ros.evaluation.dataset_layout import (
     frame_images,
     utm_images,
 )
-from vpr_ros.evaluation.dataset_report import render_report
-from vpr_ros.evaluation.dataset_results import DatasetEvaluation
-from vpr_ros.evaluation.dataset_search import BINARY, BOTH, FLOAT, Codes, search
 from vpr_ros.evaluation.description_store import Descriptions, describe_images
 
 
@@ -197,7 +197,7 @@ import sys, os, signal
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
 from dataset_sample import GreyDescriber
-from vpr_ros.evaluation.dataset_layout import frame_images
+from vpr_ros.evaluation.datasets import frame_images
 from vpr_ros.evaluation.description_store import describe_images
 class Killed(GreyDescriber):
     def describe(self, images):

@@ -9,23 +9,23 @@ from dataset_sample import picture, street, utm_name, write
 
 from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.dataset_findings import Finding, Subject
-from vpr_ros.evaluation.dataset_layout import FRAMES, UTM, images_by_path
 from vpr_ros.evaluation.dataset_lint import lint, mock_step
+from vpr_ros.evaluation.datasets import FRAMES, UTM, images_by_path
 
 
-def looked(root, layout=UTM, distance=25.0, folders=('database', 'queries')):
+def looked(root, form=UTM, distance=25.0, folders=('database', 'queries')):
     base = root / 'images' / 'test' if (root / 'images').exists() else root
     sets = (images_by_path(base / name) for name in folders)
-    return {f.code: f for f in lint(Subject(root, layout, *sets, Tolerance(distance)))}
+    return {f.code: f for f in lint(Subject(root, form, *sets, Tolerance(distance)))}
 
 
-def named(root, database, queries, layout=UTM, distance=25.0):
+def named(root, database, queries, form=UTM, distance=25.0):
     """Lint lists of names without any files behind them, for the checks that read none."""
     sets = (
         [root / side / name for name in names]
         for side, names in (('database', database), ('queries', queries))
     )
-    return Subject(root, layout, *sets, Tolerance(distance))
+    return Subject(root, form, *sets, Tolerance(distance))
 
 
 def codes(subject, *checks):

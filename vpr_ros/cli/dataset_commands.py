@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr dataset``: brings data sets for training into one layout."""
+"""``vpr dataset``: brings data sets for training into one format."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def _group() -> None:
 
 @app.command()
 def unify(
-    layout: Annotated[
-        Literal['sf-xl', 'pitts30k', 'msls'], typer.Argument(help='Which data set it is.')
+    dataset: Annotated[
+        Literal['sf-xl', 'pitts30k', 'msls'],
+        typer.Argument(metavar='DATASET', help='Which data set it is.'),
     ],
     folder: Annotated[
         Path,
@@ -45,7 +46,7 @@ def unify(
     ] = 'link',
     as_json: opt.AsJson = False,
 ) -> None:
-    """Divide a data set into places as SelaVPR++ does, in the layout of GSV-Cities.
+    """Divide a data set into places as SelaVPR++ does, in the format of GSV-Cities.
 
     Run it once for each data set, with the same output. It may be stopped and run again at any
     time, and goes on where it was.
@@ -55,7 +56,7 @@ def unify(
 
     cities = []
     with progress_steps(folder.name) as progress:
-        for city in build(layout, folder, output, Transfer(images), progress):
+        for city in build(dataset, folder, output, Transfer(images), progress):
             cities.append(city)
             # The bar moves out of the way of print, but not of typer.echo.
             print(f'{city.name}: {city.places} places, {city.images} images', file=sys.stderr)

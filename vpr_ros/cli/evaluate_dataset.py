@@ -24,7 +24,7 @@ from vpr_ros.cli.console import (
     warn_untrained,
 )
 from vpr_ros.cli.localizing import now, tolerance_of
-from vpr_ros.evaluation.dataset_layout import FRAMES, LAYOUTS, UTM
+from vpr_ros.evaluation.datasets import DATASET_FORMATS, FRAMES, UTM
 from vpr_ros.inputs.folders import FOLDER_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.evaluation.dataset_findings import Finding
-    from vpr_ros.evaluation.dataset_layout import Dataset
     from vpr_ros.evaluation.dataset_results import DatasetEvaluation
+    from vpr_ros.evaluation.datasets import Dataset
     from vpr_ros.evaluation.description_store import AnyDescriber
 
 _Folder = Annotated[
@@ -47,14 +47,13 @@ _Folder = Annotated[
         help='The data set; images/test is looked for in it.',
     ),
 ]
-_LayoutOption = Annotated[str, opt.format_option('--layout', LAYOUTS)]
+_Format = Annotated[str, opt.format_option('--format', DATASET_FORMATS)]
 _Split = Annotated[str, typer.Option(help='Folder in FOLDER/images.')]
 _Database = Annotated[str, typer.Option('--database', help='Name of the folder searched.')]
 _Queries = Annotated[str, typer.Option('--queries', help='Name of the folder of queries.')]
-_Threshold = Annotated[
+_Tolerance = Annotated[
     float | None,
     typer.Option(
-        '--threshold',
         '--tolerance',
         min=0,
         help='Correct within so many metres, or frames; inclusive. 25 m, if not given.',
@@ -65,18 +64,18 @@ _Threshold = Annotated[
 def dataset(
     folder: _Folder,
     *,
-    layout: _LayoutOption = UTM,
+    form: _Format = UTM,
     split: _Split = 'test',
     database: _Database = 'database',
     queries: _Queries = 'queries',
     database_poses: Annotated[
         Path | None,
-        typer.Option(help='File of poses of the database, where the layout needs one.'),
+        typer.Option(help='File of poses of the database, where the format needs one.'),
     ] = None,
     queries_poses: Annotated[
         Path | None, typer.Option(help='File of poses of the queries.')
     ] = None,
-    threshold: _Threshold = None,
+    tolerance: _Tolerance = None,
     angle: opt.Angle = None,
     queries_list: Annotated[
         Path | None,
@@ -109,12 +108,10 @@ def dataset(
     if bits % 8:
         msg = f'--bits {bits} is no multiple of 8'
         raise typer.BadParameter(msg)
-    tolerance = _tolerance(layout, threshold, angle)
+    correct = _tolerance(form, tolerance, angle)
     poses = (database_poses, queries_poses)
-    data = _read(folder, layout, split, (database, queries), poses, tolerance, queries_list)
-    findings = linter.lint(
-        Subject(folder, layout, data.database.paths, data.queries.paths, tolerance)
-    )
+    data = _read(folder, form, split, (database, queries), poses, correct, queries_list)
+    findings = linter.lint(Subject(folder, form, data.database.paths, data.queries.paths, correct))
     show_findings(findings, console(stderr=as_json))
     describer = _describer(model, device, weights, batch_size)
     kept = cache_folder() if cache is None else cache
@@ -144,22 +141,22 @@ def dataset(
 def lint(
     folder: _Folder,
     *,
-    layout: _LayoutOption = UTM,
+    form: _Format = UTM,
     split: _Split = 'test',
     database: _Database = 'database',
     queries: _Queries = 'queries',
-    threshold: _Threshold = None,
+    tolerance: _Tolerance = None,
     as_json: opt.AsJson = False,
 ) -> None:
     """Look for known problems of a data set; the exit status is 1 if figures would be wrong."""
     from vpr_ros.evaluation import dataset_lint as linter
     from vpr_ros.evaluation.dataset_findings import ERROR, Subject
-    from vpr_ros.evaluation.dataset_layout import folder_pair, images_by_path
+    from vpr_ros.evaluation.datasets import folder_pair, images_by_path
 
-    tolerance = _tolerance(layout, threshold, None)
+    correct = _tolerance(form, tolerance, None)
     pair = folder_pair(folder, split, database, queries)
     mapped, asked = (images_by_path(path) for path in pair)
-    findings = linter.lint(Subject(folder, layout, mapped, asked, tolerance))
+    findings = linter.lint(Subject(folder, form, mapped, asked, correct))
     if as_json:
         print_json({'folder': folder, 'findings': [asdict(finding) for finding in findings]})
     else:
@@ -234,36 +231,36 @@ def _show(cache: Path, evaluation: DatasetEvaluation, out: Console) -> None:
         )
 
 
-def _tolerance(layout: str, threshold: float | None, angle: float | None) -> Tolerance:
-    from vpr_ros.evaluation.dataset_layout import PUBLISHED_DISTANCE
+def _tolerance(form: str, distance: float | None, angle: float | None) -> Tolerance:
+    from vpr_ros.evaluation.datasets import PUBLISHED_DISTANCE
 
-    if threshold is None:
-        if layout == FRAMES:
-            msg = '--layout frames needs a tolerance in frames: --tolerance 2, for example'
+    if distance is None:
+        if form == FRAMES:
+            msg = '--format frames needs a tolerance in frames: --tolerance 2, for example'
             raise typer.BadParameter(msg)
-        threshold = PUBLISHED_DISTANCE
-    return tolerance_of(threshold, angle)
+        distance = PUBLISHED_DISTANCE
+    return tolerance_of(distance, angle)
 
 
 def _read(
     folder: Path,
-    layout: str,
+    form: str,
     split: str,
     names: tuple[str, str],
     poses: tuple[Path | None, Path | None],
     tolerance: Tolerance,
     queries_list: Path | None,
 ) -> Dataset:
-    from vpr_ros.evaluation import dataset_layout
+    from vpr_ros.evaluation import datasets
 
-    pair = dataset_layout.folder_pair(folder, split, *names)
-    if layout in FOLDER_FORMATS and FOLDER_FORMATS[layout].needs_poses and None in poses:
-        msg = f'--layout {layout} needs --database-poses and --queries-poses'
+    pair = datasets.folder_pair(folder, split, *names)
+    if form in FOLDER_FORMATS and FOLDER_FORMATS[form].needs_poses and None in poses:
+        msg = f'--format {form} needs --database-poses and --queries-poses'
         raise typer.BadParameter(msg)
-    database, queries = dataset_layout.posed_pair(layout, pair, poses)
+    database, queries = datasets.posed_pair(form, pair, poses)
     if queries_list is not None:
         keys = queries_list.read_text(encoding='utf-8').split()
-        queries, unused = dataset_layout.listed(queries, keys)
+        queries, unused = datasets.listed(queries, keys)
         if unused:
             typer.secho(
                 f'{len(unused)} of the {len(keys)} keys in {queries_list} fit no query, such as '
@@ -274,7 +271,7 @@ def _read(
     name = folder.resolve().name
     if names != ('database', 'queries'):
         name += f', {names[1]} in {names[0]}'
-    return dataset_layout.Dataset(name, layout, database, queries, tolerance)
+    return datasets.Dataset(name, form, database, queries, tolerance)
 
 
 def _describer(

@@ -33,8 +33,8 @@ def build(
     model: opt.Network = DEFAULT_MODEL,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
-    distance: opt.KeyframeDistance = 0.5,
-    angle: opt.KeyframeAngle = 11.5,
+    keyframe_distance: opt.KeyframeDistance = 0.5,
+    keyframe_angle: opt.KeyframeAngle = 11.5,
     interval: Annotated[
         float, typer.Option(min=0, help='Seconds between two keyframes; 0: no limit.')
     ] = 0,
@@ -63,7 +63,7 @@ def build(
     from vpr_ros.mapping import KeyframeConfig, map_bag
     from vpr_ros.maps import MapWriter
 
-    keyframes = KeyframeConfig(distance, math.radians(angle), interval)
+    keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle), interval)
     sensor, limits = parse_mount(mount), FixLimits(fix_min_status, fix_max_sigma)
     with Bag(bag_path) as bag:
         topics = choose_topics(bag, image_topic, pose_topic)

@@ -78,12 +78,12 @@ def import_(
     model: opt.Network = DEFAULT_MODEL,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
-    distance: Annotated[
+    keyframe_distance: Annotated[
         float | None,
-        typer.Option(min=0, help='Metres between two places; every image, if not given.'),
+        typer.Option(min=0, help='Metres between two keyframes; every image, if not given.'),
     ] = None,
-    angle: Annotated[
-        float | None, typer.Option(min=0, help='Degrees of a turn that make a place.')
+    keyframe_angle: Annotated[
+        float | None, typer.Option(min=0, help='Degrees of a turn that make a keyframe.')
     ] = None,
     session_name: opt.SessionName = None,
     camera: Annotated[str, typer.Option(help='Name of the camera.')] = '',
@@ -104,8 +104,9 @@ def import_(
     with progress_bar(f'reading {folder.name}') as progress:
         sightings = FOLDER_FORMATS[form].read(folder, poses, times, progress)
     keyframes = None
-    if distance is not None or angle is not None:
-        keyframes = KeyframeConfig(distance or 0.0, math.radians(angle or 0.0))
+    if keyframe_distance is not None or keyframe_angle is not None:
+        turn = math.radians(keyframe_angle or 0.0)
+        keyframes = KeyframeConfig(keyframe_distance or 0.0, turn)
     describer = Describer(model, device=device, weights=weights)
     place_map = MapWriter.open_or_create(path, describer.model_info)
     with place_map, progress_bar(f'importing {folder.name}') as progress:

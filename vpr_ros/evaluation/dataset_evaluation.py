@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.evaluation.dataset_layout import have_positives, near
 from vpr_ros.evaluation.dataset_results import DatasetEvaluation, DatasetSetup, MethodResult
 from vpr_ros.evaluation.dataset_search import codes_of, search
+from vpr_ros.evaluation.datasets import have_positives, near
 from vpr_ros.evaluation.description_store import describe_images
 from vpr_ros.evaluation.metrics import RECALL_COUNTS
 from vpr_ros.version import SOFTWARE
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from vpr_ros.evaluation.dataset_findings import Finding
-    from vpr_ros.evaluation.dataset_layout import Dataset, ImageSet
     from vpr_ros.evaluation.dataset_search import Ranking
+    from vpr_ros.evaluation.datasets import Dataset, ImageSet
     from vpr_ros.evaluation.description_store import AnyDescriber
 
     Progress: TypeAlias = Callable[[str, int, int], None]
@@ -97,7 +97,7 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
     seconds = np.concatenate([database.seconds, queries.seconds])
     setup = DatasetSetup(
         dataset=dataset.name,
-        layout=dataset.layout,
+        layout=dataset.form,
         model=describer.model_info,
         tolerance=dataset.tolerance,
         candidates=candidates,

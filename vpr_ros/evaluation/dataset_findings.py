@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.evaluation.dataset_layout import ImageSet
+from vpr_ros.evaluation.datasets import ImageSet
 from vpr_ros.geometry import Pose
 from vpr_ros.inputs.folders import UtmName
 
@@ -51,14 +51,14 @@ class Subject:
 
     Attributes:
         root: Where the user said the data set is.
-        layout: How it tells where images are.
+        form: Its folder format.
         database: Image files.
         queries: Image files.
         tolerance: When an answer will count as correct.
     """
 
     root: Path
-    layout: str
+    form: str
     database: Sequence[Path]
     queries: Sequence[Path]
     tolerance: Tolerance

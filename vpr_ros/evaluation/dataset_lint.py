@@ -13,7 +13,7 @@ import numpy as np
 
 from vpr_ros.errors import ImageError
 from vpr_ros.evaluation.dataset_findings import ERROR, NOTE, WARNING, Finding
-from vpr_ros.evaluation.dataset_layout import FRAMES, UTM, Dataset, have_positives
+from vpr_ros.evaluation.datasets import FRAMES, UTM, Dataset, have_positives
 from vpr_ros.inputs.frames import ImageFile
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ def lint(what: Subject) -> list[Finding]:
     """Return all findings, the worst first."""
     checks: tuple[Callable[[Subject], Iterator[Finding]], ...]
     checks = _sizes, _nordland_tolerance, _duplicates, _images
-    if what.layout == UTM:
+    if what.form == UTM:
         utm = _unreadable_names, _parent_folders, _short_names, _zones, _range, _mock
         checks = (*utm, _msls, _no_positives, *checks)
-    elif what.layout == FRAMES:
+    elif what.form == FRAMES:
         checks = (_unequal_traverses, *checks)
     order = (ERROR, WARNING, NOTE)
     return sorted((f for check in checks for f in check(what)), key=lambda f: order.index(f.level))
@@ -60,21 +60,21 @@ def lint(what: Subject) -> list[Finding]:
 def _nordland_tolerance(what: Subject) -> Iterator[Finding]:
     size = len(what.database), len(what.queries)
     step = 1.0
-    if what.layout != FRAMES:
+    if what.form != FRAMES:
         found = mock_step(what.positions(what.database).poses) if what.mock else None
         if found is None:
             return
         step = found
     frames, wanted = int((what.tolerance.distance + 1e-6) / step), _NORDLAND_FRAMES.get(size)
     if wanted is not None and wanted != frames:
-        threshold = wanted if what.layout == FRAMES else (wanted + 0.5) * step
+        tolerance = wanted if what.form == FRAMES else (wanted + 0.5) * step
         yield Finding(
             ERROR,
             'nordland-tolerance',
             f'{KNOWN_SIZES[size]}; here it would be ±{frames}',
             0,
             '',
-            f'A tolerance of {threshold:.4g} makes it ±{wanted} frames.',
+            f'A tolerance of {tolerance:.4g} makes it ±{wanted} frames.',
         )
 
 
@@ -130,7 +130,7 @@ def _no_positives(what: Subject) -> Iterator[Finding]:
     database, queries = what.positions(what.database), what.positions(what.queries)
     if not queries.paths:
         return
-    dataset = Dataset('', what.layout, database, queries, what.tolerance)
+    dataset = Dataset('', what.form, database, queries, what.tolerance)
     lost = np.flatnonzero(~have_positives(dataset))
     if lost.size:
         share = lost.size / len(queries.paths)
@@ -248,7 +248,7 @@ def _unreadable_names(what: Subject) -> Iterator[Finding]:
                 len(bad),
                 bad[0].name,
                 'Rename them as @E@N@zone@letter@lat@lon@pano@tile@heading@pitch@roll@height@time'
-                '@note@.jpg; all but E and N may be empty. Numbered frames are another layout.',
+                '@note@.jpg; all but E and N may be empty. Numbered frames are another format.',
             )
 
 

@@ -19,8 +19,8 @@ from vpr_ros.inputs.frames import ImageFile
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vpr_ros.evaluation.dataset_layout import Dataset
     from vpr_ros.evaluation.dataset_results import DatasetEvaluation
+    from vpr_ros.evaluation.datasets import Dataset
 
 _KINDS = (
     Kind(

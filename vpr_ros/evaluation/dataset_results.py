@@ -27,9 +27,9 @@ class DatasetSetup:
 
     Attributes:
         dataset: Name of the folder.
-        layout: How the folder gives the positions of the images.
+        layout: The folder format; called so in files of results.
         model: The network.
-        tolerance: How near a correct image is; metres, or frames in the layout `frames`.
+        tolerance: How near a correct image is; metres, or frames in the format `frames`.
         candidates: Images found by codes that are ranked again by descriptors.
         code_bits: Length of the codes.
         coder: Origin of the codes: `hash head` or the id of a coder fitted on the database.

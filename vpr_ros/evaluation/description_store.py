@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vpr_ros.evaluation.dataset_layout import ImageSet
+    from vpr_ros.evaluation.datasets import ImageSet
     from vpr_ros.evaluation.metrics import Bools, Floats
     from vpr_ros.types import Description, ModelInfo
 

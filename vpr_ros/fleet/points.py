@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from vpr_ros.maps import Snapshot
 
-HASH = 'hash'
-DESCRIPTOR = 'descriptor'
+CODE, DESCRIPTOR = 'hash', 'descriptor'
+"""Names of the vectors of a point, as stored in collections."""
 INDEXED = {
     'kind': models.PayloadSchemaType.KEYWORD,
     'session': models.PayloadSchemaType.INTEGER,
@@ -87,7 +87,7 @@ def points_of(
         vectors: dict[str, Any] = {DESCRIPTOR: vector.tolist()}
         if columns.codes.shape[1]:
             payload['code'] = columns.codes[i].tobytes().hex()
-            vectors[HASH] = signs(columns.codes[i])
+            vectors[CODE] = signs(columns.codes[i])
         points.append(models.PointStruct(id=int(ids[i]), vector=vectors, payload=payload))
     return points
 

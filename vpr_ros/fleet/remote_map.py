@@ -19,7 +19,7 @@ from qdrant_client import models
 from qdrant_client.http.exceptions import ApiException
 
 from vpr_ros.errors import MapError
-from vpr_ros.fleet.points import DESCRIPTOR, HASH, INDEXED, columns_of, points_of
+from vpr_ros.fleet.points import CODE, DESCRIPTOR, INDEXED, columns_of, points_of
 from vpr_ros.maps import Camera, MapWriter, PlaceMap, Session, merge
 from vpr_ros.maps.columns import concatenate, empty
 
@@ -233,7 +233,7 @@ class RemoteMap:
             )
         }
         if meta.code_bits:
-            vectors[HASH] = models.VectorParams(
+            vectors[CODE] = models.VectorParams(
                 size=meta.code_bits,
                 distance=models.Distance.DOT,
                 datatype=half,

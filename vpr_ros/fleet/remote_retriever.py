@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Search of a map on a server: hash prefetch and re-ranking by descriptors in one request."""
+"""Search of a map on a server: prefetch by codes and re-ranking by descriptors in one request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qdrant_client import models
 
-from vpr_ros.fleet.points import DESCRIPTOR, HASH, columns_of, signs
+from vpr_ros.fleet.points import CODE, DESCRIPTOR, columns_of, signs
 from vpr_ros.fleet.remote_map import explained
 from vpr_ros.maps import Camera
 from vpr_ros.search import Candidates, Window
@@ -157,7 +157,7 @@ class RemoteRetriever:
         else:
             prefetch = models.Prefetch(
                 query=signs(code),
-                using=HASH,
+                using=CODE,
                 filter=wanted,
                 params=_HAMMING,
                 limit=max(candidates, k),

@@ -13,7 +13,7 @@ import numpy as np
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.errors import BagError
 from vpr_ros.evaluation import Tolerance
-from vpr_ros.evaluation.dataset_layout import frame_images, images_by_path, utm_images
+from vpr_ros.evaluation.datasets import frame_images, images_by_path, utm_images
 from vpr_ros.evaluation.metrics import first_ranks, recall_of_ranks, within
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.frames import ImageFile

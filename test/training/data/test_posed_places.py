@@ -100,7 +100,7 @@ def write_image(path: Path, number: int) -> None:
 
 
 def gsv(root: Path, cities: dict[str, list[int]], spell=str) -> Path:
-    """Write a data set in the layout of GSV-Cities, with so many images of each place."""
+    """Write a data set in the format of GSV-Cities, with so many images of each place."""
     titles = ['place_id', 'year', 'month', 'northdeg', 'city_id', 'lat', 'lon', 'panoid']
     for city, counts in cities.items():
         (root / 'Dataframes').mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ import pytest
 
 from vpr_ros.training.data import TrainingDataError, open_source
 from vpr_ros.training.data import unify as unify_module
-from vpr_ros.training.data.layouts import LAYOUTS
+from vpr_ros.training.data.unified_datasets import UNIFIED_DATASETS
 from vpr_ros.training.data.unify import Transfer, unify
 
 ROOT = Path(__file__).parents[3]
@@ -93,10 +93,10 @@ def position(name: str) -> tuple[float, float]:
     return float(fields[1]), float(fields[2])
 
 
-@pytest.mark.parametrize('layout', TREES)
-def test_what_is_written_opens_as_gsv_cities(layout, tmp_path):
-    tree = TREES[layout](tmp_path / 'in')
-    cities = list(unify(layout, tree, tmp_path / 'out'))
+@pytest.mark.parametrize('dataset', TREES)
+def test_what_is_written_opens_as_gsv_cities(dataset, tmp_path):
+    tree = TREES[dataset](tmp_path / 'in')
+    cities = list(unify(dataset, tree, tmp_path / 'out'))
     source = open_source({'kind': 'gsv-cities', 'folder': str(tmp_path / 'out')})
     assert len(source.areas) == len(cities) >= 1
     places = [place for area in source.areas for place in area]
@@ -111,7 +111,7 @@ def test_what_is_written_opens_as_gsv_cities(layout, tmp_path):
 def test_images_of_a_place_share_a_cell_and_a_group_is_a_city(tmp_path):
     pitts30k(tmp_path / 'in')
     list(unify('pitts30k', tmp_path / 'in', tmp_path / 'out', Transfer.SYMLINK))
-    cells = LAYOUTS['pitts30k'].cells
+    cells = UNIFIED_DATASETS['pitts30k'].cells
     places, groups = defaultdict(set), defaultdict(set)
     for link in (tmp_path / 'out' / 'Images').rglob('*.jpg'):
         name = link.resolve().name
@@ -131,7 +131,9 @@ def test_groups_are_numbered_in_order_of_appearance_and_all_large_places_are_the
     order, members = [], defaultdict(lambda: defaultdict(int))
     for side in ('database', 'queries'):
         for name in sorted(path.name for path in (tmp_path / 'in' / side).iterdir()):
-            cell = LAYOUTS['pitts30k'].cells.of(*position(name), int(name.split('@')[8]) % 12 * 30)
+            cell = UNIFIED_DATASETS['pitts30k'].cells.of(
+                *position(name), int(name.split('@')[8]) % 12 * 30
+            )
             if cell.group not in order:
                 order.append(cell.group)
             members[cell.group][cell.place] += 1
@@ -157,17 +159,17 @@ def test_msls_keeps_its_validation_back_and_leaves_panoramas_and_missing_images_
 
 
 @pytest.mark.parametrize('transfer', Transfer)
-@pytest.mark.parametrize('layout', TREES)
-def test_second_run_changes_nothing(layout, transfer, tmp_path):
-    TREES[layout](tmp_path / 'in')
-    first = list(unify(layout, tmp_path / 'in', tmp_path / 'out', transfer))
+@pytest.mark.parametrize('dataset', TREES)
+def test_second_run_changes_nothing(dataset, transfer, tmp_path):
+    TREES[dataset](tmp_path / 'in')
+    first = list(unify(dataset, tmp_path / 'in', tmp_path / 'out', transfer))
 
     def stamps() -> dict[Path, int]:
         files = (tmp_path / 'out' / 'Images').rglob('*.jpg')
         return {path: path.lstat().st_ctime_ns for path in files}
 
     before, data = stamps(), contents(tmp_path / 'out')
-    assert list(unify(layout, tmp_path / 'in', tmp_path / 'out', transfer)) == first
+    assert list(unify(dataset, tmp_path / 'in', tmp_path / 'out', transfer)) == first
     assert stamps() == before
     assert contents(tmp_path / 'out') == data
 
@@ -260,11 +262,11 @@ def test_links_that_cannot_be_made_say_what_else_there_is(tmp_path, monkeypatch)
         list(unify('pitts30k', pitts30k(tmp_path / 'in'), tmp_path / 'out'))
 
 
-@pytest.mark.parametrize('layout', TREES)
-def test_folder_that_is_laid_out_otherwise_is_refused(layout, tmp_path):
+@pytest.mark.parametrize('dataset', TREES)
+def test_folder_that_is_laid_out_otherwise_is_refused(dataset, tmp_path):
     write_pixel(tmp_path / 'in' / 'a.jpg', 0)
     with pytest.raises(TrainingDataError):
-        list(unify(layout, tmp_path / 'in', tmp_path / 'out'))
+        list(unify(dataset, tmp_path / 'in', tmp_path / 'out'))
     assert not (tmp_path / 'out').exists()
 
 

@@ -84,7 +84,7 @@ def town(
 
 
 def gsv(folder: str, cities: list[str] | None = None, min_images: int = 4) -> PlaceSource:
-    """Open a data set in the layout of GSV-Cities; see `gsv_cities`."""
+    """Open a data set in the format of GSV-Cities; see `gsv_cities`."""
     return gsv_cities(_folder(folder), cities, min_images)
 
 

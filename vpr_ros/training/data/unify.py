@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The layout of GSV-Cities, and the unified data set of SelaVPR++, which is written in it.
+"""The format of GSV-Cities, and the unified data set of SelaVPR++, which is written in it.
 
 `Dataframes/<City>.csv` has a line for each image, with the columns of `COLUMNS`, and
 `Images/<City>/` has its file, named by all of them. Ali-bey et al., GSV-Cities: Toward Appropriate
@@ -25,14 +25,14 @@ from enum import Enum
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpr_ros.training.data.layouts import LAYOUTS, table_rows
 from vpr_ros.training.data.source import ImageFiles, TrainingDataError
+from vpr_ros.training.data.unified_datasets import UNIFIED_DATASETS, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from vpr_ros.training.data.layouts import SourceLayout, View
+    from vpr_ros.training.data.unified_datasets import UnifiedDataset, View
 
 COLUMNS = ('place_id', 'year', 'month', 'northdeg', 'city_id', 'lat', 'lon', 'panoid')
 MOST_PLACES = 100_000
@@ -43,7 +43,7 @@ TABLES, IMAGES = 'Dataframes', 'Images'
 def gsv_cities(
     folder: Path, cities: Sequence[str] | None = None, min_images: int = 4
 ) -> ImageFiles:
-    """Open a data set in the layout of GSV-Cities; each city is an area.
+    """Open a data set in the format of GSV-Cities; each city is an area.
 
     Args:
         folder: With `Dataframes` and `Images`.
@@ -55,7 +55,7 @@ def gsv_cities(
     """
     there = sorted(path.stem for path in (folder / TABLES).glob('*.csv'))
     if not there:
-        msg = f'{folder} has no {TABLES}/*.csv, so it is not in the layout of GSV-Cities'
+        msg = f'{folder} has no {TABLES}/*.csv, so it is not in the format of GSV-Cities'
         raise TrainingDataError(msg)
     missing = [city for city in cities or [] if city not in there]
     if missing:
@@ -128,18 +128,18 @@ class City(NamedTuple):
 
 
 def unify(
-    layout: str,
+    dataset: str,
     folder: Path,
     output: Path,
     transfer: Transfer = Transfer.LINK,
     progress: Callable[[str, int, int], None] = lambda _step, _done, _total: None,
 ) -> Iterator[City]:
-    """Write a data set in the layout of GSV-Cities, yielding each group when it is whole.
+    """Write a data set in the format of GSV-Cities, yielding each group when it is whole.
 
     A table is written after its images and appears at once, so readers never see half a city.
 
     Args:
-        layout: One of `LAYOUTS`.
+        dataset: One of `UNIFIED_DATASETS`.
         folder: Of the data set: the images for training, or MSLS as a whole.
         output: May hold other data sets.
         transfer: Links need the output on the same file system as the input, and no space.
@@ -152,7 +152,7 @@ def unify(
     if not folder.is_dir():
         msg = f'there is no folder {folder}'
         raise TrainingDataError(msg)
-    chosen = LAYOUTS[layout]
+    chosen = UNIFIED_DATASETS[dataset]
     found = False
     for part, views in chosen.parts(folder):
         groups = _groups(chosen, _reported(views, f'reading {part}', progress))
@@ -164,7 +164,7 @@ def unify(
     if not found:
         msg = (
             f'no place in {folder} has {MIN_IMAGES} images: is it the folder with the images for '
-            f'training of {layout}?'
+            f'training of {dataset}?'
         )
         raise TrainingDataError(msg)
 
@@ -178,13 +178,13 @@ def _reported(
         yield view
 
 
-def _groups(layout: SourceLayout, views: Iterable[View]) -> list[list[list[View]]]:
+def _groups(dataset: UnifiedDataset, views: Iterable[View]) -> list[list[list[View]]]:
     """Return the groups in order of appearance, of each its places, of each its views."""
     groups: dict[tuple[int, int, int], dict[tuple[int, int, int], list[View]]] = {}
     for view in views:
-        cell = layout.cells.of(view.east, view.north, view.heading)
+        cell = dataset.cells.of(view.east, view.north, view.heading)
         # Unused images are not kept: SF-XL has millions of images, and one group is used.
-        if cell.group not in groups and len(groups) == layout.groups:
+        if cell.group not in groups and len(groups) == dataset.groups:
             continue
         groups.setdefault(cell.group, defaultdict(list))[cell.place].append(view)
     return [
@@ -202,7 +202,7 @@ def _write(
 ) -> City:
     """Convert one city."""
     if len(places) > MOST_PLACES:
-        msg = f'{city} would have {len(places)} places, and the layout allows {MOST_PLACES}'
+        msg = f'{city} would have {len(places)} places, and the format allows {MOST_PLACES}'
         raise TrainingDataError(msg)
     rows = [row for i, views in enumerate(places) for row in _rows(city, i, views)]
     table, images = output / TABLES / f'{city}.csv', output / IMAGES / city

@@ -54,7 +54,7 @@ class View(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SourceLayout:
+class UnifiedDataset:
     """A data set and how SelaVPR++ divides it into places (Lu et al. 2025).
 
     Attributes:
@@ -89,10 +89,10 @@ def _msls(folder: Path) -> list[tuple[str, Iterator[View]]]:
     return [(_msls_name(city.name), _msls_views(city)) for city in cities]
 
 
-LAYOUTS = {
-    'sf-xl': SourceLayout(Cells(size=10, angle=60, across=5, headings=2), 1, _sf_xl),
-    'pitts30k': SourceLayout(Cells(size=15, angle=60, across=3, headings=2), None, _pitts30k),
-    'msls': SourceLayout(Cells(size=15, angle=60, across=3, headings=2), None, _msls),
+UNIFIED_DATASETS = {
+    'sf-xl': UnifiedDataset(Cells(size=10, angle=60, across=5, headings=2), 1, _sf_xl),
+    'pitts30k': UnifiedDataset(Cells(size=15, angle=60, across=3, headings=2), None, _pitts30k),
+    'msls': UnifiedDataset(Cells(size=15, angle=60, across=3, headings=2), None, _msls),
 }
 
 

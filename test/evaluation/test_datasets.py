@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpr_ros.evaluation import Tolerance
-from vpr_ros.evaluation.dataset_layout import (
+from vpr_ros.evaluation.datasets import (
     UTM,
     Dataset,
     ImageSet,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads data sets of place recognition: the database and the queries, with poses.
 
-Every image gets a pose in each layout, so that one rule tells correct answers: within a
+Every image gets a pose in each folder format, so that one rule tells correct answers: within a
 tolerance, bounds included. Where images are numbered frames, x is the number.
 """
 
@@ -30,11 +30,11 @@ _log = logging.getLogger(__name__)
 PUBLISHED_DISTANCE = 25.0
 """Metres within which published evaluations count a match as correct."""
 UTM, FRAMES = 'utm', 'frames'
-LAYOUTS = {
+DATASET_FORMATS = {
     **{name: form.help for name, form in FOLDER_FORMATS.items()},
     FRAMES: 'equal index means equal place',
 }
-"""Layouts of data sets, a line of help for each: the formats of folders, and numbered frames."""
+"""Folder formats of data sets, with help for each: those of maps, and numbered frames."""
 _ROUNDING = 1e-6
 """Metres by which the difference of two decimal numbers may come out too great."""
 
@@ -65,10 +65,10 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Database, queries and the tolerance of correct answers."""
+    """Database and queries in a folder format, and the tolerance of correct answers."""
 
     name: str
-    layout: str
+    form: str
     database: ImageSet
     queries: ImageSet
     tolerance: Tolerance
@@ -79,7 +79,7 @@ def folder_pair(root: Path, split: str, database: str, queries: str) -> tuple[Pa
 
     Args:
         root: Of the data set, or a folder further down.
-        split: Name of the folder in `images` of the usual layout.
+        split: Name of the folder in `images` as published data sets are stored.
         database: Name of the folder, in `root` or in `images/<split>` there.
         queries: Name of the folder of queries, beside it.
 
@@ -134,26 +134,28 @@ def frame_images(folder: Path) -> ImageSet:
 
 
 def posed_pair(
-    layout: str, folders: tuple[Path, Path], files: tuple[Path | None, Path | None]
+    form: str, folders: tuple[Path, Path], files: tuple[Path | None, Path | None]
 ) -> tuple[ImageSet, ImageSet]:
-    """Read two folders in one of ``LAYOUTS``; positions on Earth get one common frame.
+    """Read two folders in one of ``DATASET_FORMATS``; positions on Earth get one common frame.
 
     Queries without a pose are left out, for their answers cannot be judged; the log counts them.
 
     Args:
-        layout: Name of the layout.
+        form: Name of the folder format.
         folders: Of the database and of the queries.
-        files: Their files of poses, where the layout needs them.
+        files: Their files of poses, where the format needs them.
 
     Raises:
-        FolderError: A folder or file is not as the layout has it.
+        FolderError: A folder or file is not in this format.
         TrajectoryError: A file of poses cannot be read.
     """
-    if layout in _PUBLISHED:
-        read = _PUBLISHED[layout]
+    if form in _PUBLISHED:
+        read = _PUBLISHED[form]
         return read(folders[0]), read(folders[1])
-    form = FOLDER_FORMATS[layout]
-    images = [form.read(folder, file) for folder, file in zip(folders, files, strict=True)]
+    images = [
+        FOLDER_FORMATS[form].read(folder, file)
+        for folder, file in zip(folders, files, strict=True)
+    ]
     first = next((s.geo for group in images for s in group if s.geo is not None), None)
     datum = None if first is None else Datum.at(first)
     database, queries = (
@@ -172,7 +174,7 @@ def _posed(folder: Path, images: Sequence[PosedImage], datum: Datum | None) -> I
 
 
 _PUBLISHED = {UTM: utm_images, FRAMES: frame_images}
-"""Layouts that are read as published evaluations do, and not as map import does."""
+"""Folder formats that are read as published evaluations do, and not as map import does."""
 
 
 def listed(queries: ImageSet, keys: Iterable[str]) -> tuple[ImageSet, list[str]]:
