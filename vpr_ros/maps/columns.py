@@ -232,13 +232,13 @@ class Growing:
     def __init__(self, columns: Columns) -> None:
         self._buffers = columns
 
-    def append(self, columns: Columns, batch: Columns) -> Columns:
+    def append(self, columns: Columns, added: Columns) -> Columns:
         """Return the columns last made here with more rows."""
-        count, total = len(columns), len(columns) + len(batch)
+        count, total = len(columns), len(columns) + len(added)
         if total > len(self._buffers):
             self._buffers = _with_capacity(columns, max(2 * total, 1024))
         for field in fields(Columns):
-            getattr(self._buffers, field.name)[count:total] = getattr(batch, field.name)
+            getattr(self._buffers, field.name)[count:total] = getattr(added, field.name)
         return self._buffers.take(slice(total))
 
 

@@ -148,7 +148,7 @@ class TransactionalMap(PlaceMap):
     def _store(
         self,
         new: Snapshot,
-        batch: cols.Columns | None = None,
+        added: cols.Columns | None = None,
         packed: NDArray[np.uint8] | None = None,
     ) -> None:
         """Write the metadata, and append places to the columns if any are given.
@@ -159,8 +159,8 @@ class TransactionalMap(PlaceMap):
         meta = replace(new.meta, version=new.meta.version + 1)
         schema.write_meta(self._database(), meta)
         columns, cache = new.columns, new.cache
-        if batch is not None:
-            columns = new.growing.append(columns, batch)
+        if added is not None:
+            columns = new.growing.append(columns, added)
             cache = cache_for(len(columns), meta.packing.row_bytes, self._budget, new)
             if cache is not None and packed is not None:
                 cache.fill(slice(len(new), len(columns)), packed)

@@ -19,7 +19,8 @@ from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.compression import refitted, with_rules_of
 from vpr_ros.maps.connection import WriterLock, explained
 from vpr_ros.maps.editor import MapEditor, with_mounts
-from vpr_ros.maps.new_places import Incoming, camera_of, prepare
+from vpr_ros.maps.merging import MergedSessions
+from vpr_ros.maps.new_places import camera_of, prepare
 from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
 from vpr_ros.maps.snapshot import cache_for
 from vpr_ros.version import SOFTWARE
@@ -147,13 +148,13 @@ class MapWriter(MapEditor):
             now = self._now
             new = _with_cameras(now, {camera_of(place) for place in places})
             cameras = {camera: key for key, camera in new.cameras.items()}
-            batch, packed = prepare(new, cameras, places)
+            columns, packed = prepare(new, cameras, places)
             self._insert_cameras(now, new)
-            new = self._with_places(new, batch, packed)
-            ids = [int(key) for key in batch.ids]
+            new = self._with_places(new, columns, packed)
+            ids = [int(key) for key in columns.ids]
             kept = [(i, p.thumbnail) for i, p in zip(ids, places, strict=True) if p.thumbnail]
             schema.store_thumbnails(self._database(), kept)
-            self._store(new, batch, packed)
+            self._store(new, columns, packed)
             return ids
 
     def merge(
@@ -184,30 +185,30 @@ class MapWriter(MapEditor):
             now = self._now
             theirs = source.snapshot
             new = now if len(now) else _empty_like(now, theirs)
-            incoming = Incoming(new, theirs, sessions)
+            merged = MergedSessions(new, theirs, sessions)
             if (new.coder, new.reducer) != (now.coder, now.reducer):
                 self._store_projections(new)
-            before, new = new, _with_cameras(new, incoming.cameras)
+            before, new = new, _with_cameras(new, merged.cameras)
             self._insert_cameras(before, new)
-            for session in incoming.sessions:
-                incoming.sessions[session] = new.meta.next_session
+            for session in merged.sessions:
+                merged.sessions[session] = new.meta.next_session
                 new = self._with_session(new, theirs.names[session])
             added = []
             for rows in np.split(
-                incoming.rows, range(_MERGED_AT_ONCE, len(incoming.rows), _MERGED_AT_ONCE)
+                merged.rows, range(_MERGED_AT_ONCE, len(merged.rows), _MERGED_AT_ONCE)
             ):
                 floats = theirs.meta.packing.unpack(source.packed_descriptors(theirs, rows))
-                batch, packed = incoming.batch(new, rows, floats)
-                new = self._with_places(new, batch, packed)
+                columns, packed = merged.converted(new, rows, floats)
+                new = self._with_places(new, columns, packed)
                 if isinstance(source, PlaceMap):
                     jpegs = map(source.thumbnail, theirs.columns.ids[rows].tolist())
-                    pairs = zip(batch.ids.tolist(), jpegs, strict=True)
+                    pairs = zip(columns.ids.tolist(), jpegs, strict=True)
                     kept = [(key, jpeg) for key, jpeg in pairs if jpeg]
                     schema.store_thumbnails(self._database(), kept)
-                added.append(batch)
-                progress(sum(map(len, added)), len(incoming.rows))
+                added.append(columns)
+                progress(sum(map(len, added)), len(merged.rows))
             self._store(new, cols.concatenate(added))
-            return incoming.sessions
+            return merged.sessions
 
     def recode(
         self,
@@ -290,22 +291,22 @@ class MapWriter(MapEditor):
             )
 
     def _with_places(
-        self, now: Snapshot, batch: cols.Columns, packed: NDArray[np.uint8]
+        self, now: Snapshot, columns: cols.Columns, packed: NDArray[np.uint8]
     ) -> Snapshot:
         """Insert places and packed descriptors (n, bytes); only `_store` takes the places in."""
-        self._database().executemany(cols.INSERT, batch.to_rows())
+        self._database().executemany(cols.INSERT, columns.to_rows())
         self._database().executemany(
             'INSERT INTO descriptors VALUES (?, ?)',
-            zip(batch.ids.tolist(), (row.tobytes() for row in packed), strict=True),
+            zip(columns.ids.tolist(), (row.tobytes() for row in packed), strict=True),
         )
         meta = now.meta
         return replace(
             now,
             meta=replace(
                 meta,
-                next_place=meta.next_place + len(batch),
-                places=meta.places + len(batch),
-                digest=meta.digest + batch.digest,
+                next_place=meta.next_place + len(columns),
+                places=meta.places + len(columns),
+                digest=meta.digest + columns.digest,
             ),
         )
 
