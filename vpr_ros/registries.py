@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 import logging
 import pkgutil
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -85,3 +88,19 @@ def entries_of(package: str, attribute: str) -> Iterator[_Entry]:
     """
     for found in pkgutil.iter_modules(importlib.import_module(package).__path__, f'{package}.'):
         yield from getattr(importlib.import_module(found.name), attribute, ())
+
+
+def names_listed(package: str, attribute: str) -> Iterator[str]:
+    """Yield the names of the entries that the modules of a package list, from their source.
+
+    The modules are not imported. Every entry must be a call whose first argument is the name.
+    """
+    found = importlib.util.find_spec(package)
+    for folder in (found and found.submodule_search_locations) or ():
+        for path in sorted(Path(folder).glob('*.py')):
+            for statement in ast.parse(path.read_text('utf-8')).body:
+                match statement:
+                    case ast.Assign(targets=[ast.Name(id=name)], value=ast.Tuple(elts=entries)):
+                        if name == attribute:
+                            calls = (each for each in entries if isinstance(each, ast.Call))
+                            yield from (ast.literal_eval(call.args[0]) for call in calls)

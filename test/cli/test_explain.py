@@ -80,7 +80,7 @@ def test_place_that_was_found_is_drawn_below_the_image(query, day, town, tmp_pat
         (['query.png', '--map-bag', 'day'], 2, 'name the map too'),
         (['query.png', 'town.vprmap'], 2, 'the order is `vpr explain [MAP] IMAGE`'),
         (['query.png', '-o', 'seen.xyz'], 2, r'must end in .png'),
-        (['query.png', '--model', 'd3vpr'], 2, 'there are d2vpr'),
+        (['query.png', '--model', 'd3vpr'], 2, 'd2vpr-nano'),
     ],
 )
 def test_mistakes_are_told(query, monkeypatch, capsys, words, status, reason):

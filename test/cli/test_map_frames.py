@@ -43,7 +43,9 @@ def test_datum_is_shown_and_said_once(path, capsys):
 
 
 def test_datum_that_is_no_place_is_refused(path, capsys):
-    assert main(['map', 'datum', str(path), '--set', '91', '0', '0']) == 1
+    with pytest.raises(SystemExit) as end:
+        main(['map', 'datum', str(path), '--set', '91', '0', '0'])
+    assert end.value.code == 2
     assert 'no place on Earth' in capsys.readouterr().err
 
 

@@ -125,11 +125,15 @@ def test_file_for_browsers_only_comes_with_instructions(capsys):
 
 
 @pytest.mark.parametrize(
-    ('name', 'reason'),
-    [('hog', 'without weights'), ('d2vpr-nano', 'nothing to fetch'), ('d3vpr', 'there are d2vpr')],
+    ('name', 'status', 'reason'),
+    [
+        ('hog', 1, 'without weights'),
+        ('d2vpr-nano', 1, 'nothing to fetch'),
+        ('d3vpr', 2, 'dinov2-vits14'),
+    ],
 )
-def test_what_nobody_published_is_said(capsys, name, reason):
-    assert vpr('fetch', name) == 1
+def test_what_nobody_published_is_said(capsys, name, status, reason):
+    assert vpr('fetch', name) == status
     assert reason in capsys.readouterr().err
 
 

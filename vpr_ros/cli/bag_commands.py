@@ -21,15 +21,27 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def play(
+    context: typer.Context,
     bag: opt.BagPath,
     *,
-    rate: Annotated[float, typer.Option(min=0.001, help='Seconds of the bag per second.')] = 1.0,
+    rate: Annotated[
+        float,
+        typer.Option(min=0.001, callback=opt.check_finite, help='Seconds of the bag per second.'),
+    ] = 1.0,
     loop: Annotated[
         bool, typer.Option('--loop', help='Start again at the end; stamps and /clock jump back.')
     ] = False,
-    start: Annotated[float, typer.Option(min=0.0, help='Seconds of the bag to skip.')] = 0.0,
+    start: Annotated[
+        float,
+        typer.Option(min=0.0, callback=opt.check_finite, help='Seconds of the bag to skip.'),
+    ] = 0.0,
     duration: Annotated[
-        float | None, typer.Option(min=0.0, help='Seconds of the bag to play; all, if not given.')
+        float | None,
+        typer.Option(
+            min=0.0,
+            callback=opt.check_finite,
+            help='Seconds of the bag to play; all, if not given.',
+        ),
     ] = None,
     topics: Annotated[
         list[str] | None, typer.Option(help='Topic to play, several times; all, if not given.')
@@ -57,11 +69,19 @@ def play(
         ),
     ] = '',
     timeout: Annotated[
-        float, typer.Option(min=0.0, help='Seconds to wait for subscribers and answers.')
+        float,
+        typer.Option(
+            min=0.0,
+            callback=opt.check_finite,
+            help='Seconds to wait for subscribers and answers.',
+        ),
     ] = 30.0,
     as_json: opt.AsJson = False,
 ) -> None:
     """Publish the messages of a bag on their topics, with their recorded stamps."""
+    if not (wait_for or subscribers):
+        why = 'without --wait-for or --wait-for-subscribers'
+        opt.refuse_idle(context, why, 'timeout')
     from rich.progress import TextColumn, TimeElapsedColumn
 
     from vpr_ros.bench import bag_player

@@ -13,6 +13,7 @@ import typer
 
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import console, print_json, progress_bar, show_table, table_of
+from vpr_ros.errors import VprError
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -50,7 +51,12 @@ def retrieval(
     ],
     dim: Annotated[int, typer.Option(min=1, help='Length of the descriptors.')] = 4096,
     queries: Annotated[int, typer.Option(min=1, help='Queries to take the median of.')] = 200,
-    memory: Annotated[float, typer.Option(help='GiB that descriptors may take in memory.')] = 4.0,
+    memory: Annotated[
+        float,
+        typer.Option(
+            min=0, callback=opt.check_finite, help='GiB that descriptors may take in memory.'
+        ),
+    ] = 4.0,
     folder: _Folder = None,
     as_json: opt.AsJson = False,
 ) -> None:
@@ -81,11 +87,19 @@ def retrieval(
 
 @app.command()
 def node(
+    context: typer.Context,
     *,
-    rate: Annotated[float, typer.Option(help='Images per second sent to the node.')] = 5.0,
-    seconds: Annotated[float, typer.Option(help='How long to send.')] = 20.0,
+    rate: Annotated[
+        float,
+        typer.Option(
+            min=0.1, callback=opt.check_finite, help='Images per second sent to the node.'
+        ),
+    ] = 5.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, callback=opt.check_finite, help='How long to send.')
+    ] = 20.0,
     model: opt.Network = DEFAULT_MODEL,
-    places: Annotated[int, typer.Option(help='Places in the map that is searched.')] = 1000,
+    places: Annotated[int, typer.Option(min=1, help='Places in the map that is searched.')] = 1000,
     overload: Annotated[
         bool, typer.Option('--overload', help='Send five times as fast as the node can answer.')
     ] = False,
@@ -95,6 +109,10 @@ def node(
     as_json: opt.AsJson = False,
 ) -> None:
     """Time each stage of place_recognition_node on 640x480 images over real DDS."""
+    if calls:
+        opt.refuse_idle(context, 'with --calls', 'rate', 'seconds', 'overload')
+    if overload:
+        opt.refuse_idle(context, 'with --overload', 'rate')
     from vpr_ros.bench.node_bench import bench_calls, bench_node, bench_overload
 
     if calls:
@@ -109,6 +127,7 @@ def node(
 
 @app.command()
 def describe(
+    context: typer.Context,
     *,
     model: Annotated[
         list[str] | None,
@@ -130,6 +149,8 @@ def describe(
     as_json: opt.AsJson = False,
 ) -> None:
     """Time networks in every precision that this machine offers, and compare their results."""
+    if images is None:
+        opt.refuse_idle(context, 'without --images', 'most')
     from vpr_ros.bench.describe_bench import bench_describe, ways
     from vpr_ros.cli.localizing import photographs
 
@@ -182,7 +203,14 @@ def _figures(row: DescribeTiming) -> dict[str, str]:
 
 
 def _show(title: str, rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
-    """Print rows as a table, or as JSON."""
+    """Print rows as a table, or as JSON.
+
+    Raises:
+        VprError: There are none.
+    """
+    if not rows:
+        msg = 'nothing was measured, since no image was answered: measure for longer'
+        raise VprError(msg)
     if as_json:
         print_json(rows)
         return

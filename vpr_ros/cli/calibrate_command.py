@@ -20,7 +20,6 @@ from vpr_ros.cli.console import (
     table_of,
 )
 from vpr_ros.cli.localizing import localizing, tolerance_of
-from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,11 +29,26 @@ if TYPE_CHECKING:
 _CANDIDATES = 100
 
 
+def _check_order(inputs: list[Path]) -> list[Path]:
+    """Refuse bags before the map they are of, and maps without bags."""
+    suffixes = [path.suffix if path.suffix in (opt.MAP_SUFFIX, '.json') else '' for path in inputs]
+    named = [suffix for suffix in suffixes if suffix != '.json']
+    if named and named[0] != opt.MAP_SUFFIX:
+        path = inputs[suffixes.index('')]
+        msg = (
+            f'{path} is no result of vpr evaluate, and no map ({opt.MAP_SUFFIX}) stands before it'
+        )
+        raise typer.BadParameter(msg)
+    return inputs
+
+
 def calibrate(
+    context: typer.Context,
     inputs: Annotated[
         list[Path],
         typer.Argument(
             metavar='MAP BAG',
+            callback=_check_order,
             help='A map and bags of the same places, with poses in its frame; more maps with their'
             ' bags may follow. Results of vpr evaluate bag --output (.json) may stand anywhere.',
         ),
@@ -53,7 +67,10 @@ def calibrate(
     precision: Annotated[
         float,
         typer.Option(
-            min=0.5, max=1.0, help='Share of the accepted answers that should be correct.'
+            min=0.5,
+            max=1.0,
+            callback=opt.check_finite,
+            help='Share of the accepted answers that should be correct.',
         ),
     ] = 0.99,
     figure: Annotated[
@@ -74,6 +91,8 @@ def calibrate(
     from vpr_ros.evaluation.calibration_fit import calibrate as fit
     from vpr_ros.inputs.bags import Bag, choose_topics
 
+    if not any(path.suffix == opt.MAP_SUFFIX for path in inputs):
+        opt.refuse_idle(context, 'without a map', 'elsewhere', 'weights', 'device')
     require_folders(output, figure)
     right = tolerance_of(tolerance, angle)
 
@@ -102,13 +121,7 @@ def calibrate(
             sessions += [localised(path, bag, known=False) for bag in elsewhere or ()]
         elif path.suffix == '.json':
             sessions.append(AnsweredTraverse(Evaluation.load(path)))
-        elif current is None:
-            msg = (
-                f'{path} is no result of vpr evaluate, and no map ({opt.MAP_SUFFIX}) stands before'
-                ' it'
-            )
-            raise VprError(msg)
-        else:
+        elif current is not None:
             sessions.append(localised(current, path, known=True))
     with progress_bar('fitting') as progress:
         result = fit(sessions, right, precision, progress)

@@ -19,9 +19,14 @@ def demo(
     folder: Annotated[Path, typer.Option(help='Folder for bags, map, logs and report.')] = Path(
         'demo'
     ),
-    seed: Annotated[int, typer.Option(help='Number of the town.')] = 0,
+    seed: Annotated[int, typer.Option(min=0, help='Number of the town.')] = 0,
     mapping_rate: Annotated[
-        float, typer.Option(min=0.1, help='Frames per second sent to the map builder.')
+        float,
+        typer.Option(
+            min=0.1,
+            callback=opt.check_finite,
+            help='Frames per second sent to the map builder.',
+        ),
     ] = 10.0,
     open_report: Annotated[
         bool, typer.Option('--open/--no-open', help='Open the report in a browser.')

@@ -32,6 +32,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def bag(
+    context: typer.Context,
     map_path: opt.MapPath,
     bag_path: opt.BagPath,
     *,
@@ -42,7 +43,8 @@ def bag(
     tolerance: opt.Distance = 5.0,
     angle: opt.Angle = None,
     k: Annotated[
-        int, typer.Option('--max-candidates', '-k', min=1, help='Candidates per frame.')
+        int,
+        typer.Option('--max-candidates', '-k', min=1, max=1000, help='Candidates per frame.'),
     ] = 20,
     candidates: opt.Candidates = 100,
     min_similarity: opt.MinSimilarity = 0.0,
@@ -65,6 +67,14 @@ def bag(
     device: opt.Device = 'auto',
 ) -> None:
     """Localise every frame of a bag in a map and compare with the bag's own poses."""
+    if report is None:
+        opt.refuse_idle(context, 'without --report', 'map_bag')
+    if map_bag is None:
+        opt.refuse_idle(context, 'without --map-bag', 'map_image_topic')
+    if temporal == 'none':
+        opt.refuse_idle(context, 'without --temporal', 'odometry')
+    if not verify:
+        opt.refuse_idle(context, 'without --verify', 'min_inliers', 'field_of_view')
     from vpr_ros.cli.localizing import camera_of, localizing, now, tolerance_of
     from vpr_ros.evaluation.bag_evaluation import evaluate_bag, frame_pictures, place_pictures
     from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
@@ -95,6 +105,7 @@ def bag(
             candidates=candidates,
             calibration=calibration,
             temporal=temporal,
+            context=context,
             verifying=(
                 partial(
                     verifier_for,

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 _Result = Annotated[
-    Path, typer.Argument(help='File written by vpr evaluate bag or dataset with --output.')
+    Path,
+    typer.Argument(
+        metavar='RESULT',
+        callback=opt.check_not_map,
+        help='File written by vpr evaluate bag or dataset with --output.',
+    ),
 ]
 _Method = Annotated[
     str | None,

@@ -56,12 +56,14 @@ _Tolerance = Annotated[
     typer.Option(
         '--tolerance',
         min=0,
+        callback=opt.check_finite,
         help='Correct within so many metres, or frames; inclusive. 25 m, if not given.',
     ),
 ]
 
 
 def dataset(
+    context: typer.Context,
     folder: _Folder,
     *,
     form: _Format = UTM,
@@ -89,7 +91,10 @@ def dataset(
         typer.Option(min=1, help='Images described together by a cross-image encoder.'),
     ] = None,
     candidates: opt.Candidates = 100,
-    bits: Annotated[int, typer.Option(min=8, help='Of fitted codes; a multiple of 8.')] = 512,
+    bits: Annotated[
+        int,
+        typer.Option(min=8, callback=opt.check_bits, help='Of fitted codes; a multiple of 8.'),
+    ] = 512,
     cache: Annotated[
         Path | None, typer.Option(help='Where descriptions are kept, to go on after a break.')
     ] = None,
@@ -105,15 +110,18 @@ def dataset(
     if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.dataset_report import render_report
     require_folders(report, output)
-    if bits % 8:
-        msg = f'--bits {bits} is no multiple of 8'
-        raise typer.BadParameter(msg)
+    if form not in FOLDER_FORMATS or not FOLDER_FORMATS[form].needs_poses:
+        opt.refuse_idle(context, f'with --format {form}', 'database_poses', 'queries_poses')
+    if form == FRAMES:
+        opt.refuse_idle(context, f'with --format {form}', 'angle')
     correct = _tolerance(form, tolerance, angle)
     poses = (database_poses, queries_poses)
     data = _read(folder, form, split, (database, queries), poses, correct, queries_list)
     findings = linter.lint(Subject(folder, form, data.database.paths, data.queries.paths, correct))
     show_findings(findings, console(stderr=as_json))
     describer = _describer(model, device, weights, batch_size)
+    if describer.model_info.code_bits:
+        opt.refuse_idle(context, f'on codes that {model} makes itself', 'bits')
     kept = cache_folder() if cache is None else cache
     with progress_steps(data.name) as tell:
         evaluation = evaluate_dataset(

@@ -40,8 +40,19 @@ if TYPE_CHECKING:
 
     Traverse = tuple[Iterator[tuple[Picture, PoseReading | None]], Pinhole | None, Pictures, int]
 
+_BY_POSES = (
+    'pose_topic',
+    'tolerance',
+    'angle',
+    'keyframe_distance',
+    'keyframe_angle',
+    'exclude_time',
+    'exclude_distance',
+)
+
 
 def loops(
+    context: typer.Context,
     source: Annotated[
         Path,
         typer.Argument(
@@ -66,10 +77,12 @@ def loops(
     keyframe_distance: opt.KeyframeDistance = 0.5,
     keyframe_angle: opt.KeyframeAngle = 11.5,
     exclude_time: Annotated[
-        float, typer.Option(min=0, help='A loop goes back so many seconds.')
+        float,
+        typer.Option(min=0, callback=opt.check_finite, help='A loop goes back so many seconds.'),
     ] = 20.0,
     exclude_distance: Annotated[
-        float, typer.Option(min=0, help='A loop is so many metres long.')
+        float,
+        typer.Option(min=0, callback=opt.check_finite, help='A loop is so many metres long.'),
     ] = 10.0,
     exclude_keyframes: Annotated[
         int, typer.Option(min=0, help='So many keyframes lie between its ends.')
@@ -95,6 +108,13 @@ def loops(
     device: opt.Device = 'auto',
 ) -> None:
     """Close loops within one traverse and compare with the revisits there really were."""
+    if pairs is None:
+        opt.refuse_idle(context, 'without --pairs', 'pair_tolerance')
+    else:
+        opt.refuse_idle(context, 'with --pairs', *_BY_POSES)
+    if not verify:
+        unused = 'require_transform', 'min_inliers', 'field_of_view'
+        opt.refuse_idle(context, 'without --verify', *unused)
     from vpr_ros.cli.localizing import now, tolerance_of
     from vpr_ros.describe import Describer
     from vpr_ros.evaluation.loop_evaluation import (
@@ -136,7 +156,7 @@ def loops(
     setup = LoopSetup(source.name, describer.model_info, told, goes_back, verify, now(), SOFTWARE)
     with ExitStack() as stack:
         frames, camera, pictures, count = _traverse(
-            stack, source, image_topic, pose_topic, field_of_view, poses=pairs is None
+            context, stack, source, image_topic, pose_topic, field_of_view, poses=pairs is None
         )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vpr_loops_')))
         place_map = stack.enter_context(
@@ -172,6 +192,7 @@ def loops(
 
 
 def _traverse(
+    context: typer.Context,
     stack: ExitStack,
     source: Path,
     image_topic: str | None,
@@ -191,6 +212,7 @@ def _traverse(
         if poses:
             msg = f'{source} is no bag; for a folder of images, give the true loops as --pairs'
             raise VprError(msg)
+        opt.refuse_idle(context, 'on a folder of images', 'image_topic')
         return _folder(source, degrees)
     bag = stack.enter_context(Bag(source))
     image = choose_image(bag, image_topic)

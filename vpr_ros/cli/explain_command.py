@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 def explain(
+    context: typer.Context,
     inputs: Annotated[
         list[Path],
         typer.Argument(
@@ -63,6 +64,11 @@ def explain(
     if output.suffix.lower() not in ('.png', '.jpg', '.jpeg'):
         msg = f'--output {output} must end in .png or .jpg'
         raise typer.BadParameter(msg)
+    if map_path is None:
+        opt.refuse_idle(context, 'without a map', 'device')
+    if map_bag is None:
+        opt.refuse_idle(context, 'without --map-bag', 'map_image_topic')
+    console.require_folders(output)
     try:
         rgb = ImageFile(image).rgb
     except ImageError as error:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import say
+from vpr_ros.cli.console import require_folders, say
 
 _COMPARED = 20
 
@@ -41,6 +41,7 @@ def export(
     The file takes `images` (B, 3, S, S) float32, resized and normalised as its metadata say, with
     the batch open and the size fixed, and returns `descriptor` and, where there is one, `code`.
     """
+    require_folders(output)
     from vpr_ros import models
     from vpr_ros.cli.localizing import photographs
     from vpr_ros.describe.describer import load_described

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    import typer
     from numpy.typing import NDArray
 
     from vpr_ros.evaluation import Tolerance
@@ -40,8 +41,12 @@ def localizing(
     calibration: str = '',
     temporal: opt.TemporalFilter = 'none',
     verifying: Callable[[PlaceMap], Verifier] | None = None,
+    context: typer.Context | None = None,
 ) -> Iterator[tuple[PlaceMap, Localizer]]:
     """Open a map with the network that made it, and close it again.
+
+    With the context of a command, its options of a decision without calibration are refused where
+    there is one.
 
     Raises:
         VprError: The map or the weights cannot be used, or do not belong together.
@@ -56,6 +61,9 @@ def localizing(
             model = place_map.model.name
     describer = Describer(model, device=device, weights=weights)
     learnt = calibration_for(describer.model_info, calibration)
+    if context is not None and learnt is not None:
+        why = 'with a calibration (--calibration none judges without)'
+        opt.refuse_idle(context, why, 'max_distance_ratio', 'place_radius')
     if temporal != 'none' and learnt is None:
         msg = (
             f'the filter {temporal} needs a calibration, and there is none of {model}: '

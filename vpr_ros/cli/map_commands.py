@@ -13,7 +13,7 @@ import typer
 
 from vpr_ros.cli import map_edit, map_exchange, map_server
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import console, print_json, progress_bar, say
+from vpr_ros.cli.console import console, print_json, progress_bar, require_folders, say
 from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -25,6 +25,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def build(
+    context: typer.Context,
     path: opt.MapPath,
     bag_path: opt.BagPath,
     *,
@@ -36,13 +37,17 @@ def build(
     keyframe_distance: opt.KeyframeDistance = 0.5,
     keyframe_angle: opt.KeyframeAngle = 11.5,
     interval: Annotated[
-        float, typer.Option(min=0, help='Seconds between two keyframes; 0: no limit.')
+        float,
+        typer.Option(
+            min=0, callback=opt.check_finite, help='Seconds between two keyframes; 0: no limit.'
+        ),
     ] = 0,
     session_name: opt.SessionName = None,
     thumbnails: Annotated[
         int,
         typer.Option(
             min=0,
+            max=4096,
             help='Store thumbnails of so many pixels along the longer side, to verify; 0: none.',
         ),
     ] = 0,
@@ -51,7 +56,10 @@ def build(
         int, typer.Option(min=0, max=2, help='Least status of a fix: 0 any, 1 SBAS, 2 RTK.')
     ] = 0,
     fix_max_sigma: Annotated[
-        float, typer.Option(min=0, help='Greatest deviation of a fix, metres; 0: any.')
+        float,
+        typer.Option(
+            min=0, callback=opt.check_finite, help='Greatest deviation of a fix, metres; 0: any.'
+        ),
     ] = 10.0,
     as_json: opt.AsJson = False,
 ) -> None:
@@ -59,14 +67,18 @@ def build(
     from vpr_ros.describe import Describer
     from vpr_ros.geometry.mounts import parse_mount
     from vpr_ros.inputs.bags import Bag, choose_topics
-    from vpr_ros.inputs.poses import FixLimits, PoseSource
+    from vpr_ros.inputs.poses import POSE_FORMATS, FixLimits, PoseSource
     from vpr_ros.mapping import KeyframeConfig, map_bag
     from vpr_ros.maps import MapWriter
 
     keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle), interval)
+    require_folders(path)
     sensor, limits = parse_mount(mount), FixLimits(fix_min_status, fix_max_sigma)
     with Bag(bag_path) as bag:
         topics = choose_topics(bag, image_topic, pose_topic)
+        if topics.pose.type != POSE_FORMATS['fix'].typename:
+            why = f'on the poses of {topics.pose.name}, which are no fixes'
+            opt.refuse_idle(context, why, 'fix_min_status', 'fix_max_sigma')
         describer = Describer(model, device=device, weights=weights)
         place_map = MapWriter.open_or_create(path, describer.model_info)
         with place_map, progress_bar(f'mapping {bag.path.name}') as progress:
@@ -116,10 +128,18 @@ def verify(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
 
 @app.command()
 def recode(
+    context: typer.Context,
     path: opt.MapPath,
     *,
-    bits: Annotated[int, typer.Option(min=8, help='Length of the codes.')] = 512,
-    seed: Annotated[int, typer.Option(help='Of the fit.')] = 0,
+    bits: Annotated[
+        int,
+        typer.Option(
+            min=8,
+            callback=opt.check_bits,
+            help='Length of the codes; at most that of the descriptors.',
+        ),
+    ] = 512,
+    seed: Annotated[int, typer.Option(min=0, help='Of the fit.')] = 0,
     dim: Annotated[
         int | None, typer.Option(min=8, help='Shorten descriptors to so many components.')
     ] = None,
@@ -136,6 +156,12 @@ def recode(
     from vpr_ros.maps import MapWriter
 
     with MapWriter.open(path) as place_map:
+        if place_map.model.code_bits:
+            why = f'on codes that {place_map.model.name} makes itself'
+            opt.refuse_idle(context, why, 'bits', *(['seed'] if dim is None else []))
+        length = dim or place_map.info().descriptor_dim
+        if bits > length:
+            opt.refuse_idle(context, f'above the {length} elements of a descriptor', 'bits')
         place_map.recode(bits, seed, dim, storage)
         about = place_map.info()
     say(

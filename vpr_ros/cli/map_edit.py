@@ -5,36 +5,53 @@
 from __future__ import annotations
 
 import re
+import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import progress_bar, say
+from vpr_ros.cli.console import progress_bar, require_folders, say
 from vpr_ros.errors import VprError
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from vpr_ros.fleet import RemoteMap
-    from vpr_ros.geometry import GeoPoint
     from vpr_ros.maps import PlaceMap
 
-Point = TypeVar('Point', bound='GeoPoint')
-
 _CHOSEN = re.compile(r'(.+):(\d+(?:,\d+)*)')
+
+
+def _source(text: str) -> tuple[Path, list[int] | None]:
+    """Return a map and the sessions asked for: all of PATH, or some of PATH:1,3."""
+    match = _CHOSEN.fullmatch(text)
+    if match is None or Path(text).exists():
+        return Path(text), None
+    return Path(match[1]), [int(number) for number in match[2].split(',')]
+
+
+def _check_sources(texts: list[str]) -> list[str]:
+    for text in texts:
+        opt.check_map(_source(text)[0])
+    return texts
 
 
 def merge(
     maps: Annotated[
         list[str],
-        typer.Argument(metavar='MAP', help='Maps; MAP:1,3 for the sessions 1 and 3 alone.'),
+        typer.Argument(
+            metavar='MAP',
+            callback=_check_sources,
+            help='Maps; MAP:1,3 for the sessions 1 and 3 alone.',
+        ),
     ],
     *,
-    output: Annotated[Path, typer.Option('--output', '-o', help='The map to write.')],
+    output: Annotated[
+        Path, typer.Option('--output', '-o', callback=opt.check_map, help='The map to write.')
+    ],
     as_json: opt.AsJson = False,
 ) -> None:
     """Make one map of several; they stay as they are.
@@ -45,6 +62,7 @@ def merge(
     """
     from vpr_ros import maps as place_maps
 
+    require_folders(output)
     with progress_bar(f'merging into {output.name}') as progress:
         about = place_maps.merge(output, [_source(text) for text in maps], progress)
     text = f'{output}: {about.places} places in {len(about.sessions)} sessions of {len(maps)} maps'
@@ -57,13 +75,23 @@ def delete(
     session: opt.Sessions = None,
     near: Annotated[
         tuple[float, float, float] | None,
-        typer.Option(metavar='X Y Z', help='Places within the radius of it, metres in the map.'),
+        typer.Option(
+            metavar='X Y Z',
+            callback=opt.check_finite,
+            help='Places within the radius of it, metres in the map.',
+        ),
     ] = None,
     near_geo: Annotated[
         tuple[float, float] | None,
-        typer.Option(metavar='LAT LON', help='Places within the radius of it on Earth, degrees.'),
+        typer.Option(
+            metavar='LAT LON',
+            callback=opt.check_on_earth,
+            help='Places within the radius of it on Earth, degrees.',
+        ),
     ] = None,
-    radius: Annotated[float | None, typer.Option(min=0, help='Metres.')] = None,
+    radius: Annotated[
+        float | None, typer.Option(min=0, callback=opt.check_finite, help='Metres.')
+    ] = None,
     yes: Annotated[bool, typer.Option('--yes', help='Do not ask.')] = False,
     as_json: opt.AsJson = False,
 ) -> None:
@@ -84,11 +112,12 @@ def delete(
         keys = sessions_of(place_map, session, path)
         doomed = place_map.ids[np.isin(place_map.sessions, keys)]
         if radius is not None:
-            centre = _on_earth(GeoPoint, *near_geo) if near_geo is not None else np.array(near)
+            centre = GeoPoint(*near_geo) if near_geo is not None else np.array(near)
             doomed = np.intersect1d(doomed, place_map.snapshot.within(centre, radius))
         if not yes:
             question = f'Delete {len(doomed)} of {len(place_map)} places of {path}?'
-            typer.confirm(question, abort=True, err=True)
+            with redirect_stdout(sys.stderr):  # confirm prints a space of its own there
+                typer.confirm(question, abort=True)
         if radius is None:
             with place_map.transaction():
                 for key in keys:
@@ -117,14 +146,23 @@ def compact(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
 
 
 def update_poses(
+    context: typer.Context,
     path: opt.MapPath,
-    poses: Annotated[Path, typer.Argument(metavar='POSES', help='stamp x y z qx qy qz qw (TUM).')],
+    poses: Annotated[
+        Path,
+        typer.Argument(
+            metavar='POSES',
+            callback=opt.check_not_map,
+            help='stamp x y z qx qy qz qw (TUM).',
+        ),
+    ],
     *,
     by: Annotated[
         Literal['stamp', 'id'], typer.Option(help='Meaning of the first number of a line.')
     ] = 'stamp',
     tolerance: Annotated[
-        float, typer.Option(min=0, help='Seconds by which stamps may be off.')
+        float,
+        typer.Option(min=0, callback=opt.check_finite, help='Seconds by which stamps may be off.'),
     ] = 0.001,
     session: opt.Sessions = None,
     mount: opt.Mount = '',
@@ -139,6 +177,8 @@ def update_poses(
     from vpr_ros.maps import MapWriter
     from vpr_ros.maps.map_export import update_by_id, update_by_stamp
 
+    if by == 'id':
+        opt.refuse_idle(context, 'with --by id', 'tolerance', 'session')
     sensor = parse_mount(mount)
     trajectory = read_tum(poses, by_id=by == 'id')
     if sensor is not None:
@@ -163,7 +203,12 @@ def datum(
     *,
     at: Annotated[
         tuple[float, float, float] | None,
-        typer.Option('--set', metavar='LAT LON ALT', help='WGS 84: degrees, metres.'),
+        typer.Option(
+            '--set',
+            metavar='LAT LON ALT',
+            callback=opt.check_on_earth,
+            help='WGS 84: degrees, metres.',
+        ),
     ] = None,
     as_json: opt.AsJson = False,
 ) -> None:
@@ -176,7 +221,7 @@ def datum(
 
     if at is not None:
         with MapWriter.open(path, memory_budget=0) as writer:
-            writer.set_datum(_on_earth(Datum, *at))
+            writer.set_datum(Datum(*at))
     with PlaceMap.open(path, memory_budget=0) as place_map:
         known = place_map.datum
     text = 'none' if known is None else f'{known.lat:.9f} {known.lon:.9f} {known.alt:.4f}'
@@ -184,6 +229,7 @@ def datum(
 
 
 def mount(
+    context: typer.Context,
     path: opt.MapPath,
     *,
     camera: Annotated[str, typer.Option(help='Name of the camera.')] = '',
@@ -192,6 +238,7 @@ def mount(
         typer.Option(
             '--set',
             metavar='"X Y Z ROLL PITCH YAW"',
+            callback=opt.check_mount,
             help='Optical frame (x right, y down, z forward) in the base frame: metres, radians.',
         ),
     ] = '',
@@ -201,7 +248,9 @@ def mount(
     from vpr_ros.geometry.mounts import parse_mount
     from vpr_ros.maps import MapWriter, PlaceMap
 
-    if (wanted := parse_mount(pose)) is not None:
+    if (wanted := parse_mount(pose)) is None:
+        opt.refuse_idle(context, 'without --set', 'camera')
+    else:
         with MapWriter.open(path, memory_budget=0) as writer:
             writer.set_mount(camera, wanted)
     with PlaceMap.open(path, memory_budget=0) as place_map:
@@ -240,18 +289,3 @@ def sessions_of(
             raise VprError(msg)
         found.update(fitting)
     return sorted(found) if wanted else list(names)
-
-
-def _source(text: str) -> tuple[Path, list[int] | None]:
-    """Return a map and the sessions asked for: all of PATH, or some of PATH:1,3."""
-    match = _CHOSEN.fullmatch(text)
-    if match is None or Path(text).exists():
-        return Path(text), None
-    return Path(match[1]), [int(number) for number in match[2].split(',')]
-
-
-def _on_earth(kind: Callable[..., Point], *numbers: float) -> Point:
-    try:
-        return kind(*numbers)
-    except ValueError as error:
-        raise VprError(str(error)) from error

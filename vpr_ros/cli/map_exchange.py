@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Literal
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import progress_bar, say
+from vpr_ros.cli.console import progress_bar, require_folders, say
 from vpr_ros.cli.map_edit import sessions_of
 from vpr_ros.inputs.folders import FOLDER_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
@@ -29,6 +29,7 @@ _Format = Annotated[
 
 
 def export(
+    context: typer.Context,
     path: opt.MapPath,
     *,
     form: Annotated[
@@ -51,6 +52,9 @@ def export(
     if to_stdout and as_json:
         msg = 'standard output cannot hold the file and --json: give a file as --output'
         raise typer.BadParameter(msg)
+    if form != 'tum':
+        opt.refuse_idle(context, f'with --format {form}', 'ids')
+    require_folders(None if to_stdout else output)
     with PlaceMap.open(path, memory_budget=0) as place_map, _whole(output) as file:
         chosen = sessions_of(place_map, session, path)
         if form == 'tum':
@@ -64,6 +68,7 @@ def export(
 
 
 def import_(
+    context: typer.Context,
     path: opt.MapPath,
     folder: Annotated[
         Path, typer.Argument(metavar='FOLDER', callback=opt.check_not_map, help='Images.')
@@ -80,10 +85,17 @@ def import_(
     device: opt.Device = 'auto',
     keyframe_distance: Annotated[
         float | None,
-        typer.Option(min=0, help='Metres between two keyframes; every image, if not given.'),
+        typer.Option(
+            min=0,
+            callback=opt.check_finite,
+            help='Metres between two keyframes; every image, if not given.',
+        ),
     ] = None,
     keyframe_angle: Annotated[
-        float | None, typer.Option(min=0, help='Degrees of a turn that make a keyframe.')
+        float | None,
+        typer.Option(
+            min=0, callback=opt.check_finite, help='Degrees of a turn that make a keyframe.'
+        ),
     ] = None,
     session_name: opt.SessionName = None,
     camera: Annotated[str, typer.Option(help='Name of the camera.')] = '',
@@ -97,12 +109,15 @@ def import_(
     from vpr_ros.mapping.builder import import_images
     from vpr_ros.maps import MapWriter
 
-    sensor = parse_mount(mount)
-    if FOLDER_FORMATS[form].needs_poses and poses is None:
+    require_folders(path)
+    sensor, kind = parse_mount(mount), FOLDER_FORMATS[form]
+    idle = {'poses': kind.needs_poses, 'times': kind.takes_times}
+    opt.refuse_idle(context, f'with --format {form}', *(n for n, used in idle.items() if not used))
+    if kind.needs_poses and poses is None:
         msg = f'--format {form} needs --poses'
         raise typer.BadParameter(msg)
     with progress_bar(f'reading {folder.name}') as progress:
-        sightings = FOLDER_FORMATS[form].read(folder, poses, times, progress)
+        sightings = kind.read(folder, poses, times, progress)
     keyframes = None
     if keyframe_distance is not None or keyframe_angle is not None:
         turn = math.radians(keyframe_angle or 0.0)

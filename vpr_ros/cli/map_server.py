@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import progress_bar, say
+from vpr_ros.cli.console import progress_bar, require_folders, say
 from vpr_ros.cli.map_edit import sessions_of
 from vpr_ros.errors import VprError
 
@@ -69,6 +69,7 @@ def pull(
     as_json: opt.AsJson = False,
 ) -> None:
     """Add sessions of a map on a server to a map, which is made if there is none."""
+    require_folders(path)
     with (
         _remote(url, api_key, collection) as remote,
         progress_bar(f'pulling {collection}') as progress,

@@ -8,19 +8,21 @@ in the place of another is a usage error.
 
 from __future__ import annotations
 
+import math
 import re
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from vpr_ros.errors import VprError
+from vpr_ros.registries import names_listed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 MAP_SUFFIX = '.vprmap'
-_OTHERS = frozenset(
-    {'.mcap', '.db3', '.bag', '.jpg', '.jpeg', '.png', '.tif', '.tiff', '.yaml', '.json', '.csv'}
-)
 _DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
 
 TemporalFilter = Literal['none', 'bayes', 'sequence']
@@ -29,13 +31,16 @@ DescriptorStorage = Literal['float16', 'int8']
 """The names of ``maps.descriptors.STORAGES``."""
 
 
-def _each(check: Callable[[Any], None]) -> Callable[[Any], Any]:
+def _each(check: Callable[[Any], object]) -> Callable[[Any], Any]:
     """Return a callback that checks an argument, or each of several, and returns it."""
 
     def checked(value: Any) -> Any:
-        for item in value if isinstance(value, list) else [value]:
+        for item in value if isinstance(value, list | tuple) else [value]:
             if item is not None:
-                check(item)
+                try:
+                    check(item)
+                except (VprError, ValueError) as error:
+                    raise typer.BadParameter(str(error)) from error
         return value
 
     return checked
@@ -44,9 +49,19 @@ def _each(check: Callable[[Any], None]) -> Callable[[Any], Any]:
 @_each
 def check_map(path: Path) -> None:
     """Refuse an argument that cannot be a map, such as swapped arguments."""
-    if path.is_dir() or path.suffix.lower() in _OTHERS:
-        msg = f'a map is expected here, and {path} is none'
+    if path.is_dir() or (path.suffix.lower() not in ('', MAP_SUFFIX) and not _is_map(path)):
+        msg = f'a map is expected here, named *{MAP_SUFFIX}, and {path} is none'
         raise typer.BadParameter(msg)
+
+
+def _is_map(path: Path) -> bool:
+    """Return whether there is a map under another name."""
+    from vpr_ros.maps.file_format import APPLICATION_ID
+
+    if not path.is_file():
+        return False
+    with path.open('rb') as file:
+        return file.read(72)[68:] == APPLICATION_ID.to_bytes(4, 'big')
 
 
 @_each
@@ -60,13 +75,26 @@ def check_not_map(path: Path | str) -> None:
 @_each
 def check_model(name: str) -> None:
     """Refuse names that no model is registered under."""
-    from vpr_ros import models
-    from vpr_ros.errors import ModelError
+    _require_registered(name, 'MODELS')
 
-    try:
-        models.spec(name)
-    except ModelError as error:
-        raise typer.BadParameter(str(error)) from error
+
+@_each
+def check_network(name: str) -> None:
+    """Refuse names that neither a model nor a backbone is registered under."""
+    _require_registered(name, 'MODELS', 'BACKBONES')
+
+
+def _require_registered(name: str, *lists: str) -> None:
+    """Refuse other names, without torch unless another package registers models."""
+    own = [each for listed in lists for each in names_listed('vpr_ros.models', listed)]
+    if name in own:
+        return
+    if own and not metadata.entry_points(group='vpr_ros.models'):
+        msg = f'there is no model {name!r}; there are {", ".join(own)}'
+        raise typer.BadParameter(msg)
+    from vpr_ros import models
+
+    (models.registration if 'BACKBONES' in lists else models.spec)(name)
 
 
 @_each
@@ -75,6 +103,64 @@ def check_device(name: str) -> None:
     if not _DEVICE.fullmatch(name):
         msg = f'{name!r} is none of auto, cpu, cuda and cuda:N'
         raise typer.BadParameter(msg)
+
+
+@_each
+def check_finite(number: float) -> None:
+    """Refuse nan and the infinities, which the bounds of an option let through."""
+    if not math.isfinite(number):
+        msg = f'a number is expected here, not {number}'
+        raise typer.BadParameter(msg)
+
+
+@_each
+def check_bits(bits: int) -> None:
+    """Refuse lengths of codes that fill no bytes."""
+    if bits % 8:
+        msg = f'{bits} is no multiple of 8'
+        raise typer.BadParameter(msg)
+
+
+@_each
+def check_setting(text: str) -> None:
+    """Refuse texts that are not of the form KEY=VALUE."""
+    key, separator, _ = text.partition('=')
+    if not (key.strip() and separator):
+        msg = f'{text!r} is not of the form KEY=VALUE'
+        raise typer.BadParameter(msg)
+
+
+@_each
+def check_mount(text: str) -> None:
+    """Refuse texts that are no mount."""
+    from vpr_ros.geometry.mounts import parse_mount
+
+    parse_mount(text)
+
+
+def check_on_earth(numbers: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    """Refuse latitudes, longitudes and altitudes that are none."""
+    from vpr_ros.geometry import GeoPoint
+
+    if numbers is not None:
+        check_finite(numbers)
+        _each(lambda point: GeoPoint(*point))([numbers])
+    return numbers
+
+
+def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
+    """Refuse options that were given although they have no effect.
+
+    Args:
+        context: Of the command.
+        why: Follows "OPTION has no effect".
+        names: Of the parameters.
+    """
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or '')
+        if option.name in names and source is not None and source.name == 'COMMANDLINE':
+            msg = f'{option.opts[0]} has no effect {why}'
+            raise typer.BadParameter(msg)
 
 
 def format_option(option: str, formats: Mapping[str, str]) -> Any:
@@ -162,36 +248,59 @@ MapBag = Annotated[
     ),
 ]
 MapImageTopic = Annotated[str | None, typer.Option(help='Topic of the images in the map bag.')]
-KeyframeDistance = Annotated[float, typer.Option(min=0, help='Metres between two keyframes.')]
+KeyframeDistance = Annotated[
+    float, typer.Option(min=0, callback=check_finite, help='Metres between two keyframes.')
+]
 KeyframeAngle = Annotated[
-    float, typer.Option(min=0, help='Degrees of a turn that make a keyframe.')
+    float,
+    typer.Option(min=0, callback=check_finite, help='Degrees of a turn that make a keyframe.'),
 ]
 Mount = Annotated[
     str,
     typer.Option(
-        help='Mount of the sensor whose poses are given: x y z, or x y z roll pitch yaw (m, rad).'
+        callback=check_mount,
+        help='Mount of the sensor whose poses are given: x y z, or x y z roll pitch yaw (m, rad).',
     ),
 ]
 
 Candidates = Annotated[
     int,
     typer.Option(
-        '--candidates', min=1, help='Places nearest by Hamming distance compared by floats.'
+        '--candidates',
+        min=1,
+        max=10000,
+        help='Places nearest by Hamming distance compared by floats.',
     ),
 ]
 MinSimilarity = Annotated[
-    float, typer.Option('--min-similarity', help='Reject candidates of lower similarity.')
+    float,
+    typer.Option(
+        '--min-similarity',
+        min=-1,
+        max=1,
+        callback=check_finite,
+        help='Reject candidates of lower similarity.',
+    ),
 ]
 MaxDistanceRatio = Annotated[
     float,
     typer.Option(
         '--max-distance-ratio',
+        min=0,
+        max=1,
+        callback=check_finite,
         help='Reject the best candidate if its distance, divided by that of the best other '
         'place, is greater.',
     ),
 ]
 PlaceRadius = Annotated[
-    float, typer.Option('--place-radius', help='Count places within this distance as one, metres.')
+    float,
+    typer.Option(
+        '--place-radius',
+        min=0,
+        callback=check_finite,
+        help='Count places within this distance as one, metres.',
+    ),
 ]
 CalibrationFile = Annotated[
     str,
@@ -207,7 +316,10 @@ Verify = Annotated[
     bool, typer.Option('--verify', help='Verify the first candidates by local features.')
 ]
 MinInliers = Annotated[
-    int, typer.Option('--min-inliers', min=8, help='Features that must agree on one geometry.')
+    int,
+    typer.Option(
+        '--min-inliers', min=8, max=1000, help='Features that must agree on one geometry.'
+    ),
 ]
 FieldOfView = Annotated[
     float | None,
@@ -215,14 +327,23 @@ FieldOfView = Annotated[
         '--field-of-view',
         min=1,
         max=179,
+        callback=check_finite,
         help='Horizontal, degrees, of a camera without camera_info; gives relative poses.',
     ),
 ]
 
 Distance = Annotated[
     float,
-    typer.Option('--tolerance', min=0, help='Correct within this distance of the truth, metres.'),
+    typer.Option(
+        '--tolerance',
+        min=0,
+        callback=check_finite,
+        help='Correct within this distance of the truth, metres.',
+    ),
 ]
 Angle = Annotated[
-    float | None, typer.Option('--angle', min=0, help='Correct within this angle too, degrees.')
+    float | None,
+    typer.Option(
+        '--angle', min=0, callback=check_finite, help='Correct within this angle too, degrees.'
+    ),
 ]

@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 
 
 def query(
+    context: typer.Context,
     map_path: opt.MapPath,
     images: opt.Images,
     *,
     k: Annotated[
-        int, typer.Option('--max-candidates', '-k', min=1, help='Candidates shown per image.')
+        int,
+        typer.Option(
+            '--max-candidates', '-k', min=1, max=1000, help='Candidates shown per image.'
+        ),
     ] = 5,
     candidates: opt.Candidates = 100,
     min_similarity: opt.MinSimilarity = 0.0,
@@ -63,6 +67,7 @@ def query(
         config=config,
         candidates=candidates,
         calibration=calibration,
+        context=context,
     ) as (place_map, localizer):
         for path in images:
             try:

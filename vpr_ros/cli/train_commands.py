@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import console, print_json, progress_bar, say, show_table, table_of
+from vpr_ros.cli.console import (
+    console,
+    print_json,
+    progress_bar,
+    require_folders,
+    say,
+    show_table,
+    table_of,
+)
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -29,7 +37,12 @@ Output = Annotated[Path, typer.Option('--output', '-o', help='Folder of this tra
 PcaFile = Annotated[Path, typer.Option('--output', '-o', help='File to write (.safetensors).')]
 Settings = Annotated[
     list[str] | None,
-    typer.Option('--set', metavar='KEY.SUB=VALUE', help='Replace a value; several times.'),
+    typer.Option(
+        '--set',
+        metavar='KEY.SUB=VALUE',
+        callback=opt.check_setting,
+        help='Replace a value; several times.',
+    ),
 ]
 Resume = Annotated[
     bool, typer.Option('--resume', help='Go on from the last checkpoint, if there is one.')
@@ -87,6 +100,7 @@ def pca(
     recipe: RecipeFile, output: PcaFile, *, settings: Settings = None, as_json: opt.AsJson = False
 ) -> None:
     """Fit the principal components of a network's descriptors."""
+    require_folders(output)
     from vpr_ros.training.pca import PcaRecipe, fit_pca
     from vpr_ros.training.recipe import read_recipe
 

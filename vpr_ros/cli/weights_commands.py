@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import console, print_json, progress_bar, say, table_of
+from vpr_ros.cli.console import (
+    console,
+    print_json,
+    progress_bar,
+    require_folders,
+    say,
+    table_of,
+)
 from vpr_ros.errors import ModelError
 
 if TYPE_CHECKING:
@@ -18,7 +25,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar='NAME', help='One of those that `list` shows.')]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar='NAME', callback=opt.check_network, help='One of those that `list` shows.'
+    ),
+]
 Force = Annotated[bool, typer.Option('--force', help='Replace weights that are already there.')]
 
 
@@ -108,6 +120,7 @@ def convert_weights(
     from vpr_ros import models
     from vpr_ros.models.weights_file import convert, converted_path
 
+    require_folders(output)
     target = output or converted_path(name)
     if target.exists() and not force:
         msg = f'{target} is already there; --force replaces it'

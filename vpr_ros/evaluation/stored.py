@@ -126,5 +126,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
-        msg = f'{path} cannot be read as JSON: {error}'
+        binary = isinstance(error, UnicodeDecodeError)
+        reason = 'it is no text' if binary else getattr(error, 'strerror', None) or error
+        msg = f'{path} cannot be read as JSON: {reason}'
         raise VprError(msg) from error

@@ -36,9 +36,10 @@ class GeoPoint:
 
     def __post_init__(self) -> None:
         if not (abs(self.lat) <= 90 and abs(self.lon) <= 180) or math.isinf(self.alt):
+            height = '' if math.isnan(self.alt) else f', altitude {self.alt}'
             msg = (
-                f'latitude {self.lat}, longitude {self.lon}, altitude {self.alt} is no place on '
-                'Earth: degrees within [-90, 90] and [-180, 180] and metres are needed'
+                f'latitude {self.lat}, longitude {self.lon}{height} is no place on Earth: degrees'
+                ' within [-90, 90] and [-180, 180] and metres are needed'
             )
             raise ValueError(msg)
 

@@ -58,6 +58,9 @@ def read_tum(path: str | os.PathLike[str], *, by_id: bool = False) -> Trajectory
             if len(fields) != 8:
                 msg = f'{len(fields)} fields, not stamp x y z qx qy qz qw'
                 raise ValueError(msg)
+            if by_id and not fields[0].isdecimal():
+                msg = f'{fields[0]!r} is no id of a place, which is a whole number'
+                raise ValueError(msg)
             keys.append(int(fields[0]) if by_id else parse_stamp(fields[0]))
             poses.append(Pose.from_array([float(field) for field in fields[1:]]))
     try:

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The models by name: those of this package, and those of others.
 
-A module of a family of models names them in ``MODELS``. Another package registers its own with an
-entry point of the group ``vpr_ros.models``: ``any-name = its_package.module:MODELS``.
+A module of a family of models lists them in ``MODELS``, or in ``BACKBONES``, as calls whose first
+argument is the name: the command line reads the names without importing torch. Another package
+registers its own with an entry point of the group ``vpr_ros.models``:
+``any-name = its_package.module:MODELS``.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ if TYPE_CHECKING:
 _BUNDLED = Path(__file__).parent / 'weights'
 
 # Named one by one, for the networks need torch and most modules here are none.
-_FAMILIES = (d2vpr, cricavpr, selavprpp, classical, vit)
+_FAMILIES = (d2vpr, cricavpr, selavprpp, classical)
 _MODELS: Registry[ModelSpec] = Registry(
-    'vpr_ros.models', lambda: (entry for family in _FAMILIES for entry in family.MODELS)
+    'vpr_ros.models',
+    lambda: (*(entry for family in _FAMILIES for entry in family.MODELS), *vit.BACKBONES),
 )
 _BY_NAME = _MODELS.own
 

@@ -269,31 +269,32 @@ def _dinov2(**options: Any) -> VisionTransformer:
     return network
 
 
-def _backbone(kind: str, config: ViTConfig, size: int, sha256: str) -> ModelSpec:
-    file = f'dinov2_{kind}_pretrain.pth'
-    url = f'https://dl.fbaipublicfiles.com/dinov2/dinov2_{kind}/{file}'
+def _backbone(name: str, config: ViTConfig, size: int, sha256: str) -> ModelSpec:
+    folder = name.replace('-', '_')
+    file = f'{folder}_pretrain.pth'
+    url = f'https://dl.fbaipublicfiles.com/dinov2/{folder}/{file}'
     source = 'https://github.com/facebookresearch/dinov2'
     weights = PublishedWeights(file, source, 'Apache-2.0', size, sha256, (url,))
     options = asdict(config)
-    return ModelSpec(f'dinov2-{kind}', _dinov2, 518, options, weights, backbone=True)
+    return ModelSpec(name, _dinov2, 518, options, weights, backbone=True)
 
 
 # Independent users of the files agree on the digests.
-MODELS = (
+BACKBONES = (
     _backbone(
-        'vits14',
+        'dinov2-vits14',
         VIT_S,
         88_283_115,
         'b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9',
     ),
     _backbone(
-        'vitb14',
+        'dinov2-vitb14',
         VIT_B,
         346_378_731,
         '0b8b82f85de91b424aded121c7e1dcc2b7bc6d0adeea651bf73a13307fad8c73',
     ),
     _backbone(
-        'vitl14',
+        'dinov2-vitl14',
         VIT_L,
         1_217_586_395,
         'd5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428',

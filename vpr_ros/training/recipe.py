@@ -317,6 +317,6 @@ def read_recipe(kind: type[T], path: Path, settings: Sequence[str] = ()) -> T:
         for setting in settings:
             override(data, setting)
         return parse(kind, data)
-    except (VprError, yaml.YAMLError, UnicodeDecodeError) as error:
-        msg = f'{path}: {error}'
+    except (VprError, yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        msg = f'{path}: {getattr(error, "strerror", None) or error}'
         raise RecipeError(msg) from error
