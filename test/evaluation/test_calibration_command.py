@@ -81,5 +81,5 @@ def test_filter_without_a_calibration_is_refused(drives, capsys):
 
 
 def test_bag_without_a_map_before_it_is_refused(drives, tmp_path, capsys):
-    assert run('calibrate', drives / 'drive1', '-o', tmp_path / 'x.yaml') == 1
+    assert run('calibrate', drives / 'drive1', '-o', tmp_path / 'x.yaml') == 2
     assert 'no map' in capsys.readouterr().err
