@@ -19,6 +19,7 @@ PROGRAMS = {
     'import': 'from vpr_ros.inputs.folders import exif_photos; import PIL.ExifTags',
     'onnx': 'import vpr_ros.describe.onnx_export',
     'server': 'import vpr_ros.fleet',
+    'tflite': 'import ai_edge_litert.interpreter',
     'train': 'import vpr_ros.training.session, vpr_ros.training.imagenet',
 }
 """For each extra, a program that needs it."""

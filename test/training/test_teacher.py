@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -106,9 +108,12 @@ def test_what_does_not_fit_is_described_again():
     assert features_.asked == 3
 
 
-def test_a_package_that_is_not_there_is_named():
-    with pytest.raises(RecipeError, match='pip install nowhere'):
-        teachers._optional('nowhere.to.be.found', 'nowhere')
+def test_a_package_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'ai_edge_litert', None)
+    with pytest.raises(
+        RecipeError, match=r"needs ai-edge-litert: pip install 'vpr_ros\[tflite\]'"
+    ):
+        open_teacher(TeacherRecipe('tflite', weights='teacher.tflite'))
 
 
 def test_efficientnet_features_have_the_shape_of_their_blocks():

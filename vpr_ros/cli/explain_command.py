@@ -11,7 +11,7 @@ import typer
 
 from vpr_ros.cli import console, query_command
 from vpr_ros.cli import options as opt
-from vpr_ros.errors import ImageError, VprError
+from vpr_ros.errors import VprError
 from vpr_ros.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -69,11 +69,7 @@ def explain(
     if map_bag is None:
         opt.refuse_idle(context, 'without --map-bag', 'map_image_topic')
     console.require_folders(output)
-    try:
-        rgb = ImageFile(image).rgb
-    except ImageError as error:
-        msg = f'{image}: {error}'
-        raise ImageError(msg) from error
+    rgb = ImageFile(image).rgb
     found = None
     if map_path is not None:
         model, found = _found(image, map_path, model, weights, device, as_json=as_json)

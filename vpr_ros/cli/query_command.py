@@ -11,7 +11,7 @@ import typer
 
 from vpr_ros.cli import console
 from vpr_ros.cli import options as opt
-from vpr_ros.errors import VprError
+from vpr_ros.errors import ImageError, VprError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,8 @@ def query(
             try:
                 result = localizer.localize(ImageFile(path), k=k)
             except VprError as error:
-                typer.secho(f'vpr: {path}: {error}', fg=typer.colors.RED, err=True)
+                named = str(error) if isinstance(error, ImageError) else f'{path}: {error}'
+                typer.secho(f'vpr: {named}', fg=typer.colors.RED, err=True)
                 failed = True
                 about = {'type': type(error).__name__, 'message': str(error)}
                 answers.append({'image': str(path), 'error': about})

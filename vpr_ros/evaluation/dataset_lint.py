@@ -179,7 +179,7 @@ def _duplicates(what: Subject) -> Iterator[Finding]:
 def _images(what: Subject) -> Iterator[Finding]:
     for title, paths in what.sets:
         sample = paths[:: max(1, -(-len(paths) // _SAMPLE))]
-        bad = [f'{path.name}: {trouble}' for path in sample if (trouble := _trouble(path))]
+        bad = [trouble for path in sample if (trouble := _trouble(path))]
         if bad:
             yield Finding(
                 ERROR,

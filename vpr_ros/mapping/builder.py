@@ -246,7 +246,7 @@ def import_images(
                 image = ImageFile(sighting.path, sighting.stamp)
                 added += builder.offer(image, reading) is not None
             except ImageError as error:
-                _log.warning('%s left out: %s', sighting.path, error)
+                _log.warning('image left out: %s', error)
         progress(done, len(sightings))
     if poseless:
         _log.warning('%d images left out: they have no pose', poseless)

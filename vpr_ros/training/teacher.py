@@ -54,7 +54,11 @@ class TfliteFeatures:
     """The output of a TFLite network that reads one image, in whole or floating numbers."""
 
     def __init__(self, path: str) -> None:
-        litert = _optional('ai_edge_litert.interpreter', 'ai-edge-litert')
+        try:
+            litert: Any = importlib.import_module('ai_edge_litert.interpreter')
+        except ModuleNotFoundError as error:
+            msg = "the teacher tflite needs ai-edge-litert: pip install 'vpr_ros[tflite]'"
+            raise RecipeError(msg) from error
         if not Path(path).is_file():
             msg = f'there is no TFLite file {path!r}: say where in teacher.weights'
             raise RecipeError(msg)
@@ -100,14 +104,6 @@ class ImageNetFeatures:
             if number in self._taps:
                 groups.append(functional.adaptive_avg_pool2d(values, self._grid).flatten(2))
         return groups
-
-
-def _optional(module: str, package: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        msg = f'this teacher needs a package that is not installed: pip install {package}'
-        raise RecipeError(msg) from error
 
 
 _SMALLEST_SPREAD = 1e-6

@@ -126,15 +126,19 @@ class ImageFile:
         """(H, W, 3) uint8 RGB.
 
         Raises:
-            ImageError: The file cannot be read, or no picture can be made of it.
+            ImageError: The file, which the message names, cannot be read or decoded.
         """
         try:
             data = self.path.read_bytes()
         except OSError as error:
-            msg = f'it cannot be read: {error.strerror}'
+            msg = f'{self.path}: it cannot be read: {error.strerror}'
             raise ImageError(msg) from error
         file = SimpleNamespace(format=self.path.suffix[1:].lower(), data=data)
-        return decode_compressed(file, upright=True)
+        try:
+            return decode_compressed(file, upright=True)
+        except ImageError as error:
+            msg = f'{self.path}: {error}'
+            raise ImageError(msg) from error
 
 
 class FreezeWatch:
