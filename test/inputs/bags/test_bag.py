@@ -116,7 +116,7 @@ def test_an_interrupted_recording_is_read_up_to_the_cut(tmp_path, caplog, metada
         assert choose_topics(bag).image.count > 50
     assert 200 < len(found) < 400
     assert found == wanted[: len(found)]
-    assert 'recorded before the damage is read' in caplog.text
+    assert 'messages before the damage are read' in caplog.text
 
 
 @needs_data
