@@ -4,7 +4,7 @@
 
 The true poses of the bag are made into odometry that drifts. Loops are found on pictures and that
 odometry alone, their ends measured against each other, and handed to a pose graph (GTSAM) that
-puts the trajectory right. See README.md beside this file.
+corrects the trajectory. See README.md beside this file.
 """
 
 from __future__ import annotations

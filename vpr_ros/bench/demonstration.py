@@ -36,7 +36,7 @@ _IMAGE = '/camera/image_raw'
 _NODE = '/place_recognition_node'
 _ANSWERS = f'{_NODE}/candidates'
 _TOLERANCE = 5.0
-"""Metres within which an answer counts as right."""
+"""Metres within which an answer counts as correct."""
 _PATIENCE = 60.0
 """Seconds a node may take to start, or to answer."""
 

@@ -152,7 +152,7 @@ def show(result: Calibrated, out: Console) -> None:
 
     calibration = result.calibration
     frames = sum(entry['frames'] for entry in calibration.data)
-    headers = 'decision by', 'right', 'Brier', 'ECE', 'accept', 'precision', 'recall', 'NEES'
+    headers = 'decision by', 'correct', 'Brier', 'ECE', 'accept', 'precision', 'recall', 'NEES'
     style: dict[str, Any] = {'box': None, 'pad_edge': False, 'collapse_padding': True}
     table = table_of(*headers, left=headers[:1], no_wrap=True, header_style='bold', **style)
     for stage, quality in calibration.quality.items():

@@ -209,7 +209,7 @@ def _show(cache: Path, evaluation: DatasetEvaluation, out: Console) -> None:
     total, images = len(evaluation.queries), len(evaluation.database)
     chosen = f' ({setup.queries_list})' if setup.queries_list else ''
     without = total - evaluation.positives
-    none = f', of which {without} have no right image there' if without else ''
+    none = f', of which {without} have no correct image there' if without else ''
     out.print(f'{total} queries{chosen} in {images} images{none}. All queries count.')
     unreadable = setup.unreadable_database + setup.unreadable_queries
     if unreadable:
@@ -227,7 +227,7 @@ def _show(cache: Path, evaluation: DatasetEvaluation, out: Console) -> None:
     binary = evaluation.methods[BINARY]
     if (passed := binary.recall.get(100)) is not None:
         out.print(
-            f'The first 100 by Hamming distance hold a right image for {share(passed)} of the '
+            f'The first 100 by Hamming distance hold a correct image for {share(passed)} of the '
             'queries: re-ranking them cannot do better.'
         )
     if setup.batch:

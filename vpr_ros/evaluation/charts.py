@@ -63,7 +63,7 @@ def curves_chart(curves: Sequence[PrecisionRecall]) -> Markup | None:
 
 
 def match_chart(evaluation: Evaluation) -> Markup | None:
-    """Draw which place each frame was matched to, over the place that was the right one."""
+    """Draw which place each frame was matched to, over the place that was correct."""
     summary, places = evaluation.summary, evaluation.places
     if not evaluation.queries or not len(places.ids):
         return None

@@ -34,10 +34,10 @@ class Run:
         tolerance: When an answer counts as correct.
         queries: Q names, of the queries that can be judged.
         identity: Of the queries with their true poses: names alone are often the same numbers.
-        rank: (Q,) rank of the first right answer from 1, 0 where none was found.
+        rank: (Q,) rank of the first correct answer from 1, 0 where none was found.
         depth: Answers a query.
         score: (Q,) of the first answer; NaN where there is none.
-        has_place: (Q,) whether there was anything right to be found.
+        has_place: (Q,) whether there was a correct answer to be found.
         answer: Q names of the first candidates, or empty.
     """
 
@@ -53,12 +53,12 @@ class Run:
 
     @property
     def right(self) -> Bools:
-        """(Q,) whether the first answer is right."""
+        """(Q,) whether the first answer is correct."""
         return np.asarray(self.rank == 1)
 
     @property
     def recall(self) -> dict[int, float]:
-        """Share of the queries with a right answer among the first N."""
+        """Share of the queries with a correct answer among the first N."""
         return recall_of_ranks(self.rank, self.depth)
 
     @property
@@ -74,8 +74,8 @@ class Comparison:
     Attributes:
         first: The run compared with.
         second: The run compared.
-        gained: Rows of queries right in the second only.
-        lost: Rows of queries right in the first only.
+        gained: Rows of queries correct in the second only.
+        lost: Rows of queries correct in the first only.
         p_value: See `mcnemar`.
     """
 

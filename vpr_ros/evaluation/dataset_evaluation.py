@@ -55,12 +55,12 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
 ) -> DatasetEvaluation:
     """Describe all images, search in three ways, and judge the candidates.
 
-    Recall is over all queries: one without a right image in the database counts as missed, and
+    Recall is over all queries: one without a correct image in the database counts as missed, and
     so does one that cannot be read. Descriptions are kept in the cache, so that a run that
     was killed goes on where it was, and one with another tolerance need not describe anything.
 
     Args:
-        dataset: What to search, by what, and what is right.
+        dataset: What to search, by what, and which answers are correct.
         describer: Describes the images.
         cache: Folder where descriptions are kept.
         batch: Images described together, where the descriptions depend on that; else 0.
@@ -132,7 +132,7 @@ def queries_id(queries: ImageSet) -> str:
 
 
 def judged(dataset: Dataset, ranking: Ranking) -> MethodResult:
-    """Return which answers are right."""
+    """Return which answers are correct."""
     count, depth = ranking.rows.shape
     rank = np.zeros(count, np.int64)
     for query in range(count):

@@ -131,13 +131,13 @@ class LoopSummary:
 
     @property
     def precision_accepted(self) -> float:
-        """Share of the announced loops that are right."""
+        """Share of the announced loops that are correct."""
         judged = self.right + self.wrong
         return self.right / judged if judged else math.nan
 
     @property
     def recall_accepted(self) -> float:
-        """Share of the revisits that were announced, and rightly."""
+        """Share of the revisits that were announced, and correctly."""
         return self.right / self.revisits if self.revisits else math.nan
 
 

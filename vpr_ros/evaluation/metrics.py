@@ -28,7 +28,7 @@ RECALL_COUNTS = (1, 5, 10, 20, 100)
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How near a place must be to count as the right one; both bounds are inclusive.
+    """How near a place must be to count as correct; both bounds are inclusive.
 
     Attributes:
         distance: Metres between the positions.
@@ -45,8 +45,8 @@ class PrecisionRecall:
 
     Attributes:
         thresholds: (T,) least accepted scores, strictly falling.
-        precision: (T,) right among the accepted.
-        recall: (T,) right and accepted among the queries that have a right place in the map.
+        precision: (T,) correct among the accepted.
+        recall: (T,) correct and accepted among the queries that have a correct place in the map.
     """
 
     thresholds: Floats
@@ -117,7 +117,7 @@ def within(a: Floats, b: Floats, tolerance: Tolerance) -> Bools:
 
 
 def localisable(truth: Floats, places: Floats, tolerance: Tolerance) -> Bools:
-    """Tell which true poses (Q, 7) have at least one right place among those mapped (M, 7)."""
+    """Tell which true poses (Q, 7) have at least one correct place among those mapped (M, 7)."""
     places = places[np.isfinite(places).all(axis=1)]
     if not len(places):
         return np.zeros(len(truth), np.bool_)
@@ -132,7 +132,7 @@ def localisable(truth: Floats, places: Floats, tolerance: Tolerance) -> Bools:
 
 
 def first_ranks(right: Bools) -> NDArray[np.int64]:
-    """Return the rank (Q,) from 1 of the first right candidate of (Q, K), 0 where none is."""
+    """Return the rank (Q,) from 1 of the first correct candidate of (Q, K), 0 where none is."""
     return np.where(right.any(axis=1), right.argmax(axis=1) + 1, 0)
 
 
@@ -148,8 +148,8 @@ def precision_recall(scores: Floats, right: Bools, positives: int) -> PrecisionR
 
     Args:
         scores: (Q,) score of each query's first candidate; NaN is never accepted.
-        right: (Q,) whether that candidate is right.
-        positives: Queries that have a right place in the map, the denominator of recall.
+        right: (Q,) whether that candidate is correct.
+        positives: Queries that have a correct place in the map, the denominator of recall.
     """
     scored = np.flatnonzero(~np.isnan(scores))
     order = scored[np.argsort(-scores[scored], kind='stable')]

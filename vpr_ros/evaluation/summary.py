@@ -105,7 +105,7 @@ class PlaceTable:
 
 @dataclass(frozen=True)
 class StatusCount:
-    """Frames that got one status, by whether their first candidate was right.
+    """Frames that got one status, by whether their first candidate was correct.
 
     Frames whose true pose is unknown are in ``frames`` only.
     """
@@ -131,8 +131,8 @@ class Summary:
     Attributes:
         frames: Queries in all.
         judged: Queries whose true pose is known; every figure below is over these.
-        localisable: Judged queries with a right place in the map.
-        recall: By N, share of the judged queries with a right place among the first N; a query
+        localisable: Judged queries with a correct place in the map.
+        recall: By N, share of the judged queries with a correct place among the first N; a query
             without one in the map counts as missed, as published evaluations do.
         recall_localisable: The same among the localisable queries only.
         score: ``probability`` or ``similarity``, whose thresholds give precision and recall.
@@ -140,14 +140,14 @@ class Summary:
         recall_at_full_precision: Best recall without a single wrong acceptance.
         full_precision_threshold: The score which gives it, known only with hindsight.
         accepted: Judged queries that were accepted.
-        accepted_right: Those of them whose first candidate is right.
+        accepted_right: Those of them whose first candidate is correct.
         position_error: By percentile, metres between true and answered pose of accepted queries.
         angle_error: By percentile, radians, likewise.
         statuses: Counts by status.
         latency: Seconds by stage, and in total.
-        right: (frames,) whether each query's first candidate is right; False where not judged.
+        right: (frames,) whether each query's first candidate is correct; False where not judged.
         has_place: (frames,) whether each query is localisable.
-        rank: (frames,) rank from 1 of each query's best right candidate, 0 where none is right.
+        rank: (frames,) rank from 1 of each query's best correct candidate, 0 where none is.
     """
 
     frames: int
@@ -171,12 +171,12 @@ class Summary:
 
     @property
     def precision_accepted(self) -> float:
-        """Share of the accepted queries that are right; NaN where nothing was accepted."""
+        """Share of the accepted queries that are correct; NaN where nothing was accepted."""
         return self.accepted_right / self.accepted if self.accepted else float('nan')
 
     @property
     def recall_accepted(self) -> float:
-        """Share of the localisable queries that were accepted and are right."""
+        """Share of the localisable queries that were accepted and are correct."""
         return self.accepted_right / self.localisable if self.localisable else float('nan')
 
     def to_json(self) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def summarise(
     Args:
         queries: The answers.
         place_poses: (M, 7) poses of all mapped places.
-        tolerance: What counts as right.
+        tolerance: What counts as correct.
         candidates: Candidates that were asked for: recall@N is given for N up to this only.
     """
     truth = pose_rows(query.truth for query in queries)

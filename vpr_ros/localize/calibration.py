@@ -31,7 +31,7 @@ FRAME = 'frame'
 
 _SHIPPED = Path(__file__).parent / 'calibrations'
 _HEADER = """\
-# How probable it is that a candidate is right, for one network. Made by `vpr calibrate`.
+# How probable it is that a candidate is correct, for one network. Made by `vpr calibrate`.
 """
 
 _log = logging.getLogger(__name__)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x5650524D
 """'VPRM' in the SQLite header."""
 FORMAT = 2
-"""Raised when older software could no longer read the file rightly.
+"""Raised when older software could no longer read the file correctly.
 
 1: without mounts. 2: `meta` has mounts of cameras; maps without any are still written as 1.
 """

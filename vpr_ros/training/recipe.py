@@ -237,7 +237,7 @@ class TraversePair:
         name: Name of the figures.
         map: Folder of images in order or with positions in their names, or a bag with poses.
         query: The same.
-        tolerance: Right within so many images in order, or metres.
+        tolerance: Correct within so many images in order, or metres.
     """
 
     name: str
