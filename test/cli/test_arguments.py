@@ -125,6 +125,9 @@ def test_folder_formats_tolerances_and_keyframes_have_one_name_each():
         for name, command in every_command()
     }
     assert not set().union(*options.values()) & {'--layout', '--threshold', '--distance'}
+    tolerant = {name for name, words in options.items() if '--tolerance' in words}
+    judging = {f'vpr evaluate {what}' for what in ('bag', 'dataset', 'lint', 'loops')}
+    assert tolerant == {*judging, 'vpr calibrate'}
     for command in ('map import', 'evaluate dataset', 'evaluate lint'):
         assert '--format' in options[f'vpr {command}']
     for command in ('map build', 'map import', 'evaluate loops'):

@@ -40,7 +40,7 @@ def unify(
         Path,
         typer.Option('--output', '-o', help='Folder to write; may hold other data sets already.'),
     ],
-    images: Annotated[
+    transfer: Annotated[
         Literal['link', 'symlink', 'copy'],
         typer.Option(help='Hard links take no space, within one file system.'),
     ] = 'link',
@@ -56,7 +56,7 @@ def unify(
 
     cities = []
     with progress_steps(folder.name) as progress:
-        for city in build(dataset, folder, output, Transfer(images), progress):
+        for city in build(dataset, folder, output, Transfer(transfer), progress):
             cities.append(city)
             # The bar moves out of the way of print, but not of typer.echo.
             print(f'{city.name}: {city.places} places, {city.images} images', file=sys.stderr)

@@ -160,7 +160,7 @@ def update_poses(
     by: Annotated[
         Literal['stamp', 'id'], typer.Option(help='Meaning of the first number of a line.')
     ] = 'stamp',
-    tolerance: Annotated[
+    stamp_tolerance: Annotated[
         float,
         typer.Option(min=0, callback=opt.check_finite, help='Seconds by which stamps may be off.'),
     ] = 0.001,
@@ -178,7 +178,7 @@ def update_poses(
     from vpr_ros.maps.map_export import update_by_id, update_by_stamp
 
     if by == 'id':
-        opt.refuse_idle(context, 'with --by id', 'tolerance', 'session')
+        opt.refuse_idle(context, 'with --by id', 'stamp_tolerance', 'session')
     sensor = parse_mount(mount)
     trajectory = read_tum(poses, by_id=by == 'id')
     if sensor is not None:
@@ -191,7 +191,7 @@ def update_poses(
             update = update_by_stamp(
                 place_map,
                 trajectory,
-                round(tolerance * SECOND),
+                round(stamp_tolerance * SECOND),
                 sessions_of(place_map, session, path),
             )
     text = f'{path}: {update.updated} poses updated, {update.kept} places kept theirs'

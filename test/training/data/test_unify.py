@@ -217,7 +217,7 @@ def copy(source, target):
     Path(target).write_bytes(data)
 
 shutil.copyfile = copy
-main(['dataset', 'unify', 'msls', sys.argv[2], '--output', sys.argv[3], '--images', 'copy'])
+main(['dataset', 'unify', 'msls', sys.argv[2], '--output', sys.argv[3], '--transfer', 'copy'])
 """
 
 
