@@ -7,6 +7,13 @@ class VprError(Exception):
     """Base of every error whose message is meant for the user, not for a traceback."""
 
 
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be read, without its path, for the message of a `VprError`."""
+    if isinstance(error, UnicodeDecodeError):
+        return 'it is no text'
+    return getattr(error, 'strerror', None) or str(error)
+
+
 class ImageError(VprError):
     """An image message or file that cannot be turned into RGB pixels."""
 

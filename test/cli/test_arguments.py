@@ -42,6 +42,15 @@ def status(*words):
         ('map import photos.zip town.vprmap --format exif', 'MAP'),
         ('evaluate loops town.vprmap', 'BAG'),
         ('bag play town.vprmap', 'BAG'),
+        ('map update-poses optimised.tum town.vprmap', '{MAP} {POSES}'),
+        ('map update-poses town.vprmap town.vprmap', '{MAP} {POSES}'),
+        ('map build town.txt morning.mcap', '{MAP} {BAG}'),
+        ('map merge morning.vprmap morning.mcap -o town.vprmap', 'MAP'),
+        ('map merge morning.vprmap evening.vprmap -o town.txt', 'MAP'),
+        ('calibrate morning.mcap town.vprmap -o c.yaml', 'MAP BAG'),
+        ('calibrate town.vprmap -o c.yaml', 'MAP BAG'),
+        ('evaluate compare town.vprmap town.vprmap', '{RESULT} {RESULT}'),
+        ('weights convert d2vpr weights.pth', '{FILE} {NAME}'),
     ],
 )
 def test_swapped_arguments_are_a_usage_error_that_shows_the_order(words, order, tmp_path, capsys):
@@ -64,6 +73,9 @@ def test_swapped_arguments_are_a_usage_error_that_shows_the_order(words, order, 
         ('bench describe --precision foo', 'bf16'),
         ('bench describe --backend foo', 'onnx'),
         ('export foo --output x.onnx', 'd2vpr-nano'),
+        ('weights fetch foo', 'dinov2-vits14'),
+        ('weights convert x.pth foo', 'dinov2-vits14'),
+        ('query town.vprmap x.jpg --model dinov2-vits14', 'd2vpr-nano'),
     ],
 )
 def test_other_choices_are_usage_errors_that_name_those_there_are(words, choices, capsys):
@@ -71,10 +83,25 @@ def test_other_choices_are_usage_errors_that_name_those_there_are(words, choices
     assert choices in capsys.readouterr().err
 
 
-def test_a_wrong_choice_is_refused_before_anything_is_loaded():
+@pytest.mark.parametrize(
+    'words',
+    [
+        'evaluate bag town.vprmap bag --temporal foo',
+        'evaluate bag town.vprmap bag --odometry',
+        'evaluate dataset folder --format frames',
+        'query town.vprmap x.jpg --model foo',
+        'query town.vprmap x.jpg --place-radius -3',
+        'weights fetch foo',
+        'map build town.vprmap bag --mount foo',
+        'train distill recipe.yaml -o out --set foo',
+        'bench node --places 0',
+        'export foo -o x.onnx',
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_loaded(words):
     code = (
         'import sys; from vpr_ros.cli.main import main\n'
-        'try: main("evaluate bag town.vprmap bag --temporal foo".split())\n'
+        f'try: main({words!r}.split())\n'
         'except SystemExit as end: assert end.code == 2\n'
         'loaded = {"torch", "matplotlib", "vpr_ros.describe.describer"} & set(sys.modules)\n'
         'sys.exit(f"imported {loaded}" if loaded else 0)'
@@ -132,6 +159,13 @@ def test_folder_formats_tolerances_and_keyframes_have_one_name_each():
         assert '--format' in options[f'vpr {command}']
     for command in ('map build', 'map import', 'evaluate loops'):
         assert {'--keyframe-distance', '--keyframe-angle'} <= options[f'vpr {command}']
+
+
+@pytest.mark.parametrize('command', [pytest.param(c, id=name) for name, c in every_command()])
+def test_usage_names_arguments_in_capitals(command):
+    with command.make_context('vpr', [], resilient_parsing=True) as context:
+        usage = command.get_usage(context)
+    assert usage.removeprefix('Usage: vpr').isupper()
 
 
 def test_the_help_tells_the_exit_statuses(capsys):

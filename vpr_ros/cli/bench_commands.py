@@ -40,7 +40,12 @@ class Precision(str, Enum):
     INT8 = 'int8'
 
 
-_Folder = Annotated[Path | None, typer.Option(help='Folder for the maps while they are measured.')]
+_Folder = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, file_okay=False, help='Folder for the maps while they are measured.'
+    ),
+]
 
 
 @app.command()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,8 +30,15 @@ if TYPE_CHECKING:
 _CANDIDATES = 100
 
 
+def _check_figure(path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in ('.png', '.svg', '.pdf'):
+        msg = f'{path} must end in .png, .svg or .pdf'
+        raise typer.BadParameter(msg)
+    return path
+
+
 def _check_order(inputs: list[Path]) -> list[Path]:
-    """Refuse bags before the map they are of, and maps without bags."""
+    """Refuse bags before the map they are of."""
     suffixes = [path.suffix if path.suffix in (opt.MAP_SUFFIX, '.json') else '' for path in inputs]
     named = [suffix for suffix in suffixes if suffix != '.json']
     if named and named[0] != opt.MAP_SUFFIX:
@@ -74,7 +82,10 @@ def calibrate(
         ),
     ] = 0.99,
     figure: Annotated[
-        Path | None, typer.Option(help='Draw reliability and precision here (PNG, SVG, PDF).')
+        Path | None,
+        typer.Option(
+            callback=_check_figure, help='Draw reliability and precision here (PNG, SVG, PDF).'
+        ),
     ] = None,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
@@ -93,6 +104,12 @@ def calibrate(
 
     if not any(path.suffix == opt.MAP_SUFFIX for path in inputs):
         opt.refuse_idle(context, 'without a map', 'elsewhere', 'weights', 'device')
+    maps_and_bags = [path for path in inputs if path.suffix != '.json']
+    for path, after in zip_longest(maps_and_bags, maps_and_bags[1:]):
+        alone = path.suffix == opt.MAP_SUFFIX and (not after or after.suffix == opt.MAP_SUFFIX)
+        if alone and not elsewhere:
+            msg = f'no bag follows the map {path}'
+            raise typer.BadParameter(msg)
     require_folders(output, figure)
     right = tolerance_of(tolerance, angle)
 

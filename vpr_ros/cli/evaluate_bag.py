@@ -73,6 +73,9 @@ def bag(
         opt.refuse_idle(context, 'without --map-bag', 'map_image_topic')
     if temporal == 'none':
         opt.refuse_idle(context, 'without --temporal', 'odometry')
+    elif calibration == 'none':
+        msg = f'--temporal {temporal} needs a calibration'
+        raise typer.BadParameter(msg)
     if not verify:
         opt.refuse_idle(context, 'without --verify', 'min_inliers', 'field_of_view')
     from vpr_ros.cli.localizing import camera_of, localizing, now, tolerance_of

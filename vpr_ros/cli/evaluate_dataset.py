@@ -103,18 +103,18 @@ def dataset(
     report: opt.Report = None,
 ) -> None:
     """Search a data set as published evaluations do: recall of floats, codes, and both."""
-    from vpr_ros.evaluation import dataset_lint as linter
-    from vpr_ros.evaluation.dataset_evaluation import cache_folder, evaluate_dataset
-    from vpr_ros.evaluation.dataset_findings import Subject
-
-    if report is not None:  # missing packages are told now, not after an hour of work
-        from vpr_ros.evaluation.dataset_report import render_report
     require_folders(report, output)
     if form not in FOLDER_FORMATS or not FOLDER_FORMATS[form].needs_poses:
         opt.refuse_idle(context, f'with --format {form}', 'database_poses', 'queries_poses')
     if form == FRAMES:
         opt.refuse_idle(context, f'with --format {form}', 'angle')
     correct = _tolerance(form, tolerance, angle)
+    from vpr_ros.evaluation import dataset_lint as linter
+    from vpr_ros.evaluation.dataset_evaluation import cache_folder, evaluate_dataset
+    from vpr_ros.evaluation.dataset_findings import Subject
+
+    if report is not None:  # missing packages are told now, not after an hour of work
+        from vpr_ros.evaluation.dataset_report import render_report
     poses = (database_poses, queries_poses)
     data = _read(folder, form, split, (database, queries), poses, correct, queries_list)
     findings = linter.lint(Subject(folder, form, data.database.paths, data.queries.paths, correct))

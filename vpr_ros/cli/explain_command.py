@@ -47,12 +47,6 @@ def explain(
     With a map, the image is found in it first; with the map's bag, the place found is drawn below
     the image, and the regions of the two are compared.
     """
-    import cv2
-
-    from vpr_ros.describe.explanation import Explainer
-    from vpr_ros.describe.explanation_picture import Shown, picture
-    from vpr_ros.inputs.frames import ImageFile
-
     image, map_path = inputs[-1], inputs[0] if len(inputs) > 1 else None
     if len(inputs) > 2 or image.suffix.lower() == opt.MAP_SUFFIX:
         msg = 'the order is `vpr explain [MAP] IMAGE`, with one image'
@@ -69,6 +63,12 @@ def explain(
     if map_bag is None:
         opt.refuse_idle(context, 'without --map-bag', 'map_image_topic')
     console.require_folders(output)
+    import cv2
+
+    from vpr_ros.describe.explanation import Explainer
+    from vpr_ros.describe.explanation_picture import Shown, picture
+    from vpr_ros.inputs.frames import ImageFile
+
     rgb = ImageFile(image).rgb
     found = None
     if map_path is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from vpr_ros.errors import ImageError, VprError
+from vpr_ros.errors import ImageError, VprError, reason_of
 from vpr_ros.evaluation.loop_results import LoopEvaluation, LoopRecord
 from vpr_ros.evaluation.metrics import pose_rows, within
 from vpr_ros.stamps import SECOND
@@ -81,8 +81,11 @@ class TruthByPairs:
             with path.open(newline='', encoding='utf-8') as file:
                 rows = csv.DictReader(file)
                 matches = {int(row['query']) - 1: int(row['match']) - 1 for row in rows}
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            msg = f'{path} is not a CSV file with the columns query and match: {error!r}'
+        except OSError as error:
+            msg = f'{path} cannot be read: {reason_of(error)}'
+            raise VprError(msg) from error
+        except (KeyError, TypeError, ValueError) as error:
+            msg = f'{path} is not a CSV file of whole numbers with the columns query and match'
             raise VprError(msg) from error
         return TruthByPairs(matches, tolerance)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from vpr_ros.errors import VprError
+from vpr_ros.errors import VprError, reason_of
 from vpr_ros.evaluation.metrics import Tolerance
 from vpr_ros.types import ModelInfo
 
@@ -126,7 +126,5 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
-        binary = isinstance(error, UnicodeDecodeError)
-        reason = 'it is no text' if binary else getattr(error, 'strerror', None) or error
-        msg = f'{path} cannot be read as JSON: {reason}'
+        msg = f'{path} cannot be read as JSON: {reason_of(error)}'
         raise VprError(msg) from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.errors import VprError
+from vpr_ros.errors import VprError, reason_of
 from vpr_ros.geometry.pose import Pose
 from vpr_ros.stamps import parse_stamp
 
@@ -59,10 +59,10 @@ def read_tum(path: str | os.PathLike[str], *, by_id: bool = False) -> Trajectory
                 msg = f'{len(fields)} fields, not stamp x y z qx qy qz qw'
                 raise ValueError(msg)
             if by_id and not fields[0].isdecimal():
-                msg = f'{fields[0]!r} is no id of a place, which is a whole number'
+                msg = f'{fields[0][:40]!r} is no id of a place, which is a whole number'
                 raise ValueError(msg)
             keys.append(int(fields[0]) if by_id else parse_stamp(fields[0]))
-            poses.append(Pose.from_array([float(field) for field in fields[1:]]))
+            poses.append(Pose.from_array([parse_number(field) for field in fields[1:]]))
     try:
         return Trajectory(np.array(keys, np.int64), poses)
     except OverflowError as error:
@@ -93,8 +93,21 @@ def numbered_fields(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[st
                 if text and not text.startswith(_COMMENT):
                     yield number, _SEPARATOR.split(text)
     except (OSError, UnicodeDecodeError) as error:
-        msg = f'{path} cannot be read: {getattr(error, "strerror", None) or "it is no text"}'
+        msg = f'{path} cannot be read: {reason_of(error)}'
         raise TrajectoryError(msg) from error
+
+
+def parse_number(text: str) -> float:
+    """Return the number that a text is.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return float(text)
+    except ValueError as error:
+        msg = f'{text[:40]!r} is no number'
+        raise ValueError(msg) from error
 
 
 def tum_line(key: str, pose: Iterable[float]) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from vpr_ros.errors import VprError
+from vpr_ros.errors import VprError, reason_of
 from vpr_ros.localize.evidence import FEATURES, median
 from vpr_ros.types import ModelInfo
 
@@ -192,7 +192,7 @@ class Calibration:
         try:
             content = yaml.safe_load(path.read_text(encoding='utf-8'))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            msg = f'the calibration {path} cannot be read: {error}'
+            msg = f'the calibration {path} cannot be read: {reason_of(error)}'
             raise CalibrationError(msg) from error
         found = content.get('format') if isinstance(content, dict) else None
         if found != FORMAT:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import yaml
 
-from vpr_ros.errors import VprError
+from vpr_ros.errors import VprError, reason_of
 from vpr_ros.training.parse import RecipeError, override, parse
 
 if TYPE_CHECKING:
@@ -318,5 +318,5 @@ def read_recipe(kind: type[T], path: Path, settings: Sequence[str] = ()) -> T:
             override(data, setting)
         return parse(kind, data)
     except (VprError, yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        msg = f'{path}: {getattr(error, "strerror", None) or error}'
+        msg = f'{path}: {reason_of(error)}'
         raise RecipeError(msg) from error

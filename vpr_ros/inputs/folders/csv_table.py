@@ -8,8 +8,9 @@ import csv
 import math
 from typing import TYPE_CHECKING
 
+from vpr_ros.errors import reason_of
 from vpr_ros.geometry import GeoPoint, Pose
-from vpr_ros.geometry.trajectory_file import located
+from vpr_ros.geometry.trajectory_file import located, parse_number
 from vpr_ros.inputs.folders.folder_format import FolderError, FolderFormat, PosedImage
 from vpr_ros.stamps import SECOND, parse_stamp
 
@@ -60,7 +61,7 @@ def csv_folder(folder: Path, table: Path) -> list[PosedImage]:
                     }
                     images.append(_image(folder, values, number))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        msg = f'{table} cannot be read: {getattr(error, "strerror", None) or error}'
+        msg = f'{table} cannot be read: {reason_of(error)}'
         raise FolderError(msg) from error
     missing = [image.path for image in images if not image.path.is_file()]
     if missing:
@@ -92,7 +93,7 @@ def _image(folder: Path, values: dict[str, str], number: int) -> PosedImage:
         return all(values.get(name) for name in names)
 
     def value(name: str, unknown: float = 0.0) -> float:
-        return float(values[name]) if known(name) else unknown
+        return parse_number(values[name]) if known(name) else unknown
 
     pose = geo = heading = None
     if known('x', 'y'):

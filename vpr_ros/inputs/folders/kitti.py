@@ -10,7 +10,7 @@ import numpy as np
 
 from vpr_ros.geometry import Pose
 from vpr_ros.geometry.mounts import OPTICAL_ROTATION
-from vpr_ros.geometry.trajectory_file import located, numbered_fields
+from vpr_ros.geometry.trajectory_file import located, numbered_fields, parse_number
 from vpr_ros.inputs.folders.folder_format import FolderError, FolderFormat, PosedImage, images_in
 from vpr_ros.stamps import SECOND, parse_stamp
 
@@ -63,7 +63,7 @@ def _read_poses(path: Path) -> list[Pose]:
             if len(fields) != 12:
                 msg = f'{len(fields)} numbers, not the 12 of a 3 x 4 matrix'
                 raise ValueError(msg)
-            matrix = np.array([float(field) for field in fields]).reshape(3, 4)
+            matrix = np.array([parse_number(field) for field in fields]).reshape(3, 4)
             optical = Pose.of(matrix[:, 3], _quaternion(matrix[:, :3]))
             poses.append(OPTICAL_ROTATION @ optical @ OPTICAL_ROTATION.inverse())
     return poses

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from vpr_ros.errors import reason_of
 from vpr_ros.inputs.folders import UtmName
 from vpr_ros.inputs.frames import SUFFIXES
 from vpr_ros.training.data.posed_places import Cells
@@ -197,5 +198,5 @@ def table_rows(table: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]
                 raise TrainingDataError(msg)
             yield from reader
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        msg = f'{table} cannot be read: {error}'
+        msg = f'{table} cannot be read: {reason_of(error)}'
         raise TrainingDataError(msg) from error
