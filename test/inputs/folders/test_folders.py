@@ -147,7 +147,7 @@ def test_csv_with_quaternions_and_nanoseconds(tmp_path):
         ([''], FolderError, 'needs the columns file and either x, y or lat, lon'),
         (['file,x', 'a.jpg,1'], FolderError, 'it has file, x'),
         (['file,x,y', 'a.jpg,1,2', 'gone.jpg,1,2'], FolderError, 'gone.jpg'),
-        (['file,x,y', 'a.jpg,one,2'], TrajectoryError, "line 2: could not convert .*'one'"),
+        (['file,x,y', 'a.jpg,one,2'], TrajectoryError, "line 2: 'one' is no number"),
         (['file,lat,lon', 'a.jpg,91,2'], TrajectoryError, 'line 2: .*no place on Earth'),
         (['file,stamp,x,y', 'a.jpg,now,1,2'], TrajectoryError, 'line 2: .*no stamp'),
     ],
