@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -99,8 +99,8 @@ def names_listed(package: str, attribute: str) -> Iterator[str]:
     for folder in (found and found.submodule_search_locations) or ():
         for path in sorted(Path(folder).glob('*.py')):
             for statement in ast.parse(path.read_text('utf-8')).body:
-                match statement:
-                    case ast.Assign(targets=[ast.Name(id=name)], value=ast.Tuple(elts=entries)):
-                        if name == attribute:
-                            calls = (each for each in entries if isinstance(each, ast.Call))
-                            yield from (ast.literal_eval(call.args[0]) for call in calls)
+                if isinstance(statement, ast.Assign) and attribute in map(
+                    ast.unparse, statement.targets
+                ):
+                    entries: Any = statement.value
+                    yield from (entry.args[0].value for entry in entries.elts)

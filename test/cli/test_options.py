@@ -142,7 +142,10 @@ def test_the_altitude_that_nobody_gave_is_not_told(town, capsys):
         ('map recode town.vprmap --seed 3 --storage int8', '--seed'),
         ('map mount town.vprmap --camera nope', '--camera'),
         ('map export town.vprmap --format csv --ids -o places.csv', '--ids'),
-        ('map update-poses town.vprmap poses.txt --by id --stamp-tolerance 1', '--stamp-tolerance'),
+        (
+            'map update-poses town.vprmap poses.txt --by id --stamp-tolerance 1',
+            '--stamp-tolerance',
+        ),
         ('map update-poses town.vprmap poses.txt --by id --session 1', '--session'),
         ('map import town.vprmap folder --format exif --poses poses.txt', '--poses'),
         ('map import town.vprmap folder --format tum --poses poses.txt --times t', '--times'),

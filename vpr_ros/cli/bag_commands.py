@@ -24,24 +24,13 @@ def play(
     context: typer.Context,
     bag: opt.BagPath,
     *,
-    rate: Annotated[
-        float,
-        typer.Option(min=0.001, callback=opt.check_finite, help='Seconds of the bag per second.'),
-    ] = 1.0,
+    rate: Annotated[float, opt.number('Seconds of the bag per second.', min=0.001)] = 1.0,
     loop: Annotated[
         bool, typer.Option('--loop', help='Start again at the end; stamps and /clock jump back.')
     ] = False,
-    start: Annotated[
-        float,
-        typer.Option(min=0.0, callback=opt.check_finite, help='Seconds of the bag to skip.'),
-    ] = 0.0,
+    start: Annotated[float, opt.number('Seconds of the bag to skip.', min=0.0)] = 0.0,
     duration: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            callback=opt.check_finite,
-            help='Seconds of the bag to play; all, if not given.',
-        ),
+        float | None, opt.number('Seconds of the bag to play; all, if not given.', min=0.0)
     ] = None,
     topics: Annotated[
         list[str] | None, typer.Option(help='Topic to play, several times; all, if not given.')
@@ -69,12 +58,7 @@ def play(
         ),
     ] = '',
     timeout: Annotated[
-        float,
-        typer.Option(
-            min=0.0,
-            callback=opt.check_finite,
-            help='Seconds to wait for subscribers and answers.',
-        ),
+        float, opt.number('Seconds to wait for subscribers and answers.', min=0.0)
     ] = 30.0,
     as_json: opt.AsJson = False,
 ) -> None:

@@ -56,12 +56,7 @@ def retrieval(
     ],
     dim: Annotated[int, typer.Option(min=1, help='Length of the descriptors.')] = 4096,
     queries: Annotated[int, typer.Option(min=1, help='Queries to take the median of.')] = 200,
-    memory: Annotated[
-        float,
-        typer.Option(
-            min=0, callback=opt.check_finite, help='GiB that descriptors may take in memory.'
-        ),
-    ] = 4.0,
+    memory: Annotated[float, opt.number('GiB that descriptors may take in memory.', min=0)] = 4.0,
     folder: _Folder = None,
     as_json: opt.AsJson = False,
 ) -> None:
@@ -94,15 +89,8 @@ def retrieval(
 def node(
     context: typer.Context,
     *,
-    rate: Annotated[
-        float,
-        typer.Option(
-            min=0.1, callback=opt.check_finite, help='Images per second sent to the node.'
-        ),
-    ] = 5.0,
-    seconds: Annotated[
-        float, typer.Option(min=0.1, callback=opt.check_finite, help='How long to send.')
-    ] = 20.0,
+    rate: Annotated[float, opt.number('Images per second sent to the node.', min=0.1)] = 5.0,
+    seconds: Annotated[float, opt.number('How long to send.', min=0.1)] = 20.0,
     model: opt.Network = DEFAULT_MODEL,
     places: Annotated[int, typer.Option(min=1, help='Places in the map that is searched.')] = 1000,
     overload: Annotated[

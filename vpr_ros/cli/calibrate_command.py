@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,17 +36,18 @@ def _check_figure(path: Path | None) -> Path | None:
     return path
 
 
-def _check_order(inputs: list[Path]) -> list[Path]:
-    """Refuse bags before the map they are of."""
-    suffixes = [path.suffix if path.suffix in (opt.MAP_SUFFIX, '.json') else '' for path in inputs]
-    named = [suffix for suffix in suffixes if suffix != '.json']
-    if named and named[0] != opt.MAP_SUFFIX:
-        path = inputs[suffixes.index('')]
-        msg = (
-            f'{path} is no result of vpr evaluate, and no map ({opt.MAP_SUFFIX}) stands before it'
-        )
+def _check_order(inputs: list[Path], *, elsewhere: bool) -> None:
+    """Refuse bags before the map they are of, and maps that nothing is localised in."""
+    given = [path for path in inputs if path.suffix != '.json']
+    maps = [path.suffix == opt.MAP_SUFFIX for path in given]
+    if given and not maps[0]:
+        path = given[0]
+        msg = f'{path} is no result of vpr evaluate, and no map ({opt.MAP_SUFFIX}) stands before'
         raise typer.BadParameter(msg)
-    return inputs
+    for path, *both in zip(given, maps, [*maps[1:], True], strict=True):
+        if all(both) and not elsewhere:
+            msg = f'no bag follows the map {path}'
+            raise typer.BadParameter(msg)
 
 
 def calibrate(
@@ -56,7 +56,6 @@ def calibrate(
         list[Path],
         typer.Argument(
             metavar='MAP BAG',
-            callback=_check_order,
             help='A map and bags of the same places, with poses in its frame; more maps with their'
             ' bags may follow. Results of vpr evaluate bag --output (.json) may stand anywhere.',
         ),
@@ -74,12 +73,7 @@ def calibrate(
     angle: opt.Angle = 45.0,
     precision: Annotated[
         float,
-        typer.Option(
-            min=0.5,
-            max=1.0,
-            callback=opt.check_finite,
-            help='Share of the accepted answers that should be correct.',
-        ),
+        opt.number('Share of the accepted answers that should be correct.', min=0.5, max=1.0),
     ] = 0.99,
     figure: Annotated[
         Path | None,
@@ -104,12 +98,7 @@ def calibrate(
 
     if not any(path.suffix == opt.MAP_SUFFIX for path in inputs):
         opt.refuse_idle(context, 'without a map', 'elsewhere', 'weights', 'device')
-    maps_and_bags = [path for path in inputs if path.suffix != '.json']
-    for path, after in zip_longest(maps_and_bags, maps_and_bags[1:]):
-        alone = path.suffix == opt.MAP_SUFFIX and (not after or after.suffix == opt.MAP_SUFFIX)
-        if alone and not elsewhere:
-            msg = f'no bag follows the map {path}'
-            raise typer.BadParameter(msg)
+    _check_order(inputs, elsewhere=bool(elsewhere))
     require_folders(output, figure)
     right = tolerance_of(tolerance, angle)
 

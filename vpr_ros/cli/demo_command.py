@@ -21,12 +21,7 @@ def demo(
     ),
     seed: Annotated[int, typer.Option(min=0, help='Number of the town.')] = 0,
     mapping_rate: Annotated[
-        float,
-        typer.Option(
-            min=0.1,
-            callback=opt.check_finite,
-            help='Frames per second sent to the map builder.',
-        ),
+        float, opt.number('Frames per second sent to the map builder.', min=0.1)
     ] = 10.0,
     open_report: Annotated[
         bool, typer.Option('--open/--no-open', help='Open the report in a browser.')

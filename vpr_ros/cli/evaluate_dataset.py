@@ -53,11 +53,10 @@ _Database = Annotated[str, typer.Option('--database', help='Name of the folder s
 _Queries = Annotated[str, typer.Option('--queries', help='Name of the folder of queries.')]
 _Tolerance = Annotated[
     float | None,
-    typer.Option(
+    opt.number(
+        'Correct within so many metres, or frames; inclusive. 25 m, if not given.',
         '--tolerance',
         min=0,
-        callback=opt.check_finite,
-        help='Correct within so many metres, or frames; inclusive. 25 m, if not given.',
     ),
 ]
 

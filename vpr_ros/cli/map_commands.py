@@ -37,10 +37,7 @@ def build(
     keyframe_distance: opt.KeyframeDistance = 0.5,
     keyframe_angle: opt.KeyframeAngle = 11.5,
     interval: Annotated[
-        float,
-        typer.Option(
-            min=0, callback=opt.check_finite, help='Seconds between two keyframes; 0: no limit.'
-        ),
+        float, opt.number('Seconds between two keyframes; 0: no limit.', min=0)
     ] = 0,
     session_name: opt.SessionName = None,
     thumbnails: Annotated[
@@ -56,10 +53,7 @@ def build(
         int, typer.Option(min=0, max=2, help='Least status of a fix: 0 any, 1 SBAS, 2 RTK.')
     ] = 0,
     fix_max_sigma: Annotated[
-        float,
-        typer.Option(
-            min=0, callback=opt.check_finite, help='Greatest deviation of a fix, metres; 0: any.'
-        ),
+        float, opt.number('Greatest deviation of a fix, metres; 0: any.', min=0)
     ] = 10.0,
     as_json: opt.AsJson = False,
 ) -> None:

@@ -89,9 +89,7 @@ def delete(
             help='Places within the radius of it on Earth, degrees.',
         ),
     ] = None,
-    radius: Annotated[
-        float | None, typer.Option(min=0, callback=opt.check_finite, help='Metres.')
-    ] = None,
+    radius: Annotated[float | None, opt.number('Metres.', min=0)] = None,
     yes: Annotated[bool, typer.Option('--yes', help='Do not ask.')] = False,
     as_json: opt.AsJson = False,
 ) -> None:
@@ -161,8 +159,7 @@ def update_poses(
         Literal['stamp', 'id'], typer.Option(help='Meaning of the first number of a line.')
     ] = 'stamp',
     stamp_tolerance: Annotated[
-        float,
-        typer.Option(min=0, callback=opt.check_finite, help='Seconds by which stamps may be off.'),
+        float, opt.number('Seconds by which stamps may be off.', min=0)
     ] = 0.001,
     session: opt.Sessions = None,
     mount: opt.Mount = '',

@@ -84,18 +84,10 @@ def import_(
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
     keyframe_distance: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            callback=opt.check_finite,
-            help='Metres between two keyframes; every image, if not given.',
-        ),
+        float | None, opt.number('Metres between two keyframes; every image, if not given.', min=0)
     ] = None,
     keyframe_angle: Annotated[
-        float | None,
-        typer.Option(
-            min=0, callback=opt.check_finite, help='Degrees of a turn that make a keyframe.'
-        ),
+        float | None, opt.number('Degrees of a turn that make a keyframe.', min=0)
     ] = None,
     session_name: opt.SessionName = None,
     camera: Annotated[str, typer.Option(help='Name of the camera.')] = '',

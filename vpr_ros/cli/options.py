@@ -113,6 +113,11 @@ def check_finite(number: float) -> None:
         raise typer.BadParameter(msg)
 
 
+def number(text: str, *names: str, **bounds: Any) -> Any:
+    """Return an option that takes a finite number, with its help, names and bounds."""
+    return typer.Option(*names, callback=check_finite, help=text, **bounds)
+
+
 @_each
 def check_bits(bits: int) -> None:
     """Refuse lengths of codes that fill no bytes."""
@@ -248,13 +253,8 @@ MapBag = Annotated[
     ),
 ]
 MapImageTopic = Annotated[str | None, typer.Option(help='Topic of the images in the map bag.')]
-KeyframeDistance = Annotated[
-    float, typer.Option(min=0, callback=check_finite, help='Metres between two keyframes.')
-]
-KeyframeAngle = Annotated[
-    float,
-    typer.Option(min=0, callback=check_finite, help='Degrees of a turn that make a keyframe.'),
-]
+KeyframeDistance = Annotated[float, number('Metres between two keyframes.', min=0)]
+KeyframeAngle = Annotated[float, number('Degrees of a turn that make a keyframe.', min=0)]
 Mount = Annotated[
     str,
     typer.Option(
@@ -273,34 +273,20 @@ Candidates = Annotated[
     ),
 ]
 MinSimilarity = Annotated[
-    float,
-    typer.Option(
-        '--min-similarity',
-        min=-1,
-        max=1,
-        callback=check_finite,
-        help='Reject candidates of lower similarity.',
-    ),
+    float, number('Reject candidates of lower similarity.', '--min-similarity', min=-1, max=1)
 ]
 MaxDistanceRatio = Annotated[
     float,
-    typer.Option(
+    number(
+        'Reject the best candidate if its distance, divided by that of the best other '
+        'place, is greater.',
         '--max-distance-ratio',
         min=0,
         max=1,
-        callback=check_finite,
-        help='Reject the best candidate if its distance, divided by that of the best other '
-        'place, is greater.',
     ),
 ]
 PlaceRadius = Annotated[
-    float,
-    typer.Option(
-        '--place-radius',
-        min=0,
-        callback=check_finite,
-        help='Count places within this distance as one, metres.',
-    ),
+    float, number('Count places within this distance as one, metres.', '--place-radius', min=0)
 ]
 CalibrationFile = Annotated[
     str,
@@ -323,27 +309,17 @@ MinInliers = Annotated[
 ]
 FieldOfView = Annotated[
     float | None,
-    typer.Option(
+    number(
+        'Horizontal, degrees, of a camera without camera_info; gives relative poses.',
         '--field-of-view',
         min=1,
         max=179,
-        callback=check_finite,
-        help='Horizontal, degrees, of a camera without camera_info; gives relative poses.',
     ),
 ]
 
 Distance = Annotated[
-    float,
-    typer.Option(
-        '--tolerance',
-        min=0,
-        callback=check_finite,
-        help='Correct within this distance of the truth, metres.',
-    ),
+    float, number('Correct within this distance of the truth, metres.', '--tolerance', min=0)
 ]
 Angle = Annotated[
-    float | None,
-    typer.Option(
-        '--angle', min=0, callback=check_finite, help='Correct within this angle too, degrees.'
-    ),
+    float | None, number('Correct within this angle too, degrees.', '--angle', min=0)
 ]
