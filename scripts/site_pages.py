@@ -115,7 +115,8 @@ def _row(parameter: Any) -> str:
     shown = (parameter.metavar or parameter.name.upper()).strip('{}')
     names = [shown] if argument else [*parameter.opts, *parameter.secondary_opts]
     default = parameter.default
-    if callable(default) or default in (None, (), [], False, '') or 'UNSET' in repr(default):
+    nothing = default is None or default is False or default in ((), [], '')
+    if callable(default) or nothing or 'UNSET' in repr(default):
         default = ''
     default = getattr(default, 'value', default)
     meaning = html.escape(getattr(parameter, 'help', None) or '', quote=False)

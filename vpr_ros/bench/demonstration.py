@@ -186,7 +186,7 @@ def _judge(
         frames = replay_frames(evening, topics.image.name, topics.pose.name)
         truth = {frame.stamp: reading.pose for frame, reading in frames if reading is not None}
         setup = Setup(
-            query='A drive by rainy evening, one metre to the side',
+            query='A drive by rainy evening and one metre to the side',
             map='a drive through the same streets by day',
             model=places.model,
             tolerance=Tolerance(_TOLERANCE),

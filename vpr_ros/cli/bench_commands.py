@@ -207,12 +207,8 @@ def _show(title: str, rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    from rich.markup import escape
-
     texts = [name for name, value in rows[0].items() if isinstance(value, str)]
-    table = table_of(*map(escape, rows[0]), left=[escape(name) for name in texts])
+    table = table_of(*rows[0], left=texts)
     for row in rows:
-        table.add_row(
-            *(f'{v:.3f}' if isinstance(v, float) else escape(str(v)) for v in row.values())
-        )
+        table.add_row(*(f'{v:.3f}' if isinstance(v, float) else str(v) for v in row.values()))
     show_table(console(), title, table)

@@ -104,7 +104,10 @@ PARTS = {
         'Distil, fine-tune and hash networks by recipes.',
         'train',
     ),
-    'bag': Part('vpr_ros.cli.bag_commands:app', 'Play bags as ROS topics, without rosbag2.'),
+    'bag': Part(
+        'vpr_ros.cli.bag_commands:app',
+        'Inspect bags, and play them as ROS topics, without rosbag2.',
+    ),
     'dataset': Part('vpr_ros.cli.dataset_commands:app', 'Prepare data sets for training.'),
 }
 

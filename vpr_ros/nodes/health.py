@@ -153,4 +153,6 @@ def mismatch(publisher: TopicEndpointInfo, subscription: Subscription) -> str:
 
 
 def _name(endpoint: TopicEndpointInfo) -> str:
+    if endpoint.node_name == '_NODE_NAME_UNKNOWN_':
+        return 'a node that was only just discovered'
     return f'{endpoint.node_namespace.rstrip("/")}/{endpoint.node_name}'

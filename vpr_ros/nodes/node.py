@@ -299,7 +299,10 @@ class VprNode(ParameterNode, Generic[Item]):
     def _tick(self) -> None:
         for health in self.inputs():
             if news := health.news():
-                self.get_logger().warning(news)
+                if health.fault():
+                    self.get_logger().warning(news)
+                else:
+                    self.get_logger().info(news)
         self.tick()
         if self.worker is not None and self._inputs is not None:
             self._publish_diagnostics(self.worker, self._inputs)
