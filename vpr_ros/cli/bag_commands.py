@@ -63,9 +63,8 @@ def play(
     as_json: opt.AsJson = False,
 ) -> None:
     """Publish the messages of a bag on their topics, with their recorded stamps."""
-    if not (wait_for or subscribers):
-        why = 'without --wait-for or --wait-for-subscribers'
-        opt.refuse_idle(context, why, 'timeout')
+    why = 'without --wait-for or --wait-for-subscribers'
+    opt.refuse_idle(context, why, 'timeout', when=not (wait_for or subscribers))
     from rich.progress import TextColumn, TimeElapsedColumn
 
     from vpr_ros.bench import bag_player

@@ -102,10 +102,8 @@ def node(
     as_json: opt.AsJson = False,
 ) -> None:
     """Time each stage of place_recognition_node on 640x480 images over real DDS."""
-    if calls:
-        opt.refuse_idle(context, 'with --calls', 'rate', 'seconds', 'overload')
-    if overload:
-        opt.refuse_idle(context, 'with --overload', 'rate')
+    opt.refuse_idle(context, 'with --calls', 'rate', 'seconds', 'overload', when=calls)
+    opt.refuse_idle(context, 'with --overload', 'rate', when=overload)
     from vpr_ros.bench.node_bench import bench_calls, bench_node, bench_overload
 
     if calls:
@@ -142,8 +140,7 @@ def describe(
     as_json: opt.AsJson = False,
 ) -> None:
     """Time networks in every precision that this machine offers, and compare their results."""
-    if images is None:
-        opt.refuse_idle(context, 'without --images', 'most')
+    opt.refuse_idle(context, 'without --images', 'most', when=images is None)
     from vpr_ros.bench.describe_bench import bench_describe, ways
     from vpr_ros.cli.localizing import photographs
 

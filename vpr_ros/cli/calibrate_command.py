@@ -15,7 +15,6 @@ from vpr_ros.cli.console import (
     console,
     print_json,
     progress_bar,
-    require_folders,
     show_table,
     table_of,
 )
@@ -33,7 +32,7 @@ def _check_figure(path: Path | None) -> Path | None:
     if path is not None and path.suffix.lower() not in ('.png', '.svg', '.pdf'):
         msg = f'{path} must end in .png, .svg or .pdf'
         raise typer.BadParameter(msg)
-    return path
+    return opt.check_folder(path)
 
 
 def _check_order(inputs: list[Path], *, elsewhere: bool) -> None:
@@ -61,7 +60,10 @@ def calibrate(
         ),
     ],
     *,
-    output: Annotated[Path, typer.Option('--output', '-o', help='The calibration, YAML.')],
+    output: Annotated[
+        Path,
+        typer.Option('--output', '-o', callback=opt.check_folder, help='The calibration, YAML.'),
+    ],
     elsewhere: Annotated[
         list[Path] | None,
         typer.Option(
@@ -96,10 +98,9 @@ def calibrate(
     from vpr_ros.evaluation.calibration_fit import calibrate as fit
     from vpr_ros.inputs.bags import Bag, choose_topics
 
-    if not any(path.suffix == opt.MAP_SUFFIX for path in inputs):
-        opt.refuse_idle(context, 'without a map', 'elsewhere', 'weights', 'device')
+    alone = all(path.suffix == '.json' for path in inputs)
+    opt.refuse_idle(context, 'without a map', 'elsewhere', 'weights', 'device', when=alone)
     _check_order(inputs, elsewhere=bool(elsewhere))
-    require_folders(output, figure)
     right = tolerance_of(tolerance, angle)
 
     def localised(map_path: Path, path: Path, *, known: bool) -> AnsweredTraverse:

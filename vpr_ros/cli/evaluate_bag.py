@@ -16,7 +16,6 @@ from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import (
     deliver,
     progress_bar,
-    require_folders,
     show_table,
     table_of_figures,
     warn_untrained,
@@ -67,17 +66,14 @@ def bag(
     device: opt.Device = 'auto',
 ) -> None:
     """Localise every frame of a bag in a map and compare with the bag's own poses."""
-    if report is None:
-        opt.refuse_idle(context, 'without --report', 'map_bag')
-    if map_bag is None:
-        opt.refuse_idle(context, 'without --map-bag', 'map_image_topic')
-    if temporal == 'none':
-        opt.refuse_idle(context, 'without --temporal', 'odometry')
-    elif calibration == 'none':
+    opt.refuse_idle(context, 'without --report', 'map_bag', when=report is None)
+    opt.refuse_idle(context, 'without --map-bag', 'map_image_topic', when=map_bag is None)
+    opt.refuse_idle(context, 'without --temporal', 'odometry', when=temporal == 'none')
+    unverified = 'min_inliers', 'field_of_view'
+    opt.refuse_idle(context, 'without --verify', *unverified, when=not verify)
+    if temporal != 'none' and calibration == 'none':
         msg = f'--temporal {temporal} needs a calibration'
         raise typer.BadParameter(msg)
-    if not verify:
-        opt.refuse_idle(context, 'without --verify', 'min_inliers', 'field_of_view')
     from vpr_ros.cli.localizing import camera_of, localizing, now, tolerance_of
     from vpr_ros.evaluation.bag_evaluation import evaluate_bag, frame_pictures, place_pictures
     from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
@@ -85,7 +81,6 @@ def bag(
 
     if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.report import render_report
-    require_folders(report, output)
     config = DecisionConfig(
         min_similarity=min_similarity,
         max_distance_ratio=max_distance_ratio,

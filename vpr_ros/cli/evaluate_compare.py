@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import console, print_json, require_folders, table_of
+from vpr_ros.cli.console import console, print_json, table_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,6 @@ def compare(
     """Compare two results on the same queries: recall, precision, queries gained and lost."""
     from vpr_ros.evaluation import compare as comparing
 
-    require_folders(report)
     runs = comparing.load_run(first, first_method), comparing.load_run(second, second_method)
     comparison = comparing.compare(*runs)
     if report is not None:

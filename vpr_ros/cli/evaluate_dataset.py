@@ -18,7 +18,6 @@ from vpr_ros.cli.console import (
     deliver,
     print_json,
     progress_steps,
-    require_folders,
     show_table,
     table_of,
     warn_untrained,
@@ -102,11 +101,10 @@ def dataset(
     report: opt.Report = None,
 ) -> None:
     """Search a data set as published evaluations do: recall of floats, codes, and both."""
-    require_folders(report, output)
-    if form not in FOLDER_FORMATS or not FOLDER_FORMATS[form].needs_poses:
-        opt.refuse_idle(context, f'with --format {form}', 'database_poses', 'queries_poses')
-    if form == FRAMES:
-        opt.refuse_idle(context, f'with --format {form}', 'angle')
+    why = f'with --format {form}'
+    bare = form not in FOLDER_FORMATS or not FOLDER_FORMATS[form].needs_poses
+    opt.refuse_idle(context, why, 'database_poses', 'queries_poses', when=bare)
+    opt.refuse_idle(context, why, 'angle', when=form == FRAMES)
     correct = _tolerance(form, tolerance, angle)
     from vpr_ros.evaluation import dataset_lint as linter
     from vpr_ros.evaluation.dataset_evaluation import cache_folder, evaluate_dataset
@@ -119,8 +117,8 @@ def dataset(
     findings = linter.lint(Subject(folder, form, data.database.paths, data.queries.paths, correct))
     show_findings(findings, console(stderr=as_json))
     describer = _describer(model, device, weights, batch_size)
-    if describer.model_info.code_bits:
-        opt.refuse_idle(context, f'on codes that {model} makes itself', 'bits')
+    why = f'on codes that {model} makes itself'
+    opt.refuse_idle(context, why, 'bits', when=describer.model_info.code_bits > 0)
     kept = cache_folder() if cache is None else cache
     with progress_steps(data.name) as tell:
         evaluation = evaluate_dataset(

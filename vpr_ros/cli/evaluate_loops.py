@@ -17,7 +17,6 @@ from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import (
     deliver,
     progress_bar,
-    require_folders,
     show_table,
     table_of_figures,
 )
@@ -39,16 +38,6 @@ if TYPE_CHECKING:
     from vpr_ros.inputs.poses import PoseReading
 
     Traverse = tuple[Iterator[tuple[Picture, PoseReading | None]], Pinhole | None, Pictures, int]
-
-_BY_POSES = (
-    'pose_topic',
-    'tolerance',
-    'angle',
-    'keyframe_distance',
-    'keyframe_angle',
-    'exclude_time',
-    'exclude_distance',
-)
 
 
 def loops(
@@ -102,13 +91,14 @@ def loops(
     device: opt.Device = 'auto',
 ) -> None:
     """Close loops within one traverse and compare with the revisits there really were."""
-    if pairs is None:
-        opt.refuse_idle(context, 'without --pairs', 'pair_tolerance')
-    else:
-        opt.refuse_idle(context, 'with --pairs', *_BY_POSES)
-    if not verify:
-        unused = 'require_transform', 'min_inliers', 'field_of_view'
-        opt.refuse_idle(context, 'without --verify', *unused)
+    by_poses = 'pose_topic', 'tolerance', 'angle', 'exclude_time', 'exclude_distance'
+    keyframes_by_poses = 'keyframe_distance', 'keyframe_angle'
+    opt.refuse_idle(
+        context, 'with --pairs', *by_poses, *keyframes_by_poses, when=pairs is not None
+    )
+    opt.refuse_idle(context, 'without --pairs', 'pair_tolerance', when=pairs is None)
+    unverified = 'require_transform', 'min_inliers', 'field_of_view'
+    opt.refuse_idle(context, 'without --verify', *unverified, when=not verify)
     from vpr_ros.cli.localizing import now, tolerance_of
     from vpr_ros.describe import Describer
     from vpr_ros.evaluation.loop_evaluation import (
@@ -126,7 +116,6 @@ def loops(
     from vpr_ros.search import Retriever
     from vpr_ros.version import SOFTWARE
 
-    require_folders(report, output)
     if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.loop_report import render_loop_report
     truth: Truth

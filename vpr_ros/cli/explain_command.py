@@ -58,10 +58,8 @@ def explain(
     if output.suffix.lower() not in ('.png', '.jpg', '.jpeg'):
         msg = f'--output {output} must end in .png or .jpg'
         raise typer.BadParameter(msg)
-    if map_path is None:
-        opt.refuse_idle(context, 'without a map', 'device')
-    if map_bag is None:
-        opt.refuse_idle(context, 'without --map-bag', 'map_image_topic')
+    opt.refuse_idle(context, 'without a map', 'device', when=map_path is None)
+    opt.refuse_idle(context, 'without --map-bag', 'map_image_topic', when=map_bag is None)
     console.require_folders(output)
     import cv2
 

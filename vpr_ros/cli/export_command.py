@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import require_folders, say
+from vpr_ros.cli.console import say
 
 _COMPARED = 20
 
@@ -19,7 +19,10 @@ _COMPARED = 20
 def export(
     model: opt.ModelArgument,
     *,
-    output: Annotated[Path, typer.Option('--output', '-o', help='File to write (.onnx).')],
+    output: Annotated[
+        Path,
+        typer.Option('--output', '-o', callback=opt.check_folder, help='File to write (.onnx).'),
+    ],
     weights: opt.Weights = None,
     opset: Annotated[
         int,
@@ -41,7 +44,6 @@ def export(
     The file takes `images` (B, 3, S, S) float32, resized and normalised as its metadata say, with
     the batch open and the size fixed, and returns `descriptor` and, where there is one, `code`.
     """
-    require_folders(output)
     from vpr_ros import models
     from vpr_ros.cli.localizing import photographs
     from vpr_ros.describe.describer import load_described

@@ -13,7 +13,7 @@ import typer
 
 from vpr_ros.cli import map_edit, map_exchange, map_server
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import console, print_json, progress_bar, require_folders, say
+from vpr_ros.cli.console import console, print_json, progress_bar, say
 from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -26,7 +26,7 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 def build(
     context: typer.Context,
-    path: opt.MapPath,
+    path: opt.NewMapPath,
     bag_path: opt.BagPath,
     *,
     image_topic: opt.ImageTopic = None,
@@ -66,13 +66,12 @@ def build(
     from vpr_ros.maps import MapWriter
 
     keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle), interval)
-    require_folders(path)
     sensor, limits = parse_mount(mount), FixLimits(fix_min_status, fix_max_sigma)
     with Bag(bag_path) as bag:
         topics = choose_topics(bag, image_topic, pose_topic)
-        if topics.pose.type != POSE_FORMATS['fix'].typename:
-            why = f'on the poses of {topics.pose.name}, which are no fixes'
-            opt.refuse_idle(context, why, 'fix_min_status', 'fix_max_sigma')
+        why = f'on the poses of {topics.pose.name}, which are no fixes'
+        other = topics.pose.type != POSE_FORMATS['fix'].typename
+        opt.refuse_idle(context, why, 'fix_min_status', 'fix_max_sigma', when=other)
         describer = Describer(model, device=device, weights=weights)
         place_map = MapWriter.open_or_create(path, describer.model_info)
         with place_map, progress_bar(f'mapping {bag.path.name}') as progress:
@@ -150,12 +149,12 @@ def recode(
     from vpr_ros.maps import MapWriter
 
     with MapWriter.open(path) as place_map:
-        if place_map.model.code_bits:
-            why = f'on codes that {place_map.model.name} makes itself'
-            opt.refuse_idle(context, why, 'bits', *(['seed'] if dim is None else []))
-        length = dim or place_map.info().descriptor_dim
-        if bits > length:
-            opt.refuse_idle(context, f'above the {length} elements of a descriptor', 'bits')
+        length, hashed = dim or place_map.info().descriptor_dim, place_map.model.code_bits > 0
+        why = f'on codes that {place_map.model.name} makes itself'
+        opt.refuse_idle(context, why, 'bits', when=hashed)
+        opt.refuse_idle(context, why, 'seed', when=hashed and dim is None)
+        why = f'above the {length} elements of a descriptor'
+        opt.refuse_idle(context, why, 'bits', when=bits > length)
         place_map.recode(bits, seed, dim, storage)
         about = place_map.info()
     say(

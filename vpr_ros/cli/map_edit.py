@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import progress_bar, require_folders, say
+from vpr_ros.cli.console import progress_bar, say
 from vpr_ros.errors import VprError
 from vpr_ros.stamps import SECOND
 
@@ -50,7 +50,7 @@ def merge(
     ],
     *,
     output: Annotated[
-        Path, typer.Option('--output', '-o', callback=opt.check_map, help='The map to write.')
+        Path, typer.Option('--output', '-o', callback=opt.check_new_map, help='The map to write.')
     ],
     as_json: opt.AsJson = False,
 ) -> None:
@@ -62,7 +62,6 @@ def merge(
     """
     from vpr_ros import maps as place_maps
 
-    require_folders(output)
     with progress_bar(f'merging into {output.name}') as progress:
         about = place_maps.merge(output, [_source(text) for text in maps], progress)
     text = f'{output}: {about.places} places in {len(about.sessions)} sessions of {len(maps)} maps'
@@ -174,8 +173,7 @@ def update_poses(
     from vpr_ros.maps import MapWriter
     from vpr_ros.maps.map_export import update_by_id, update_by_stamp
 
-    if by == 'id':
-        opt.refuse_idle(context, 'with --by id', 'stamp_tolerance', 'session')
+    opt.refuse_idle(context, 'with --by id', 'stamp_tolerance', 'session', when=by == 'id')
     sensor = parse_mount(mount)
     trajectory = read_tum(poses, by_id=by == 'id')
     if sensor is not None:

@@ -52,8 +52,7 @@ def export(
     if to_stdout and as_json:
         msg = 'standard output cannot hold the file and --json: give a file as --output'
         raise typer.BadParameter(msg)
-    if form != 'tum':
-        opt.refuse_idle(context, f'with --format {form}', 'ids')
+    opt.refuse_idle(context, f'with --format {form}', 'ids', when=form != 'tum')
     require_folders(None if to_stdout else output)
     with PlaceMap.open(path, memory_budget=0) as place_map, _whole(output) as file:
         chosen = sessions_of(place_map, session, path)
@@ -69,7 +68,7 @@ def export(
 
 def import_(
     context: typer.Context,
-    path: opt.MapPath,
+    path: opt.NewMapPath,
     folder: Annotated[
         Path, typer.Argument(metavar='FOLDER', callback=opt.check_not_map, help='Images.')
     ],
@@ -101,10 +100,9 @@ def import_(
     from vpr_ros.mapping.builder import import_images
     from vpr_ros.maps import MapWriter
 
-    require_folders(path)
     sensor, kind = parse_mount(mount), FOLDER_FORMATS[form]
-    idle = {'poses': kind.needs_poses, 'times': kind.takes_times}
-    opt.refuse_idle(context, f'with --format {form}', *(n for n, used in idle.items() if not used))
+    opt.refuse_idle(context, f'with --format {form}', 'poses', when=not kind.needs_poses)
+    opt.refuse_idle(context, f'with --format {form}', 'times', when=not kind.takes_times)
     if kind.needs_poses and poses is None:
         msg = f'--format {form} needs --poses'
         raise typer.BadParameter(msg)

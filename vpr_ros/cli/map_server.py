@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import progress_bar, require_folders, say
+from vpr_ros.cli.console import progress_bar, say
 from vpr_ros.cli.map_edit import sessions_of
 from vpr_ros.errors import VprError
 
@@ -60,7 +60,7 @@ def push(
 
 
 def pull(
-    path: opt.MapPath,
+    path: opt.NewMapPath,
     collection: Collection,
     *,
     session: opt.Sessions = None,
@@ -69,7 +69,6 @@ def pull(
     as_json: opt.AsJson = False,
 ) -> None:
     """Add sessions of a map on a server to a map, which is made if there is none."""
-    require_folders(path)
     with (
         _remote(url, api_key, collection) as remote,
         progress_bar(f'pulling {collection}') as progress,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from vpr_ros.cli.console import require_folders
 from vpr_ros.errors import VprError
 from vpr_ros.registries import names_listed
 
@@ -52,6 +53,17 @@ def check_map(path: Path) -> None:
     if path.is_dir() or (path.suffix.lower() not in ('', MAP_SUFFIX) and not _is_map(path)):
         msg = f'a map is expected here, named *{MAP_SUFFIX}, and {path} is none'
         raise typer.BadParameter(msg)
+
+
+def check_folder(path: Any) -> Any:
+    """Make sure that a file can be written, before anything else is done."""
+    require_folders(path)
+    return path
+
+
+def check_new_map(path: Path) -> Any:
+    """Refuse what cannot become a map."""
+    return check_folder(check_map(path))
 
 
 def _is_map(path: Path) -> bool:
@@ -153,15 +165,9 @@ def check_on_earth(numbers: tuple[float, ...] | None) -> tuple[float, ...] | Non
     return numbers
 
 
-def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
-    """Refuse options that were given although they have no effect.
-
-    Args:
-        context: Of the command.
-        why: Follows "OPTION has no effect".
-        names: Of the parameters.
-    """
-    for option in context.command.params:
+def refuse_idle(context: typer.Context, why: str, *names: str, when: bool = True) -> None:
+    """Refuse parameters of these names that were given although they have no effect."""
+    for option in context.command.params if when else ():
         source = context.get_parameter_source(option.name or '')
         if option.name in names and source is not None and source.name == 'COMMANDLINE':
             msg = f'{option.opts[0]} has no effect {why}'
@@ -189,6 +195,14 @@ def format_option(option: str, formats: Mapping[str, str]) -> Any:
 MapPath = Annotated[
     Path,
     typer.Argument(metavar='MAP', callback=check_map, help=f'A place map ({MAP_SUFFIX}).'),
+]
+NewMapPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar='MAP',
+        callback=check_new_map,
+        help=f'A place map ({MAP_SUFFIX}), which is made if there is none.',
+    ),
 ]
 BagPath = Annotated[
     Path,
@@ -218,10 +232,16 @@ AsJson = Annotated[
     bool, typer.Option('--json', help='Print JSON on standard output, and nothing else there.')
 ]
 Output = Annotated[
-    Path | None, typer.Option('--output', '-o', help='Write the results to this file, as JSON.')
+    Path | None,
+    typer.Option(
+        '--output', '-o', callback=check_folder, help='Write the results to this file, as JSON.'
+    ),
 ]
 Report = Annotated[
-    Path | None, typer.Option('--report', help='Write the results to this file, as an HTML page.')
+    Path | None,
+    typer.Option(
+        '--report', callback=check_folder, help='Write the results to this file, as an HTML page.'
+    ),
 ]
 
 Network = Annotated[

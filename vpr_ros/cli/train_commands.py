@@ -13,15 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import (
-    console,
-    print_json,
-    progress_bar,
-    require_folders,
-    say,
-    show_table,
-    table_of,
-)
+from vpr_ros.cli.console import console, print_json, progress_bar, say, show_table, table_of
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -34,7 +26,12 @@ RecipeFile = Annotated[
     Path, typer.Argument(metavar='RECIPE', help='YAML file, see config/train/.')
 ]
 Output = Annotated[Path, typer.Option('--output', '-o', help='Folder of this training.')]
-PcaFile = Annotated[Path, typer.Option('--output', '-o', help='File to write (.safetensors).')]
+PcaFile = Annotated[
+    Path,
+    typer.Option(
+        '--output', '-o', callback=opt.check_folder, help='File to write (.safetensors).'
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -100,7 +97,6 @@ def pca(
     recipe: RecipeFile, output: PcaFile, *, settings: Settings = None, as_json: opt.AsJson = False
 ) -> None:
     """Fit the principal components of a network's descriptors."""
-    require_folders(output)
     from vpr_ros.training.pca import PcaRecipe, fit_pca
     from vpr_ros.training.recipe import read_recipe
 

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import (
-    console,
-    print_json,
-    progress_bar,
-    require_folders,
-    say,
-    table_of,
-)
+from vpr_ros.cli.console import console, print_json, progress_bar, say, table_of
 from vpr_ros.errors import ModelError
 
 if TYPE_CHECKING:
@@ -107,7 +100,10 @@ def convert_weights(
     name: Name,
     *,
     output: Annotated[
-        Path | None, typer.Option('--output', '-o', help='Instead of the weights folder.')
+        Path | None,
+        typer.Option(
+            '--output', '-o', callback=opt.check_folder, help='Instead of the weights folder.'
+        ),
     ] = None,
     force: Force = False,
     as_json: opt.AsJson = False,
@@ -120,7 +116,6 @@ def convert_weights(
     from vpr_ros import models
     from vpr_ros.models.weights_file import convert, converted_path
 
-    require_folders(output)
     target = output or converted_path(name)
     if target.exists() and not force:
         msg = f'{target} is already there; --force replaces it'
