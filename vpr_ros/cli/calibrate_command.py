@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _CANDIDATES = 100
 
 
-def _check_figure(path: Path | None) -> Path | None:
+def _check_figure(path: Path | None) -> Any:
     if path is not None and path.suffix.lower() not in ('.png', '.svg', '.pdf'):
         msg = f'{path} must end in .png, .svg or .pdf'
         raise typer.BadParameter(msg)

@@ -33,18 +33,12 @@ def _source(text: str) -> tuple[Path, list[int] | None]:
     return Path(match[1]), [int(number) for number in match[2].split(',')]
 
 
-def _check_sources(texts: list[str]) -> list[str]:
-    for text in texts:
-        opt.check_map(_source(text)[0])
-    return texts
-
-
 def merge(
     maps: Annotated[
         list[str],
         typer.Argument(
             metavar='MAP',
-            callback=_check_sources,
+            callback=opt.each(lambda text: opt.check_map(_source(text)[0])),
             help='Maps; MAP:1,3 for the sessions 1 and 3 alone.',
         ),
     ],

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 MAP_SUFFIX = '.vprmap'
-_DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
 
 TemporalFilter = Literal['none', 'bayes', 'sequence']
 """The names of ``localize.FILTERS``, and none."""
@@ -32,7 +31,7 @@ DescriptorStorage = Literal['float16', 'int8']
 """The names of ``maps.descriptors.STORAGES``."""
 
 
-def _each(check: Callable[[Any], object]) -> Callable[[Any], Any]:
+def each(check: Callable[[Any], object]) -> Callable[[Any], Any]:
     """Return a callback that checks an argument, or each of several, and returns it."""
 
     def checked(value: Any) -> Any:
@@ -47,7 +46,7 @@ def _each(check: Callable[[Any], object]) -> Callable[[Any], Any]:
     return checked
 
 
-@_each
+@each
 def check_map(path: Path) -> None:
     """Refuse an argument that cannot be a map, such as swapped arguments."""
     if path.is_dir() or (path.suffix.lower() not in ('', MAP_SUFFIX) and not _is_map(path)):
@@ -76,7 +75,7 @@ def _is_map(path: Path) -> bool:
         return file.read(72)[68:] == APPLICATION_ID.to_bytes(4, 'big')
 
 
-@_each
+@each
 def check_not_map(path: Path | str) -> None:
     """Refuse a map in the place of something else."""
     if Path(path).suffix.lower() == MAP_SUFFIX:
@@ -84,19 +83,7 @@ def check_not_map(path: Path | str) -> None:
         raise typer.BadParameter(msg)
 
 
-@_each
-def check_model(name: str) -> None:
-    """Refuse names that no model is registered under."""
-    _require_registered(name, 'MODELS')
-
-
-@_each
-def check_network(name: str) -> None:
-    """Refuse names that neither a model nor a backbone is registered under."""
-    _require_registered(name, 'MODELS', 'BACKBONES')
-
-
-def _require_registered(name: str, *lists: str) -> None:
+def _require_registered(*lists: str, name: str) -> None:
     """Refuse other names, without torch unless another package registers models."""
     own = [each for listed in lists for each in names_listed('vpr_ros.models', listed)]
     if name in own:
@@ -109,15 +96,26 @@ def _require_registered(name: str, *lists: str) -> None:
     (models.registration if 'BACKBONES' in lists else models.spec)(name)
 
 
-@_each
-def check_device(name: str) -> None:
-    """Refuse devices that are none of auto, cpu, cuda and cuda:N."""
-    if not _DEVICE.fullmatch(name):
-        msg = f'{name!r} is none of auto, cpu, cuda and cuda:N'
-        raise typer.BadParameter(msg)
+check_model = each(lambda name: _require_registered('MODELS', name=name))
+check_network = each(lambda name: _require_registered('MODELS', 'BACKBONES', name=name))
 
 
-@_each
+def _form(pattern: str, form: str) -> Callable[[Any], Any]:
+    """Return a callback that refuses texts of other forms."""
+
+    def check(text: str) -> None:
+        if not re.fullmatch(pattern, text):
+            msg = f'{text!r} is not of the form {form}'
+            raise ValueError(msg)
+
+    return each(check)
+
+
+check_device = _form(r'auto|cpu|cuda(:\d+)?', 'auto, cpu, cuda or cuda:N')
+check_setting = _form(r'[^=\s]+=.*', 'KEY=VALUE')
+
+
+@each
 def check_finite(number: float) -> None:
     """Refuse nan and the infinities, which the bounds of an option let through."""
     if not math.isfinite(number):
@@ -130,7 +128,7 @@ def number(text: str, *names: str, **bounds: Any) -> Any:
     return typer.Option(*names, callback=check_finite, help=text, **bounds)
 
 
-@_each
+@each
 def check_bits(bits: int) -> None:
     """Refuse lengths of codes that fill no bytes."""
     if bits % 8:
@@ -138,16 +136,7 @@ def check_bits(bits: int) -> None:
         raise typer.BadParameter(msg)
 
 
-@_each
-def check_setting(text: str) -> None:
-    """Refuse texts that are not of the form KEY=VALUE."""
-    key, separator, _ = text.partition('=')
-    if not (key.strip() and separator):
-        msg = f'{text!r} is not of the form KEY=VALUE'
-        raise typer.BadParameter(msg)
-
-
-@_each
+@each
 def check_mount(text: str) -> None:
     """Refuse texts that are no mount."""
     from vpr_ros.geometry.mounts import parse_mount
@@ -161,7 +150,7 @@ def check_on_earth(numbers: tuple[float, ...] | None) -> tuple[float, ...] | Non
 
     if numbers is not None:
         check_finite(numbers)
-        _each(lambda point: GeoPoint(*point))([numbers])
+        each(lambda point: GeoPoint(*point))([numbers])
     return numbers
 
 
