@@ -163,6 +163,7 @@ def test_the_altitude_that_nobody_gave_is_not_told(town, capsys):
         ('evaluate loops bag --pairs p.csv --exclude-time 3', '--exclude-time'),
         ('evaluate loops bag --pairs p.csv --exclude-distance 3', '--exclude-distance'),
         ('evaluate loops bag --require-transform', '--require-transform'),
+        ('evaluate loops . --pairs p.csv --image-topic /image', '--image-topic'),
         ('evaluate loops bag --min-inliers 20', '--min-inliers'),
         ('evaluate dataset folder --database-poses p', '--database-poses'),
         ('evaluate dataset folder --format exif --queries-poses p', '--queries-poses'),
@@ -200,6 +201,7 @@ def test_options_without_effect_are_usage_errors(town, command, option, capsys):
         ('train distill town.vprmap -o out', 'town.vprmap: it is no text'),
         ('map update-poses town.vprmap words.txt --by id', "line 1: 'first' is no id of a place"),
         ('map update-poses town.vprmap north.txt', "line 1: 'north' is no number"),
+        ('weights convert town.bin d2vpr', 'town.bin cannot be read as weights'),
         ('evaluate compare town.bin town.bin', 'town.bin cannot be read as JSON: it is no text'),
         ('evaluate loops bag --pairs no.csv', 'no.csv cannot be read: No such file or directory'),
     ],
@@ -213,6 +215,7 @@ def test_files_that_cannot_be_used_are_told_in_plain_words(town, command, told, 
     error = capsys.readouterr().err
     assert told in error
     assert '[Errno' not in error
+    assert 'weights_only' not in error
     assert sorted(path.name for path in town.iterdir()) == before
 
 

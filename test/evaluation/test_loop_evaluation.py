@@ -190,7 +190,9 @@ def test_command_judges_a_folder_by_pairs_and_writes_what_it_is_asked_for(tmp_pa
 
 
 def test_folder_without_pairs_is_refused_with_advice(tmp_path, capsys):
-    assert main(['evaluate', 'loops', str(tmp_path), '--model', 'hog']) == 1
+    with pytest.raises(SystemExit) as end:
+        main(['evaluate', 'loops', str(tmp_path), '--model', 'hog'])
+    assert end.value.code == 2
     assert '--pairs' in capsys.readouterr().err
 
 

@@ -97,6 +97,10 @@ def loops(
         context, 'with --pairs', *by_poses, *keyframes_by_poses, when=pairs is not None
     )
     opt.refuse_idle(context, 'without --pairs', 'pair_tolerance', when=pairs is None)
+    opt.refuse_idle(context, 'on a folder of images', 'image_topic', when=_is_folder(source))
+    if _is_folder(source) and pairs is None:
+        msg = f'{source} is no bag; for a folder of images, give the true loops as --pairs'
+        raise typer.BadParameter(msg)
     unverified = 'require_transform', 'min_inliers', 'field_of_view'
     opt.refuse_idle(context, 'without --verify', *unverified, when=not verify)
     from vpr_ros.cli.localizing import now, tolerance_of
@@ -139,7 +143,7 @@ def loops(
     setup = LoopSetup(source.name, describer.model_info, told, goes_back, verify, now(), SOFTWARE)
     with ExitStack() as stack:
         frames, camera, pictures, count = _traverse(
-            context, stack, source, image_topic, pose_topic, field_of_view, poses=pairs is None
+            stack, source, image_topic, pose_topic, field_of_view, poses=pairs is None
         )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vpr_loops_')))
         place_map = stack.enter_context(
@@ -174,8 +178,11 @@ def loops(
         )
 
 
+def _is_folder(source: Path) -> bool:
+    return source.is_dir() and not (source / 'metadata.yaml').exists()
+
+
 def _traverse(
-    context: typer.Context,
     stack: ExitStack,
     source: Path,
     image_topic: str | None,
@@ -191,11 +198,7 @@ def _traverse(
     from vpr_ros.inputs.poses import PoseSource
     from vpr_ros.inputs.replay import replay_frames
 
-    if source.is_dir() and not (source / 'metadata.yaml').exists():
-        if poses:
-            msg = f'{source} is no bag; for a folder of images, give the true loops as --pairs'
-            raise VprError(msg)
-        opt.refuse_idle(context, 'on a folder of images', 'image_topic')
+    if _is_folder(source):
         return _folder(source, degrees)
     bag = stack.enter_context(Bag(source))
     image = choose_image(bag, image_topic)

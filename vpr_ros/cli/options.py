@@ -85,7 +85,7 @@ def check_not_map(path: Path | str) -> None:
 
 def _require_registered(*lists: str, name: str) -> None:
     """Refuse other names, without torch unless another package registers models."""
-    own = [each for listed in lists for each in names_listed('vpr_ros.models', listed)]
+    own = [entry for listed in lists for entry in names_listed('vpr_ros.models', listed)]
     if name in own:
         return
     if own and not metadata.entry_points(group='vpr_ros.models'):
@@ -112,7 +112,7 @@ def _form(pattern: str, form: str) -> Callable[[Any], Any]:
 
 
 check_device = _form(r'auto|cpu|cuda(:\d+)?', 'auto, cpu, cuda or cuda:N')
-check_setting = _form(r'[^=\s]+=.*', 'KEY=VALUE')
+check_setting = _form(r'(?s)[^=\s]+=.*', 'KEY=VALUE')
 
 
 @each

@@ -49,7 +49,8 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     try:
         state = _read(path)
     except Exception as error:  # parsers raise anything on hostile bytes
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        # Without the advice of torch to load the file unsafely, which follows.
+        reason = str(error).strip().partition('\n')[0].partition('. ')[0] or type(error).__name__
         msg = (
             f'{path} cannot be read as weights: {reason}. Only .safetensors files and PyTorch '
             'files of plain tensors are accepted; a damaged download must be fetched again'
