@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import typer
 
 from vpr_ros import models
+from vpr_ros.cli.options import check_model
 from vpr_ros.describe import Describer
 from vpr_ros.errors import ModelError
 from vpr_ros.geometry.pose import Pose
@@ -96,6 +98,9 @@ def test_weights_of_another_package_are_converted_with_its_keys(others, tmp_path
 
     assert models.find_weights('tiny') == written
     assert Describer('tiny', device='cpu').model_info.trained
+    assert check_model('tiny') == 'tiny'
+    with pytest.raises(typer.BadParameter, match='tiny'):
+        check_model('tinier')
 
 
 @pytest.mark.parametrize(
