@@ -63,11 +63,13 @@ class DemoResult:
         evaluation: Of the live node's answers.
         report: The page.
         sent: Images sent to the node that recognises.
+        to_map: Images sent to the node that maps; on a busy machine it misses some.
     """
 
     evaluation: Evaluation
     report: Path
     sent: int
+    to_map: int
 
 
 def run_demo(folder: Path, seed: int, mapping_rate: float, progress: Progress) -> DemoResult:
@@ -203,5 +205,6 @@ def _judge(
             place_pictures=place_pictures(evaluation.places, day, topics.image.name),
         )
         report.write_text(page, encoding='utf-8')
+        to_map = day.topics[f'{_IMAGE}/compressed'].count
     progress('writing the report', 1, 1)
-    return DemoResult(evaluation, report, topics.image.count)
+    return DemoResult(evaluation, report, topics.image.count, to_map)

@@ -50,6 +50,8 @@ def demo(
 
         result = run_demo(folder, seed, mapping_rate, progress)
     show(result.evaluation, out)
+    places = len(result.evaluation.places.ids)
+    out.print(f'{places} of {result.to_map} images mapped by the live node')
     out.print(
         f'{len(result.evaluation.queries)} of {result.sent} images answered by the live node;'
         f' {time.monotonic() - started:.0f} s in all'
@@ -57,7 +59,7 @@ def demo(
     report = result.report.absolute()
     out.print(f'Report: {report.as_uri()}')
     if as_json:
-        answer = {'report': str(report), 'sent': result.sent}
+        answer = {'report': str(report), 'sent': result.sent, 'to_map': result.to_map}
         print_json(answer | {'evaluation': result.evaluation.to_json()})
     if open_report:
         # Does nothing where there is no browser to open.
