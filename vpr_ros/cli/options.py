@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -88,7 +89,8 @@ def _require_registered(*lists: str, name: str) -> None:
     own = [entry for listed in lists for entry in names_listed('vpr_ros.models', listed)]
     if name in own:
         return
-    if own and not metadata.entry_points(group='vpr_ros.models'):
+    loaded = 'vpr_ros.models.registry' in sys.modules
+    if own and not loaded and not metadata.entry_points(group='vpr_ros.models'):
         msg = f'there is no model {name!r}; there are {", ".join(own)}'
         raise typer.BadParameter(msg)
     from vpr_ros import models
