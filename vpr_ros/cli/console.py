@@ -165,9 +165,9 @@ def progress_steps(title: str, *columns: ProgressColumn) -> Iterator[Callable[..
 
     name = TextColumn('{task.description}', markup=False)
     columns = columns or (MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        name, BarColumn(), *columns, console=console(stderr=True), transient=True
-    ) as bar:
+    err = console(stderr=True)
+    bars = BarColumn(), *columns
+    with Progress(name, *bars, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(title, total=None)
 
         def tell(step: str, done: float, total: float) -> None:

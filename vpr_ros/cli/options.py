@@ -62,7 +62,7 @@ def check_folder(path: Any) -> Any:
 
 
 def check_new_map(path: Path) -> Any:
-    """Refuse what cannot become a map."""
+    """Refuse a path that cannot become a map."""
     return check_folder(check_map(path))
 
 

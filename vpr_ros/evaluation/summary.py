@@ -212,7 +212,7 @@ def summarise(
     Args:
         queries: The answers.
         place_poses: (M, 7) poses of all mapped places.
-        tolerance: What counts as correct.
+        tolerance: When an answer counts as correct.
         candidates: Candidates that were asked for: recall@N is given for N up to this only.
     """
     truth = pose_rows(query.truth for query in queries)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The sky, and what weather, darkness and the sensor do to a finished picture.
+"""The sky, and the effects of weather, darkness and the sensor on a rendered picture.
 
 The sky is a cylinder around the camera with gradient, clouds, sun or stars, and far hills.
 """

@@ -162,9 +162,8 @@ class Teacher:
 class RememberedTeacher:
     """Keeps the output of a teacher for each clean view of a place, in half precision.
 
-    New images are described one by one, so that what is remembered does not depend on what
-    happened to be in the batch: a resumed training gets the same numbers as one that never
-    stopped.
+    New images are described one by one, so that their output does not depend on the rest of the
+    batch: a resumed training gets the same numbers as one that never stopped.
 
     Args:
         teacher: To ask the first time.
