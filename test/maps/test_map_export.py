@@ -96,7 +96,7 @@ def test_any_text_is_a_trajectory_or_refused(tmp_path_factory, content):
         ('1 2 3', 'line 2: 3 fields'),
         ('1 0 0 0 0 0 0 0', 'line 2: .*zero quaternion'),
         ('1 nan 0 0 0 0 0 1', 'line 2: .*not finite'),
-        ('1 a 0 0 0 0 0 1', 'line 2: could not convert'),
+        ('1 a 0 0 0 0 0 1', "line 2: 'a' is no number"),
         ('1e300 0 0 0 0 0 0 1', 'no stamp'),
     ],
 )
