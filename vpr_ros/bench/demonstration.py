@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from vpr_ros.bench.answer_recorder import AnswerRecorder, to_query_result
@@ -15,6 +14,7 @@ from vpr_ros.errors import VprError
 from vpr_ros.evaluation import Evaluation, Setup, Tolerance
 from vpr_ros.evaluation.bag_evaluation import frame_pictures, place_pictures, place_table
 from vpr_ros.evaluation.report import render_report
+from vpr_ros.evaluation.words import now
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.maps import MapWriter, PlaceMap
@@ -193,7 +193,7 @@ def _judge(
             model=places.model,
             tolerance=Tolerance(_TOLERANCE),
             mode='Bayes filter with odometry, live node',
-            created=datetime.now().astimezone().isoformat(' ', 'minutes'),
+            created=now(),
             software=SOFTWARE,
         )
         answers = [to_query_result(answer, recorder.poses, truth) for answer in recorder.answers]

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -74,8 +73,9 @@ def bag(
     if temporal != 'none' and calibration == 'none':
         msg = f'--temporal {temporal} needs a calibration'
         raise typer.BadParameter(msg)
-    from vpr_ros.cli.localizing import camera_of, localizing, now, tolerance_of
+    from vpr_ros.cli.localizing import camera_of, localizing, tolerance_of
     from vpr_ros.evaluation.bag_evaluation import evaluate_bag, frame_pictures, place_pictures
+    from vpr_ros.evaluation.words import now
     from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
     from vpr_ros.localize import DecisionConfig, verifier_for
 
@@ -151,7 +151,7 @@ app.command()(evaluate_loops.loops)
 
 def show(evaluation: Evaluation, out: Console) -> None:
     """Print the figures."""
-    from vpr_ros.evaluation.words import UNKNOWN, metres, milliseconds, share, verdict
+    from vpr_ros.evaluation.words import average_precision, metres, milliseconds, share, verdict
 
     setup, s = evaluation.setup, evaluation.summary
     warn_untrained(out, setup.model)
@@ -161,8 +161,7 @@ def show(evaluation: Evaluation, out: Console) -> None:
     if s.localisable < s.judged:
         table.add_row('frames with a place in the map', f'{s.localisable} of {s.judged}')
         table.add_row('recall@1 of those', share(s.recall_localisable[1]))
-    auc = UNKNOWN if math.isnan(s.curve.auc) else f'{s.curve.auc:.3f}'
-    table.add_row(f'average precision ({s.score})', auc)
+    table.add_row(f'average precision ({s.score})', average_precision(s.curve.auc))
     table.add_row('recall at 100 % precision', share(s.recall_at_full_precision))
     table.add_row('accepted', f'{s.accepted} of {s.judged}')
     table.add_row('precision of the accepted', share(s.precision_accepted))

@@ -22,7 +22,7 @@ from vpr_ros.cli.console import (
     table_of,
     warn_untrained,
 )
-from vpr_ros.cli.localizing import now, tolerance_of
+from vpr_ros.cli.localizing import tolerance_of
 from vpr_ros.evaluation.datasets import DATASET_FORMATS, FRAMES, UTM
 from vpr_ros.inputs.folders import FOLDER_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
@@ -109,6 +109,7 @@ def dataset(
     from vpr_ros.evaluation import dataset_lint as linter
     from vpr_ros.evaluation.dataset_evaluation import cache_folder, evaluate_dataset
     from vpr_ros.evaluation.dataset_findings import Subject
+    from vpr_ros.evaluation.words import now
 
     if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.dataset_report import render_report

@@ -103,7 +103,7 @@ def loops(
         raise typer.BadParameter(msg)
     unverified = 'require_transform', 'min_inliers', 'field_of_view'
     opt.refuse_idle(context, 'without --verify', *unverified, when=not verify)
-    from vpr_ros.cli.localizing import now, tolerance_of
+    from vpr_ros.cli.localizing import tolerance_of
     from vpr_ros.describe import Describer
     from vpr_ros.evaluation.loop_evaluation import (
         Truth,
@@ -112,6 +112,7 @@ def loops(
         evaluate_loops,
     )
     from vpr_ros.evaluation.loop_results import LoopSetup
+    from vpr_ros.evaluation.words import now
     from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE
     from vpr_ros.localize import DecisionConfig, Localizer, Verifier
     from vpr_ros.loops import LoopConfig, LoopDetector
@@ -236,7 +237,13 @@ def _folder(source: Path, degrees: float | None) -> Traverse:
 
 
 def _show(evaluation: LoopEvaluation, out: Console) -> None:
-    from vpr_ros.evaluation.words import UNKNOWN, loop_verdict, metres, milliseconds, share
+    from vpr_ros.evaluation.words import (
+        average_precision,
+        loop_verdict,
+        metres,
+        milliseconds,
+        share,
+    )
 
     setup, s = evaluation.setup, evaluation.summary
     table = table_of_figures()
@@ -247,8 +254,8 @@ def _show(evaluation: LoopEvaluation, out: Console) -> None:
     table.add_row('precision', share(s.precision_accepted))
     table.add_row('recall', share(s.recall_accepted))
     table.add_row('recall at 100 % precision', share(s.recall_at_full_precision))
-    auc = UNKNOWN if math.isnan(s.curve.auc) else f'{s.curve.auc:.3f}'
-    table.add_row(f'average precision ({"inliers" if setup.verified else "similarity"})', auc)
+    score = 'inliers' if setup.verified else 'similarity'
+    table.add_row(f'average precision ({score})', average_precision(s.curve.auc))
     if s.measured:
         table.add_section()
         table.add_row('loops with a measured pose', str(s.measured))

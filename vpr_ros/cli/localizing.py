@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from vpr_ros.cli import options as opt
@@ -45,8 +44,7 @@ def localizing(
 ) -> Iterator[tuple[PlaceMap, Localizer]]:
     """Open a map with the network that made it, and close it again.
 
-    With the context of a command, its options of a decision without calibration are refused where
-    there is one.
+    With a context, options of its command that have no effect with a calibration are refused.
 
     Raises:
         VprError: The map or the weights cannot be used, or do not belong together.
@@ -91,11 +89,6 @@ def tolerance_of(metres: float, degrees: float | None) -> Tolerance:
     from vpr_ros.evaluation import Tolerance
 
     return Tolerance(metres, None if degrees is None else math.radians(degrees))
-
-
-def now() -> str:
-    """Return the local time to the minute, as results show when they were made."""
-    return datetime.now().astimezone().isoformat(' ', 'minutes')
 
 
 def photographs(folder: Path, most: int) -> list[NDArray[np.uint8]]:

@@ -174,6 +174,7 @@ def _in_words(error: Exception, name: str) -> str:
 
 def _refuse(error: Any, *, as_json: bool) -> int:
     """Print the mistake in the arguments and the usage; return the exit status."""
+    # Typer checks literals with pydantic, which puts these two words before its message.
     message, context = error.format_message().replace('Value error, ', ''), error.ctx
     if type(error).__name__ == 'NoArgsIsHelpError':
         typer.echo(context.get_help())

@@ -86,7 +86,7 @@ def delete(
     yes: Annotated[bool, typer.Option('--yes', help='Do not ask.')] = False,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Delete whole sessions, or the places in an area; of sessions alone where both are given.
+    """Delete whole sessions, or the places in an area; with both, only the sessions' places there.
 
     The file keeps its size until `vpr map compact`.
     """
@@ -123,8 +123,8 @@ def delete(
 def compact(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
     """Give the space of deleted places back to the disk.
 
-    Meanwhile it needs room for the map twice more: beside it, and in the folder for temporary
-    files (SQLITE_TMPDIR). Others may go on reading. Interrupted, it changes nothing.
+    It needs free space for two copies of the map: one beside it, and one in the folder for
+    temporary files (SQLITE_TMPDIR). Others may go on reading. Interrupted, it changes nothing.
     """
     from vpr_ros.maps import MapWriter
 

@@ -13,7 +13,7 @@ from vpr_ros.evaluation import charts
 from vpr_ros.evaluation.dataset_search import BOTH
 from vpr_ros.evaluation.gallery import Card, Gallery, Kind, data_uri, spread
 from vpr_ros.evaluation.report import render
-from vpr_ros.evaluation.words import UNKNOWN, counted
+from vpr_ros.evaluation.words import average_precision, counted
 from vpr_ros.inputs.frames import ImageFile
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def render_report(evaluation: DatasetEvaluation, dataset: Dataset) -> str:
         positives=evaluation.positives,
         methods=evaluation.methods,
         counts=list(evaluation.methods[BOTH].recall),
-        aucs=[UNKNOWN if np.isnan(curve.auc) else f'{curve.auc:.3f}' for curve in curves],
+        aucs=[average_precision(curve.auc) for curve in curves],
         curve=charts.curves_chart(curves),
         findings=evaluation.findings,
         galleries=[_gallery(kind, evaluation, dataset) for kind in _KINDS],

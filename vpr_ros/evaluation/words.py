@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ def share(value: float) -> str:
     if 99.9 < percent < 100:
         return '>99.9 %'
     return f'{percent:.1f}'.removesuffix('.0') + ' %'
+
+
+def average_precision(value: float) -> str:
+    """Write an average precision for a person."""
+    return UNKNOWN if math.isnan(value) else f'{value:.3f}'
 
 
 def counted(number: int, noun: str) -> str:
@@ -51,6 +57,11 @@ def milliseconds(seconds: float) -> str:
     return (
         f'{value:.2f} ms' if value < 1 else f'{value:.1f} ms' if value < 100 else f'{value:.0f} ms'
     )
+
+
+def now() -> str:
+    """Return the local time to the minute, as results show when they were made."""
+    return datetime.now().astimezone().isoformat(' ', 'minutes')
 
 
 def verdict(s: Summary) -> str:
