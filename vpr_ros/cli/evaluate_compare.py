@@ -32,8 +32,8 @@ _Result = Annotated[
 _Method = Annotated[
     str | None,
     typer.Option(
-        help='Search of a data set that is compared: float, binary or binary-then-float. The'
-        ' last that the file holds, if not given.'
+        help='Search of a data set that is compared: float, binary or binary-then-float, which is'
+        ' taken if none is given.'
     ),
 ]
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LEAST = 30
 """Least correct answers, and least wrong ones, for a fit."""
 _LEAST_ANSWERS = 10
-"""Least answers of a session for its pose errors."""
+"""Least answers of a traverse for its pose errors."""
 BAYES = BayesFilter.kind
 _SHARES = (0.05, 0.1, 0.2)
 """Shares of the likelihood of an image that are tried."""
@@ -43,7 +43,7 @@ class Calibrated:
     """A calibration with its predictions.
 
     Attributes:
-        calibration: Fitted on all sessions.
+        calibration: Fitted on all traverses.
         predictions: By stage.
     """
 
@@ -52,7 +52,7 @@ class Calibrated:
 
 
 def calibrate(
-    sessions: Sequence[AnsweredTraverse],
+    traverses: Sequence[AnsweredTraverse],
     tolerance: Tolerance,
     precision: float = 0.99,
     progress: Callable[[int, int], None] | None = None,
@@ -60,7 +60,7 @@ def calibrate(
     """Fit a calibration.
 
     Args:
-        sessions: Of one model.
+        traverses: Of one model.
         tolerance: Of correct answers.
         precision: Wanted share of correct answers among the accepted.
         progress: Called with how many stages are done, and of how many.
@@ -68,8 +68,8 @@ def calibrate(
     Raises:
         CalibrationError: Several models, or too few answers.
     """
-    model = _common_model(sessions)
-    tables = [AnswerTable(session, tolerance) for session in sessions]
+    model = _common_model(traverses)
+    tables = [AnswerTable(traverse, tolerance) for traverse in traverses]
     tables = [table for table in tables if len(table)]
     _require_enough(tables)
     total, done = len(_SHARES) + 2 * len(FILTERS), 0
@@ -113,7 +113,7 @@ def calibrate(
 
 @dataclass(frozen=True, eq=False)
 class _Judged:
-    """The evidence of one stage, the fit to it, and its predictions for each session."""
+    """The evidence of one stage, the fit to it, and its predictions for each traverse."""
 
     observed: Sequence[Observed]
     logistic: Logistic
@@ -121,7 +121,7 @@ class _Judged:
 
     @property
     def published(self) -> list[list[PoseOffset]]:
-        """By session, of correct and accepted answers; where those are few, of all correct."""
+        """By traverse, of correct and accepted answers; where those are few, of all correct."""
         accepted = self.predictions.probabilities >= self.logistic.threshold
         sure, right = [], []
         for i, one in enumerate(self.observed):
@@ -132,10 +132,10 @@ class _Judged:
 
 
 def _consistency(judged: _Judged) -> tuple[float, float]:
-    """Return the mean over sessions of the mean of `nees`, and half the width of its 95 % band.
+    """Return the mean over traverses of the mean of `nees`, and half the width of its 95 % band.
 
-    Each session's errors are normalised by a fit on the others. Those of one session go together
-    (it keeps to one lane), so that sessions are counted, not answers; Student's t.
+    Each traverse's errors are normalised by a fit on the others. Those of one traverse go together
+    (it keeps to one lane), so that traverses are counted, not answers; Student's t.
     """
     published, groups = judged.published, [one.group for one in judged.observed]
     means = []
@@ -149,14 +149,14 @@ def _consistency(judged: _Judged) -> tuple[float, float]:
     return float(np.mean(means)), float(half)
 
 
-def _common_model(sessions: Sequence[AnsweredTraverse]) -> ModelInfo:
-    if not sessions:
-        msg = 'there are no sessions to calibrate with'
+def _common_model(traverses: Sequence[AnsweredTraverse]) -> ModelInfo:
+    if not traverses:
+        msg = 'there are no traverses to calibrate with'
         raise CalibrationError(msg)
-    models = {session.evaluation.setup.model for session in sessions}
+    models = {traverse.evaluation.setup.model for traverse in traverses}
     if len(models) > 1:
         names = ', '.join(sorted(f'{m.name}:{m.weights_id[:12]}' for m in models))
-        msg = f'the sessions are of different models ({names}): calibrate each by itself'
+        msg = f'the traverses are of different models ({names}): calibrate each by itself'
         raise CalibrationError(msg)
     return models.pop()
 

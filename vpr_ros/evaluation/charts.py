@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup, escape
 
+from vpr_ros.evaluation.metrics import distances
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -174,8 +176,7 @@ def kind_of(evaluation: Evaluation, i: int) -> str:
 
 def nearest_row(poses: Floats, truth: Floats) -> int:
     """Return the row of the pose (M, 7) nearest to the true one (7,)."""
-    metres = np.linalg.norm(poses[:, :3] - truth[:3], axis=1)
-    return int(np.nanargmin(metres))
+    return int(np.nanargmin(distances(poses, truth)))
 
 
 class _Frame:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,17 +52,17 @@ class Run:
     has_place: Bools
     answer: list[str]
 
-    @property
+    @cached_property
     def right(self) -> Bools:
         """(Q,) whether the first answer is correct."""
         return np.asarray(self.rank == 1)
 
-    @property
+    @cached_property
     def recall(self) -> dict[int, float]:
         """Share of the queries with a correct answer among the first N."""
         return recall_of_ranks(self.rank, self.depth)
 
-    @property
+    @cached_property
     def curve(self) -> PrecisionRecall:
         """Precision and recall over the score of the first answer."""
         return precision_recall(self.score, self.right, int(self.has_place.sum()))

@@ -15,7 +15,7 @@ from vpr_ros.evaluation.dataset_results import DatasetEvaluation, DatasetSetup, 
 from vpr_ros.evaluation.dataset_search import codes_of, search
 from vpr_ros.evaluation.datasets import have_positives, near
 from vpr_ros.evaluation.description_store import describe_images
-from vpr_ros.evaluation.metrics import RECALL_COUNTS
+from vpr_ros.evaluation.metrics import RECALL_COUNTS, first_ranks
 from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
@@ -133,18 +133,14 @@ def queries_id(queries: ImageSet) -> str:
 
 def judged(dataset: Dataset, ranking: Ranking) -> MethodResult:
     """Return which answers are correct."""
-    count, depth = ranking.rows.shape
-    rank = np.zeros(count, np.int64)
-    for query in range(count):
-        rows = ranking.rows[query]
-        found = dataset.database.poses[rows[rows >= 0]]
-        right = near(dataset.queries.poses[query][None], found, dataset.tolerance)
-        if right.any():
-            rank[query] = int(right.argmax()) + 1
+    right = np.zeros(ranking.rows.shape, np.bool_)
+    for query, rows in enumerate(ranking.rows):
+        found = dataset.database.poses[rows]
+        right[query] = near(dataset.queries.poses[query][None], found, dataset.tolerance)
     return MethodResult(
-        rank,
+        first_ranks(right & (ranking.rows >= 0)),
         ranking.rows[:, 0],
         ranking.scores[:, 0].astype(np.float64),
-        depth,
+        ranking.rows.shape[1],
         ranking.seconds,
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from vpr_ros.errors import ImageError, VprError, reason_of
 from vpr_ros.evaluation.loop_results import LoopEvaluation, LoopRecord
-from vpr_ros.evaluation.metrics import pose_rows, within
+from vpr_ros.evaluation.metrics import distances, pose_rows, within
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _judged(
     truth: Truth,
 ) -> list[LoopRecord]:
     stamps = np.array([keyframe.localization.stamp for keyframe in keyframes], np.int64)
-    steps = np.linalg.norm(np.diff(poses[:, :3], axis=0), axis=1)
+    steps = distances(poses[1:], poses[:-1])
     travelled = np.concatenate([[0.0], np.cumsum(np.nan_to_num(steps))])
     numbers = {keyframe.place_id: number for number, keyframe in enumerate(keyframes)}
     records = []
@@ -175,5 +175,5 @@ def _surest(same: NDArray[np.bool_], poses: NDArray[np.float64]) -> int | None:
     rows = np.flatnonzero(same)
     if not len(rows):
         return None
-    metres = np.linalg.norm(poses[rows, :3] - poses[-1, :3], axis=1)
+    metres = distances(poses[rows], poses[-1])
     return int(rows[len(rows) // 2] if np.isnan(metres).all() else rows[np.nanargmin(metres)])

@@ -13,8 +13,6 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from torch import Tensor
-
 
 class ModelOutput(NamedTuple):
     """Descriptors of a batch.
