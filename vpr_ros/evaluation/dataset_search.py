@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.errors import VprError
-from vpr_ros.maps import ItqCoder
+from vpr_ros.maps.coder import ItqCoder, sample_rows
 from vpr_ros.search import kernels
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ FLOAT, BINARY, BOTH = 'float', 'binary', 'binary-then-float'
 
 _BLOCK_BYTES = 1 << 27
 _BLOCK_ROWS = 1 << 11
-_FIT_SAMPLE = 8192
 _TIMED = 100
 """Queries whose re-ranking is done by itself, to know its time."""
 
@@ -77,9 +76,8 @@ def codes_of(database: Descriptions, queries: Descriptions, bits: int = 512) -> 
     if not known.size:
         msg = 'no image of the database can be read'
         raise VprError(msg)
-    chosen = np.linspace(0, len(known) - 1, min(len(known), _FIT_SAMPLE)).astype(np.intp)
     # As a map stores them, so that the codes are those a map of these images would have.
-    sample = database.rows(known[chosen]).astype(np.float16).astype(np.float32)
+    sample = database.rows(known[sample_rows(len(known))]).astype(np.float16).astype(np.float32)
     coder = ItqCoder.fit(sample, min(bits, database.dim - database.dim % 8))
     return Codes(_encoded(coder, database), _encoded(coder, queries), coder.id)
 

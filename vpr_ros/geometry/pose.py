@@ -74,8 +74,7 @@ class Pose:
     @property
     def yaw(self) -> float:
         """Heading about +z in radians, (-pi, pi]."""
-        x, y, z, w = self.orientation
-        return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+        return float(yaw_of(self.orientation))
 
     def __matmul__(self, other: Pose) -> Pose:
         """Chain transforms: (a_from_b @ b_from_c) is a_from_c."""
@@ -124,6 +123,12 @@ def rotation_of(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
             [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
         ]
     )
+
+
+def yaw_of(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the heading about +z (...), radians, (-pi, pi], of a unit quaternion (4, ...)."""
+    x, y, z, w = quaternion
+    return np.asarray(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
 
 
 def multiplied(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -105,7 +105,7 @@ def decide(
         support: Output of a temporal filter for the same candidates.
 
     Returns:
-        The candidates with their probabilities, and the verdict on the first.
+        The candidates with their probabilities, and the decision on the first.
     """
     if not len(candidates):
         return candidates, Decision(Status.NO_MAP, 'no place of the map can be compared')

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The chain from an image to a verdict, which the live node and every evaluation run."""
+"""The chain from an image to a decision, which the live node and every evaluation run."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Localization:
         stamp: Of the image, nanoseconds.
         description: Of the image.
         candidates: Best first.
-        decision: The verdict on the best one.
+        decision: On the best one.
         timings: Seconds by stage: decode, describe, retrieve, decide, verify where it is done.
         verifications: How the thumbnails of the first candidates match, where they were compared.
         transform: The base in the base frame of the first candidate, where it was measured.
@@ -98,7 +98,7 @@ class Localizer:
         describer: Must be of the model the map was made with.
         searcher: Of the map; None answers every image with NO_MAP.
         config: When a candidate is accepted.
-        candidates: Hamming candidates that are re-ranked by float descriptors; the verdict takes
+        candidates: Hamming candidates that are re-ranked by float descriptors; the decision takes
             all of them into account.
         verifier: Compares local features with the first candidates; None does not.
         calibration: Of the describer's model; without one there are no probabilities.
@@ -133,7 +133,7 @@ class Localizer:
         k: int = 10,
         by_itself: bool = False,
     ) -> Localization:
-        """Return candidates and verdict for an image; see `localize_all`."""
+        """Return candidates and decision for an image; see `localize_all`."""
         (result,) = self.localize_all([frame], window, [odometry], k=k, by_itself=by_itself)
         return result
 
@@ -148,7 +148,7 @@ class Localizer:
         k: int = 10,
         by_itself: bool = False,
     ) -> list[Localization]:
-        """Return candidates and verdict for each of some images, described in one batch.
+        """Return candidates and decision for each of some images, described in one batch.
 
         Args:
             frames: The images.
@@ -224,7 +224,7 @@ class Localizer:
     def _decided(
         self, candidates: Candidates, support: Support | None, prior: Prior | None
     ) -> tuple[Candidates, Decision, bool]:
-        """Return candidates, verdict and whether the prior contradicts the one without it."""
+        """Return candidates, decision and whether the prior contradicts the one without it."""
         judged, decision = decide(candidates, self._config, self._calibration, support)
         if prior is None:
             return judged, decision, False

@@ -49,7 +49,7 @@ class Keyframe:
         earlier: The place recognised in it; None where there is none, it contradicts the last
             loops, it has no transform although one is required, or it follows the last
             announced loop too soon.
-        localization: Candidates and verdict.
+        localization: Candidates and decision.
     """
 
     place_id: int

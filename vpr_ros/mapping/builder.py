@@ -148,8 +148,7 @@ class MapBuilder:
 
     def finish(self) -> None:
         """Give the map its codes, where the model makes none itself and there are none yet."""
-        info = self._map.info()
-        if info.places and not info.coder:
+        if len(self._map) and not self._map.snapshot.meta.coder:
             self._map.recode()
 
 
@@ -205,7 +204,7 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
 
 def import_images(
     place_map: MapWriter,
-    sightings: Sequence[PosedImage],
+    images: Sequence[PosedImage],
     describer: Describer,
     keyframes: KeyframeConfig | None = None,
     *,
@@ -221,7 +220,7 @@ def import_images(
     Args:
         place_map: Open for writing, made with the describer's model. Where poses have to be made
             of positions on Earth and it has no datum, the first such position becomes it.
-        sightings: In the order in which they are to be added.
+        images: In the order in which they are to be added.
         describer: Describes the images.
         keyframes: Spacing of the places; None makes a place of every image.
         session: Name of the session.
@@ -235,19 +234,19 @@ def import_images(
     keyframes = keyframes or KeyframeConfig(every=True)
     builder = MapBuilder(place_map, describer, keyframes, session=session, camera=camera)
     added = poseless = 0
-    for done, sighting in enumerate(sightings, start=1):
-        if sighting.pose is None and sighting.geo is not None:
-            builder.set_datum(Datum.at(sighting.geo))
-        reading = sighting.reading(place_map.datum, mount)
+    for done, image in enumerate(images, start=1):
+        if image.pose is None and image.geo is not None:
+            builder.set_datum(Datum.at(image.geo))
+        reading = image.reading(place_map.datum, mount)
         if reading is None:
             poseless += 1
         else:
             try:
-                image = ImageFile(sighting.path, sighting.stamp)
-                added += builder.offer(image, reading) is not None
+                picture = ImageFile(image.path, image.stamp)
+                added += builder.offer(picture, reading) is not None
             except ImageError as error:
                 _log.warning('image left out: %s', error)
-        progress(done, len(sightings))
+        progress(done, len(images))
     if poseless:
         _log.warning('%d images left out: they have no pose', poseless)
     builder.finish()

@@ -97,11 +97,12 @@ class ItqCoder(Projection):
             msg = f'cannot fit {bits} bits to {count} descriptors of length {dim}'
             raise ValueError(msg)
         rng = np.random.default_rng(seed)
-        sample = descriptors[np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.intp)]
+        sample = descriptors[sample_rows(count)]
         mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
         with _one_thread():
-            directions = _principal_directions(sample - mean, bits, rng)
-            rotation = _best_rotation((sample - mean) @ directions, rng)
+            centred = sample - mean
+            directions = _principal_directions(centred, bits, rng)
+            rotation = _best_rotation(centred @ directions, rng)
         return ItqCoder(mean, (directions @ rotation).astype(np.float32))
 
 
@@ -140,6 +141,11 @@ class PcaReducer(Projection):
             rng = np.random.default_rng(seed)
             directions = _principal_directions(descriptors - mean, dim, rng)
         return PcaReducer(mean, directions.astype(np.float32))
+
+
+def sample_rows(count: int) -> NDArray[np.intp]:
+    """Return which of so many descriptors a fit looks at, spread evenly over them."""
+    return np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.intp)
 
 
 def _one_thread() -> Any:

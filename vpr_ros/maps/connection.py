@@ -15,7 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpr_ros.errors import MapAccessError, MapDamagedError, MapError, MapInUseError, MapSpaceError
+from vpr_ros.errors import (
+    MapAccessError,
+    MapDamagedError,
+    MapError,
+    MapInUseError,
+    MapMissingError,
+    MapSpaceError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +104,23 @@ def file_identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def require_file(path: Path) -> None:
+    """Refuse a path without a file.
+
+    Raises:
+        MapMissingError: There is none.
+    """
+    if not path.is_file():
+        msg = f'{path}: there is no such file'
+        raise MapMissingError(msg)
+
+
+def logs_beside(path: Path) -> list[Path]:
+    """Return the logs of SQLite that lie beside a map."""
+    logs = (path.with_name(path.name + end) for end in ('-wal', '-journal'))
+    return [log for log in logs if log.exists()]
+
+
 def open_to_write(path: Path) -> sqlite3.Connection:
     """Open a map, already known to be one, for durable writes that readers can follow."""
     connection = _connect(f'{path.absolute().as_uri()}?mode=rw')
@@ -176,8 +200,7 @@ class _ConnectionToCopy(sqlite3.Connection):
 
 def _unfinished(path: Path) -> list[Path]:
     """Return the logs beside a map that hold something."""
-    sidecars = [path.with_name(path.name + end) for end in ('-wal', '-journal')]
-    return [file for file in sidecars if file.exists() and file.stat().st_size]
+    return [log for log in logs_beside(path) if log.stat().st_size]
 
 
 def _require_whole_pages(connection: sqlite3.Connection, path: Path) -> None:

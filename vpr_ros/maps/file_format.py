@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpr_ros.errors import MapDamagedError, MapError, MapInUseError, MapNewerError
 from vpr_ros.geometry import Datum
+from vpr_ros.maps.connection import logs_beside
 from vpr_ros.maps.descriptors import FLOAT16, STORAGES, Packing, checksum
 from vpr_ros.types import ModelInfo
 
@@ -227,10 +228,9 @@ def put_in_place(draft: Path, path: Path) -> None:
         MapError: The log of another map lies there, which SQLite would mix with this one.
         OSError: The folder cannot be written.
     """
-    for log in (path.with_name(path.name + end) for end in ('-wal', '-journal')):
-        if log.exists():
-            msg = f'{log} belongs to a map that is gone: remove it, or bring that map back'
-            raise MapInUseError(msg)
+    for log in logs_beside(path):
+        msg = f'{log} belongs to a map that is gone: remove it, or bring that map back'
+        raise MapInUseError(msg)
     draft.rename(path)
     sync(path.parent)
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from vpr_ros.errors import MapError
 from vpr_ros.geometry.geodesy import to_utm, utm_zone
+from vpr_ros.geometry.pose import yaw_of
 from vpr_ros.geometry.trajectory_file import TrajectoryError, tum_line
 from vpr_ros.stamps import format_stamp
 
@@ -42,13 +43,15 @@ _DEGREE_DECIMALS = 9  # A tenth of a millimetre.
 
 
 def _table(
-    place_map: PlaceMap, rows: NDArray[np.intp], progress: Progress
+    place_map: PlaceMap,
+    rows: NDArray[np.intp],
+    positions: NDArray[np.float64],
+    progress: Progress,
 ) -> Iterator[dict[str, Any]]:
-    """Yield some of the places of a map as rows of values; None where one is unknown."""
+    """Yield places of a map, with their positions on Earth, as values; None where unknown."""
     snapshot = place_map.snapshot
     columns = snapshot.columns.take(rows)
     names = {key: name for key, (name, _, _) in snapshot.names.items()}
-    positions = snapshot.on_earth()[rows]
     zone, projected = _utm(positions)
     places = zip(
         columns.ids.tolist(),
@@ -127,7 +130,8 @@ def write_csv(
     rows = _rows(place_map, sessions)
     writer = csv.DictWriter(file, COLUMNS)
     writer.writeheader()
-    writer.writerows(_table(place_map, rows, progress))
+    positions = place_map.snapshot.on_earth()[rows]
+    writer.writerows(_table(place_map, rows, positions, progress))
     return len(rows)
 
 
@@ -149,15 +153,16 @@ def write_geojson(
         MapError: There is none.
     """
     rows = _rows(place_map, sessions)
-    positions = place_map.snapshot.on_earth()
-    rows = rows[~np.isnan(positions[rows, 0])]
+    positions = place_map.snapshot.on_earth()[rows]
+    known = ~np.isnan(positions[:, 0])
+    rows, positions = rows[known], positions[known]
     if not len(rows):
         msg = f'{place_map.path}: no place has a position on Earth, and there is no datum'
         raise MapError(msg)
     headings = _headings(place_map)
     file.write('{"type": "FeatureCollection", "features": [')
     for number, (row, place) in enumerate(
-        zip(rows.tolist(), _table(place_map, rows, progress), strict=True)
+        zip(rows.tolist(), _table(place_map, rows, positions, progress), strict=True)
     ):
         point = [place['lon'], place['lat']]
         if place['alt'] is not None:
@@ -191,9 +196,7 @@ def _headings(place_map: PlaceMap) -> list[float]:
     snapshot = place_map.snapshot
     if snapshot.meta.datum is None:
         return [math.nan] * len(snapshot)
-    x, y, z, w = snapshot.columns.poses[:, 3:].T
-    yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-    heading = np.degrees(np.pi / 2 - yaw) % 360
+    heading = np.degrees(np.pi / 2 - yaw_of(snapshot.columns.poses[:, 3:].T)) % 360
     # Poses made of fixes alone say by their covariance that nothing is known of the rotation.
     unknown = snapshot.columns.covariances[:, 20] > np.pi**2 * 0.999
     headings: list[float] = np.where(unknown, np.nan, heading).tolist()

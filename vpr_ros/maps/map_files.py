@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapError, MapExistsError, MapInUseError, MapMissingError, MapSpaceError
-from vpr_ros.maps.connection import WriterLock, explained, file_identity, open_to_read
+from vpr_ros.maps.connection import (
+    WriterLock,
+    explained,
+    file_identity,
+    open_to_read,
+    require_file,
+)
 from vpr_ros.maps.file_format import put_in_place, sync
 from vpr_ros.maps.reader import PlaceMap
 from vpr_ros.maps.writer import MapWriter
@@ -36,9 +42,7 @@ def copy(source: Path, target: Path, *, overwrite: bool = False) -> None:
         MapInUseError: The target is the map itself, or another process is writing it.
         MapError: The disk is full, the map is damaged, or the folder cannot be written.
     """
-    if not source.is_file():
-        msg = f'{source}: there is no such file'
-        raise MapMissingError(msg)
+    require_file(source)
     if not target.parent.is_dir():
         msg = f'{target}: there is no folder {target.parent}'
         raise MapMissingError(msg)

@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.errors import MapMissingError
 from vpr_ros.maps import descriptors as floats
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps.connection import explained, file_identity, open_to_read
+from vpr_ros.maps.connection import (
+    explained,
+    file_identity,
+    logs_beside,
+    open_to_read,
+    require_file,
+)
 from vpr_ros.maps.integrity import problems_of
 from vpr_ros.maps.place import MapInfo, Place, Session
 from vpr_ros.maps.snapshot import load, require_same_model
@@ -77,9 +82,7 @@ class PlaceMap:
             MapError: The file is missing, damaged, foreign, newer, or made with another model.
         """
         path = Path(path)
-        if not path.is_file():
-            msg = f'{path}: there is no such file'
-            raise MapMissingError(msg)
+        require_file(path)
         with explained(path):
             return cls(path, model, memory_budget)
 
@@ -240,7 +243,7 @@ class PlaceMap:
         if len(positions):
             low, high = positions.min(axis=0).tolist(), positions.max(axis=0).tolist()
             bounds = ((low[0], low[1], low[2]), (high[0], high[1], high[2]))
-        files = [self._path.with_name(self._path.name + end) for end in ('', '-wal', '-journal')]
+        files = [self._path, *logs_beside(self._path)]
         return MapInfo(
             id=meta.id,
             path=self._path,

@@ -10,10 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpr_ros.errors import MapAccessError, MapError, MapInUseError, MapMissingError, MapSpaceError
+from vpr_ros.errors import MapAccessError, MapError, MapInUseError, MapSpaceError
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps.connection import WriterLock, close_after_writing, explained, open_to_write
+from vpr_ros.maps.connection import (
+    WriterLock,
+    close_after_writing,
+    explained,
+    open_to_write,
+    require_file,
+)
 from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
 from vpr_ros.maps.snapshot import cache_for, load
 
@@ -68,9 +74,7 @@ class TransactionalMap(PlaceMap):
                 read-only, or being written by another process; it is left as it was.
         """
         path = Path(path)
-        if not path.is_file():
-            msg = f'{path}: there is no such file'
-            raise MapMissingError(msg)
+        require_file(path)
         return cls._open_locked(path, model, memory_budget, WriterLock(path))
 
     @classmethod

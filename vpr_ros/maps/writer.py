@@ -16,6 +16,7 @@ from vpr_ros.errors import MapError, MapExistsError
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps import descriptors as floats
 from vpr_ros.maps import file_format as schema
+from vpr_ros.maps.coder import sample_rows
 from vpr_ros.maps.compression import refitted, with_rules_of
 from vpr_ros.maps.connection import WriterLock, explained
 from vpr_ros.maps.editor import MapEditor, with_mounts
@@ -238,8 +239,7 @@ class MapWriter(MapEditor):
         # Fitted before the map is held, so that other threads can add places meanwhile.
         with explained(self._path):
             basis = self._now
-            sample = np.linspace(0, len(basis) - 1, min(len(basis), 2 * _CHUNK))
-            packed = self.packed_descriptors(basis, np.unique(sample.astype(np.intp)))
+            packed = self.packed_descriptors(basis, sample_rows(len(basis)))
             vectors = basis.meta.packing.unpack(packed)
             fitted = refitted(basis, vectors, bits, seed, dim, storage)
         with self.transaction():

@@ -30,6 +30,4 @@ def make_filter(
     window: int = 20,
 ) -> PlaceFilter:
     """Return the filter of a name among `FILTERS`; see `PlaceFilter`."""
-    made = _KINDS[kind](places, likelihood, window)
-    made.reset()
-    return made
+    return _KINDS[kind](places, likelihood, window)

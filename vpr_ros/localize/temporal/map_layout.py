@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from vpr_ros.geometry.pose import yaw_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -52,8 +54,7 @@ class MapLayout:
             [self._seconds, _FAR * (self._sessions + 1.0), np.zeros(len(poses))]
         )
         self.positions = np.where(self.posed[:, None], poses[:, :3], line)
-        x, y, z, w = np.where(self.posed[:, None], poses[:, 3:], (0.0, 0.0, 0.0, 1.0)).T
-        self.yaws = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        self.yaws = yaw_of(np.where(self.posed[:, None], poses[:, 3:], (0.0, 0.0, 0.0, 1.0)).T)
         self._cells: dict[float, _Cells] = {}
 
     def __len__(self) -> int:
@@ -72,27 +73,37 @@ class MapLayout:
     @cached_property
     def pause(self) -> float:
         """Median time between consecutive places, seconds; 0 for a single place."""
-        inner = np.diff(self._seconds)[np.diff(self._sessions) == 0]
-        return float(np.median(inner)) if len(inner) else 0.0
+        return self._typical(np.diff(self._seconds))
 
     @cached_property
     def spacing(self) -> float:
         """Median distance of consecutive places, metres; 0 for a single place."""
-        steps = np.linalg.norm(np.diff(self.positions, axis=0), axis=1)
-        inner = steps[np.diff(self._sessions) == 0]
-        return float(np.median(inner)) if len(inner) else 0.0
+        return self._typical(self._steps)
 
     @cached_property
     def by_metres(self) -> MappedPath:
         """The places along the mapped path, in metres."""
-        steps = np.linalg.norm(np.diff(self.positions, axis=0), axis=1)
-        steps[np.diff(self._sessions) != 0] = 0
+        steps = np.where(self._joined, self._steps, 0.0)
         return MappedPath(np.concatenate([[0.0], np.cumsum(steps)]) + _FAR * self._sessions)
 
     @cached_property
     def by_seconds(self) -> MappedPath:
         """The places in the order of time, in seconds."""
         return MappedPath(self._seconds + 1e3 * _FAR * self._sessions)
+
+    @cached_property
+    def _joined(self) -> NDArray[np.bool_]:
+        """Whether (N - 1,) consecutive places are of one session."""
+        return np.asarray(np.diff(self._sessions) == 0)
+
+    @cached_property
+    def _steps(self) -> Floats:
+        """Distances (N - 1,) of consecutive places, metres."""
+        return np.asarray(np.linalg.norm(np.diff(self.positions, axis=0), axis=1))
+
+    def _typical(self, steps: Floats) -> float:
+        inner = steps[self._joined]
+        return float(np.median(inner)) if len(inner) else 0.0
 
     def pairs(self, points: Floats, radius: float) -> tuple[Rows, Rows]:
         """Return (indices of points, rows of places) for all that are within a radius.

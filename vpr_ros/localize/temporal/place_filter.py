@@ -53,15 +53,14 @@ class PlaceFilter(ABC):
         self,
         places: Callable[[], Places],
         likelihood: PlaceLikelihood,
-        window: int = 20,
+        window: int,
     ) -> None:
         self._places = places
         self._likelihood = likelihood
         self._window = window
         self._known: Places | None = None
         self._layout: MapLayout | None = None
-        self._stamp: int | None = None
-        self._odometry: Pose | None = None
+        self.reset()
 
     @property
     def stage(self) -> str:
@@ -77,7 +76,8 @@ class PlaceFilter(ABC):
         """Forget all images so far."""
         self._guided = self._alone = True
         self._believed: Floats = np.zeros(0)
-        self._stamp = self._odometry = None
+        self._stamp: int | None = None
+        self._odometry: Pose | None = None
         self._forget()
 
     def update(

@@ -78,11 +78,11 @@ class Verification:
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """The verdict after verification.
+    """The decision after verification.
 
     Attributes:
         candidates: A verified one comes first.
-        decision: The new verdict.
+        decision: The new one.
         verifications: Of the first candidates, in their order.
         transform: Base frame of the query in the base frame of the first candidate, where it is
             accepted and distances are known.
@@ -131,7 +131,7 @@ class Verifier:
         decision: Decision,
         decided: DecisionConfig,
     ) -> Checked:
-        """Return candidates and verdict after verification.
+        """Return candidates and decision after verification.
 
         Args:
             rgb: (H, W, 3) the query.
@@ -220,11 +220,11 @@ class Verifier:
         # The threshold is taken for two standard deviations of a feature.
         sigma = _THRESHOLD / 2 / camera.focal_pixels(query.size)
         rays = camera.rays(anchor.points, anchor.size)
-        sightings = [
-            self._sighting(camera, anchor, place.pose @ mount, neighbour)
+        observations = [
+            self._observation(camera, anchor, place.pose @ mount, neighbour)
             for neighbour in self._neighbours(place)
         ]
-        points = triangulate(rays, [s for s in sightings if s is not None], sigma)
+        points = triangulate(rays, [each for each in observations if each is not None], sigma)
         matched = dict(verification.matches[verification.view.inliers][:, ::-1].tolist())
         both = np.array(
             [i for i, row in enumerate(points.rows.tolist()) if row in matched], np.intp
@@ -250,13 +250,13 @@ class Verifier:
 
     def _neighbours(self, place: Place) -> list[Place]:
         """Return places of the same session that are far enough away to give depth."""
-        columns = self._map.snapshot.columns
-        row = int(columns.rows_of([place.id])[0])
-        around = columns.ids[max(0, row - _NEIGHBOURS) : row + _NEIGHBOURS + 1]
+        snapshot = self._map.snapshot
+        row = int(snapshot.columns.rows_of([place.id])[0])
+        around = range(max(0, row - _NEIGHBOURS), min(row + _NEIGHBOURS + 1, len(snapshot)))
         low, high = _BASELINE
         return [
             other
-            for other in self._map.places(around)
+            for other in snapshot.places_at(np.array(around))
             if other.session == place.session
             and other.camera == place.camera
             and other.pose is not None
@@ -264,7 +264,7 @@ class Verifier:
             and low <= place.pose.distance_to(other.pose) <= high
         ]
 
-    def _sighting(
+    def _observation(
         self, camera: Pinhole, anchor: LocalFeatures, pose: Pose, neighbour: Place
     ) -> Observation | None:
         """Return the features of a place that a neighbour sees too.
