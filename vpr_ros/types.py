@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = 'd2vpr-nano'
 """The model in the box that recognises most on held-back traverses."""
+THUMBNAIL_SIZE = 320
+"""Longest side, pixels, of the thumbnails of places, unless told otherwise."""
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def find_loops(
         decision = DecisionConfig(place_radius=math.inf)
         detector = LoopDetector(
             place_map,
-            MapBuilder(place_map, describer, KeyframeConfig(spacing), thumbnails=320),
+            MapBuilder(place_map, describer, KeyframeConfig(spacing)),
             Localizer(
                 describer,
                 Retriever(place_map),

@@ -50,7 +50,7 @@ def detector(tmp_path, config, verifier=None):
     with MapWriter.create(tmp_path / 'loops.vprmap', model=MODEL) as place_map:
         yield LoopDetector(
             place_map,
-            MapBuilder(place_map, Describer(), KeyframeConfig(0.5)),
+            MapBuilder(place_map, Describer(), KeyframeConfig(0.5), thumbnails=0),
             Localizer(Describer(), Retriever(place_map), verifier=verifier),
             config,
         )

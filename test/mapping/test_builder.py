@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import MapError
+from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import MapWriter
 from vpr_ros.types import Description, ModelInfo
@@ -20,7 +21,7 @@ def test_first_place_that_cannot_be_stored_leaves_no_session(tmp_path):
     frame = SimpleNamespace(stamp=5, camera='')
     with MapWriter.create(path, MODEL) as writer:
         before = path.read_bytes()
-        builder = MapBuilder(writer, describer=None, session='morning')
+        builder = MapBuilder(writer, describer=None, session='morning', thumbnails=0)
         with pytest.raises(MapError, match='norm'):
             builder.add(frame, None, Description(np.ones(16, np.float32)))
         assert builder.session is None
@@ -29,3 +30,27 @@ def test_first_place_that_cannot_be_stored_leaves_no_session(tmp_path):
         assert [session.name for session in writer.session_list()] == ['morning']
         assert builder.session == 1
     assert path.read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ('options', 'sides'),
+    [({}, (240, 320)), ({'thumbnails': 64}, (48, 64)), ({'thumbnails': 0}, None)],
+)
+def test_places_keep_thumbnails_unless_told_otherwise(tmp_path, options, sides):
+    description = Description(np.full(16, 0.25, np.float32))
+    frame = SimpleNamespace(stamp=5, camera='', rgb=np.full((480, 640, 3), 90, np.uint8))
+    with MapWriter.create(tmp_path / 'town.vprmap', MODEL) as writer:
+        MapBuilder(writer, describer=None, **options).add(frame, None, description)
+        jpeg = writer.thumbnail(1)
+    assert (None if jpeg is None else decode_thumbnail(jpeg).shape[:2]) == sides
+
+
+def test_thumbnails_join_a_map_that_had_none(tmp_path):
+    path, description = tmp_path / 'town.vprmap', Description(np.full(16, 0.25, np.float32))
+    frame = SimpleNamespace(stamp=5, camera='', rgb=np.full((480, 640, 3), 90, np.uint8))
+    with MapWriter.create(path, MODEL) as writer:
+        MapBuilder(writer, describer=None, thumbnails=0).add(frame, None, description)
+    with MapWriter.open(path) as writer:
+        MapBuilder(writer, describer=None).add(frame, None, description)
+        assert [bool(writer.thumbnail(key)) for key in writer.ids.tolist()] == [False, True]
+        assert writer.verify() == []

@@ -15,7 +15,7 @@ from vpr_ros.cli import map_edit, map_exchange, map_server
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import console, print_json, progress_bar, say
 from vpr_ros.stamps import SECOND
-from vpr_ros.types import DEFAULT_MODEL
+from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from vpr_ros.maps import MapInfo
@@ -40,14 +40,7 @@ def build(
         float, opt.number('Seconds between two keyframes; 0: no limit.', min=0)
     ] = 0,
     session_name: opt.SessionName = None,
-    thumbnails: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=4096,
-            help='Store thumbnails of so many pixels along the longer side, to verify; 0: none.',
-        ),
-    ] = 0,
+    thumbnails: opt.Thumbnails = THUMBNAIL_SIZE,
     mount: opt.Mount = '',
     fix_min_status: Annotated[
         int, typer.Option(min=0, max=2, help='Least status of a fix: 0 any, 1 SBAS, 2 RTK.')

@@ -17,7 +17,7 @@ from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, require_folders, say
 from vpr_ros.cli.map_edit import sessions_of
 from vpr_ros.inputs.folders import FOLDER_FORMATS
-from vpr_ros.types import DEFAULT_MODEL
+from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +91,7 @@ def import_(
     session_name: opt.SessionName = None,
     camera: Annotated[str, typer.Option(help='Name of the camera.')] = '',
     mount: opt.Mount = '',
+    thumbnails: opt.Thumbnails = THUMBNAIL_SIZE,
     as_json: opt.AsJson = False,
 ) -> None:
     """Add the images of a folder to a map as one session; the map is made if it is not there."""
@@ -123,6 +124,7 @@ def import_(
             session=folder.resolve().name if session_name is None else session_name,
             camera=camera,
             mount=sensor,
+            thumbnails=thumbnails,
             progress=progress,
         )
         total = len(place_map)

@@ -273,6 +273,16 @@ Mount = Annotated[
         help='Mount of the sensor whose poses are given: x y z, or x y z roll pitch yaw (m, rad).',
     ),
 ]
+Thumbnails = Annotated[
+    int,
+    typer.Option(
+        '--thumbnails',
+        min=0,
+        max=4096,
+        help='Longest side of the pictures kept of the places, pixels, about 14 kB each at 320;'
+        ' 0: none, and no verification.',
+    ),
+]
 
 Candidates = Annotated[
     int,

@@ -20,6 +20,7 @@ from vpr_ros.inputs.poses import PoseSource
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.mapping.keyframes import KeyframeConfig, KeyframeGate
 from vpr_ros.maps import NewPlace
+from vpr_ros.types import THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +61,7 @@ class MapBuilder:
         *,
         session: str = '',
         camera: str = '',
-        thumbnails: int = 0,
+        thumbnails: int = THUMBNAIL_SIZE,
         mounts: Mapping[str, Pose] = MappingProxyType({}),
     ) -> None:
         self._map = place_map
@@ -161,7 +162,7 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
     *,
     session: str = '',
     source: PoseSource | None = None,
-    thumbnails: int = 0,
+    thumbnails: int = THUMBNAIL_SIZE,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
     """Add the keyframes of a bag to a map and return how many became places.
@@ -202,7 +203,7 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
     return added
 
 
-def import_images(
+def import_images(  # noqa: PLR0913  each is a choice of its own
     place_map: MapWriter,
     images: Sequence[PosedImage],
     describer: Describer,
@@ -211,6 +212,7 @@ def import_images(
     session: str = '',
     camera: str = '',
     mount: Pose | None = None,
+    thumbnails: int = THUMBNAIL_SIZE,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
     """Add images to a map as one session and return how many became places.
@@ -226,13 +228,16 @@ def import_images(
         session: Name of the session.
         camera: Name of the camera.
         mount: Pose in the base frame of the body whose poses are given; None for the base.
+        thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
         progress: Told after each image how many are done, and of how many.
 
     Raises:
         MapError: The map cannot be written; the places added so far stay.
     """
     keyframes = keyframes or KeyframeConfig(every=True)
-    builder = MapBuilder(place_map, describer, keyframes, session=session, camera=camera)
+    builder = MapBuilder(
+        place_map, describer, keyframes, session=session, camera=camera, thumbnails=thumbnails
+    )
     added = poseless = 0
     for done, image in enumerate(images, start=1):
         if image.pose is None and image.geo is not None:

@@ -15,7 +15,7 @@ from typing import Literal
 from vpr_ros.inputs.poses import POSE_FORMATS
 from vpr_ros.localize import DecisionConfig
 from vpr_ros.nodes.parameter_fields import parameter
-from vpr_ros.types import DEFAULT_MODEL
+from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 
 _MAP_PATH = 'File of the place map; empty for vpr/map.vprmap in ROS_HOME (~/.ros).'
 
@@ -272,8 +272,9 @@ class MapBuilderParameters(MapParameters, MappingParameters):
     map_frame: str = parameter('map', 'Coordinate frame of the poses in a new map.')
     session_name: str = parameter('', 'Name of this session in the map.')
     thumbnails: int = parameter(
-        0,
-        'Longest side of the thumbnails in the map, which verification needs; 0 stores none.',
+        THUMBNAIL_SIZE,
+        'Longest side of the thumbnails in the map, which verification and redescribing need;'
+        ' about 14 kB a place at 320; 0 stores none.',
         'pixels',
         minimum=0,
         maximum=4096,
