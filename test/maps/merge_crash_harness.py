@@ -1,13 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Kills real merges and compactions at random moments and checks what they left; a program.
+"""Kills real changes of whole maps at random moments and checks what they left; a program.
 
 usage: merge_crash_harness.py FOLDER KILLS SEED
 
 Each round forks a process that does one of: make a new map of two others, merge a map into one
-that exists, compact a map of which half was deleted, shorten and store its descriptors anew. It
-is killed somewhere between the beginning and a little after the usual end. Afterwards there must
-be all or nothing of the new places, the sources as they were, and a map that works on.
+that exists, compact a map of which half was deleted, fit its codes anew, give all places the
+descriptions of another model, in the map or in a copy. It is killed somewhere between the
+beginning and a little after the usual end. Afterwards there must be all or nothing of the change,
+the sources as they were, and a map that works on.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.geometry import Datum, Pose
-from vpr_ros.maps import MapWriter, NewPlace, PlaceMap, merge, verify
+from vpr_ros.maps import MapWriter, NewPlace, PlaceMap, changed_copy, merge, verify
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('crash-net', 'none', 256, 0, 'none', trained=False)
+LATER = ModelInfo('crash-net', 'later', 256, 0, 'none', trained=False)
 PLACES = 2500
 
 
@@ -46,11 +48,19 @@ def make(path: Path, seed: int, datum: Datum) -> None:
         place_map.recode(bits=64)
 
 
-def contents(path: Path) -> tuple[list[int], bytes]:
-    """Stamps and descriptors: what must never change."""
-    with PlaceMap.open(path, model=MODEL) as place_map:
+def contents(path: Path) -> tuple[list[int], bytes, ModelInfo]:
+    """Stamps, descriptors and model: what must never change by itself."""
+    with PlaceMap.open(path) as place_map:
         order = np.argsort(place_map.stamps)
-        return place_map.stamps[order].tolist(), place_map.descriptors(order).tobytes()
+        stamps, floats = place_map.stamps[order].tolist(), place_map.descriptors(order)
+        return stamps, floats.tobytes(), place_map.model
+
+
+def redescribed(place_map: MapWriter) -> None:
+    vectors = np.random.default_rng(7).standard_normal((len(place_map), 256))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    codes = np.empty((len(place_map), 0), np.uint8)
+    place_map.redescribe(LATER, vectors.astype(np.float16), codes)
 
 
 def work(kind: str, folder: Path) -> None:
@@ -58,12 +68,18 @@ def work(kind: str, folder: Path) -> None:
     if kind == 'new':
         merge(target, [(folder / 'a', None), (folder / 'b', None)])
         return
+    if kind == 'copy':
+        with changed_copy(folder / 'a', target) as copied:
+            redescribed(copied)
+        return
     with MapWriter.open(target, memory_budget=0) as place_map:
         if kind == 'into':
             with PlaceMap.open(folder / 'b') as source:
                 place_map.merge(source)
         elif kind == 'compact':
             place_map.compact()
+        elif kind == 'redescribe':
+            redescribed(place_map)
         else:
             place_map.recode(bits=128, seed=os.getpid())
 
@@ -71,7 +87,7 @@ def work(kind: str, folder: Path) -> None:
 def prepare(kind: str, folder: Path) -> None:
     for file in folder.glob('target*'):
         file.unlink()
-    if kind in ('into', 'recode'):
+    if kind in ('into', 'recode', 'redescribe'):
         shutil.copyfile(folder / 'a', folder / 'target')
     elif kind == 'compact':
         shutil.copyfile(folder / 'halved', folder / 'target')
@@ -96,15 +112,18 @@ def run(kind: str, folder: Path, seconds: float | None) -> float:
     return time.monotonic() - began
 
 
-def check(kind: str, folder: Path, before: dict[str, tuple[list[int], bytes]]) -> str:
+def check(kind: str, folder: Path, before: dict[str, tuple[list[int], bytes, ModelInfo]]) -> str:
     """Check what was left; return whether it was nothing or all."""
     target = folder / 'target'
-    both = tuple(x + y for x, y in zip(before['a'], before['b'], strict=True))
+    (stamps, vectors, _), (more_stamps, more_vectors, _) = before['a'], before['b']
+    both = stamps + more_stamps, vectors + more_vectors, MODEL
     allowed = {
         'new': {'all': both},
         'into': {'nothing': before['a'], 'all': both},
         'compact': {'all': before['halved']},
         'recode': {'all': before['a']},
+        'redescribe': {'nothing': before['a'], 'all': before['later']},
+        'copy': {'all': before['later']},
     }[kind]
     outcome = 'nothing'
     if target.exists():
@@ -112,12 +131,12 @@ def check(kind: str, folder: Path, before: dict[str, tuple[list[int], bytes]]) -
         found = contents(target)
         outcome = next(name for name, expected in allowed.items() if found == expected)
     else:
-        assert kind == 'new'
+        assert kind in ('new', 'copy')
     for source in ('a', 'b'):
         assert contents(folder / source) == before[source]
     # What was interrupted is done again, and the map works on.
     if kind != 'into' or outcome == 'nothing':
-        if kind == 'new' and outcome == 'all':
+        if kind in ('new', 'copy') and outcome == 'all':
             target.unlink()
         work(kind, folder)
     with MapWriter.open(target) as place_map:
@@ -140,7 +159,9 @@ def main() -> None:
     with MapWriter.open(folder / 'halved') as place_map:
         place_map.delete(place_map.ids[::2])
     before = {name: contents(folder / name) for name in ('a', 'b', 'halved')}
-    kinds = ['new', 'into', 'compact', 'recode']
+    work('copy', folder)
+    before['later'] = contents(folder / 'target')
+    kinds = ['new', 'into', 'compact', 'recode', 'redescribe', 'copy']
     usual = {}
     for kind in kinds:
         prepare(kind, folder)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli import map_edit, map_exchange, map_server
+from vpr_ros.cli import map_edit, map_exchange, map_redescribe, map_server
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import console, print_json, progress_bar, say
 from vpr_ros.stamps import SECOND
@@ -158,6 +158,7 @@ def recode(
     )
 
 
+app.command()(map_redescribe.redescribe)
 app.command()(map_edit.merge)
 app.command()(map_edit.delete)
 app.command()(map_edit.compact)

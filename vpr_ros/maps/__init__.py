@@ -5,7 +5,7 @@
 from vpr_ros.maps.coder import ItqCoder
 from vpr_ros.maps.folder import MapFolder
 from vpr_ros.maps.integrity import verify
-from vpr_ros.maps.map_files import copy, merge
+from vpr_ros.maps.map_files import changed_copy, copy, merge
 from vpr_ros.maps.place import Camera, MapInfo, NewPlace, Place, Session
 from vpr_ros.maps.reader import PlaceMap
 from vpr_ros.maps.snapshot import Snapshot
@@ -22,6 +22,7 @@ __all__ = [
     'PlaceMap',
     'Session',
     'Snapshot',
+    'changed_copy',
     'copy',
     'merge',
     'verify',

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Fits coder and reducer of a map on its own descriptors."""
+"""The rules that a map makes codes and stored descriptors by, fitted on its own descriptors."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapError
 from vpr_ros.maps.coder import ItqCoder, PcaReducer
-from vpr_ros.maps.descriptors import STORAGES
+from vpr_ros.maps.descriptors import FLOAT16, STORAGES
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from vpr_ros.maps.snapshot import Snapshot
+    from vpr_ros.types import ModelInfo
+
+HASH_HEAD = 'hash-head'
+"""Origin of codes that the model makes itself."""
+CODE_BITS = 512
+"""Bits of fitted codes, unless told otherwise."""
 
 
 def with_rules_of(now: Snapshot, other: Snapshot) -> Snapshot:
@@ -23,6 +29,35 @@ def with_rules_of(now: Snapshot, other: Snapshot) -> Snapshot:
     names = ('code_bits', 'coder', 'storage', 'reducer', 'reduced_dim')
     meta = replace(now.meta, **{name: getattr(other.meta, name) for name in names})
     return replace(now, meta=meta, coder=other.coder, reducer=other.reducer)
+
+
+def with_model(now: Snapshot, model: ModelInfo, sample: NDArray[np.float32]) -> Snapshot:
+    """Return a map with another model; its places still have the descriptions of the old one.
+
+    What was fitted on the descriptors is fitted anew, as far as the model leaves room for it:
+    codes of as many bits, and descriptors of the same shorter length. The storage stays.
+
+    Args:
+        now: The map.
+        model: The model to come.
+        sample: Some of its descriptors of the places (n, D).
+    """
+    old = now.meta
+    bits = CODE_BITS if old.model.code_bits else old.code_bits or CODE_BITS
+    dim = old.reduced_dim if 0 < old.reduced_dim < model.descriptor_dim else None
+    meta = replace(
+        old,
+        model=model,
+        code_bits=model.code_bits,
+        coder=HASH_HEAD if model.code_bits else '',
+        storage=FLOAT16,
+        reducer='',
+        reduced_dim=0,
+    )
+    plain = replace(now, meta=meta, coder=None, reducer=None)
+    if not len(sample):
+        return replace(plain, meta=replace(meta, storage=old.storage))
+    return refitted(plain, sample, bits, 0, dim, old.storage)
 
 
 def refitted(

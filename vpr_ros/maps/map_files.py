@@ -52,18 +52,42 @@ def copy(source: Path, target: Path, *, overwrite: bool = False) -> None:
     remedy = '' if overwrite else 'ask to overwrite it, or name another file'
     try:
         with _new_file(target, '-copy', remedy) as draft:
-            with (
-                explained(target),
-                closing(open_to_read(source)) as connection,
-                closing(sqlite3.connect(draft)) as copied,
-            ):
-                connection.backup(copied)
-                # A copy of a map that is being written would else need its writer's log.
-                copied.execute('PRAGMA journal_mode = DELETE')
+            _back_up(source, draft, target)
             sync(draft)
     except OSError as error:
         msg = f'{target} cannot be written: {error.strerror}'
         raise MapSpaceError(msg) from error
+
+
+@contextmanager
+def changed_copy(source: Path, target: Path) -> Iterator[MapWriter]:
+    """Yield a copy of a map that can be changed; it gets its name when the body has ended.
+
+    Args:
+        source: The map, which stays as it is.
+        target: The new file; nothing may be there yet.
+
+    Raises:
+        MapError: There is no such map, something is there already, the disk is full, or the
+            folder cannot be written; then nothing is left behind.
+    """
+    require_file(source)
+    with _new_file(target, '-copy', 'name a file that does not') as draft:
+        _back_up(source, draft, target)
+        with MapWriter.open(draft, memory_budget=0) as place_map:
+            yield place_map
+        sync(draft)
+
+
+def _back_up(source: Path, draft: Path, target: Path) -> None:
+    with (
+        explained(target),
+        closing(open_to_read(source)) as connection,
+        closing(sqlite3.connect(draft)) as copied,
+    ):
+        connection.backup(copied)
+        # A copy of a map that is being written would else need its writer's log.
+        copied.execute('PRAGMA journal_mode = DELETE')
 
 
 Source = tuple['str | os.PathLike[str]', 'Collection[int] | None']

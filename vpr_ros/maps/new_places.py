@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,7 @@ def prepare(
         MapError: One is not fit to be stored; says which and why.
     """
     vectors = np.stack([_vector(snapshot, number, place) for number, place in enumerate(places)])
+    require_unit_norm(vectors)
     packed = snapshot.meta.packing.pack(snapshot.reduced(vectors))
     first = snapshot.meta.next_place
     ids = np.arange(first, first + len(places))
@@ -51,6 +52,19 @@ def prepare(
         crcs=np.zeros(len(places), np.int64),
     )
     return columns.with_crcs(), packed
+
+
+def require_unit_norm(descriptors: NDArray[np.floating[Any]]) -> None:
+    """Refuse descriptors (N, D) that are not of norm 1.
+
+    Raises:
+        MapError: Names the first.
+    """
+    norms = np.linalg.norm(descriptors.astype(np.float32), axis=1)
+    wrong = np.flatnonzero(~(np.abs(norms - 1) < _NORM_TOLERANCE))
+    if len(wrong):
+        msg = f'descriptor {wrong[0]} has norm {norms[wrong[0]]:.6g}; descriptors have norm 1'
+        raise MapError(msg)
 
 
 def pose_row(pose: Pose | None) -> NDArray[np.float64]:
@@ -87,10 +101,6 @@ def _vector(snapshot: Snapshot, number: int, place: NewPlace) -> NDArray[np.floa
             f'descriptor {number} has shape {descriptor.shape}; those of {model.name}, with which '
             f'the map was made, have length {model.descriptor_dim}'
         )
-        raise MapError(msg)
-    norm = float(np.linalg.norm(descriptor))
-    if not abs(norm - 1) < _NORM_TOLERANCE:
-        msg = f'descriptor {number} has norm {norm:.6g}; descriptors have norm 1'
         raise MapError(msg)
     if place.session not in snapshot.names:
         msg = f'the map has no session {place.session}: begin one'

@@ -51,6 +51,7 @@ class PlaceMap:
 
     def __init__(self, path: Path, model: ModelInfo | None, memory_budget: int) -> None:
         self._path = path
+        self._wanted = model
         self._file = file_identity(path)
         self._budget = memory_budget
         self._mutex = threading.RLock()
@@ -272,12 +273,16 @@ class PlaceMap:
             Whether there was anything new.
 
         Raises:
-            MapError: The new rows cannot be read.
+            MapError: The new rows cannot be read, or the map was described anew with a model that
+                is not that of the queries.
         """
         with self._mutex, explained(self._path):
             if schema.read_version(self._connection) == self.version:
                 return False
-            self._snapshot = load(self._connection, self._budget, self._snapshot)
+            snapshot = load(self._connection, self._budget, self._snapshot)
+            if self._wanted is not None:
+                require_same_model(snapshot.meta.model, self._wanted)
+            self._snapshot = snapshot
             return True
 
     def verify(self) -> list[str]:

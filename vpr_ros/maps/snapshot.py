@@ -215,7 +215,10 @@ def require_same_model(stored: ModelInfo, given: ModelInfo) -> None:
         if theirs != ours
     ]
     if differences:
-        msg = f'was made with another model ({"; ".join(differences)}): use that, or map again'
+        msg = (
+            f'was made with another model ({"; ".join(differences)}): use that, or describe its '
+            f'places anew with {given.name} (`vpr map redescribe`)'
+        )
         raise MapModelError(msg)
 
 

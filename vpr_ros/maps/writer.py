@@ -14,16 +14,14 @@ import numpy as np
 
 from vpr_ros.errors import MapError, MapExistsError
 from vpr_ros.maps import columns as cols
-from vpr_ros.maps import descriptors as floats
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps.coder import sample_rows
-from vpr_ros.maps.compression import refitted, with_rules_of
+from vpr_ros.maps.compression import HASH_HEAD, with_rules_of
 from vpr_ros.maps.connection import WriterLock, explained
-from vpr_ros.maps.editor import MapEditor, with_mounts
+from vpr_ros.maps.editor import with_mounts
 from vpr_ros.maps.merging import MergedSessions
 from vpr_ros.maps.new_places import camera_of, prepare
 from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
-from vpr_ros.maps.snapshot import cache_for
+from vpr_ros.maps.recoding import MapRecoder
 from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
@@ -38,8 +36,6 @@ if TYPE_CHECKING:
     from vpr_ros.maps.snapshot import Snapshot
     from vpr_ros.types import ModelInfo
 
-_HASH_HEAD = 'hash-head'
-_CHUNK = 4096
 _MERGED_AT_ONCE = 1024
 
 
@@ -54,7 +50,7 @@ class MergeSource(Protocol):
         """Return the descriptors (n, bytes) of rows."""
 
 
-class MapWriter(MapEditor):
+class MapWriter(MapRecoder):
     """The only writer of a place map, which can also be read through it.
 
     Get one from `create`, `open` or `open_or_create`. Everything a method writes is on the disk
@@ -98,7 +94,7 @@ class MapWriter(MapEditor):
                 frame_id=frame_id,
                 datum=datum,
                 code_bits=model.code_bits,
-                coder=_HASH_HEAD if model.code_bits else '',
+                coder=HASH_HEAD if model.code_bits else '',
             )
             with explained(path):
                 schema.create_file(path, meta)
@@ -211,68 +207,6 @@ class MapWriter(MapEditor):
             self._store(new, cols.concatenate(added))
             return merged.sessions
 
-    def recode(
-        self,
-        bits: int = 512,
-        seed: int = 0,
-        dim: int | None = None,
-        storage: str | None = None,
-    ) -> None:
-        """Fit the map's own rules on its descriptors, and bring every place under them.
-
-        A model without a hash head gets a coder: until then such a map has no codes and is
-        searched by its float descriptors alone. Descriptors can be shortened to their principal
-        components, and stored in fewer bytes; neither can be undone, and similarities
-        change their meaning where descriptors are shortened. Queries and places to come are
-        treated alike.
-
-        Args:
-            bits: Of the codes; lowered to the length of the descriptors where that is less.
-            seed: Of the fits.
-            dim: New length of the descriptors, None to keep the one they have.
-            storage: `float16` or `int8`, None to keep the present one.
-
-        Raises:
-            MapError: The model makes the codes itself and nothing else was asked for, there is no
-                place to fit on, or the descriptors were shortened before.
-        """
-        # Fitted before the map is held, so that other threads can add places meanwhile.
-        with explained(self._path):
-            basis = self._now
-            packed = self.packed_descriptors(basis, sample_rows(len(basis)))
-            vectors = basis.meta.packing.unpack(packed)
-            fitted = refitted(basis, vectors, bits, seed, dim, storage)
-        with self.transaction():
-            now = self._now
-            before = basis.meta.coder, basis.meta.packing
-            if (now.meta.coder, now.meta.packing) != before:
-                msg = 'the map was recoded meanwhile'
-                raise MapError(msg)
-            new = with_rules_of(now, fitted)
-            count, packing = len(now), new.meta.packing
-            codes = np.empty((count, new.meta.code_bits // 8), np.uint8)
-            if new.coder is None:
-                codes = now.columns.codes
-            crcs = now.columns.descriptor_crcs.copy()
-            for start in range(0, count, _CHUNK):
-                part = np.arange(start, min(start + _CHUNK, count))
-                vectors = now.meta.packing.unpack(self.packed_descriptors(now, part))
-                packed = packing.pack(vectors if dim is None else new.reduced(vectors))
-                if new.coder is not None:
-                    codes[part] = new.coder.encode(packing.unpack(packed))
-                if packing != now.meta.packing:
-                    ids = now.columns.ids[part]
-                    self._database().executemany(
-                        'UPDATE descriptors SET data = ? WHERE place = ?',
-                        zip((row.tobytes() for row in packed), ids.tolist(), strict=True),
-                    )
-                    crcs[part] = floats.checksums(ids, packed)
-            if packing != now.meta.packing:
-                new = replace(new, cache=cache_for(count, packing.row_bytes, self._budget, None))
-            self._store_projections(new)
-            columns = replace(now.columns, codes=codes, descriptor_crcs=crcs)
-            self._rewrite(new, columns, np.arange(count))
-
     def _with_session(self, now: Snapshot, session: tuple[str, int, str]) -> Snapshot:
         """Insert a session: name, start, UUID."""
         key = now.meta.next_session
@@ -308,18 +242,6 @@ class MapWriter(MapEditor):
                 places=meta.places + len(columns),
                 digest=meta.digest + columns.digest,
             ),
-        )
-
-    def _store_projections(self, new: Snapshot) -> None:
-        """Store coder and reducer in place of any others."""
-        self._database().execute('DELETE FROM coder')
-        self._database().executemany(
-            'INSERT INTO coder VALUES (?, ?, ?)',
-            [
-                (each.id, each.mean.tobytes(), each.projection.tobytes())
-                for each in (new.coder, new.reducer)
-                if each is not None
-            ],
         )
 
 
