@@ -29,8 +29,10 @@ HEAD = """\
 # Licences of what the package needs
 
 Made by `scripts/licences.py` from the metadata of the packages. Nothing of them is copied
-into this repository. ROS packages come with the distribution, under Apache-2.0 or BSD licences;
-published weights have licences of their own, which `vpr weights list` shows.
+into this repository but the weights of [XFeat](https://github.com/verlab/accelerated_features),
+in another form and under Apache-2.0: see `vpr_ros/models/weights/xfeat.md`. ROS packages come with
+the distribution, under Apache-2.0 or BSD licences; published weights have licences of their own,
+which `vpr weights list` shows.
 """
 NOT_STATED = 'not stated'
 _NAMES = {

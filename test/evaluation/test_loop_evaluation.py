@@ -179,7 +179,7 @@ def test_command_judges_a_folder_by_pairs_and_writes_what_it_is_asked_for(tmp_pa
     (tmp_path / 'pairs.csv').write_text('\n'.join(['query,match', *rows]))
     arguments = ['--pairs', str(tmp_path / 'pairs.csv'), '--pair-tolerance', '0', '--model', 'hog']
     files = ['--output', str(tmp_path / 'l.json'), '--report', str(tmp_path / 'l.html')]
-    options = ['--verify', '--exclude-keyframes', '5', *files]
+    options = ['--verify', 'sift', '--exclude-keyframes', '5', *files]
     with pytest.raises(SystemExit) as end:
         main(['evaluate', 'loops', str(folder), *arguments, *options])
     assert end.value.code == 0

@@ -20,9 +20,17 @@ from vpr_ros.localize import Calibration, CalibrationError, calibration, calibra
 from vpr_ros.localize.evidence import Evidence
 
 
-def evidence_of(similarity, rival, hamming=np.nan, other=np.nan, agreement=1.0, support=np.nan):
+def evidence_of(
+    similarity,
+    rival,
+    hamming=np.nan,
+    other=np.nan,
+    agreement=1.0,
+    support=np.nan,
+    inliers=(np.nan, 0.0, 1.0),
+):
     """Return the evidence of one candidate."""
-    figures = similarity, rival, hamming, other, agreement, support
+    figures = similarity, rival, hamming, other, agreement, support, *inliers
     return Evidence(
         *(np.array([figure], float) for figure in figures), np.array([-1]), np.ones((1, 1), bool)
     )
@@ -54,10 +62,17 @@ def test_unknown_evidence_counts_as_average():
 
 
 @given(
-    st.floats(-1, 1), st.floats(-1, 1), st.integers(0, 512), st.integers(0, 512), st.floats(0, 1)
+    st.floats(-1, 1),
+    st.floats(-1, 1),
+    st.integers(0, 512),
+    st.integers(0, 512),
+    st.floats(0, 1),
+    st.tuples(st.integers(0, 1024), st.integers(0, 1024), st.integers(1, 100)),
 )
-def test_any_evidence_has_finite_features_and_a_probability(s, rival, bits, other, support):
-    features = evidence_of(s, rival, bits, other, 0.5, support).features
+def test_any_evidence_has_finite_features_and_a_probability(
+    s, rival, bits, other, support, inliers
+):
+    features = evidence_of(s, rival, bits, other, 0.5, support, inliers).features
     assert np.isfinite(features).all()
     assert 0 <= FRAME.probabilities(features)[0] <= 1
 

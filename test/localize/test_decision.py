@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -10,9 +11,12 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from calibration_sample import sample_calibration
 from candidates_sample import sample_candidates
 
 from vpr_ros.localize import DecisionConfig, Status, decide
+from vpr_ros.localize.calibration import Logistic, PoseErrorModel
+from vpr_ros.localize.evidence import InlierRule
 
 
 def verdict(rows, config):
@@ -93,3 +97,75 @@ def test_a_laxer_ratio_never_refuses_more(values):
     strict = verdict(rows, DecisionConfig(-1, 0.5))
     lax = verdict(rows, DecisionConfig(-1, 0.9))
     assert strict.status != Status.ACCEPTED or lax.status == Status.ACCEPTED
+
+
+RULE = InlierRule('points-9', least=50, chance=20)
+
+
+def compared(rows, *inliers):
+    """Return candidates whose local features were compared."""
+    return dataclasses.replace(sample_candidates(*rows), inliers=np.array(inliers, float))
+
+
+@pytest.mark.parametrize(
+    ('similarities', 'inliers', 'status'),
+    [
+        ((0.90, 0.30), (10, 0), Status.UNVERIFIED),
+        ((0.90, 0.89), (10, 0), Status.AMBIGUOUS),
+        ((0.90, 0.89), (60, 0), Status.ACCEPTED),
+        ((0.90, 0.30), (60, 31), Status.AMBIGUOUS),
+        ((0.90, 0.30), (60, 29), Status.ACCEPTED),
+        ((0.90, 0.30), (np.nan, 0), Status.ACCEPTED),
+    ],
+)
+def test_inliers_decide_by_the_rule_where_there_is_no_calibration(similarities, inliers, status):
+    rows = [(1, similarities[0], 7), (2, similarities[1], 100)]
+    _, decision = decide(compared(rows, *inliers), DecisionConfig(), rule=RULE)
+    assert decision.status == status
+    assert (decision.pose is None) == (status != Status.ACCEPTED)
+
+
+def calibrated_with_inliers():
+    plain = sample_calibration()
+    weights = {'similarity': 2.0, 'distinctness': 2.0, 'inliers': 3.0, 'inlier_distinctness': 9.0}
+    verified = Logistic(-15.0, weights, dict.fromkeys(weights, 0.0), 0.9)
+    return dataclasses.replace(
+        plain,
+        stages={**plain.stages, 'frame/points-9': verified},
+        pose_errors={**plain.pose_errors, 'frame/points-9': PoseErrorModel(3.0, 0, 0.2, 0)},
+    )
+
+
+@pytest.mark.parametrize(
+    ('similarities', 'inliers', 'status'),
+    [
+        # Descriptors alone would do, and features contradict.
+        ((0.95, 0.10), (2, 0), Status.UNVERIFIED),
+        # They would not, and features convince.
+        ((0.75, 0.70), (150, 10), Status.ACCEPTED),
+        # Features would convince, but for those elsewhere.
+        ((0.75, 0.70), (150, 150), Status.AMBIGUOUS),
+        ((0.50, 0.49), (3, 0), Status.BELOW_THRESHOLD),
+    ],
+)
+def test_inliers_are_evidence_of_the_calibrated_probability(similarities, inliers, status):
+    rows = [(1, similarities[0], 7), (2, similarities[1], 100)]
+    calibration = calibrated_with_inliers()
+    candidates, decision = decide(
+        compared(rows, *inliers), DecisionConfig(), calibration, rule=RULE
+    )
+    assert decision.status == status
+    assert (candidates.probabilities[0] >= 0.9) == (status == Status.ACCEPTED)
+    if status == Status.ACCEPTED:
+        assert decision.covariance[0, 0] == pytest.approx(9.0)
+
+
+def test_calibration_without_the_detector_judges_without_its_inliers():
+    rows = [(1, 0.95, 7), (2, 0.1, 100)]
+    calibration = calibrated_with_inliers()
+    other = InlierRule('others-9', least=50, chance=20)
+    plain, expected = decide(sample_candidates(*rows), DecisionConfig(), calibration)
+    for candidates, rule in ((compared(rows, 2, 0), other), (compared(rows, np.nan, 0), RULE)):
+        found, decision = decide(candidates, DecisionConfig(), calibration, rule=rule)
+        assert decision.status == expected.status == Status.ACCEPTED
+        assert found.probabilities[0] == plain.probabilities[0]

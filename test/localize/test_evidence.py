@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from candidates_sample import sample_candidates
 
-from vpr_ros.localize.evidence import gather, median
+from vpr_ros.localize.evidence import FEATURES, fused_scores, gather, median
 from vpr_ros.search import Candidates
 
 RADIUS = 10.0
@@ -74,8 +76,32 @@ def test_ordinary_rival_is_the_median_elsewhere():
 def test_evidence_of_the_frame_alone_has_no_support():
     candidates = sample_candidates((1, 0.9, 0), (2, 0.8, 50))
     evidence = gather(candidates, RADIUS, np.array([0.9, 0.1])).of_frame(1)
-    assert np.isnan(evidence.features[0, -1])
+    assert np.isnan(evidence.features[0, FEATURES.index('support')])
     assert evidence.features[0, 0] == 0.8
+
+
+def test_inliers_elsewhere_speak_against_a_place_above_those_of_chance():
+    candidates = sample_candidates((1, 0.9, 0), (2, 0.8, 50), (3, 0.7, 1), (4, 0.6, 90))
+
+    def features(*inliers):
+        known = dataclasses.replace(candidates, inliers=np.array(inliers, float))
+        figures = gather(known, RADIUS, chance=40).features[0]
+        return figures[FEATURES.index('inliers')], figures[FEATURES.index('inlier_distinctness')]
+
+    # Those at the place itself do not count.
+    assert features(200, 0, 190, np.nan) == pytest.approx((np.log1p(200), np.log(200 / 40)))
+    assert features(200, 100, 0, np.nan)[1] == pytest.approx(np.log(2))
+    assert features(30, 20, 0, 39)[1] == 0
+    assert np.isnan(features(np.nan, 100, 0, 0)).all()
+
+
+def test_fused_scores_prefer_the_share_of_inliers_to_a_small_gain_of_similarity():
+    candidates = sample_candidates((1, 0.9), (2, 0.8), (3, 0.7))
+    np.testing.assert_array_equal(fused_scores(candidates), candidates.similarities)
+    known = dataclasses.replace(candidates, inliers=np.array([10, 100, np.nan]))
+    np.testing.assert_allclose(fused_scores(known), [0.93, 1.1, 0.7])
+    none = dataclasses.replace(candidates, inliers=np.zeros(3))
+    np.testing.assert_array_equal(fused_scores(none), candidates.similarities)
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=9))

@@ -3,7 +3,7 @@
 """Loop closures on a traverse of pictures that are told apart without a network."""
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from vpr_ros.geometry import Pose
 from vpr_ros.geometry.resection import Resection
 from vpr_ros.inputs.poses import PoseReading
 from vpr_ros.localize import Localizer, Status
-from vpr_ros.localize.verification.verifier import Checked
+from vpr_ros.localize.evidence import InlierRule
 from vpr_ros.loops import LoopConfig, LoopDetector
 from vpr_ros.mapping import KeyframeConfig, MapBuilder
 from vpr_ros.maps import MapWriter
@@ -108,9 +108,20 @@ def test_loops_that_were_not_measured_are_kept_back_where_measures_are_asked_for
 class Measures:
     """Finds that each picture was made where its place was."""
 
-    def check(self, rgb, candidates, decision, decided):
-        measured = Resection(Pose.identity(), np.diag(np.square([0.2] * 3 + [0.02] * 3)), 30)
-        return Checked(candidates, decision, (), measured if len(candidates) else None)
+    rule = InlierRule('all-1', least=10, chance=5)
+    stopped = False
+
+    def comparison(self, rgb):
+        return self
+
+    def reranked(self, candidates, how):
+        return replace(candidates, inliers=np.where(candidates.similarities > 0.5, 30.0, 0.0))
+
+    def with_first(self, candidates):
+        return candidates
+
+    def transform(self, place):
+        return Resection(Pose.identity(), np.diag(np.square([0.2] * 3 + [0.02] * 3)), 30)
 
 
 def test_loop_that_the_way_since_the_last_ones_contradicts_is_kept_back(tmp_path):

@@ -109,7 +109,7 @@ def test_verified_loops_say_how_many_features_agree(start, listener):
         exclude_distance=3.5,
         exclude_keyframes=3,
         loop_interval=2.0,
-        verify=True,
+        verify='sift',
     )
     listener.wait_until(
         lambda: listener.node.count_subscribers('/camera_info'), 60, 'for it to want intrinsics'

@@ -5,6 +5,7 @@
 import time
 from itertools import islice
 
+import numpy as np
 import pytest
 from shared_data import DATA
 
@@ -19,7 +20,7 @@ from vpr_ros.describe import Describer
 from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.bag_evaluation import evaluate_bag
 from vpr_ros.inputs.bags import Bag, choose_topics
-from vpr_ros.localize import DecisionConfig, Localizer, Status, calibration_for, verifier_for
+from vpr_ros.localize import DecisionConfig, Localizer, Reranking, Status, Verifier, local_detector
 from vpr_ros.mapping import KeyframeConfig, map_bag
 from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.search import Retriever
@@ -29,10 +30,10 @@ QUERY_BAG = DATA / 'bags' / 'gardens_day_right'
 TOPIC = '/camera/image_raw/compressed'
 NODE = 'place_recognition_node'
 FRAMES = 24
-BELIEVED = 0.5
-"""Probability; by that of the calibration there would be too little to refuse."""
-STRICT = 40
-"""Features that must agree, so many that some of what is believed does not pass."""
+STRICT = 160
+"""Features that must agree, so many that some of what looks right does not pass."""
+RULES = {'max_distance_ratio': 1.0}
+"""By descriptors everything is accepted, so that there is something to refuse."""
 
 pytestmark = [
     pytest.mark.ros,
@@ -58,9 +59,9 @@ def test_node_verifies_as_the_offline_evaluation_does(start, listener, describer
         localizer = Localizer(
             describer,
             Retriever(place_map),
-            DecisionConfig(min_probability=BELIEVED),
-            calibration=calibration_for(describer.model_info),
-            verifier=verifier_for(place_map, STRICT),
+            DecisionConfig(**RULES),
+            verifier=Verifier(place_map, local_detector('xfeat'), min_inliers=STRICT),
+            reranking=Reranking(5),
         )
         topics = choose_topics(bag)
         tolerance = Tolerance(5.0)
@@ -92,9 +93,12 @@ def test_node_verifies_as_the_offline_evaluation_does(start, listener, describer
         remap={'image': '/camera/image_raw'},
         model='hog',
         map_path=path,
-        verify=True,
+        verify='xfeat',
+        rerank=5,
+        rerank_budget_ms=0.0,
         min_inliers=STRICT,
-        min_probability=BELIEVED,
+        calibration='none',
+        **RULES,
     )
     for image in images:
         stamp = stamp_of(image)
@@ -117,13 +121,14 @@ def test_node_verifies_as_the_offline_evaluation_does(start, listener, describer
         assert Status(answer.status).name == query.status
         assert answer.reason == query.reason
         assert [c.place_id for c in answer.candidates] == query.candidates.ids.tolist()
-        assert answer.candidates[0].verified == query.accepted
-        assert (answer.candidates[0].num_inliers >= STRICT) == query.accepted
+        inliers = query.candidates.inliers
+        assert [c.num_inliers for c in answer.candidates] == np.nan_to_num(inliers).tolist()
+        assert answer.candidates[0].verified == (inliers[0] >= STRICT) >= query.accepted
 
 
 def test_map_without_thumbnails_is_said_not_to_be_verified(start, listener, describer, tmp_path):
     path = make_map(tmp_path / 'plain.vprmap', describer, 0)
-    node = start(NODE, model='hog', map_path=path, verify=True)
+    node = start(NODE, model='hog', map_path=path, verify='xfeat')
 
     def warnings():
         return [line for line in node.output.splitlines() if 'nothing is verified' in line]

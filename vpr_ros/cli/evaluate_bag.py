@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,8 +52,9 @@ def bag(
     odometry: Annotated[
         bool, typer.Option('--odometry', help='Tell the filter the motion, by the true poses.')
     ] = False,
-    verify: opt.Verify = False,
-    min_inliers: opt.MinInliers = 15,
+    verify: opt.Verify = None,
+    rerank: opt.Rerank = 10,
+    min_inliers: opt.MinInliers = 0,
     field_of_view: opt.FieldOfView = None,
     limit: Annotated[int | None, typer.Option(min=1, help='Only the first N frames.')] = None,
     as_json: opt.AsJson = False,
@@ -68,8 +68,8 @@ def bag(
     opt.refuse_idle(context, 'without --report', 'map_bag', when=report is None)
     opt.refuse_idle(context, 'without --map-bag', 'map_image_topic', when=map_bag is None)
     opt.refuse_idle(context, 'without --temporal', 'odometry', when=temporal == 'none')
-    unverified = 'min_inliers', 'field_of_view'
-    opt.refuse_idle(context, 'without --verify', *unverified, when=not verify)
+    unverified = 'rerank', 'min_inliers', 'field_of_view'
+    opt.refuse_idle(context, 'with --verify none', *unverified, when=verify == 'none')
     if temporal != 'none' and calibration == 'none':
         msg = f'--temporal {temporal} needs a calibration'
         raise typer.BadParameter(msg)
@@ -77,7 +77,7 @@ def bag(
     from vpr_ros.evaluation.bag_evaluation import evaluate_bag, frame_pictures, place_pictures
     from vpr_ros.evaluation.words import now
     from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
-    from vpr_ros.localize import DecisionConfig, verifier_for
+    from vpr_ros.localize import DecisionConfig
 
     if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.report import render_report
@@ -104,15 +104,10 @@ def bag(
             calibration=calibration,
             temporal=temporal,
             context=context,
-            verifying=(
-                partial(
-                    verifier_for,
-                    min_inliers=min_inliers,
-                    camera=camera_of(source, topics.image.name, field_of_view),
-                )
-                if verify
-                else None
-            ),
+            verify=verify,
+            rerank=rerank,
+            min_inliers=min_inliers,
+            camera=camera_of(source, topics.image.name, field_of_view),
         )
         place_map, localizer = stack.enter_context(opened)
         with progress_bar(f'localising {source.path.name}') as progress:
@@ -125,7 +120,7 @@ def bag(
                 candidates=k,
                 limit=limit,
                 odometry=odometry,
-                mode=mode + (', verified' if verify else ''),
+                mode=mode,
                 created=now(),
                 progress=progress,
             )
@@ -158,6 +153,8 @@ def show(evaluation: Evaluation, out: Console) -> None:
     table = table_of_figures()
     for n, value in s.recall.items():
         table.add_row(f'recall@{n}', share(value))
+    if s.recall_alone is not None:
+        table.add_row('recall@1 by similarity alone', share(s.recall_alone[1]))
     if s.localisable < s.judged:
         table.add_row('frames with a place in the map', f'{s.localisable} of {s.judged}')
         table.add_row('recall@1 of those', share(s.recall_localisable[1]))

@@ -70,14 +70,15 @@ def loops(
     exclude_keyframes: Annotated[
         int, typer.Option(min=0, help='So many keyframes lie between its ends.')
     ] = 10,
-    verify: opt.Verify = False,
+    verify: opt.LoopVerify = 'none',
+    rerank: opt.Rerank = 10,
     require_transform: Annotated[
         bool,
         typer.Option(
             '--require-transform', help='Announce only loops whose relative pose was measured.'
         ),
     ] = False,
-    min_inliers: opt.MinInliers = 15,
+    min_inliers: opt.MinInliers = 0,
     field_of_view: opt.FieldOfView = None,
     candidates: opt.Candidates = 100,
     min_similarity: opt.MinSimilarity = 0.0,
@@ -101,9 +102,9 @@ def loops(
     if _is_folder(source) and pairs is None:
         msg = f'{source} is no bag; for a folder of images, give the true loops as --pairs'
         raise typer.BadParameter(msg)
-    unverified = 'require_transform', 'min_inliers', 'field_of_view'
-    opt.refuse_idle(context, 'without --verify', *unverified, when=not verify)
-    from vpr_ros.cli.localizing import tolerance_of
+    unverified = 'rerank', 'require_transform', 'min_inliers', 'field_of_view'
+    opt.refuse_idle(context, 'without --verify', *unverified, when=verify == 'none')
+    from vpr_ros.cli.localizing import tolerance_of, verifier_of
     from vpr_ros.describe import Describer
     from vpr_ros.evaluation.loop_evaluation import (
         Truth,
@@ -114,7 +115,7 @@ def loops(
     from vpr_ros.evaluation.loop_results import LoopSetup
     from vpr_ros.evaluation.words import now
     from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE
-    from vpr_ros.localize import DecisionConfig, Localizer, Verifier
+    from vpr_ros.localize import DecisionConfig, Localizer, Reranking
     from vpr_ros.loops import LoopConfig, LoopDetector
     from vpr_ros.mapping import KeyframeConfig, MapBuilder
     from vpr_ros.maps import MapWriter
@@ -141,7 +142,9 @@ def loops(
             f'{exclude_time:g} s, {exclude_distance:g} m of way and {exclude_keyframes} keyframes'
         )
     describer = Describer(model, device=device, weights=weights)
-    setup = LoopSetup(source.name, describer.model_info, told, goes_back, verify, now(), SOFTWARE)
+    setup = LoopSetup(
+        source.name, describer.model_info, told, goes_back, verify != 'none', now(), SOFTWARE
+    )
     with ExitStack() as stack:
         frames, camera, pictures, count = _traverse(
             stack, source, image_topic, pose_topic, field_of_view, poses=pairs is None
@@ -159,10 +162,11 @@ def loops(
                 place_radius=place_radius,
             ),
             candidates=candidates,
-            verifier=Verifier(place_map, min_inliers, camera) if verify else None,
+            verifier=verifier_of(place_map, verify, min_inliers, camera),
+            reranking=Reranking(rerank),
         )
         builder = MapBuilder(
-            place_map, describer, keyframes, thumbnails=THUMBNAIL_SIZE if verify else 0
+            place_map, describer, keyframes, thumbnails=0 if verify == 'none' else THUMBNAIL_SIZE
         )
         detector = LoopDetector(place_map, builder, localizer, config)
         with progress_bar(f'closing loops of {source.name}') as progress:

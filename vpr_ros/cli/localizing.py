@@ -12,7 +12,7 @@ from vpr_ros.cli import options as opt
 from vpr_ros.errors import ImageError, VprError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy as np
@@ -39,18 +39,22 @@ def localizing(
     candidates: int = 100,
     calibration: str = '',
     temporal: opt.TemporalFilter = 'none',
-    verifying: Callable[[PlaceMap], Verifier] | None = None,
+    verify: opt.LocalFeatureKind | None = None,
+    rerank: int = 10,
+    min_inliers: int = 0,
+    camera: Pinhole | None = None,
     context: typer.Context | None = None,
 ) -> Iterator[tuple[PlaceMap, Localizer]]:
     """Open a map with the network that made it, and close it again.
 
     With a context, options of its command that have no effect with a calibration are refused.
+    Where local features are not chosen, they are compared if the map has thumbnails.
 
     Raises:
         VprError: The map or the weights cannot be used, or do not belong together.
     """
     from vpr_ros.describe import Describer
-    from vpr_ros.localize import Localizer, calibration_for, make_filter
+    from vpr_ros.localize import Localizer, Reranking, calibration_for, make_filter
     from vpr_ros.maps import PlaceMap
     from vpr_ros.search import Retriever
 
@@ -61,7 +65,7 @@ def localizing(
     learnt = calibration_for(describer.model_info, calibration)
     if context is not None and learnt is not None:
         why = 'with a calibration (--calibration none judges without)'
-        opt.refuse_idle(context, why, 'max_distance_ratio', 'place_radius')
+        opt.refuse_idle(context, why, 'max_distance_ratio', 'place_radius', 'min_inliers')
     if temporal != 'none' and learnt is None:
         msg = (
             f'the filter {temporal} needs a calibration, and there is none of {model}: '
@@ -79,9 +83,38 @@ def localizing(
             candidates=candidates,
             calibration=learnt,
             temporal=filtering,
-            verifier=None if verifying is None else verifying(place_map),
+            verifier=verifier_of(place_map, verify, min_inliers, camera),
+            reranking=Reranking(rerank),
         )
         yield place_map, localizer
+
+
+def verifier_of(
+    place_map: PlaceMap,
+    kind: opt.LocalFeatureKind | None,
+    min_inliers: int = 0,
+    camera: Pinhole | None = None,
+) -> Verifier | None:
+    """Return the verifier of a map; None for ``none``, and where nothing is chosen and it cannot.
+
+    Raises:
+        MapError: The map has no thumbnails, and a kind of local features was chosen.
+    """
+    from vpr_ros.errors import MapError
+    from vpr_ros.localize import Verifier, local_detector, require_thumbnails
+
+    if kind == 'none':
+        return None
+    try:
+        require_thumbnails(place_map)
+    except MapError:
+        if kind is not None:
+            raise
+        return None
+    detector = local_detector(kind or 'xfeat')
+    if detector is None:
+        return None
+    return Verifier(place_map, detector, camera, min_inliers=min_inliers)
 
 
 def tolerance_of(metres: float, degrees: float | None) -> Tolerance:

@@ -28,6 +28,8 @@ MAP_SUFFIX = '.vprmap'
 
 TemporalFilter = Literal['none', 'bayes', 'sequence']
 """The names of ``localize.FILTERS``, and none."""
+LocalFeatureKind = Literal['xfeat', 'sift', 'none']
+"""The kinds of ``localize.local_detector``."""
 DescriptorStorage = Literal['float16', 'int8']
 """The names of ``maps.descriptors.STORAGES``."""
 
@@ -320,12 +322,33 @@ Temporal = Annotated[
     TemporalFilter, typer.Option('--temporal', help='Filter that uses the frames before.')
 ]
 Verify = Annotated[
-    bool, typer.Option('--verify', help='Verify the first candidates by local features.')
+    LocalFeatureKind | None,
+    typer.Option(
+        '--verify',
+        help='Local features that re-rank and verify the first candidates; xfeat where there are '
+        'thumbnails, if not given.',
+    ),
+]
+LoopVerify = Annotated[
+    LocalFeatureKind,
+    typer.Option('--verify', help='Local features that re-rank and verify the first candidates.'),
+]
+Rerank = Annotated[
+    int,
+    typer.Option(
+        '--rerank',
+        min=0,
+        max=100,
+        help='Candidates compared by local features and re-ranked; 0 compares the first only.',
+    ),
 ]
 MinInliers = Annotated[
     int,
     typer.Option(
-        '--min-inliers', min=8, max=1000, help='Features that must agree on one geometry.'
+        '--min-inliers',
+        min=0,
+        max=1000,
+        help='Features that must agree on one geometry; 0 takes the number of the detector.',
     ),
 ]
 FieldOfView = Annotated[

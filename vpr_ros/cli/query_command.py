@@ -39,6 +39,9 @@ def query(
     max_distance_ratio: opt.MaxDistanceRatio = 0.85,
     place_radius: opt.PlaceRadius = 5.0,
     calibration: opt.CalibrationFile = '',
+    verify: opt.Verify = None,
+    rerank: opt.Rerank = 10,
+    min_inliers: opt.MinInliers = 0,
     as_json: opt.AsJson = False,
     model: opt.ModelName = None,
     weights: opt.Weights = None,
@@ -48,6 +51,8 @@ def query(
 
     Images that cannot be read are named, and the others are answered; the exit status is 1 then.
     """
+    unverified = 'rerank', 'min_inliers'
+    opt.refuse_idle(context, 'with --verify none', *unverified, when=verify == 'none')
     from vpr_ros.cli.localizing import localizing
     from vpr_ros.inputs.frames import ImageFile
     from vpr_ros.localize import DecisionConfig
@@ -67,6 +72,9 @@ def query(
         config=config,
         candidates=candidates,
         calibration=calibration,
+        verify=verify,
+        rerank=rerank,
+        min_inliers=min_inliers,
         context=context,
     ) as (place_map, localizer):
         for path in images:
@@ -106,22 +114,34 @@ def answer_of(path: Path, result: Localization) -> dict[str, Any]:
                 'similarity': similarity,
                 'probability': probability,
                 'hamming': hamming,
+                'inliers': inliers,
                 'pose': _seven(place.pose),
                 'geo': None
                 if place.geo is None
                 else {'latitude': place.geo.lat, 'longitude': place.geo.lon},
             }
-            for place, similarity, hamming, probability in _rows(result)
+            for place, similarity, hamming, probability, inliers in _rows(result)
         ],
     }
 
 
-def _rows(result: Localization) -> list[tuple[Place, float, int, float | None]]:
-    """Return place, similarity, differing bits and probability of each candidate."""
+def _rows(
+    result: Localization,
+) -> list[tuple[Place, float, int, float | None, int | None]]:
+    """Return place, similarity, differing bits, probability and inliers of each candidate."""
     candidates, count = result.candidates, len(result.candidates)
-    known = candidates.probabilities
+    known, inliers = candidates.probabilities, candidates.inliers
     columns = candidates.places(), candidates.similarities.tolist(), candidates.hamming.tolist()
-    return list(zip(*columns, [None] * count if known is None else known.tolist(), strict=True))
+    return list(
+        zip(
+            *columns,
+            [None] * count if known is None else known.tolist(),
+            [None] * count
+            if inliers is None
+            else [None if math.isnan(each) else int(each) for each in inliers.tolist()],
+            strict=True,
+        )
+    )
 
 
 def _seven(pose: Pose | None) -> list[float] | None:
@@ -132,9 +152,12 @@ def show(path: Path, result: Localization, place_map: PlaceMap, out: Console) ->
     """Print one image's candidates."""
     decision = result.decision
     names = {session.id: session.name for session in place_map.session_list()}
-    headers = 'place', 'session', 'x', 'y', 'z', 'yaw', 'similarity', 'bits', 'probability'
+    headers = ['place', 'session', 'x', 'y', 'z', 'yaw', 'similarity', 'bits', 'probability']
+    compared = result.candidates.inliers is not None
+    if compared:
+        headers.append('inliers')
     table = console.table_of(*headers, left=('session',), box=None, header_style='bold')
-    for place, similarity, hamming, known in _rows(result):
+    for place, similarity, hamming, known, inliers in _rows(result):
         pose = place.pose
         where = [''] * 4
         if pose is not None:
@@ -143,7 +166,10 @@ def show(path: Path, result: Localization, place_map: PlaceMap, out: Console) ->
         bits = '' if hamming < 0 else str(hamming)
         session = names.get(place.session) or str(place.session)
         probability = '' if known is None else f'{known:.3f}'
-        table.add_row(str(place.id), session, *where, f'{similarity:.3f}', bits, probability)
+        figures = [f'{similarity:.3f}', bits, probability]
+        if compared:
+            figures.append('' if inliers is None else str(inliers))
+        table.add_row(str(place.id), session, *where, *figures)
     trained = '' if place_map.model.trained else ' (untrained weights: the answer means nothing)'
     out.print(f'{path}: {decision.status.name}{trained}', style='bold')
     out.print(decision.reason)

@@ -57,17 +57,8 @@ class OnnxNetwork:
     """
 
     def __init__(self, source: str | Path | bytes, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        # Threads that spin while they wait slow everything else on a robot down.
-        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-        options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(
-                source if isinstance(source, bytes) else str(source),
-                options,
-                providers=['CPUExecutionProvider'],
-            )
+            self._session = cpu_session(source, threads)
             about = json.loads(self._session.get_modelmeta().custom_metadata_map[METADATA])
             self.version, self.precision = about.pop('version'), about.pop('precision')
             self.info = ModelInfo(**about)
@@ -82,6 +73,20 @@ class OnnxNetwork:
         values = self._session.run(self._outputs, {INPUT: images.contiguous().numpy()})
         named = dict(zip(self._outputs, map(torch.from_numpy, values), strict=True))
         return ModelOutput(**named)
+
+
+def cpu_session(source: str | Path | bytes, threads: int) -> onnxruntime.InferenceSession:
+    """Return a session of ONNX Runtime on the CPU for a file or its contents."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Threads that spin while they wait slow everything else on a robot down.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(
+        source if isinstance(source, bytes) else str(source),
+        options,
+        providers=['CPUExecutionProvider'],
+    )
 
 
 OnnxPrecision = Literal['fp32', 'int8']

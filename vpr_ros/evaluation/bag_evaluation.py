@@ -104,6 +104,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
         created=created,
         software=SOFTWARE,
         unreadable=unreadable,
+        detector=localizer.detector,
     )
     return Evaluation(setup, places, tuple(queries))
 

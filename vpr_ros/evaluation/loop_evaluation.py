@@ -147,7 +147,7 @@ def _judged(
         localization = keyframe.localization
         candidates = localization.candidates
         match = numbers[int(candidates.ids[0])] if len(candidates) else None
-        looked = localization.verifications
+        known = candidates.inliers
         transform = localization.transform if keyframe.earlier is not None else None
         records.append(
             LoopRecord(
@@ -158,7 +158,7 @@ def _judged(
                 reason=localization.decision.reason,
                 match=match,
                 similarity=float(candidates.similarities[0]) if len(candidates) else float('nan'),
-                inliers=looked[0].inliers if looked else None,
+                inliers=None if known is None or np.isnan(known[:1]).any() else int(known[0]),
                 announced=keyframe.earlier is not None,
                 right=None if same is None or match is None else bool(same[match]),
                 revisit=None if same is None else bool((same & old).any()),

@@ -36,6 +36,7 @@ class Setup:
         created: Time, ISO 8601, or empty.
         software: Name and version of the program.
         unreadable: Images that were left out because they cannot be decoded.
+        detector: Of the local features that candidates were compared by, or empty.
     """
 
     query: str
@@ -47,6 +48,7 @@ class Setup:
     created: str = ''
     software: str = ''
     unreadable: int = 0
+    detector: str = ''
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +105,7 @@ def _query_to_json(query: QueryResult) -> dict[str, Any]:
         'similarities': candidates.similarities,
         'hamming': candidates.hamming,
         'probabilities': candidates.probabilities,
+        'inliers': candidates.inliers,
         'timings': query.timings,
     }
 
@@ -112,13 +115,17 @@ def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
     similarities, hamming = floats(data['similarities']), np.array(data['hamming'], np.int64)
     known = data['probabilities']
     probabilities = None if known is None else floats(known)
+    compared = data.get('inliers')  # files of earlier versions have none
+    inliers = None if compared is None else floats(compared)
     what = f'the candidates of the query at {data["stamp"]}'
-    same_length(what, len(ids), similarities, hamming, probabilities)
+    same_length(what, len(ids), similarities, hamming, probabilities, inliers)
     return QueryResult(
         stamp=int(data['stamp']),
         status=str(data['status']),
         truth=None if data['truth'] is None else Pose.from_array(data['truth']),
-        candidates=Candidates(ids, similarities, hamming, places.poses_of(ids), probabilities),
+        candidates=Candidates(
+            ids, similarities, hamming, places.poses_of(ids), probabilities, inliers
+        ),
         pose=None if data['pose'] is None else Pose.from_array(data['pose']),
         timings={str(stage): float(s) for stage, s in data['timings'].items()},
         reason=str(data['reason']),

@@ -135,6 +135,8 @@ class Summary:
         recall: By N, share of the judged queries with a correct place among the first N; a query
             without one in the map counts as missed, as published evaluations do.
         recall_localisable: The same among the localisable queries only.
+        recall_alone: Recall of the judged queries in the order by similarity, as it was before
+            local features re-ranked the candidates; None where they did not.
         score: ``probability`` or ``similarity``, whose thresholds give precision and recall.
         curve: Precision and recall of the first candidate.
         recall_at_full_precision: Best recall without a single wrong acceptance.
@@ -155,6 +157,7 @@ class Summary:
     localisable: int
     recall: dict[int, float]
     recall_localisable: dict[int, float]
+    recall_alone: dict[int, float] | None
     score: str
     curve: PrecisionRecall
     recall_at_full_precision: float
@@ -187,6 +190,7 @@ class Summary:
             'localisable': self.localisable,
             'recall': self.recall,
             'recall_localisable': self.recall_localisable,
+            'recall_alone': self.recall_alone,
             'score': self.score,
             **self.curve.figures(),
             'accepted': self.accepted,
@@ -221,6 +225,8 @@ def summarise(
     first_right = right[:, 0]
     has_place = localisable(truth, place_poses, tolerance)
     rank = first_ranks(right)
+    compared = any(query.candidates.inliers is not None for query in queries)
+    alone = first_ranks(_by_similarity(right, queries)) if compared else rank
 
     # One curve needs one kind of score: similarity, unless every answer has a probability.
     found = [query.candidates for query in queries]
@@ -240,6 +246,7 @@ def summarise(
         localisable=int(has_place.sum()),
         recall=recall_of_ranks(rank[judged], candidates),
         recall_localisable=recall_of_ranks(rank[has_place], candidates),
+        recall_alone=recall_of_ranks(alone[judged], candidates) if compared else None,
         score='probability' if calibrated else 'similarity',
         curve=curve,
         recall_at_full_precision=full_recall,
@@ -263,6 +270,15 @@ def _padded_poses(queries: Sequence[QueryResult]) -> Floats:
     for row, query in enumerate(queries):
         poses[row, : len(query.candidates)] = query.candidates.poses
     return poses
+
+
+def _by_similarity(right: Bools, queries: Sequence[QueryResult]) -> Bools:
+    """Return what is said of candidates (Q, K) for the order by similarity."""
+    ordered = right.copy()
+    for row, query in enumerate(queries):
+        order = np.argsort(-query.candidates.similarities, kind='stable')
+        ordered[row, : len(order)] = right[row, order]
+    return ordered
 
 
 def _first(values: NDArray[np.float64] | None) -> float:

@@ -6,10 +6,12 @@ from vpr_ros.localize.calibration import Calibration, CalibrationError, calibrat
 from vpr_ros.localize.decision import Decision, DecisionConfig, Status, decide
 from vpr_ros.localize.localizer import Localization, Localizer, Prior
 from vpr_ros.localize.temporal import FILTERS, PlaceFilter, make_filter
-from vpr_ros.localize.verification.verifier import (
+from vpr_ros.localize.verification import (
+    Reranking,
     Verification,
     Verifier,
-    verifier_for,
+    local_detector,
+    require_thumbnails,
 )
 
 __all__ = [
@@ -22,11 +24,13 @@ __all__ = [
     'Localizer',
     'PlaceFilter',
     'Prior',
+    'Reranking',
     'Status',
     'Verification',
     'Verifier',
     'calibration_for',
     'decide',
+    'local_detector',
     'make_filter',
-    'verifier_for',
+    'require_thumbnails',
 ]

@@ -12,16 +12,19 @@ import numpy as np
 
 from vpr_ros.geometry import Pose
 from vpr_ros.localize.calibration import FRAME
-from vpr_ros.localize.evidence import gather
+from vpr_ros.localize.evidence import fused_scores, gather
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.localize.calibration import Calibration, PlaceLikelihood
-    from vpr_ros.localize.evidence import Evidence, Support
+    from vpr_ros.localize.evidence import Evidence, InlierRule, Support
     from vpr_ros.search import Candidates
 
     Floats = NDArray[np.float64]
+
+_RIVAL_SHARE = 0.5
+"""Share of a place's inliers that makes a place elsewhere its rival."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ def decide(
     config: DecisionConfig,
     calibration: Calibration | None = None,
     support: Support | None = None,
+    rule: InlierRule | None = None,
 ) -> tuple[Candidates, Decision]:
     """Judge ranked candidates, of which the first is the one in question.
 
@@ -103,6 +107,7 @@ def decide(
         calibration: Of the model that described the image; without one the distance ratio
             decides and probabilities are not known.
         support: Output of a temporal filter for the same candidates.
+        rule: Of the detector, where local features were compared.
 
     Returns:
         The candidates with their probabilities, and the decision on the first.
@@ -110,15 +115,17 @@ def decide(
     if not len(candidates):
         return candidates, Decision(Status.NO_MAP, 'no place of the map can be compared')
     radius = calibration.radius if calibration else config.place_radius
+    stage = FRAME
     if calibration is None:
-        status, text = _by_ratio(candidates, config)
+        status, text = _by_rules(candidates, config, rule)
     else:
-        evidence = gather(candidates, radius, support.places if support else None)
-        probabilities = _probabilities(evidence, calibration, support)
+        judge = _Judge(calibration, config.min_probability, rule)
+        places = support.places if support else None
+        evidence = gather(candidates, radius, places, chance=rule.chance if rule else 1)
+        probabilities = _probabilities(evidence, judge, support)
         candidates = replace(candidates, probabilities=probabilities)
-        status, text = _by_probability(
-            candidates, evidence, config, calibration, support, float(probabilities[0])
-        )
+        status, text = _by_probability(candidates, evidence, judge, support)
+        stage = judge.stage(evidence, support)
     if (similarity := candidates.similarities[0]) < config.min_similarity:
         status = Status.BELOW_THRESHOLD
         text = f'best similarity {similarity:.3f} is below {config.min_similarity:.3f}'
@@ -127,13 +134,30 @@ def decide(
         if np.isnan(candidates.poses[0]).any():
             text += '; the place has no pose'
         else:
-            pose, covariance = fuse(candidates, radius, config, calibration, support)
+            pose, covariance = fuse(candidates, radius, config, calibration, support, stage)
     return candidates, Decision(status, text, pose, covariance)
 
 
-def _by_ratio(candidates: Candidates, config: DecisionConfig) -> tuple[Status, str]:
+def _by_rules(
+    candidates: Candidates, config: DecisionConfig, rule: InlierRule | None
+) -> tuple[Status, str]:
+    """Judge by the distance ratio, and by inliers where local features were compared."""
     evidence = gather(candidates, config.place_radius, rows=np.array([0]))
-    ratio, most = evidence.distance_ratios[0], config.max_distance_ratio
+    status, text = _by_ratio(candidates, evidence, config.max_distance_ratio)
+    inliers, rival = evidence.inliers[0], evidence.rival_inliers[0]
+    if rule is None or np.isnan(inliers):
+        return status, text
+    text += f'; {inliers:.0f} features agree, {rival:.0f} elsewhere'
+    if inliers < rule.least:
+        text += f'; at least {rule.least} are needed'
+        return (Status.UNVERIFIED if status == Status.ACCEPTED else status), text
+    if rival >= max(_RIVAL_SHARE * inliers, rule.chance):
+        return Status.AMBIGUOUS, text
+    return Status.ACCEPTED, text
+
+
+def _by_ratio(candidates: Candidates, evidence: Evidence, most: float) -> tuple[Status, str]:
+    ratio = evidence.distance_ratios[0]
     alone = evidence.rivals[0] < 0
     other = 'an unrelated picture' if alone else f'{_rival(candidates, evidence)} elsewhere'
     text = f'similarity {candidates.similarities[0]:.3f}, distance ratio {ratio:.3f} to {other}'
@@ -148,45 +172,88 @@ def _rival(candidates: Candidates, evidence: Evidence) -> str:
     return f'place {candidates.ids[evidence.rivals[0]]}'
 
 
+@dataclass(frozen=True)
+class _Judge:
+    """The stages of a calibration, chosen by the evidence there is.
+
+    Attributes:
+        calibration: Of the model.
+        least: Probability to be accepted, 0 for that of each stage.
+        rule: Of the detector of local features, where they were compared.
+    """
+
+    calibration: Calibration
+    least: float
+    rule: InlierRule | None
+
+    def stage(self, evidence: Evidence, support: Support | None, *, verified: bool = True) -> str:
+        """Return the name of the stage for the first of some candidates.
+
+        Args:
+            evidence: Of the candidates.
+            support: Of the temporal filter, where there is one.
+            verified: Whether inliers may be used.
+        """
+        name = support.stage if support else FRAME
+        if self.rule is None or not verified or np.isnan(evidence.inliers[0]):
+            return name
+        compared = f'{name}/{self.rule.detector}'
+        return compared if compared in self.calibration.stages else name
+
+    def accepts(self, evidence: Evidence, name: str) -> bool:
+        """Return whether a stage accepts the first of some candidates."""
+        stage = self.calibration.stages[name]
+        return bool(stage.probabilities(evidence.features[:1])[0] >= self.threshold(name))
+
+    def threshold(self, name: str) -> float:
+        """Return the least probability that a stage accepts."""
+        return self.least or self.calibration.stages[name].threshold
+
+
 def _by_probability(
-    candidates: Candidates,
-    evidence: Evidence,
-    config: DecisionConfig,
-    calibration: Calibration,
-    support: Support | None,
-    probability: float,
+    candidates: Candidates, evidence: Evidence, judge: _Judge, support: Support | None
 ) -> tuple[Status, str]:
-    alone = calibration.stages[FRAME]
-    logistic = calibration.stages[support.stage] if support else alone
-    least = config.min_probability or logistic.threshold
+    known = candidates.probabilities
+    probability = 0.0 if known is None else float(known[0])
+    name = judge.stage(evidence, support)
     text = f'probability {probability:.3f}, similarity {candidates.similarities[0]:.3f}'
     if evidence.rivals[0] >= 0:
         similarity = evidence.rival_similarities[0]
         text += f', {similarity:.3f} to {_rival(candidates, evidence)} elsewhere'
+    if not np.isnan(evidence.inliers[0]):
+        text += f', {evidence.inliers[0]:.0f} features agree'
+        text += f' ({evidence.rival_inliers[0]:.0f} elsewhere)'
     if support:
         text += f', {support.places[0]:.3f} by the temporal filter'
+    least = judge.threshold(name)
     if probability >= least:
         return Status.ACCEPTED, text
     text += f'; the threshold is {least:.3f}'
-    needed = config.min_probability or alone.threshold
-    first = int(np.argmax(candidates.similarities))
+    first = int(np.argmax(fused_scores(candidates)))
     by_itself = evidence.of_frame(first)
-    if support and alone.probabilities(by_itself.features)[0] >= needed:
+    alone = judge.stage(by_itself, None)
+    if support and judge.accepts(by_itself, alone):
         text += f'; place {candidates.ids[first]} matches this image but not those before'
         return Status.TEMPORALLY_INCONSISTENT, text
     # A place that would be accepted but for a look-alike elsewhere is ambiguous.
-    ordinary = by_itself.with_ordinary_rivals(candidates)
-    if alone.probabilities(ordinary.features)[0] >= needed:
+    if judge.accepts(by_itself.without_inlier_rivals(), alone):
+        return Status.AMBIGUOUS, text
+    plain = judge.stage(evidence, support, verified=False)
+    if plain != name and judge.accepts(evidence, plain):
+        return Status.UNVERIFIED, text
+    if judge.accepts(by_itself.with_ordinary_rivals(candidates), alone):
         return Status.AMBIGUOUS, text
     return Status.BELOW_THRESHOLD, text
 
 
 def _probabilities(
-    evidence: Evidence, calibration: Calibration, support: Support | None
+    evidence: Evidence, judge: _Judge, support: Support | None
 ) -> NDArray[np.float64]:
     """Return P(correct) (H,); none is above the first's or above 1 less the first's."""
-    logistic = calibration.stages[support.stage if support else FRAME]
-    own = logistic.probabilities(evidence.features)
+    stages = judge.calibration.stages
+    own = stages[judge.stage(evidence, support, verified=False)].probabilities(evidence.features)
+    verified = stages[judge.stage(evidence, support)].probabilities(evidence.features)
+    own = np.where(np.isnan(evidence.inliers), own, verified)
     most = np.where(evidence.here[0], own[0], min(own[0], 1 - own[0]))
     return np.asarray(np.minimum(own, most))
 
@@ -197,6 +264,7 @@ def fuse(
     config: DecisionConfig,
     calibration: Calibration | None,
     support: Support | None = None,
+    stage: str = FRAME,
 ) -> tuple[Pose, Floats]:
     """Return the pose of the base in the map, and its covariance (6, 6).
 
@@ -213,7 +281,7 @@ def fuse(
         floors = (config.position_sigma, config.angle_sigma)
     else:
         mean, positions, angles = agreement(candidates, 0, radius, calibration.places, support)
-        error = calibration.pose_errors[support.stage if support else FRAME]
+        error = calibration.pose_errors[stage]
         factors = (error.position_factor, error.angle_factor)
         floors = (
             max(error.position, config.position_sigma),

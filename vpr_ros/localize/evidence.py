@@ -19,13 +19,39 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-FEATURES = ('similarity', 'distinctness', 'code_distinctness', 'agreement', 'support')
+FEATURES = (
+    'similarity',
+    'distinctness',
+    'code_distinctness',
+    'agreement',
+    'support',
+    'inliers',
+    'inlier_distinctness',
+)
 """Names of the columns of `Evidence.features`."""
 
 _FIRST = 10
 """Candidates among which agreement is counted."""
+_INLIER_WEIGHT = 0.3
+"""Similarity that the most inliers of a query are worth in re-ranking."""
 _MOST_SUPPORT = 5.0
 """Odds beyond exp(5) are not told apart: no filter knows its own model that well."""
+
+
+@dataclass(frozen=True)
+class InlierRule:
+    """What the inliers of one detector of local features mean.
+
+    Attributes:
+        detector: Its name and the longer side of its pictures, as in stages of a calibration.
+        least: Inliers that a place needs to be accepted where there is no calibration.
+        chance: Inliers that pictures of different places reach by chance; fewer of a place
+            elsewhere do not speak against one.
+    """
+
+    detector: str
+    least: int
+    chance: int
 
 
 @dataclass(frozen=True)
@@ -66,6 +92,9 @@ class Evidence:
         rival_hamming: The least elsewhere; NaN where there is none.
         agreement: Share of the first ten candidates that are at this place, itself included.
         support: Probability of the place by a temporal filter; NaN without one.
+        inliers: Matches of local features that agree; NaN where they were not compared.
+        rival_inliers: The most elsewhere, of those compared; 0 where there are none.
+        chance_inliers: How many different places reach by chance; fewer are not told apart.
         rivals: Index of the best elsewhere among all candidates, -1 where there is none.
         here: (R, H) which of all candidates are at the place of each.
     """
@@ -76,6 +105,9 @@ class Evidence:
     rival_hamming: Floats
     agreement: Floats
     support: Floats
+    inliers: Floats
+    rival_inliers: Floats
+    chance_inliers: Floats
     rivals: NDArray[np.intp]
     here: NDArray[np.bool_]
 
@@ -91,10 +123,11 @@ class Evidence:
 
     @cached_property
     def features(self) -> Floats:
-        """Columns `FEATURES` (R, 5); NaN where nothing is known.
+        """Columns `FEATURES` (R, 7); NaN where nothing is known.
 
         Distinctness is the negative logarithm of a ratio, of distances or of differing bits, of a
-        candidate to its rival; support is the logarithm of the odds.
+        candidate to its rival, or the logarithm of that of inliers; support is the logarithm of
+        the odds.
         """
         odds = np.log(np.maximum(self.support, 1e-9) / np.maximum(1 - self.support, 1e-9))
         columns = (
@@ -103,6 +136,11 @@ class Evidence:
             -np.log((self.hamming + 1) / (self.rival_hamming + 1)),
             self.agreement,
             np.clip(odds, -_MOST_SUPPORT, _MOST_SUPPORT),
+            np.log1p(self.inliers),
+            np.log(
+                np.maximum(self.inliers, self.chance_inliers)
+                / np.maximum(self.rival_inliers, self.chance_inliers)
+            ),
         )
         return np.stack(columns, axis=-1)
 
@@ -111,8 +149,14 @@ class Evidence:
         columns = {each.name: getattr(self, each.name)[i : i + 1] for each in fields(self)}
         return Evidence(**{**columns, 'support': np.full(1, np.nan)})
 
+    def without_inlier_rivals(self) -> Evidence:
+        """Return the evidence if local features matched nowhere else."""
+        return replace(self, rival_inliers=np.zeros(len(self.rival_inliers)))
+
     def with_ordinary_rivals(self, candidates: Candidates) -> Evidence:
         """Return the evidence if each rival were the median of the candidates elsewhere.
+
+        An ordinary rival has no more inliers than by chance.
 
         Args:
             candidates: All candidates.
@@ -123,7 +167,20 @@ class Evidence:
             similarities[i] = median(candidates.similarities[elsewhere])
             if not np.isnan(hamming[i]):
                 hamming[i] = median(candidates.hamming[elsewhere])
-        return replace(self, rival_similarities=similarities, rival_hamming=hamming)
+        ordinary = replace(self, rival_similarities=similarities, rival_hamming=hamming)
+        return ordinary.without_inlier_rivals()
+
+
+def fused_scores(candidates: Candidates) -> Floats:
+    """Return by what (H,) candidates are re-ranked: their similarity, and their share of inliers.
+
+    That of one that was not compared is its similarity.
+    """
+    if candidates.inliers is None:
+        return candidates.similarities
+    inliers = np.nan_to_num(candidates.inliers)
+    shares = inliers / max(float(inliers.max(initial=0.0)), 1.0)
+    return np.asarray(candidates.similarities + _INLIER_WEIGHT * shares, np.float64)
 
 
 def median(values: NDArray[np.number]) -> float:
@@ -137,6 +194,7 @@ def gather(
     radius: float,
     support: Floats | None = None,
     rows: NDArray[np.intp] | None = None,
+    chance: int = 1,
 ) -> Evidence:
     """Collect the evidence for candidates.
 
@@ -145,6 +203,7 @@ def gather(
         radius: Metres within which places are one.
         support: (H,) probability of each place by a temporal filter, None without one.
         rows: Indices (R,) of those in question; all where not given.
+        chance: Inliers that different places reach by chance, see `InlierRule`.
     """
     rows = np.arange(len(candidates)) if rows is None else rows
     here = candidates.together(rows, radius)
@@ -154,6 +213,9 @@ def gather(
     bits = candidates.hamming.astype(np.float64)
     rival_bits = np.where(here, np.inf, bits).min(1)
     known, alone = bits[rows] >= 0, np.isneginf(best)
+    inliers = candidates.inliers
+    if inliers is None:
+        inliers = np.full(len(candidates), np.nan)
     return Evidence(
         similarities=candidates.similarities[rows],
         rival_similarities=np.where(alone, 0.0, best),
@@ -161,6 +223,9 @@ def gather(
         rival_hamming=np.where(known & ~alone, rival_bits, np.nan),
         agreement=here[:, :_FIRST].mean(1),
         support=np.full(len(rows), np.nan) if support is None else support[rows],
+        inliers=inliers[rows],
+        rival_inliers=np.where(here, 0.0, np.nan_to_num(inliers)).max(1),
+        chance_inliers=np.full(len(rows), float(chance)),
         rivals=np.where(alone, -1, rivals),
         here=here,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.localize.decision import Decision, DecisionConfig, Status, decide
+from vpr_ros.localize.verification import Reranking
 from vpr_ros.search import Candidates
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from vpr_ros.localize.calibration import Calibration
     from vpr_ros.localize.evidence import Support
     from vpr_ros.localize.temporal import PlaceFilter
-    from vpr_ros.localize.verification.verifier import Verification, Verifier
+    from vpr_ros.localize.verification import FeatureComparison, Verifier
     from vpr_ros.search import Searcher, Window
     from vpr_ros.types import Description
 
@@ -75,8 +76,11 @@ class Localization:
         description: Of the image.
         candidates: Best first.
         decision: On the best one.
-        timings: Seconds by stage: decode, describe, retrieve, decide, verify where it is done.
-        verifications: How the thumbnails of the first candidates match, where they were compared.
+        timings: Seconds by stage: decode, describe, retrieve, rerank and verify where local
+            features are compared, decide.
+        least_inliers: From how many inliers on a candidate counts as verified; 0 where none were
+            compared.
+        stopped: Whether the time for re-ranking ran out.
         transform: The base in the base frame of the first candidate, where it was measured.
         contradicted: Whether a place outside the prior would have been accepted.
     """
@@ -86,7 +90,8 @@ class Localization:
     candidates: Candidates
     decision: Decision
     timings: dict[str, float] = field(compare=False)
-    verifications: tuple[Verification, ...] = ()
+    least_inliers: int = 0
+    stopped: bool = False
     transform: Resection | None = None
     contradicted: bool = False
 
@@ -101,6 +106,7 @@ class Localizer:
         candidates: Hamming candidates that are re-ranked by float descriptors; the decision takes
             all of them into account.
         verifier: Compares local features with the first candidates; None does not.
+        reranking: How many candidates it compares.
         calibration: Of the describer's model; without one there are no probabilities.
         temporal: The temporal filter; needs a calibration. None judges each image by itself.
     """
@@ -113,6 +119,7 @@ class Localizer:
         *,
         candidates: int = 100,
         verifier: Verifier | None = None,
+        reranking: Reranking | None = None,
         calibration: Calibration | None = None,
         temporal: PlaceFilter | None = None,
     ) -> None:
@@ -121,8 +128,14 @@ class Localizer:
         self._config = config or DecisionConfig()
         self._candidates = candidates
         self._verifier = verifier
+        self._reranking = reranking or Reranking()
         self._calibration = calibration
         self._temporal = temporal
+
+    @property
+    def detector(self) -> str:
+        """Name of the detector of local features that candidates are compared by, or empty."""
+        return self._verifier.rule.detector if self._verifier is not None else ''
 
     def localize(
         self,
@@ -180,14 +193,23 @@ class Localizer:
             mount = mounts.get(frame.camera)
             if mount is not None:
                 candidates = candidates.seen_through(mount)
-            found = time.perf_counter()
+            spent = {'retrieve': time.perf_counter() - start}
+            comparison = None
+            if self._verifier is not None and len(candidates):
+                start = time.perf_counter()
+                comparison = self._verifier.comparison(frame.rgb)
+                candidates = comparison.reranked(candidates, self._reranking)
+                spent['rerank'] = time.perf_counter() - start
+            start = time.perf_counter()
             support = None
             if self._temporal is not None and not by_itself:
                 candidates, support = self._supported(
                     self._temporal, frame.stamp, candidates, pose
                 )
-            candidates, decision, contradicted = self._decided(candidates, support, prior)
-            spent = {'retrieve': found - start, 'decide': time.perf_counter() - found}
+            candidates, decision, contradicted = self._decided(
+                candidates, support, prior, comparison
+            )
+            spent['decide'] = time.perf_counter() - start
             result = Localization(
                 frame.stamp,
                 description,
@@ -196,8 +218,8 @@ class Localizer:
                 {**timings, **spent},
                 contradicted=contradicted,
             )
-            if self._verifier is not None:
-                result = self._verified(self._verifier, frame, candidates, result)
+            if self._verifier is not None and comparison is not None:
+                result = self._measured(self._verifier, comparison, result)
             results.append(result)
         return results
 
@@ -222,29 +244,46 @@ class Localizer:
         return candidates.take(order), support.take(order)
 
     def _decided(
-        self, candidates: Candidates, support: Support | None, prior: Prior | None
+        self,
+        candidates: Candidates,
+        support: Support | None,
+        prior: Prior | None,
+        comparison: FeatureComparison | None,
     ) -> tuple[Candidates, Decision, bool]:
         """Return candidates, decision and whether the prior contradicts the one without it."""
-        judged, decision = decide(candidates, self._config, self._calibration, support)
+        judged, decision = self._judged(candidates, support, comparison)
         if prior is None:
             return judged, decision, False
         contradicted = prior.contradicts(decision, judged)
         inside = np.flatnonzero(prior.admits(candidates.poses))
         support = support.take(inside) if support else None
-        candidates = candidates.take(inside)
-        judged, decision = decide(candidates, self._config, self._calibration, support)
+        judged, decision = self._judged(candidates.take(inside), support, comparison)
         return judged, decision, contradicted
 
-    def _verified(
-        self, verifier: Verifier, frame: Picture, candidates: Candidates, result: Localization
+    def _judged(
+        self, candidates: Candidates, support: Support | None, comparison: FeatureComparison | None
+    ) -> tuple[Candidates, Decision]:
+        rule = None
+        if self._verifier is not None and comparison is not None:
+            # The temporal filter may have put a candidate first that was not compared.
+            candidates, rule = comparison.with_first(candidates), self._verifier.rule
+        return decide(candidates, self._config, self._calibration, support, rule)
+
+    def _measured(
+        self, verifier: Verifier, comparison: FeatureComparison, result: Localization
     ) -> Localization:
+        """Measure the pose relative to the accepted place, where its features match."""
+        result = replace(result, least_inliers=verifier.rule.least, stopped=comparison.stopped)
+        inliers, decision = result.candidates.inliers, result.decision
+        if decision.pose is None or inliers is None or not inliers[0] >= verifier.rule.chance:
+            return result
         start = time.perf_counter()
-        checked = verifier.check(frame.rgb, candidates, result.decision, self._config)
-        return replace(
-            result,
-            candidates=checked.candidates.take(slice(len(result.candidates))),
-            decision=checked.decision,
-            timings={**result.timings, 'verify': time.perf_counter() - start},
-            verifications=checked.verifications,
-            transform=checked.transform,
-        )
+        place = result.candidates.place(0)
+        transform = comparison.transform(place)
+        if transform is not None and place.pose is not None:
+            turn = np.kron(np.eye(2), place.pose.rotation)
+            covariance = turn @ transform.covariance @ turn.T
+            pose = place.pose @ transform.pose
+            decision = replace(decision, pose=pose, covariance=covariance)
+        timings = {**result.timings, 'verify': time.perf_counter() - start}
+        return replace(result, decision=decision, timings=timings, transform=transform)

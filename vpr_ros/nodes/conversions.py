@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.geometry import Pose as OurPose
-    from vpr_ros.localize import Localization, Verification
+    from vpr_ros.localize import Localization
     from vpr_ros.maps import Place, PlaceMap
     from vpr_ros.srv import GetPlace
     from vpr_ros.types import ModelInfo
@@ -88,7 +88,8 @@ def to_candidate(
     similarity: float,
     hamming: int,
     probability: float = math.nan,
-    verification: Verification | None = None,
+    inliers: float = math.nan,
+    least_inliers: int = 0,
 ) -> PlaceCandidate:
     """Convert one candidate; unknown numbers are NaN."""
     message = PlaceCandidate(
@@ -98,8 +99,8 @@ def to_candidate(
         hamming_distance=hamming if hamming >= 0 else _NO_CODES,
         similarity=similarity,
         score=probability,
-        verified=verification is not None and verification.verified,
-        num_inliers=min(verification.inliers, _MOST_INLIERS) if verification else 0,
+        verified=inliers >= least_inliers,
+        num_inliers=0 if math.isnan(inliers) else min(int(inliers), _MOST_INLIERS),
     )
     message.stamp.sec, message.stamp.nanosec = divmod(place.stamp, SECOND)
     fill_place(message, place)
@@ -111,21 +112,20 @@ def to_candidate_array(
 ) -> PlaceCandidateArray:
     """Convert the decision about one image."""
     candidates, count = result.candidates, len(result.candidates)
-    known = candidates.probabilities
+    known, inliers = candidates.probabilities, candidates.inliers
     message = PlaceCandidateArray(
         model_id=model_id(model),
         trained=model.trained,
         status=int(result.decision.status),
         reason=result.decision.reason,
         candidates=[
-            to_candidate(*each)
+            to_candidate(*each, least_inliers=result.least_inliers)
             for each in zip(
                 candidates.places(),
                 candidates.similarities.tolist(),
                 candidates.hamming.tolist(),
                 [math.nan] * count if known is None else known.tolist(),
-                # Those compared are the first candidates, in their order.
-                [*result.verifications[:count], *[None] * (count - len(result.verifications))],
+                [math.nan] * count if inliers is None else inliers.tolist(),
                 strict=True,
             )
         ],

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE
 from vpr_ros.localize import Localizer, Verifier
 from vpr_ros.loops import Keyframe, LoopConfig, LoopDetector
@@ -55,14 +57,16 @@ class LoopClosureNode(MappingNode):
         self._folder = tempfile.TemporaryDirectory(prefix='vpr_loop_closure_')
         self._map = MapWriter.create(Path(self._folder.name) / 'traverse.vprmap', model=model)
         self._retriever = Retriever(self._map)
-        verify = parameters.verify
-        self._verifier = Verifier(self._map, parameters.min_inliers) if verify else None
+        detector = self.local_detector(parameters.verify)
+        self._verifier = None
+        if detector is not None:
+            self._verifier = Verifier(self._map, detector, min_inliers=parameters.min_inliers)
         self._builder = MapBuilder(
             self._map,
             self._describer,
             self.keyframe_config(),
             session='traverse',
-            thumbnails=THUMBNAIL_SIZE if verify else 0,
+            thumbnails=THUMBNAIL_SIZE if detector else 0,
         )
         self._detector = LoopDetector(
             self._map,
@@ -85,6 +89,7 @@ class LoopClosureNode(MappingNode):
             parameters.decision_config(),
             candidates=parameters.candidates,
             verifier=self._verifier,
+            reranking=parameters.reranking(),
         )
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -134,7 +139,8 @@ class LoopClosureNode(MappingNode):
 
 def _to_message(keyframe: Keyframe, earlier: Place, place_map: PlaceMap) -> LoopClosure:
     found = keyframe.localization
-    looked, transform = found.verifications, found.transform
+    transform, known = found.transform, found.candidates.inliers
+    inliers = 0 if known is None else int(np.nan_to_num(known[0]))
     message = LoopClosure(
         map_id=place_map.id,
         from_id=earlier.id,
@@ -145,8 +151,8 @@ def _to_message(keyframe: Keyframe, earlier: Place, place_map: PlaceMap) -> Loop
         to_session=earlier.session,
         similarity=float(found.candidates.similarities[0]),
         score=math.nan,
-        verified=bool(looked and looked[0].verified),
-        num_inliers=min(looked[0].inliers, 65535) if looked else 0,
+        verified=known is not None and inliers >= found.least_inliers,
+        num_inliers=min(inliers, 65535),
         trained=place_map.model.trained,
         has_transform=transform is not None,
     )

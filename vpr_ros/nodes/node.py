@@ -19,6 +19,7 @@ from vpr_ros.errors import VprError
 from vpr_ros.geometry.mounts import parse_cameras, parse_extrinsics
 from vpr_ros.geometry.pinhole import Intrinsics, Pinhole
 from vpr_ros.inputs.frames import image_decoder
+from vpr_ros.localize import local_detector
 from vpr_ros.nodes.camera_inputs import CameraInputs
 from vpr_ros.nodes.parameter_node import ParameterNode
 from vpr_ros.nodes.subscriptions import TopicInput, camera_info
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from vpr_ros.geometry import Pose
     from vpr_ros.inputs.frames import Frame
+    from vpr_ros.localize.verification.local_features import LocalDetector, LocalFeatureKind
     from vpr_ros.nodes.health import InputHealth
 
 REPEAT = 5.0
@@ -65,6 +67,7 @@ class VprNode(ParameterNode, Generic[Item]):
         super().__init__(name, **kwargs)
         self._refuse_impossible_transitions()
         self._describers: dict[tuple[Any, ...], Describer] = {}
+        self._detectors: dict[tuple[Any, ...], LocalDetector | None] = {}
         self._ticks: list[Any] = []
         self._inputs: CameraInputs | None = None
         self.listening: list[TopicInput] = []
@@ -251,6 +254,17 @@ class VprNode(ParameterNode, Generic[Item]):
                 )
             }
         return self._describers[key]
+
+    def local_detector(self, kind: LocalFeatureKind) -> LocalDetector | None:
+        """Return the detector of local features, None for ``none``; kept over a cleanup.
+
+        Raises:
+            ModelError: Weights that are missing or damaged.
+        """
+        key = kind, self.parameters.threads
+        if key not in self._detectors:
+            self._detectors = {key: local_detector(kind, self.parameters.threads or None)}
+        return self._detectors[key]
 
     def readable(self, frames: Sequence[Frame]) -> list[Frame]:
         """Return the frames that can be decoded, and report the others."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from vpr_ros.inputs.poses import POSE_FORMATS
-from vpr_ros.localize import DecisionConfig
+from vpr_ros.localize import DecisionConfig, Reranking
 from vpr_ros.nodes.parameter_fields import parameter
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 
@@ -200,18 +200,38 @@ class DecisionParameters:
 class VerificationParameters:
     """Parameters of verification by local features."""
 
-    verify: bool = parameter(
-        default=False,
-        description='Accept a place only if local features match its stored thumbnail; with'
-        ' camera_info and poses this also measures the relative pose. The map must have'
-        ' thumbnails.',
+    verify: Literal['xfeat', 'sift', 'none'] = parameter(
+        'xfeat',
+        'Local features that compare an image with the thumbnails of the first candidates, which'
+        ' re-ranks and verifies them; with camera_info and poses this also measures the relative'
+        ' pose. Needs a map with thumbnails.',
+    )
+    rerank: int = parameter(
+        10,
+        'Candidates that are compared by local features and re-ranked; 0 compares the first only.',
+        minimum=0,
+        maximum=100,
+        dynamic=True,
+    )
+    rerank_budget_ms: float = parameter(
+        250.0,
+        'Time for the comparisons of an image, after which no further candidate is compared; 0 is'
+        ' no limit.',
+        'ms',
+        minimum=0.0,
+        dynamic=True,
     )
     min_inliers: int = parameter(
-        15,
-        'Feature matches that must agree on one geometry for a candidate to be verified.',
-        minimum=8,
+        0,
+        'Feature matches that must agree on one geometry for a candidate to be verified; 0 takes'
+        ' the number of the detector. With a calibration the probability decides instead.',
+        minimum=0,
         maximum=1000,
     )
+
+    def reranking(self) -> Reranking:
+        """Return how many candidates are compared."""
+        return Reranking(self.rerank, self.rerank_budget_ms / 1e3)
 
 
 @dataclass(frozen=True)
@@ -296,6 +316,11 @@ class LoopClosureParameters(VerificationParameters, DecisionParameters, MappingP
     )
     loop_interval: float = parameter(
         0.0, 'Shortest time between announced loops; 0 announces all.', 's', minimum=0.0
+    )
+    verify: Literal['xfeat', 'sift', 'none'] = parameter(
+        'none',
+        'Local features that compare an image with the thumbnails of the first candidates, which'
+        ' re-ranks and verifies them; with camera_info this also measures the relative pose.',
     )
     require_transform: bool = parameter(
         default=False,

@@ -17,9 +17,10 @@ from vpr_ros.inputs.poses import PoseBuffer, PoseSource
 from vpr_ros.localize import (
     Localizer,
     Prior,
+    Verifier,
     calibration_for,
     make_filter,
-    verifier_for,
+    require_thumbnails,
 )
 from vpr_ros.maps import PlaceMap
 from vpr_ros.nodes.conversions import to_candidate_array, to_duration
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from vpr_ros.geometry import Pose
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.poses import PoseReading
-    from vpr_ros.localize import Calibration, Localization, PlaceFilter, Verifier
+    from vpr_ros.localize import Calibration, Localization, PlaceFilter
     from vpr_ros.nodes.parameters import PlaceRecognitionParameters
 
 _REFRESH = 1.0
@@ -78,6 +79,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._fix: PoseReading | None = None
         self._fix_gate = 0.0
         self._contradictions = 0
+        self._stopped = 0
         self._next_refresh = 0.0
         serve(self, Trigger, 'relocalize', self._relocalize)
         serve(self, QueryPlace, 'query', self._query)
@@ -111,7 +113,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             self.listening.append(odometry)
             self.get_logger().info(f'following the motion on {odometry.topic}')
         # Each camera would need its own.
-        if parameters.verify and len(self.cameras) == 1:
+        if parameters.verify != 'none' and len(self.cameras) == 1:
             self.listen_to_intrinsics(self._on_intrinsics)
         self._fix, self._contradictions = None, 0
         datum = place_map.datum if place_map else None
@@ -156,6 +158,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             arrived = received[id(frame)]
             localized = time.perf_counter()
             self._note_contradiction(result)
+            self._stopped += result.stopped
             self._publisher.publish(frame, result, model, arrived, parameters.initial_pose)
             published = time.perf_counter()
             times = {
@@ -185,11 +188,15 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         if place_map is None:
             return {'map': self._maps.fault or 'none'}
         fault = f' ({self._maps.fault})' if self._maps.fault else ''
+        compared = {}
+        if self._verifier is not None:
+            compared['re-ranked by'] = self._verifier.rule.detector
+            compared['re-rankings out of time'] = str(self._stopped)
         fixes = {}
         if self._fix_gate:
             count = self._contradictions
             fixes['fix'] = f'contradicted by the last {count} images' if count else 'agrees'
-        return {'map': f'{place_map.path}: {len(place_map)} places{fault}', **fixes}
+        return {'map': f'{place_map.path}: {len(place_map)} places{fault}', **compared, **fixes}
 
     def _localizer_of(self, parameters: PlaceRecognitionParameters) -> Localizer:
         """Return the localizer of the map in use and these parameters; needs the map's lock."""
@@ -203,6 +210,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
                 calibration=self._calibration,
                 temporal=self._temporal,
                 verifier=self._verifier,
+                reranking=parameters.reranking(),
             )
         return self._localizer
 
@@ -279,13 +287,16 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         )
 
     def _verifier_of(self, place_map: PlaceMap) -> Verifier | None:
-        if not self.parameters.verify:
+        parameters = self.parameters
+        detector = self.local_detector(parameters.verify)
+        if detector is None:
             return None
         try:
-            return verifier_for(place_map, self.parameters.min_inliers, self._camera)
+            require_thumbnails(place_map)
         except MapError as error:
-            self.get_logger().warning(f'nothing is verified: {error}')
+            self.get_logger().info(f'nothing is verified: {error}')
             return None
+        return Verifier(place_map, detector, self._camera, min_inliers=parameters.min_inliers)
 
     # Services.
 

@@ -34,6 +34,8 @@ class Candidates:
         hamming: (H,) int64 differing bits of the codes, -1 where the map has no codes yet.
         poses: (H, 7) x, y, z, qx, qy, qz, qw of the base in the map frame; NaN where unknown.
         probabilities: (H,) that each candidate is correct; None without a calibration.
+        inliers: (H,) matches of local features that agree on one geometry; NaN where they were
+            not compared, None where none were.
         snapshot: The map as it was searched; None where candidates come from a file of results.
         rows: (H,) of the places in the snapshot.
         mount: The optical frame of the query's camera in its base frame, where `poses` are those
@@ -45,6 +47,7 @@ class Candidates:
     hamming: NDArray[np.int64]
     poses: NDArray[np.float64]
     probabilities: NDArray[np.float64] | None = None
+    inliers: NDArray[np.float64] | None = None
     snapshot: Snapshot | None = None
     rows: NDArray[np.intp] | None = None
     mount: Pose | None = None
@@ -85,6 +88,7 @@ class Candidates:
             hamming=self.hamming[order],
             poses=self.poses[order],
             probabilities=None if self.probabilities is None else self.probabilities[order],
+            inliers=None if self.inliers is None else self.inliers[order],
             rows=None if self.rows is None else self.rows[order],
         )
 

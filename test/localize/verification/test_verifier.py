@@ -1,12 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Candidates looked at through their thumbnails, in a world of textured boards."""
+"""Candidates compared through their thumbnails, in a world of textured boards."""
 
-from dataclasses import dataclass
+import sys
+from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from textured_boards import HEIGHT, WIDTH, World
 
 from vpr_ros.errors import ImageError, MapError
 from vpr_ros.geometry import Pose
@@ -14,51 +18,21 @@ from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.pinhole import Pinhole
 from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail, encode_thumbnail, shrunk
 from vpr_ros.localize import (
-    Decision,
     DecisionConfig,
+    Reranking,
     Status,
     Verifier,
-    verifier_for,
+    decide,
+    local_detector,
+    require_thumbnails,
 )
-from vpr_ros.localize.verification.local_features import FeatureDetector
+from vpr_ros.localize.verification import SiftDetector, verifier
 from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.search import Candidates
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
-WIDTH, HEIGHT, FOCAL = 320, 180, 160.0
 CAMERA = Pinhole.of_view(90, WIDTH, HEIGHT)
-DECIDED = DecisionConfig()
-ACCEPTED = Decision(Status.ACCEPTED, 'looks right', Pose.identity(), np.eye(6))
-DOUBTFUL = Decision(Status.AMBIGUOUS, 'looks like another')
-
-
-@dataclass(frozen=True)
-class World:
-    """Boards that stand across the way, each with its own texture."""
-
-    seed: int
-
-    def seen_from(self, pose):
-        """Return the picture (H, W, 3) of a camera on a base with this pose."""
-        optical = pose @ OPTICAL_ROTATION
-        picture = np.full((HEIGHT, WIDTH), 120, np.uint8)
-        k = np.array([[FOCAL, 0, WIDTH / 2 - 0.5], [0, FOCAL, HEIGHT / 2 - 0.5], [0, 0, 1]])
-        for number, (x, left, bottom, side) in enumerate(
-            [(30, -20, -9, 40), (18, 2, -4, 8), (14, -9, -4, 7), (11, -1, -5, 4), (9, 3, -1, 3)]
-        ):
-            rng = np.random.default_rng([self.seed, number])
-            texture = cv2.resize(rng.integers(0, 256, (24, 24), np.uint8), (240, 240))
-            corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
-            world = np.array([(x, left + side * a, bottom + side * b) for a, b in corners], float)
-            seen = (world - optical.position) @ optical.rotation @ k.T
-            image = (seen[:, :2] / seen[:, 2:]).astype(np.float32)
-            source = np.float32(corners) * 240
-            warp = cv2.getPerspectiveTransform(source, image)
-            cv2.warpPerspective(
-                texture, warp, (WIDTH, HEIGHT), picture, cv2.INTER_AREA, cv2.BORDER_TRANSPARENT
-            )
-        return np.repeat(picture[:, :, None], 3, axis=2)
 
 
 def town(path, views):
@@ -104,149 +78,192 @@ def boards(tmp_path):
         yield place_map
 
 
-def test_right_place_is_accepted_though_descriptors_doubted(boards):
-    checked = Verifier(boards).check(
-        World(1).seen_from(along(0.3)), all_of(boards), DOUBTFUL, DECIDED
+@pytest.fixture(scope='module', params=['xfeat', 'sift'])
+def detector(request):
+    return local_detector(request.param, threads=1)
+
+
+class Answer:
+    """What the chain from candidates to a decision makes of a picture."""
+
+    def __init__(self, place_map, picture, candidates, detector, *, count=10, **options):
+        looking = Verifier(place_map, detector, **options)
+        comparison = looking.comparison(picture)
+        ordered = comparison.reranked(candidates, Reranking(count))
+        self.candidates, self.decision = decide(ordered, DecisionConfig(), rule=looking.rule)
+        self.transform = comparison.transform(self.candidates.place(0))
+
+    @property
+    def status(self):
+        return self.decision.status
+
+
+def sure(candidates):
+    """Return the same with a similarity that is accepted by itself."""
+    return Candidates.found(
+        candidates.snapshot, candidates.rows, np.full(len(candidates), 0.9), candidates.hamming
     )
-    assert checked.decision.status == Status.ACCEPTED
-    assert 'features agree' in checked.decision.reason
-    assert checked.verifications[0].place_id == checked.candidates.ids[0]
-    assert checked.verifications[0].inliers >= 15
 
 
-def test_wrong_place_that_looked_right_is_unverified(boards):
-    last = all_of(boards).take(slice(3, None))
-    checked = Verifier(boards).check(World(1).seen_from(along(0)), last, ACCEPTED, DECIDED)
-    assert checked.decision.status == Status.UNVERIFIED
-    assert checked.decision.pose is None
-    assert not checked.verifications[0].verified
-
-
-def test_what_was_refused_before_keeps_its_reason_where_nothing_fits(boards):
-    checked = Verifier(boards).check(
-        World(3).seen_from(along(0)), all_of(boards), DOUBTFUL, DECIDED
-    )
-    assert checked.decision == DOUBTFUL
-
-
-def test_verified_place_comes_first_and_no_candidate_is_lost(boards, monkeypatch):
-    monkeypatch.setattr('vpr_ros.localize.verification.verifier._TOP', 2)
+def test_right_place_comes_first_and_is_accepted_though_descriptors_doubted(boards, detector):
     backwards = all_of(boards).take(slice(None, None, -1))
-    checked = Verifier(boards).check(World(1).seen_from(along(2)), backwards, ACCEPTED, DECIDED)
-    assert checked.candidates.ids.tolist() == [3, 4, 2, 1]
-    assert [check.place_id for check in checked.verifications] == [3, 4]
+    answer = Answer(boards, World(1).seen_from(along(0.3)), backwards, detector)
+    assert answer.status == Status.ACCEPTED
+    assert 'features agree' in answer.decision.reason
+    assert answer.candidates.ids[0] != 4
+    assert answer.candidates.inliers[0] >= detector.rule.least
+    assert answer.candidates.ids.tolist() != backwards.ids.tolist()
 
 
-def test_same_picture_at_two_places_is_ambiguous(tmp_path):
+def test_wrong_place_that_looked_right_is_unverified(boards, detector):
+    last = sure(all_of(boards).take(slice(3, None)))
+    answer = Answer(boards, World(1).seen_from(along(0)), last, detector)
+    assert answer.status == Status.UNVERIFIED
+    assert answer.decision.pose is None
+    assert answer.candidates.inliers[0] < detector.rule.least
+
+
+def test_what_was_refused_before_stays_so_where_nothing_fits(boards, detector):
+    answer = Answer(boards, World(3).seen_from(along(0)), all_of(boards), detector)
+    assert answer.status == Status.AMBIGUOUS
+    assert 'distance ratio' in answer.decision.reason
+
+
+def test_only_so_many_are_compared_and_none_is_lost(boards, detector):
+    backwards = all_of(boards).take(slice(None, None, -1))
+    answer = Answer(boards, World(1).seen_from(along(2)), backwards, detector, count=2)
+    assert answer.candidates.ids.tolist() == [3, 4, 2, 1]
+    assert np.isnan(answer.candidates.inliers).tolist() == [False, False, True, True]
+    assert answer.candidates.similarities.tolist() == [0.5] * 4
+
+
+def test_same_picture_at_two_places_is_ambiguous(tmp_path, detector):
     picture = World(1).seen_from(along(0))
     with town(tmp_path / 'twins.vprmap', [(picture, along(0)), (picture, along(300))]) as twins:
-        checked = Verifier(twins).check(picture, all_of(twins), ACCEPTED, DECIDED)
-    assert checked.decision.status == Status.AMBIGUOUS
-    assert checked.decision.pose is None
-    assert 'elsewhere' in checked.decision.reason
+        answer = Answer(twins, picture, all_of(twins), detector)
+    assert answer.status == Status.AMBIGUOUS
+    assert answer.decision.pose is None
+    assert 'elsewhere' in answer.decision.reason
 
 
-def test_place_without_a_picture_cannot_be_verified(tmp_path):
+def test_place_without_a_thumbnail_is_judged_without(tmp_path, detector):
     with town(tmp_path / 'blind.vprmap', [(None, along(0))]) as blind:
         picture = World(1).seen_from(along(0))
-        checked = Verifier(blind).check(picture, all_of(blind), ACCEPTED, DECIDED)
-        assert checked.decision.status == Status.UNVERIFIED
+        answer = Answer(blind, picture, sure(all_of(blind)), detector)
+        assert answer.status == Status.ACCEPTED
+        assert np.isnan(answer.candidates.inliers).all()
         with pytest.raises(MapError, match='no thumbnails'):
-            verifier_for(blind)
+            require_thumbnails(blind)
 
 
 def test_map_with_pictures_and_an_empty_one_are_fit_for_verification(boards, tmp_path):
-    verifier_for(boards)
+    require_thumbnails(boards)
     with MapWriter.create(tmp_path / 'empty.vprmap', MODEL) as empty:
-        verifier_for(empty)
+        require_thumbnails(empty)
 
 
-def test_no_candidates_stay_no_candidates(boards):
-    nothing = Decision(Status.NO_MAP, 'no place')
-    black = np.zeros((9, 9, 3), np.uint8)
-    checked = Verifier(boards).check(black, Candidates.none(), nothing, DECIDED)
-    assert len(checked.candidates) == 0
+def test_no_candidates_stay_no_candidates(boards, detector):
+    comparison = Verifier(boards, detector).comparison(np.zeros((9, 9, 3), np.uint8))
+    assert len(comparison.reranked(Candidates.none(), Reranking())) == 0
+    assert len(comparison.with_first(Candidates.none())) == 0
+
+
+def test_first_candidate_is_compared_where_another_stage_put_it_there(boards):
+    comparison = Verifier(boards, SiftDetector()).comparison(World(1).seen_from(along(2)))
+    candidates = comparison.reranked(all_of(boards), Reranking(1))
+    assert np.isfinite(candidates.inliers).tolist() == [True, False, False, False]
+    moved = comparison.with_first(candidates.take([2, 0, 1, 3]))
+    assert moved.ids.tolist() == [3, 1, 2, 4]
+    assert np.isfinite(moved.inliers).tolist() == [True, True, False, False]
+    assert comparison.with_first(moved) is moved
+
+
+def test_comparisons_stop_when_the_time_is_spent_and_say_so(tmp_path):
+    views = [(World(1).seen_from(along(x)), along(x)) for x in range(9)]
+    with town(tmp_path / 'long.vprmap', views) as place_map:
+        looking = Verifier(place_map, SiftDetector())
+        hurried = looking.comparison(views[8][0])
+        candidates = hurried.reranked(all_of(place_map), Reranking(9, budget=1e-9))
+        patient = looking.comparison(views[8][0])
+        patient.reranked(all_of(place_map), Reranking(9))
+    compared = np.isfinite(candidates.inliers)
+    assert hurried.stopped
+    assert 1 <= compared.sum() < 9
+    assert not patient.stopped
 
 
 @pytest.mark.parametrize('mount', [OPTICAL_ROTATION, Pose.of((0.4, 0.1, 0.5)) @ OPTICAL_ROTATION])
-def test_way_to_the_place_is_measured_in_metres(tmp_path, mount):
+def test_way_to_the_place_is_measured_in_metres(tmp_path, mount, detector):
     # The base drives; the camera stands where the mount puts it.
     def picture(base):
         return World(1).seen_from(base @ mount @ OPTICAL_ROTATION.inverse())
 
     bases = [along(0), along(1, 0.7), along(2, -0.7), along(0.5, 1.5)]
     with town(tmp_path / 'm.vprmap', [(picture(base), base) for base in bases]) as place_map:
-        verifier = Verifier(place_map, camera=CAMERA, mount=mount)
         truth = along(0.6, 0.3, 0.05)
-        checked = verifier.check(
-            picture(truth), all_of(place_map).take(slice(1)), ACCEPTED, DECIDED
-        )
-    assert checked.transform is not None
-    error = checked.transform.pose.position - truth.position
+        first = all_of(place_map).take(slice(1))
+        answer = Answer(place_map, picture(truth), first, detector, camera=CAMERA, mount=mount)
+    assert answer.transform is not None
+    error = answer.transform.pose.position - truth.position
     assert np.linalg.norm(error) < 0.25
-    assert checked.transform.pose.yaw == pytest.approx(0.05, abs=0.02)
-    spread = checked.transform.covariance[:3, :3]
+    assert answer.transform.pose.yaw == pytest.approx(0.05, abs=0.02)
+    spread = answer.transform.covariance[:3, :3]
     assert error @ np.linalg.solve(spread, error) < 16
-    assert np.linalg.norm(checked.decision.pose.position - truth.position) < 0.25
 
 
-def test_without_intrinsics_or_other_keyframes_no_way_is_claimed(boards, tmp_path):
+def test_without_intrinsics_or_other_keyframes_no_way_is_claimed(boards, tmp_path, detector):
     picture = World(1).seen_from(along(0.3))
-    blind = Verifier(boards).check(picture, all_of(boards), ACCEPTED, DECIDED)
-    assert blind.decision.status == Status.ACCEPTED
-    assert blind.transform is None
+    assert Answer(boards, picture, all_of(boards), detector).transform is None
     with town(tmp_path / 'one.vprmap', [(World(1).seen_from(along(0)), along(0))]) as single:
-        alone = Verifier(single, camera=CAMERA).check(picture, all_of(single), ACCEPTED, DECIDED)
+        alone = Answer(single, picture, all_of(single), detector, camera=CAMERA)
+    assert alone.status == Status.ACCEPTED
     assert alone.transform is None
-    assert alone.decision.pose.position[0] == 0
 
 
-def test_features_of_a_place_are_found_once(boards):
-    class Counting(FeatureDetector):
-        seen = 0
+class Counting(SiftDetector):
+    """Counts pictures and calls."""
 
-        def detect(self, rgb):
-            Counting.seen += 1
-            return super().detect(rgb)
+    def __init__(self):
+        super().__init__()
+        self.pictures = self.calls = 0
 
-    verifier = Verifier(boards, detector=Counting())
+    def detect(self, pictures):
+        self.pictures += len(pictures)
+        self.calls += 1
+        return super().detect(pictures)
+
+
+def test_features_of_a_place_are_found_once_with_those_of_the_query(boards):
+    counting = Counting()
+    looking = Verifier(boards, counting)
     for _ in range(3):
-        verifier.check(World(1).seen_from(along(0)), all_of(boards), ACCEPTED, DECIDED)
-    assert Counting.seen == 3 + len(boards)
+        looking.comparison(World(1).seen_from(along(0))).reranked(all_of(boards), Reranking())
+    assert counting.pictures == 3 + len(boards)
+    assert counting.calls == 3
 
 
-def test_same_picture_is_judged_the_same_again(boards):
+def test_features_used_last_are_kept_within_the_memory(boards, monkeypatch):
+    monkeypatch.setattr(verifier, '_CACHE_BYTES', 1)
+    monkeypatch.setattr(verifier, '_AT_ONCE', 2)
+    counting = Counting()
+    looking = Verifier(boards, counting)
+    for place in (1, 2, 3, 3, 2, 1):
+        looking.features(place)
+    assert counting.pictures == 4
+
+
+def test_same_picture_is_judged_the_same_again(boards, detector):
     picture = World(1).seen_from(along(0.4, 0.2))
-    a, b = (
-        Verifier(boards, camera=CAMERA).check(picture, all_of(boards), ACCEPTED, DECIDED)
-        for _ in range(2)
-    )
+    a, b = (Answer(boards, picture, all_of(boards), detector, camera=CAMERA) for _ in range(2))
     assert a.decision.reason == b.decision.reason
     np.testing.assert_array_equal(a.transform.pose.as_array(), b.transform.pose.as_array())
 
 
-def test_orb_serves_where_sift_is_missing(boards):
-    verifier = Verifier(boards, detector=FeatureDetector(sift=False))
-    right = verifier.check(World(1).seen_from(along(0.1)), all_of(boards), DOUBTFUL, DECIDED)
-    assert right.decision.status == Status.ACCEPTED
-    wrong = verifier.check(World(3).seen_from(along(0)), all_of(boards), ACCEPTED, DECIDED)
-    assert wrong.decision.status == Status.UNVERIFIED
-
-
-@pytest.mark.parametrize('sift', [True, False])
-def test_picture_of_nothing_has_no_features_and_matches_nothing(sift):
-    detector = FeatureDetector(sift=sift)
-    nothing = detector.detect(np.zeros((50, 60, 3), np.uint8))
-    something = detector.detect(World(1).seen_from(along(0)))
-    assert len(nothing.points) == 0
-    assert len(detector.match(something, nothing)) == len(detector.match(nothing, something)) == 0
-
-
-def test_every_feature_of_the_place_is_matched_at_most_once():
-    detector = FeatureDetector()
-    a, b = (detector.detect(World(1).seen_from(along(x))) for x in (0, 0.5))
-    matches = detector.match(a, b, 0.99)
-    assert len(set(matches[:, 1])) == len(matches) > 20
+def test_own_number_of_inliers_takes_the_place_of_the_detectors(boards):
+    picture = World(1).seen_from(along(0.3))
+    strict = Answer(boards, picture, sure(all_of(boards)), SiftDetector(), min_inliers=1000)
+    assert strict.status in {Status.UNVERIFIED, Status.AMBIGUOUS}
+    assert '1000 are needed' in strict.decision.reason
 
 
 def test_thumbnail_is_small_and_shows_the_picture():

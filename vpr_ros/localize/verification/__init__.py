@@ -1,3 +1,46 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Verification of candidates by local features."""
+"""Verification and re-ranking of candidates by local features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpr_ros.localize.verification.sift_detector import SiftDetector
+from vpr_ros.localize.verification.verifier import (
+    FeatureComparison,
+    Reranking,
+    Verification,
+    Verifier,
+    require_thumbnails,
+)
+from vpr_ros.localize.verification.xfeat_detector import XFeatDetector
+
+if TYPE_CHECKING:
+    from vpr_ros.localize.verification.local_features import LocalDetector, LocalFeatureKind
+
+__all__ = [
+    'FeatureComparison',
+    'Reranking',
+    'SiftDetector',
+    'Verification',
+    'Verifier',
+    'XFeatDetector',
+    'local_detector',
+    'require_thumbnails',
+]
+
+
+def local_detector(kind: LocalFeatureKind, threads: int | None = None) -> LocalDetector | None:
+    """Return the detector of a kind, None for ``none``.
+
+    Args:
+        kind: ``xfeat``, ``sift`` or ``none``.
+        threads: On the CPU; None for all processors of this process.
+
+    Raises:
+        ModelError: The weights of XFeat are missing or damaged.
+    """
+    if kind == 'xfeat':
+        return XFeatDetector(threads)
+    return SiftDetector() if kind == 'sift' else None

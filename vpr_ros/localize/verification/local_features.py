@@ -1,81 +1,59 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Local features of images, and their matches."""
+"""Local features of pictures, and what every detector of them offers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import cv2
-import numpy as np
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
     from numpy.typing import NDArray
 
-_MOST = 1000
-"""Keypoints kept of an image, the strongest."""
+    from vpr_ros.localize.evidence import InlierRule
+
+LocalFeatureKind = Literal['xfeat', 'sift', 'none']
+"""The choices of `verify`."""
 
 
 @dataclass(frozen=True, eq=False)
 class LocalFeatures:
-    """Keypoints of one image.
+    """Keypoints of one picture.
 
     Attributes:
-        points: (N, 2) column and row, pixels.
-        descriptors: (N, D); float32 of SIFT, uint8 of ORB.
-        size: Width and height of the image.
+        points: (N, 2) float32 column and row, pixels.
+        descriptors: (N, D) in the form that the detector matches: float32 of SIFT, uint8 of ORB,
+            int8 of XFeat.
+        size: Width and height of the picture that the points are in.
     """
 
-    points: NDArray[np.float64]
-    descriptors: NDArray[np.float32] | NDArray[np.uint8]
+    points: NDArray[np.float32]
+    descriptors: NDArray[np.float32] | NDArray[np.uint8] | NDArray[np.int8]
     size: tuple[int, int]
 
 
-class FeatureDetector:
-    """SIFT with the square root kernel, or ORB where this OpenCV was built without it.
+class LocalDetector(Protocol):
+    """Detects and matches local features of one kind.
 
-    The square root turns Euclidean distance into Hellinger's (Arandjelovic and Zisserman, Three
-    things everyone should know to improve object retrieval, CVPR 2012).
-
-    Args:
-        sift: False for ORB, which is faster and finds fewer correct pairs.
+    Attributes:
+        rule: What matches that agree mean.
+        sigma: Standard deviation of a keypoint, pixels of `LocalFeatures.size`.
     """
 
-    def __init__(self, *, sift: bool = True) -> None:
-        self._sift = sift and hasattr(cv2, 'SIFT_create')
-        # Dark images have few corners at the usual contrast threshold of 0.04.
-        self._detector: Any = (
-            cv2.SIFT_create(_MOST, contrastThreshold=0.02)  # type: ignore[attr-defined]
-            if self._sift
-            else cv2.ORB_create(_MOST, fastThreshold=7)  # type: ignore[attr-defined]
-        )
-        self._matcher = cv2.BFMatcher(cv2.NORM_L2 if self._sift else cv2.NORM_HAMMING)
+    rule: InlierRule
+    sigma: float
 
-    def detect(self, rgb: NDArray[np.uint8]) -> LocalFeatures:
-        """Return the features of an image (H, W, 3)."""
-        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-        keypoints, descriptors = self._detector.detectAndCompute(grey, None)
-        points = np.array([k.pt for k in keypoints], np.float64).reshape(-1, 2)
-        if descriptors is None:
-            descriptors = np.empty((0, 128 if self._sift else 32), np.uint8)
-        if self._sift:
-            sums = np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9)
-            descriptors = np.sqrt(descriptors / sums).astype(np.float32)
-        return LocalFeatures(points, descriptors, (rgb.shape[1], rgb.shape[0]))
+    def detect(self, pictures: Sequence[NDArray[np.uint8]]) -> list[LocalFeatures]:
+        """Return the features of each RGB picture (H, W, 3) of any size."""
 
-    def match(self, a: LocalFeatures, b: LocalFeatures, ratio: float = 0.8) -> NDArray[np.intp]:
-        """Return (M, 2) rows of `a` and of `b` that match, each of `b` once.
+    def match(self, a: LocalFeatures, b: LocalFeatures) -> NDArray[np.intp]:
+        """Return (M, 2) rows of `a` and of `b` that match, each at most once."""
 
-        A pair passes if its distance is below `ratio` times that to the second best (Lowe, IJCV
-        2004, section 7.1).
-        """
-        if len(a.points) < 2 or len(b.points) < 2:
-            return np.empty((0, 2), np.intp)
-        best: dict[int, tuple[float, int]] = {}
-        for first, second in self._matcher.knnMatch(a.descriptors, b.descriptors, k=2):
-            known = best.get(first.trainIdx, (np.inf, -1))
-            if first.distance < ratio * second.distance and first.distance < known[0]:
-                best[first.trainIdx] = first.distance, first.queryIdx
-        pairs = sorted((row, train) for train, (_, row) in best.items())
-        return np.array(pairs, np.intp).reshape(-1, 2)
+
+def fitted_size(width: int, height: int, longest: int) -> tuple[int, int]:
+    """Return width and height whose longer one is given, in the same ratio, at least 1 each."""
+    scale = longest / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
