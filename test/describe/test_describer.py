@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import logging
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpr_ros import models
-from vpr_ros.describe import Describer
+from vpr_ros import describe, models
 from vpr_ros.describe.describer import load_described
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.errors import ImageError, ModelError
+
+Describer = partial(describe.Describer, backend='torch')
 
 
 @pytest.fixture(scope='module')

@@ -104,7 +104,7 @@ def _found(
     from vpr_ros.cli.localizing import localizing
     from vpr_ros.inputs.frames import ImageFile
 
-    with localizing(map_path, model, weights, device) as (place_map, localizer):
+    with localizing(map_path, model, weights, device, backend='torch') as (place_map, localizer):
         found = localizer.localize(ImageFile(image), k=5)
         query_command.show(image, found, place_map, console.console(stderr=as_json))
         return place_map.model.name, found

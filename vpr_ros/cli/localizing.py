@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import typer
     from numpy.typing import NDArray
 
+    from vpr_ros.describe.describer import Backend
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.bags import Bag
@@ -35,6 +36,7 @@ def localizing(
     weights: Path | None,
     device: str,
     *,
+    backend: Backend = 'auto',
     config: DecisionConfig | None = None,
     candidates: int = 100,
     calibration: str = '',
@@ -61,7 +63,7 @@ def localizing(
     if model is None:
         with PlaceMap.open(path) as place_map:
             model = place_map.model.name
-    describer = Describer(model, device=device, weights=weights)
+    describer = Describer(model, device=device, weights=weights, backend=backend)
     learnt = calibration_for(describer.model_info, calibration)
     if context is not None and learnt is not None:
         why = 'with a calibration (--calibration none judges without)'

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from vpr_ros.describe.describer import Backend
     from vpr_ros.geometry import Pose
     from vpr_ros.localize import Localization
     from vpr_ros.maps import Place, PlaceMap
+
+_MANY = 100
+"""Images for which the export of a network may be made, which takes longer than describing few."""
 
 
 def query(
@@ -69,6 +73,7 @@ def query(
         model,
         weights,
         device,
+        backend=_backend(weights, len(images)),
         config=config,
         candidates=candidates,
         calibration=calibration,
@@ -97,6 +102,12 @@ def query(
         console.print_json({'map': str(map_path), **made, 'answers': answers})
     if failed:
         raise typer.Exit(1)
+
+
+def _backend(weights: Path | None, count: int) -> Backend:
+    """Return how to describe so many images."""
+    exported = weights is not None and weights.suffix == '.onnx'
+    return 'auto' if exported or count >= _MANY else 'torch'
 
 
 def answer_of(path: Path, result: Localization) -> dict[str, Any]:

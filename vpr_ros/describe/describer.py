@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 
 from vpr_ros import models
+from vpr_ros.describe.backend_choice import faster_network
 from vpr_ros.describe.optimise import CudaNetwork, inference_form
 from vpr_ros.describe.preprocess import preprocess, preprocessing_id
 from vpr_ros.describe.runtime import DeviceError, choose_device, configure_threads
@@ -21,6 +21,7 @@ from vpr_ros.types import DEFAULT_MODEL, Description, ModelInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from vpr_ros.describe.onnx_export import OnnxNetwork
     from vpr_ros.describe.optimise import Precision
 
-Backend = Literal['torch', 'onnx']
+Backend = Literal['auto', 'torch', 'onnx']
 
 PRECISIONS: dict[tuple[str, str], tuple[Precision, ...]] = {
     ('torch', 'cpu'): ('fp32', 'bf16'),
@@ -58,11 +59,17 @@ class Describer:
             where the model allows it. With the backend ``onnx`` it may be a file of `vpr export`.
         threads: Threads on the CPU; None for all processors of this process.
         precision: ``fp32``; ``bf16``, faster on GPUs and on processors with bfloat16
-            instructions; ``fp16``, for GPUs; or ``int8``, for the backend ``onnx``. All reach a
-            cosine above 0.999 to float32. Use one precision for mapping and for querying
-            where a few flipped code bits matter.
-        backend: ``torch``, or ``onnx`` for ONNX Runtime on the CPU: the network is exported when
-            it is first used, and kept beside the weights file, or in the user's weights folder.
+            instructions; ``fp16``, for GPUs; or ``int8``, by ONNX Runtime. All reach a cosine
+            above 0.999 to float32. Use one precision for mapping and for querying where a few
+            flipped code bits matter.
+        backend: ``torch``; ``onnx`` for ONNX Runtime on the CPU: the network is exported when it
+            is first used, and kept in the user's weights folder; or ``auto``: in float32 on the
+            CPU the faster of the two, where ONNX Runtime is installed, else torch. Their
+            descriptors agree within 1e-5.
+
+    Attributes:
+        device: Where it computes.
+        backend: ``torch`` or ``onnx``.
 
     Raises:
         ModelError: The model is unknown, its weights are missing, damaged or of another network,
@@ -77,7 +84,7 @@ class Describer:
         weights: str | Path | None = None,
         threads: int | None = None,
         precision: Precision = 'fp32',
-        backend: Backend = 'torch',
+        backend: Backend = 'auto',
     ) -> None:
         threads = configure_threads(threads)
         entry = models.spec(model)
@@ -88,7 +95,13 @@ class Describer:
             )
             raise ModelError(msg)
         # ONNX Runtime is here for the CPU; GPUs have torch.
-        self.device = choose_device('cpu' if (backend, device) == ('onnx', 'auto') else device)
+        exported = backend == 'auto' and str(weights).endswith('.onnx')
+        on_cpu = device == 'auto' and (backend == 'onnx' or exported)
+        self.device = choose_device('cpu' if on_cpu else device)
+        choosing = backend == 'auto' and self.device.type == 'cpu'
+        if backend == 'auto':
+            backend = 'onnx' if choosing and (exported or precision == 'int8') else 'torch'
+        self.backend = backend
         possible = PRECISIONS.get((backend, self.device.type), ())
         if precision not in possible:
             offer = f'; use {" or ".join(possible)}' if possible else ''
@@ -104,6 +117,15 @@ class Describer:
             self._run, self.model_info = network, network.info
             return
         net, weights_id = load_network(entry, weights)
+        if choosing and precision == 'fp32' and not entry.weightless:
+
+            def info() -> ModelInfo:
+                return _info_of(net, entry, weights_id)
+
+            faster = faster_network(net, entry, weights_id, info, threads)
+            if faster is not None:
+                self._run, self.model_info, self.backend = faster, faster.info, 'onnx'
+                return
         if self.device.type == 'cpu':
             self._run = inference_form(net, precision)
         else:
@@ -152,10 +174,7 @@ def _onnx_network(
     onnx_precision: export.OnnxPrecision = 'int8' if precision == 'int8' else 'fp32'
     if weights is None or not str(weights).endswith('.onnx'):
         net, info = load_described(entry, weights)
-        folder = models.weights_folder() if weights is None else Path(weights).parent
-        return export.cached_network(
-            net, info, entry.input_size, onnx_precision, folder=folder, threads=threads
-        )
+        return export.cached_network(net, info, entry.input_size, onnx_precision, threads)
     network = export.OnnxNetwork(weights, threads)
     wanted = entry.name, preprocessing_id(entry.input_size), precision
     found = network.info.name, network.info.preprocessing, network.precision
@@ -174,9 +193,13 @@ def load_described(
         ModelError: The weights are missing, damaged or of another network.
     """
     net, weights_id = load_network(entry, weights)
+    return net, _info_of(net, entry, weights_id)
+
+
+def _info_of(net: nn.Module, entry: models.ModelSpec, weights_id: str) -> ModelInfo:
     with torch.inference_mode():
         probe = net(torch.zeros(1, 3, entry.input_size, entry.input_size))
-    return net, _model_info(entry, weights_id, probe)
+    return _model_info(entry, weights_id, probe)
 
 
 def _model_info(entry: models.ModelSpec, weights_id: str, probe: models.ModelOutput) -> ModelInfo:

@@ -13,17 +13,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import onnx
 import onnxruntime
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 from torch.nn import functional
 
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.describe.runtime import available_cpus
 from vpr_ros.errors import ModelError
-from vpr_ros.models import ModelOutput
+from vpr_ros.models import ModelOutput, weights_folder
 from vpr_ros.models.weights_file import whole_file
 from vpr_ros.types import ModelInfo
 from vpr_ros.version import VERSION
@@ -32,12 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
+    import onnx
     from numpy.typing import NDArray
     from torch import Tensor
 
 INPUT = 'images'
 METADATA = 'vpr_ros'
 """Entry of the file's metadata: a JSON object of `ModelInfo`, ``version`` and ``precision``."""
+RUNTIME_VERSION: str = onnxruntime.__version__
 
 
 class OnnxNetwork:
@@ -143,6 +143,9 @@ def export_onnx(
         ModelError: The network cannot be exported, or the file's results differ from torch's by
             more than 1e-5 (fp32) or reach a cosine below 0.9995 (int8).
     """
+    # Only to export; what is kept runs without, and starts sooner.
+    import onnx  # noqa: PLC0415
+
     if not any(True for _ in net.parameters()):
         msg = f'{info.name} is a formula, not a network: there is nothing to export'
         raise ModelError(msg)
@@ -175,23 +178,17 @@ def cached_network(
     info: ModelInfo,
     size: int,
     precision: OnnxPrecision,
-    *,
-    folder: Path,
     threads: int,
 ) -> OnnxNetwork:
-    """Return a network for ONNX Runtime, exported into a folder unless it is there.
+    """Return a network for ONNX Runtime; an export is kept in the user's weights folder.
 
     Raises:
         ModelError: The network cannot be exported, see `export_onnx`.
     """
-    path = folder / f'{info.name}-{info.weights_id[:16]}-{precision}.onnx'
-    if path.is_file():
-        try:
-            cached = OnnxNetwork(path, threads)
-            if (cached.info, cached.version) == (info, VERSION):
-                return cached
-        except ModelError as error:
-            _log.warning('%s; exporting it anew', error)
+    path = path_of(weights_folder(), info.name, info.weights_id, precision)
+    kept = kept_network(path, threads)
+    if kept is not None and kept.info == info:
+        return kept
     contents, _ = export_onnx(net, info, size, precision=precision)
     try:
         with whole_file(path) as unfinished:
@@ -199,6 +196,23 @@ def cached_network(
     except OSError as error:
         _log.warning('the exported network cannot be kept for the next start: %s', error)
     return OnnxNetwork(contents, threads)
+
+
+def path_of(folder: Path, name: str, weights_id: str, precision: OnnxPrecision) -> Path:
+    """Return where `cached_network` keeps an export."""
+    return folder / f'{name}-{weights_id[:16]}-{precision}.onnx'
+
+
+def kept_network(path: Path, threads: int) -> OnnxNetwork | None:
+    """Return an export of this version of the package; None where there is none that is sound."""
+    if not path.is_file():
+        return None
+    try:
+        kept = OnnxNetwork(path, threads)
+    except ModelError as error:
+        _log.warning('%s; exporting it anew', error)
+        return None
+    return kept if kept.version == VERSION else None
 
 
 class _Named(nn.Module):
@@ -215,6 +229,8 @@ class _Named(nn.Module):
 def _traced(net: nn.Module, batch: Tensor, opset: int) -> onnx.ModelProto:
     with torch.inference_mode():
         output: ModelOutput = net(batch)  # resamples the positional embedding, once for all
+    import onnx  # noqa: PLC0415
+
     names = [name for name, value in output._asdict().items() if value is not None]
     file = io.BytesIO()
     try:
@@ -239,6 +255,9 @@ def _traced(net: nn.Module, batch: Tensor, opset: int) -> onnx.ModelProto:
 
 
 def _quantised(model: onnx.ModelProto) -> onnx.ModelProto:
+    import onnx  # noqa: PLC0415
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415
+
     # Without this mark the quantiser warns that its own preparation, which changes nothing
     # here, is missing.
     onnx.helper.set_model_props(model, {'onnx.quant.pre_process': 'onnxruntime.quant'})

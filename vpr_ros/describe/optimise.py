@@ -77,8 +77,7 @@ class PackedLinear(nn.Module):
         super().__init__()
         self.activation = activation
         self.dtype = dtype
-        available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        self.packed = weight.device.type == 'cpu' and available
+        self.packed = weight.device.type == 'cpu' and _packs(dtype)
         self.weight = weight.detach().to(dtype).contiguous()
         self.bias = bias.detach().to(dtype)
         if self.packed:
@@ -109,6 +108,14 @@ class PackedLinear(nn.Module):
                 ),
             )
         return residual + cast('Tensor', self(tokens))
+
+
+def _packs(dtype: torch.dtype) -> bool:
+    """Return whether oneDNN multiplies in a precision on this processor."""
+    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if dtype is torch.bfloat16:
+        return bool(available and torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+    return bool(available)
 
 
 def _packed(

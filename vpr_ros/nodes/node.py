@@ -333,6 +333,7 @@ class VprNode(ParameterNode, Generic[Item]):
             'messages refused': str(self.refused),
             'model': self.parameters.model,
             'device': ', '.join(str(one.device) for one in self._describers.values()),
+            'backend': ', '.join(one.backend for one in self._describers.values()),
             **self.report(),
             **self.times.report(),
         }

@@ -39,11 +39,12 @@ class NodeParameters:
     precision: Literal['fp32', 'bf16', 'fp16', 'int8'] = parameter(
         'fp32',
         'Number format of the network: bf16 on a CPU or GPU that supports it, fp16 on a GPU, int8'
-        ' with the backend onnx. Use one precision for mapping and for querying.',
+        ' with ONNX Runtime on a CPU. Use one precision for mapping and for querying.',
     )
-    backend: Literal['torch', 'onnx'] = parameter(
-        'torch',
-        'Library that computes the network: torch, or onnx for ONNX Runtime on the CPU.',
+    backend: Literal['auto', 'torch', 'onnx'] = parameter(
+        'auto',
+        'Library that computes the network: torch, onnx for ONNX Runtime on the CPU, or auto for'
+        ' the faster one where both are installed, measured at the first start.',
     )
     threads: int = parameter(
         0,
