@@ -6,7 +6,8 @@
 It learns from synthetic towns 5 to 8 (town 0 is kept for tests, 1 to 3 trained the network), from
 the first half of the second lap of `bags/airsim_track` in its first lap, and from traverses in
 maps of somewhere else. The bags of Gardens Point, EuRoC and the corridor are not touched: they
-are for tests.
+are for tests. Queries are kept as pictures of a thumbnail's size, which is what local features
+see of them.
 """
 
 from __future__ import annotations
@@ -22,8 +23,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
 
-import vpr_ros.decision.calibration as shipped  # noqa: E402
-
+import vpr_ros.localize.calibration as shipped  # noqa: E402
 from vpr_ros.cli.calibrate_command import show  # noqa: E402
 from vpr_ros.cli.console import console  # noqa: E402
 from vpr_ros.describe import Describer  # noqa: E402
@@ -33,8 +33,14 @@ from vpr_ros.evaluation.calibration_data import AnsweredTraverse  # noqa: E402
 from vpr_ros.evaluation.calibration_figure import draw  # noqa: E402
 from vpr_ros.evaluation.calibration_fit import calibrate  # noqa: E402
 from vpr_ros.inputs.bags import Bag, choose_topics  # noqa: E402
+from vpr_ros.inputs.frames.thumbnail_codec import (  # noqa: E402
+    THUMBNAIL_SIZE,
+    decode_thumbnail,
+    encode_thumbnail,
+)
 from vpr_ros.inputs.replay import replay_frames  # noqa: E402
-from vpr_ros.localize import Localizer  # noqa: E402
+from vpr_ros.localize import Localizer, Verifier  # noqa: E402
+from vpr_ros.localize.verification import XFeatDetector  # noqa: E402
 from vpr_ros.mapping import KeyframeConfig, MapBuilder  # noqa: E402
 from vpr_ros.maps import MapWriter, PlaceMap  # noqa: E402
 from vpr_ros.search import Retriever  # noqa: E402
@@ -42,6 +48,9 @@ from vpr_ros.simulation import Conditions, Town, Traverse, write_bag  # noqa: E4
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from vpr_ros.inputs.poses import PoseReading
     from vpr_ros.types import Description
@@ -93,6 +102,7 @@ class Library:
 
     def __init__(self, describer: Describer, data: Path, work: Path) -> None:
         self._describer = describer
+        self._detector = XFeatDetector()
         self._work = work
         self._known: dict[str, list[_Described]] = {}
         airsim = data / 'bags' / 'airsim_track'
@@ -121,7 +131,12 @@ class Library:
                 topics = choose_topics(bag)
                 replayed = replay_frames(bag, topics.image.name, topics.pose.name)
                 self._known[name] = [
-                    _Described(frame.stamp, *self._describer.describe([frame.rgb]), reading)
+                    _Described(
+                        frame.stamp,
+                        *self._describer.describe([frame.rgb]),
+                        reading,
+                        encode_thumbnail(frame.rgb, THUMBNAIL_SIZE),
+                    )
                     for frame, reading in islice(replayed, *part)
                     if reading is not None
                 ]
@@ -131,13 +146,28 @@ class Library:
         """Look a traverse up in the map of another."""
         place_map = self._map(map_name)
         with place_map:
-            localizer = Localizer(_Remembered(), Retriever(place_map), candidates=CANDIDATES)
-            queries = tuple(
-                query_result(localizer.localize(frame, k=CANDIDATES), frame.reading.pose)
-                for frame in self.frames(query_name)
+            remembered = _Remembered()
+            localizer = Localizer(
+                remembered,
+                Retriever(place_map),
+                candidates=CANDIDATES,
+                verifier=Verifier(place_map, self._detector),
             )
-            setup = Setup(query_name, map_name, place_map.model, TOLERANCE, CANDIDATES)
-            return AnsweredTraverse(Evaluation(setup, place_table(place_map), queries), known)
+            queries = []
+            for frame in self.frames(query_name):
+                remembered.description = frame.description
+                found = localizer.localize(frame, k=CANDIDATES)
+                queries.append(query_result(found, frame.reading.pose))
+            setup = Setup(
+                query_name,
+                map_name,
+                place_map.model,
+                TOLERANCE,
+                CANDIDATES,
+                detector=localizer.detector,
+            )
+            evaluation = Evaluation(setup, place_table(place_map), tuple(queries))
+            return AnsweredTraverse(evaluation, known)
 
     def _map(self, name: str) -> PlaceMap:
         path = self._work / f'{name}.{self._describer.model_info.name}.vprmap'
@@ -152,19 +182,27 @@ class Library:
 
 
 class _Described:
-    """A frame that needs no pixels any more."""
+    """A frame that was described, and kept as a thumbnail."""
 
-    def __init__(self, stamp: int, description: Description, reading: PoseReading) -> None:
+    def __init__(
+        self, stamp: int, description: Description, reading: PoseReading, jpeg: bytes
+    ) -> None:
         self.stamp, self.description, self.reading = stamp, description, reading
         self.camera = ''
-        self.rgb = self
+        self._jpeg = jpeg
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        return decode_thumbnail(self._jpeg)
 
 
 class _Remembered:
-    """A describer of frames that are described already."""
+    """A describer of one frame at a time, whose description is known already."""
 
-    def describe(self, frames: list[_Described]) -> list[Description]:
-        return [frame.description for frame in frames]
+    description: Description
+
+    def describe(self, images: list[NDArray[np.uint8]]) -> list[Description]:
+        return [self.description for _ in images]
 
 
 def sessions(library: Library) -> Iterator[AnsweredTraverse]:

@@ -95,7 +95,7 @@ def build_map(path, bag_path):
     """Map every frame of a traverse."""
     with MapWriter.create(path, INFO) as place_map, Bag(bag_path) as bag:
         builder = MapBuilder(
-            place_map, SampleDescriber(), KeyframeConfig(distance=0.1), session='day'
+            place_map, SampleDescriber(), KeyframeConfig(distance=0.1), session='day', thumbnails=0
         )
         topics = choose_topics(bag)
         for frame, reading in replay_frames(bag, topics.image.name, topics.pose.name):

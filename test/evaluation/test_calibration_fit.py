@@ -27,8 +27,11 @@ TOLERANCE = Tolerance(5.0, math.radians(45))
 PLACES, SECOND = 50, 10**9
 
 
-def session(seed, *, known=True, noise=0.12, candidates=50, model=MODEL, frames=60):
-    """A drive along a street; what it shows resembles its place, and by chance others."""
+def session(seed, *, known=True, noise=0.12, candidates=50, model=MODEL, frames=60, detector=''):
+    """A drive along a street; what it shows resembles its place, and by chance others.
+
+    With a detector, local features of the first ten candidates were compared.
+    """
     rng = np.random.default_rng(seed)
     x = 4.0 * np.arange(PLACES)
     poses = np.column_stack([x, *np.zeros((5, PLACES)), np.ones(PLACES)])
@@ -44,6 +47,11 @@ def session(seed, *, known=True, noise=0.12, candidates=50, model=MODEL, frames=
         order = np.argsort(-similarities)[:candidates]
         bits = np.clip(256 - 256 * similarities + rng.normal(0, 12, PLACES), 0, 512)
         yaw = rng.normal(0, 0.05)
+        inliers = None
+        if detector:
+            inliers = np.full(candidates, np.nan)
+            near = np.exp(-0.5 * ((x[order[:10]] - at) / 3) ** 2) * known
+            inliers[:10] = np.random.default_rng([seed, i]).poisson(20 + 150 * near)
         queries.append(
             QueryResult(
                 stamp=i * SECOND * PLACES // frames,
@@ -54,10 +62,11 @@ def session(seed, *, known=True, noise=0.12, candidates=50, model=MODEL, frames=
                     similarities[order],
                     bits[order].astype(np.int64),
                     poses[order],
+                    inliers=inliers,
                 ),
             )
         )
-    setup = Setup(f'drive {seed}', 'street', model, TOLERANCE, candidates)
+    setup = Setup(f'drive {seed}', 'street', model, TOLERANCE, candidates, detector=detector)
     return AnsweredTraverse(Evaluation(setup, places, tuple(queries)), known)
 
 
@@ -104,6 +113,32 @@ def test_no_evidence_speaks_against_its_candidate(fitted):
 def test_errors_of_right_answers_are_as_large_as_the_covariance_says(fitted):
     for quality in fitted.calibration.quality.values():
         assert abs(quality['nees'] - 3) <= quality['nees_band'], quality
+
+
+def compared_sessions():
+    known = [session(seed, detector='xfeat-480') for seed in range(3)]
+    return known + [session(seed, known=False, detector='xfeat-480') for seed in (8, 9)]
+
+
+def test_inliers_give_stages_of_their_own_that_know_more():
+    found = calibrate([*compared_sessions(), session(4)], TOLERANCE, 0.95)
+    calibration, quality = found.calibration, found.calibration.quality
+    plain = {stage for stage in calibration.stages if '/' not in stage}
+    assert set(calibration.stages) == plain | {f'{stage}/xfeat-480' for stage in plain}
+    assert set(calibration.pose_errors) == set(calibration.stages)
+    assert calibration.stages['frame/xfeat-480'].weights['inliers'] > 0
+    assert quality['frame/xfeat-480']['recall'] > quality['frame']['recall']
+    # The traverse without inliers counts where none are needed.
+    assert (quality['frame']['frames'], quality['frame/xfeat-480']['frames']) == (360, 300)
+
+
+def test_inliers_do_not_change_the_stages_without_them():
+    plain = [session(seed) for seed in range(3)]
+    plain += [session(seed, known=False) for seed in (8, 9)]
+    expected = calibrate(plain, TOLERANCE, 0.95).calibration
+    found = calibrate(compared_sessions(), TOLERANCE, 0.95).calibration
+    for stage, own in expected.stages.items():
+        assert found.stages[stage].weights == pytest.approx(own.weights, rel=1e-3)
 
 
 def test_normalised_errors_are_those_of_chi_square():

@@ -37,6 +37,7 @@ def test_figures_files_and_page(town, grey, tmp_path, capsys):
     assert code == 0
     shown = capsys.readouterr().out
     assert 'binary-then-float' in shown
+    assert 'then-local-features' in shown
     assert '12 queries in 12 images' in shown
     data = json.loads(found.read_text('utf-8'))
     assert data['setup']['tolerance'] == {'distance': 25.0, 'angle': None}

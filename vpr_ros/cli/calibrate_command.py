@@ -83,6 +83,8 @@ def calibrate(
             callback=_check_figure, help='Draw reliability and precision here (PNG, SVG, PDF).'
         ),
     ] = None,
+    verify: opt.Verify = None,
+    rerank: opt.Rerank = 10,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
     as_json: opt.AsJson = False,
@@ -99,13 +101,21 @@ def calibrate(
     from vpr_ros.inputs.bags import Bag, choose_topics
 
     alone = all(path.suffix == '.json' for path in inputs)
-    opt.refuse_idle(context, 'without a map', 'elsewhere', 'weights', 'device', when=alone)
+    searching = 'elsewhere', 'verify', 'rerank', 'weights', 'device'
+    opt.refuse_idle(context, 'without a map', *searching, when=alone)
     _check_order(inputs, elsewhere=bool(elsewhere))
     right = tolerance_of(tolerance, angle)
 
     def localised(map_path: Path, path: Path, *, known: bool) -> AnsweredTraverse:
         opened = localizing(
-            map_path, None, weights, device, candidates=_CANDIDATES, calibration='none'
+            map_path,
+            None,
+            weights,
+            device,
+            candidates=_CANDIDATES,
+            calibration='none',
+            verify=verify,
+            rerank=rerank,
         )
         title = f'localising {path.name} in {map_path.name}'
         with Bag(path) as bag, opened as (place_map, localizer), progress_bar(title) as progress:

@@ -93,6 +93,8 @@ def dataset(
         int,
         typer.Option(min=8, callback=opt.check_bits, help='Of fitted codes; a multiple of 8.'),
     ] = 512,
+    verify: opt.DatasetVerify = 'xfeat',
+    rerank: opt.Rerank = 10,
     cache: Annotated[
         Path | None, typer.Option(help='Where descriptions are kept, to go on after a break.')
     ] = None,
@@ -100,16 +102,18 @@ def dataset(
     output: opt.Output = None,
     report: opt.Report = None,
 ) -> None:
-    """Search a data set as published evaluations do: recall of floats, codes, and both."""
+    """Search a data set as published evaluations do: recall of floats, codes, both, re-ranked."""
     why = f'with --format {form}'
     bare = form not in FOLDER_FORMATS or not FOLDER_FORMATS[form].needs_poses
     opt.refuse_idle(context, why, 'database_poses', 'queries_poses', when=bare)
     opt.refuse_idle(context, why, 'angle', when=form == FRAMES)
+    opt.refuse_idle(context, 'with --verify none', 'rerank', when=verify == 'none')
     correct = _tolerance(form, tolerance, angle)
     from vpr_ros.evaluation import dataset_lint as linter
     from vpr_ros.evaluation.dataset_evaluation import cache_folder, evaluate_dataset
     from vpr_ros.evaluation.dataset_findings import Subject
     from vpr_ros.evaluation.words import now
+    from vpr_ros.localize import Reranking, local_detector
 
     if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.dataset_report import render_report
@@ -130,6 +134,8 @@ def dataset(
             candidates=candidates,
             bits=bits,
             queries_list='' if queries_list is None else queries_list.name,
+            detector=local_detector(verify) if rerank else None,
+            reranking=Reranking(rerank),
             findings=findings,
             created=now(),
             progress=lambda step, done, total: tell(f'{step}, {data.name}', done, total),

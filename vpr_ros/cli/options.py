@@ -329,6 +329,10 @@ Verify = Annotated[
         'thumbnails, if not given.',
     ),
 ]
+DatasetVerify = Annotated[
+    LocalFeatureKind,
+    typer.Option('--verify', help='Local features that re-rank the first images.'),
+]
 LoopVerify = Annotated[
     LocalFeatureKind,
     typer.Option('--verify', help='Local features that re-rank and verify the first candidates.'),

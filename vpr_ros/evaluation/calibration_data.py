@@ -8,7 +8,7 @@ is not there at run time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,16 +16,18 @@ import numpy as np
 from vpr_ros.evaluation.calibration_models import Observed, PoseOffset
 from vpr_ros.evaluation.metrics import angles, localisable, pose_rows, within
 from vpr_ros.localize import CalibrationError, make_filter
-from vpr_ros.localize.calibration import FRAME, standings
+from vpr_ros.localize.calibration import FRAME, parts_of, standings
 from vpr_ros.localize.decision import agreement
-from vpr_ros.localize.evidence import gather
+from vpr_ros.localize.evidence import FEATURES, fused_scores, gather
 from vpr_ros.localize.temporal import BLIND
+from vpr_ros.localize.verification import RULES
 
 if TYPE_CHECKING:
     from vpr_ros.evaluation.metrics import Bools, Floats, Tolerance
     from vpr_ros.evaluation.results import Evaluation
     from vpr_ros.evaluation.summary import QueryResult
     from vpr_ros.localize.calibration import PlaceLikelihood
+    from vpr_ros.search import Candidates
 
 LEAST_CANDIDATES = 50
 """Candidates of each query below which standings and rivals differ from the robot's."""
@@ -68,12 +70,18 @@ class AnswerTable:
                 'image; the robot judges by more: evaluate again with 100 candidates'
             )
             raise CalibrationError(msg)
-        self._candidates = [query.candidates for query in self._queries]
+        self._candidates = [_alone(query.candidates) for query in self._queries]
         self._truth = pose_rows(q.truth if session.known else None for q in self._queries)
         self._mapped = localisable(self._truth, self._places.poses, tolerance)
 
     def __len__(self) -> int:
         return len(self._queries)
+
+    @property
+    def detector(self) -> str:
+        """Name of the detector whose inliers there are, or nothing."""
+        compared = any(query.candidates.inliers is not None for query in self._queries)
+        return self._session.evaluation.setup.detector if compared else ''
 
     @property
     def group(self) -> str:
@@ -88,23 +96,30 @@ class AnswerTable:
     def observe(self, stage: str, likelihood: PlaceLikelihood) -> Observed:
         """Return the evidence that the robot would have, with or without a temporal filter.
 
-        The true poses stand in for odometry, which is nearly as good between two images.
+        The true poses stand in for odometry, which is nearly as good between two images. In a
+        stage with inliers, answers are left out whose candidate was not compared.
         """
         radius, temporal = self._tolerance.distance, None
-        if stage != FRAME:
-            kind = stage.removesuffix(BLIND)
+        plain, detector = parts_of(stage)
+        chance = RULES[detector].chance if detector in RULES else 1
+        if plain != FRAME:
+            kind = plain.removesuffix(BLIND)
             temporal = make_filter(kind, lambda: self._places, likelihood)
-        features, right, errors = [], [], []
-        for query, candidates, truth in zip(
-            self._queries, self._candidates, self._truth, strict=True
+        features, right, errors, kept = [], [], [], []
+        for i, (query, alone, truth) in enumerate(
+            zip(self._queries, self._candidates, self._truth, strict=True)
         ):
+            candidates = _reranked(query.candidates) if detector else alone
             support, row = None, 0
             if temporal is not None:
-                odometry = None if stage.endswith(BLIND) else query.truth
+                odometry = None if plain.endswith(BLIND) else query.truth
                 support = temporal.update(query.stamp, candidates, radius, odometry)
                 row = support.best
+            if detector and (candidates.inliers is None or np.isnan(candidates.inliers[row])):
+                continue
             rows, places = np.array([row]), support.places if support else None
-            features.append(gather(candidates, radius, places, rows).features[0])
+            features.append(gather(candidates, radius, places, rows, chance).features[0])
+            kept.append(i)
             right.append(bool(within(truth, candidates.poses[row], self._tolerance)))
             error = None
             if right[-1]:
@@ -112,7 +127,9 @@ class AnswerTable:
                 angle = float(angles(truth, mean))
                 error = PoseOffset(truth[:2] - mean[:2], angle, positions[:2, :2], turn)
             errors.append(error)
-        return Observed(np.array(features), np.array(right), self._mapped, errors, self.group)
+        columns = np.array(features).reshape(-1, len(FEATURES))
+        mapped = self._mapped[np.array(kept, np.intp)]
+        return Observed(columns, np.array(right, np.bool_), mapped, errors, self.group)
 
     def places_seen(self) -> tuple[Floats, Bools]:
         """Return similarity and standing (N, 2) of every candidate, and whether it is correct."""
@@ -131,3 +148,14 @@ class AnswerTable:
             'frames': len(self),
             'mapped': int(self._mapped.sum()),
         }
+
+
+def _alone(candidates: Candidates) -> Candidates:
+    """Return the candidates as the search returned them, without local features."""
+    plain = replace(candidates, inliers=None, probabilities=None)
+    return plain.take(np.argsort(-plain.similarities, kind='stable'))
+
+
+def _reranked(candidates: Candidates) -> Candidates:
+    """Return the candidates as the localizer ranks them, before a temporal filter."""
+    return candidates.take(np.argsort(-fused_scores(candidates), kind='stable'))

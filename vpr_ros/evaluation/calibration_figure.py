@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -12,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vpr_ros.evaluation.metrics import precision_recall, reliability
+from vpr_ros.localize.calibration import parts_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.calibration_fit import Calibrated
 
 _COLOURS = ('#3b6ea5', '#c0562f', '#e3a587', '#3f8f5f', '#a3cdb3')
+"""By stage; those with inliers are dashed."""
 
 
 def draw(result: Calibrated, path: Path) -> None:
@@ -30,18 +33,23 @@ def draw(result: Calibrated, path: Path) -> None:
         left.plot([0, 1], [0, 1], color='0.75', lw=1, zorder=0)
         left.set(xlabel='predicted probability', ylabel='share that was correct')
         right.set(xlabel='recall', ylabel='precision')
-        for (stage, found), colour in zip(result.predictions.items(), _COLOURS, strict=False):
+        for (stage, found), colour in zip(
+            result.predictions.items(), cycle(_COLOURS), strict=False
+        ):
+            dashes = '--' if parts_of(stage)[1] else '-'
             measured = reliability(found.probabilities, found.right)
             quality = result.calibration.quality[stage]
             name = f'{stage.replace("_", " ")}: ECE {measured.ece:.3f}, Brier {measured.brier:.3f}'
             full = measured.counts > 0
             sizes = 12 + 120 * measured.counts[full] / max(1, measured.counts.max())
-            left.plot(measured.predicted[full], measured.observed[full], color=colour, lw=1)
+            left.plot(
+                measured.predicted[full], measured.observed[full], dashes, color=colour, lw=1
+            )
             left.scatter(
                 measured.predicted[full], measured.observed[full], sizes, color=colour, label=name
             )
             curve = precision_recall(found.probabilities, found.right, int(found.mapped.sum()))
-            right.step(curve.recall, curve.precision, where='post', color=colour, lw=1.2)
+            right.step(curve.recall, curve.precision, dashes, where='post', color=colour, lw=1.2)
             if np.isfinite(quality['precision']):
                 right.plot(quality['recall'], quality['precision'], 'o', color=colour, ms=6)
         right.axhline(result.calibration.precision, color='0.75', lw=1, zorder=0)

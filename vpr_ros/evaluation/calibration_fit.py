@@ -16,7 +16,7 @@ from vpr_ros.evaluation.calibration_data import AnswerTable
 from vpr_ros.evaluation.calibration_models import cross_validated, fit_logistic, nees, pose_error
 from vpr_ros.evaluation.metrics import precision_recall, reliability
 from vpr_ros.localize import FILTERS, Calibration, CalibrationError
-from vpr_ros.localize.calibration import FRAME, PlaceLikelihood
+from vpr_ros.localize.calibration import FRAME, PlaceLikelihood, parts_of, with_detector
 from vpr_ros.localize.evidence import FEATURES
 from vpr_ros.localize.temporal import BLIND, BayesFilter
 
@@ -72,7 +72,9 @@ def calibrate(
     tables = [AnswerTable(traverse, tolerance) for traverse in traverses]
     tables = [table for table in tables if len(table)]
     _require_enough(tables)
-    total, done = len(_SHARES) + 2 * len(FILTERS), 0
+    detectors = sorted({table.detector for table in tables} - {''})
+    stages = [FRAME, *(kind + ending for kind in FILTERS for ending in ('', BLIND))]
+    total, done = len(_SHARES) - 1 + len(stages) * (1 + len(detectors)), 0
 
     def step() -> None:
         nonlocal done
@@ -83,7 +85,9 @@ def calibrate(
     likelihood = _place_likelihood(tables)
 
     def judged(stage: str, places: PlaceLikelihood) -> _Judged:
-        observed = [table.observe(stage, places) for table in tables]
+        _, detector = parts_of(stage)
+        among = [table for table in tables if detector in ('', table.detector)]
+        observed = [table.observe(stage, places) for table in among]
         step()
         return _Judged(observed, *cross_validated(observed, precision))
 
@@ -92,9 +96,14 @@ def calibrate(
     best = min(trials, key=lambda share: _brier(trials[share].predictions))
     likelihood = replace(likelihood, share=best)
     found[BAYES] = trials[best]
-    for stage in (kind + ending for kind in FILTERS for ending in ('', BLIND)):
+    for stage in stages:
         if stage not in found:
             found[stage] = judged(stage, likelihood)
+    for detector in detectors:
+        _require_enough([table for table in tables if table.detector == detector])
+        for stage in stages:
+            name = with_detector(stage, detector)
+            found[name] = judged(name, likelihood)
     calibration = Calibration(
         model=model,
         radius=tolerance.distance,

@@ -52,7 +52,7 @@ def precision_recall_chart(summary: Summary | LoopSummary) -> Markup | None:
 
 
 def curves_chart(curves: Sequence[PrecisionRecall]) -> Markup | None:
-    """Draw up to three curves over each other, in the order of the legend's colours."""
+    """Draw up to four curves over each other, in the order of the legend's colours."""
     known = [(i, c) for i, c in enumerate(curves) if c.recall.size and np.isfinite(c.recall).all()]
     if not known:
         return None

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.evaluation.dataset_rerank import LOCAL, reranked
 from vpr_ros.evaluation.dataset_results import DatasetEvaluation, DatasetSetup, MethodResult
-from vpr_ros.evaluation.dataset_search import codes_of, search
+from vpr_ros.evaluation.dataset_search import BOTH, codes_of, search
 from vpr_ros.evaluation.datasets import have_positives, near
 from vpr_ros.evaluation.description_store import describe_images
 from vpr_ros.evaluation.metrics import RECALL_COUNTS, first_ranks
+from vpr_ros.localize import Reranking
 from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.dataset_search import Ranking
     from vpr_ros.evaluation.datasets import Dataset, ImageSet
     from vpr_ros.evaluation.description_store import AnyDescriber
+    from vpr_ros.localize.verification.local_features import LocalDetector
 
     Progress: TypeAlias = Callable[[str, int, int], None]
     """Called with the name of the work, the number done and the total."""
@@ -49,11 +52,13 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
     candidates: int = 100,
     bits: int = 512,
     queries_list: str = '',
+    detector: LocalDetector | None = None,
+    reranking: Reranking | None = None,
     findings: Sequence[Finding] = (),
     created: str = '',
     progress: Progress = lambda _what, _done, _total: None,
 ) -> DatasetEvaluation:
-    """Describe all images, search in three ways, and judge the candidates.
+    """Describe all images, search in three ways, re-rank, and judge the candidates.
 
     Recall is over all queries: one without a correct image in the database counts as missed, and
     so does one that cannot be read. Descriptions are kept in the cache, so that a run that
@@ -67,6 +72,8 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
         candidates: Images that codes pass on to floats.
         bits: Length of the codes, where they have to be fitted.
         queries_list: Name of the list the queries were chosen by, to be kept with the results.
+        detector: Of local features that re-rank the first candidates; None does not.
+        reranking: How many it compares.
         findings: Of the linter, to be kept with the results.
         created: When, ISO 8601, likewise.
         progress: Told how far it is.
@@ -94,6 +101,14 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
         candidates=candidates,
         progress=lambda done, total: progress('searching', done, total),
     )
+    if detector is not None:
+        rankings[LOCAL] = reranked(
+            dataset,
+            rankings[BOTH],
+            detector,
+            reranking or Reranking(),
+            lambda done, total: progress('comparing local features', done, total),
+        )
     seconds = np.concatenate([database.seconds, queries.seconds])
     setup = DatasetSetup(
         dataset=dataset.name,
@@ -108,6 +123,7 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
         queries_list=queries_list,
         unreadable_database=int((~database.readable).sum()),
         unreadable_queries=int((~queries.readable).sum()),
+        detector='' if detector is None else detector.rule.detector,
         describe_seconds=float(np.nanmedian(seconds)),
         stored_bytes=database.bytes + queries.bytes,
         created=created,

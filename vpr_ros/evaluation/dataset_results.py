@@ -38,6 +38,7 @@ class DatasetSetup:
         queries_list: Name of the list of queries, or empty for all.
         unreadable_database: Images of the database that could not be read.
         unreadable_queries: Queries that could not be read; they count as missed.
+        detector: Of the local features that re-rank the first candidates, or empty.
         describe_seconds: Median time to describe an image, without reading it.
         stored_bytes: Size of all descriptions as kept on disk.
         created: Time, ISO 8601, or empty.
@@ -56,6 +57,7 @@ class DatasetSetup:
     queries_list: str = ''
     unreadable_database: int = 0
     unreadable_queries: int = 0
+    detector: str = ''
     describe_seconds: float = math.nan
     stored_bytes: int = 0
     created: str = ''
@@ -108,7 +110,7 @@ class DatasetEvaluation(StoredResult):
         database: Names of its M images.
         queries: Names of the Q queries.
         has_positive: (Q,) whether the database has a correct image.
-        methods: By name of the search method, see `dataset_search`.
+        methods: By name of the search method, see `dataset_search` and `dataset_rerank`.
         findings: Of the linter.
     """
 

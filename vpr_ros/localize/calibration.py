@@ -29,6 +29,18 @@ NONE = 'none'
 FRAME = 'frame'
 """The stage that judges one image alone."""
 
+
+def with_detector(stage: str, detector: str) -> str:
+    """Return the name of the stage that also uses the inliers of a detector."""
+    return f'{stage}/{detector}'
+
+
+def parts_of(stage: str) -> tuple[str, str]:
+    """Return the stage without inliers, and the name of the detector or nothing."""
+    plain, _, detector = stage.partition('/')
+    return plain, detector
+
+
 _SHIPPED = Path(__file__).parent / 'calibrations'
 _HEADER = """\
 # How probable it is that a candidate is correct, for one network. Made by `vpr calibrate`.
@@ -58,7 +70,7 @@ class Logistic:
     threshold: float
 
     def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probabilities (...) that candidates are correct, from features (..., 5)."""
+        """Return the probabilities (...) that candidates are correct, from features (..., F)."""
         odds = np.full(features.shape[:-1], self.intercept)
         for name, weight in self.weights.items():
             values = features[..., FEATURES.index(name)]
@@ -130,7 +142,8 @@ class Calibration:
         radius: An answer is correct within so many metres ...
         angle: ... and radians, or None where any direction is correct.
         precision: Share of correct answers that the thresholds are chosen for.
-        stages: By kind of decision: ``frame``, and for each filter with and without odometry.
+        stages: By kind of decision: ``frame``, and for each filter with and without odometry;
+            each of them again with the inliers of a detector, as ``frame/xfeat-480``.
         places: Likelihood of the places, for temporal filters.
         pose_errors: By stage, of correct answers.
         data: The traverses that it was fitted on.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.geometry import Pose
-from vpr_ros.localize.calibration import FRAME
+from vpr_ros.localize.calibration import FRAME, with_detector
 from vpr_ros.localize.evidence import fused_scores, gather
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class _Judge:
         name = support.stage if support else FRAME
         if self.rule is None or not verified or np.isnan(evidence.inliers[0]):
             return name
-        compared = f'{name}/{self.rule.detector}'
+        compared = with_detector(name, self.rule.detector)
         return compared if compared in self.calibration.stages else name
 
     def accepts(self, evidence: Evidence, name: str) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vpr_ros.localize.verification.local_features import LocalDetector, LocalFeatureKind
 
 __all__ = [
+    'RULES',
     'FeatureComparison',
     'Reranking',
     'SiftDetector',
@@ -29,6 +30,10 @@ __all__ = [
     'local_detector',
     'require_thumbnails',
 ]
+
+
+RULES = {detector.rule.detector: detector.rule for detector in (XFeatDetector, SiftDetector)}
+"""What inliers mean, by the names of the detectors."""
 
 
 def local_detector(kind: LocalFeatureKind, threads: int | None = None) -> LocalDetector | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from vpr_ros.geometry.two_view import TwoView, relate
 from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE, decode_thumbnail, shrunk
 from vpr_ros.localize.evidence import fused_scores
 from vpr_ros.localize.verification.relative_pose import RelativePose
+from vpr_ros.maps import PlaceMap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from vpr_ros.geometry.resection import Resection
     from vpr_ros.localize.evidence import InlierRule
     from vpr_ros.localize.verification.local_features import LocalDetector, LocalFeatures
-    from vpr_ros.maps import Place, PlaceMap
+    from vpr_ros.maps import Place
     from vpr_ros.search import Candidates
 
 _CACHE_BYTES = 1 << 26
@@ -71,6 +72,13 @@ class Reranking:
     budget: float = 0.0
 
 
+class ThumbnailSource(Protocol):
+    """What keeps pictures of places: a map, or a stand-in that measures no poses."""
+
+    def thumbnail(self, place_id: int) -> bytes | None:
+        """Return the JPEG of a place, None where there is none."""
+
+
 class Verifier:
     """Matches images to the thumbnails of a map.
 
@@ -91,7 +99,7 @@ class Verifier:
 
     def __init__(
         self,
-        place_map: PlaceMap,
+        place_map: ThumbnailSource,
         detector: LocalDetector,
         camera: Pinhole | None = None,
         mount: Pose = OPTICAL_ROTATION,
@@ -161,7 +169,7 @@ class Verifier:
         self, query: LocalFeatures, place: Place, verification: Verification
     ) -> Resection | None:
         """Return the base of an image in the base of a place; None where it is not measured."""
-        if self.camera is None:
+        if self.camera is None or not isinstance(self._map, PlaceMap):
             return None
         relative = RelativePose(self._map, self.detector, self.features, self.camera, self._mount)
         agreeing = verification.matches[verification.view.inliers]
