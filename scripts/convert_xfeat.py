@@ -23,7 +23,7 @@ import safetensors.torch  # noqa: E402
 
 from vpr_ros.models.download import file_digest  # noqa: E402
 from vpr_ros.models.weights_file import load_weights  # noqa: E402
-from vpr_ros.models.xfeat import CELL, XFeatNetwork  # noqa: E402
+from vpr_ros.models.xfeat import XFeatNetwork  # noqa: E402
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,9 +61,6 @@ def folded(published: dict[str, Tensor]) -> dict[str, Tensor]:
         place = f'{name}.{2 * int(index)}'
         state[f'{place}.weight'] = (value.double() * scale[:, None, None, None]).float()
         state[f'{place}.bias'] = (-mean * scale).float()
-    # 64 channels that are the pixels of a cell are one convolution of the cell.
-    first = state['keypoints.0.weight']
-    state['keypoints.0.weight'] = first.reshape(len(first), 1, CELL, CELL)
     return state
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -24,8 +24,10 @@ from sensor_msgs.msg import Image
 
 from vpr_ros.bench.node_process import NodeProcess
 from vpr_ros.bench.search_bench import MOUNT, random_places
+from vpr_ros.bench.verify_bench import street_views
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
+from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE, encode_thumbnail
 from vpr_ros.localize import Localizer, calibration_for
 from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.msg import PlaceCandidateArray
@@ -35,15 +37,18 @@ from vpr_ros.stamps import from_time
 from vpr_ros.types import Description
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from vpr_ros.nodes.parameter_fields import Value
 
-_WIDTH, _HEIGHT = 640, 480
 _START = 60.0
 """Seconds the node may take to load network and map."""
 
 
+_VIEWS = 11
+"""Pictures of the street: the image that is sent, and those of the places."""
 _OTHER_MOUNT = Pose.planar(-1.0, 0.0, np.pi)
 _TIMED = 100
 """Images that are timed in this process."""
@@ -57,7 +62,8 @@ def bench_node(
 ) -> list[dict[str, str | float]]:
     """Send images to a node and return its stages with median and 95th percentile, ms.
 
-    The stage overhead is everything except network and search; rest is the time between stages.
+    The stage overhead is everything except network and search; rest is the time between stages,
+    rerank the comparison of local features with those of the first ten places.
     """
     with _running(model, places) as bench:
         bench.send(rate, seconds)
@@ -172,7 +178,7 @@ class _Answer:
 class _Bench:
     """Sends images to a running node and receives its answers."""
 
-    def __init__(self, process: NodeProcess) -> None:
+    def __init__(self, process: NodeProcess, pixels: NDArray[np.uint8]) -> None:
         self._process = process
         self._node = rclpy.create_node('vpr_bench')
         self._executor = SingleThreadedExecutor()
@@ -184,8 +190,8 @@ class _Bench:
             PlaceCandidateArray, '/place_recognition_node/candidates', self._on_answer, 100
         )
         self._publisher = self._node.create_publisher(Image, 'image', 1)
-        pixels = np.random.default_rng(0).integers(0, 256, _WIDTH * _HEIGHT * 3, np.uint8)
-        image = Image(height=_HEIGHT, width=_WIDTH, encoding='rgb8', step=_WIDTH * 3)
+        height, width, _ = pixels.shape
+        image = Image(height=height, width=width, encoding='rgb8', step=width * 3)
         image.data = pixels.tobytes()
         self._raw = bytearray(serialize_message(image))
         self.wait_until(lambda: self._publisher.get_subscription_count() > 0)
@@ -255,10 +261,11 @@ class _Bench:
 
 @contextmanager
 def _running(model: str, places: int, threads: int = 0) -> Iterator[_Bench]:
-    """Run a node with a map of random places."""
+    """Run a node with a map of random places, whose thumbnails show the street of the images."""
+    pixels, *views = street_views(_VIEWS)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'bench.vprmap'
-        _make_map(path, model, places)
+        _make_map(path, model, places, [encode_thumbnail(v, THUMBNAIL_SIZE) for v in views])
         rclpy.init()
         try:
             settings: dict[str, Value] = {
@@ -269,17 +276,23 @@ def _running(model: str, places: int, threads: int = 0) -> Iterator[_Bench]:
             log = Path(folder) / 'node.log'
             with (
                 NodeProcess('place_recognition_node', log, parameters=settings) as process,
-                closing(_Bench(process)) as bench,
+                closing(_Bench(process, pixels)) as bench,
             ):
                 yield bench
         finally:
             rclpy.shutdown()
 
 
-def _make_map(path: Path, model: str, count: int) -> None:
+def _make_map(path: Path, model: str, count: int, thumbnails: Sequence[bytes] = ()) -> None:
     info = Describer(model).model_info
     with MapWriter.create(path, model=info) as place_map:
         session = place_map.begin_session('random', 0)
-        place_map.add(random_places(np.random.default_rng(0), info, session, 0, count))
+        places = random_places(np.random.default_rng(0), info, session, 0, count)
+        if thumbnails:
+            places = [
+                replace(place, thumbnail=thumbnails[i % len(thumbnails)])
+                for i, place in enumerate(places)
+            ]
+        place_map.add(places)
         if not info.code_bits:
             place_map.recode()

@@ -117,6 +117,30 @@ def node(
 
 
 @app.command()
+def verify(
+    *,
+    model: opt.Network = DEFAULT_MODEL,
+    rounds: Annotated[int, typer.Option(min=1, help='Calls that are timed.')] = 20,
+    threads: Annotated[int, typer.Option(min=1, help='CPU threads.')] = 1,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Time local features: detection, one pair, re-ranking of ten places, beside describing."""
+    from vpr_ros.bench.verify_bench import bench_verify
+
+    rows = [asdict(row) for row in bench_verify(model, rounds, threads)]
+    if as_json:
+        print_json(rows)
+        return
+    columns = {row['detector']: row for row in rows}
+    figures = [
+        {'': name, **{detector: row[name] for detector, row in columns.items()}}
+        for name in rows[0]
+        if name != 'detector'
+    ]
+    _show(f'Local features beside {model}', figures, as_json)
+
+
+@app.command()
 def describe(
     context: typer.Context,
     *,
