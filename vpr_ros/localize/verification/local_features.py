@@ -41,10 +41,13 @@ class LocalDetector(Protocol):
     Attributes:
         rule: What matches that agree mean.
         sigma: Standard deviation of a keypoint, pixels of `LocalFeatures.size`.
+        pose_floors: Standard deviations added to those of a measured pose, metres and radians, for
+            small pictures and keypoints whose errors are correlated.
     """
 
     rule: InlierRule
     sigma: float
+    pose_floors: tuple[float, float]
 
     def detect(self, pictures: Sequence[NDArray[np.uint8]]) -> list[LocalFeatures]:
         """Return the features of each RGB picture (H, W, 3) of any size."""

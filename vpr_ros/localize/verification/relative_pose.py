@@ -28,9 +28,6 @@ _BASELINE = (0.3, 8.0)
 """Least and greatest distance between keyframes that give depth, metres."""
 _BASELINE_SIGMA = 0.05
 """Relative standard deviation of that distance by the poses of the map."""
-_POSITION_FLOOR, _ANGLE_FLOOR = 0.15, 0.005
-"""Standard deviations added to those of a measured pose, metres and radians, for small thumbnails
-and points whose errors are correlated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +84,7 @@ class RelativePose:
         found = resect(seen, camera.rays(pixels, query.size), sigma, _BASELINE_SIGMA)
         if found is None:
             return None
-        floors = [_POSITION_FLOOR] * 3 + [_ANGLE_FLOOR] * 3
+        floors = np.repeat(self.detector.pose_floors, 3)
         covariance = found.covariance + np.diag(np.square(floors))
         return in_base(replace(found, covariance=covariance), mount)
 

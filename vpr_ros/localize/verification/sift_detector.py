@@ -36,6 +36,7 @@ class SiftDetector:
 
     rule = InlierRule(f'sift-{THUMBNAIL_SIZE}', least=15, chance=15)
     sigma = 0.75
+    pose_floors = (0.15, 0.005)
 
     def __init__(self, *, sift: bool = True) -> None:
         self._sift = sift and hasattr(cv2, 'SIFT_create')

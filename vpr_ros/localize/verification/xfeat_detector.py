@@ -53,6 +53,7 @@ class XFeatDetector:
 
     rule = InlierRule(f'xfeat-{_LONGEST}', least=100, chance=45)
     sigma = 0.75
+    pose_floors = (0.3, 0.01)
 
     def __init__(self, threads: int | None = None, backend: XFeatBackend = 'auto') -> None:
         self._run = xfeat_runner(backend, threads or available_cpus())
@@ -113,7 +114,7 @@ def _selected(
 ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
     """Return positions (N, 2) of the best keypoints, in pixels, and their descriptors (N, 64)."""
     peaks = (keypoints == cv2.dilate(keypoints, _WINDOW)) & (keypoints > _LEAST_SHARE)
-    rows, columns = np.nonzero(peaks)
+    rows, columns = np.divmod(np.flatnonzero(peaks), peaks.shape[1])
     extent = np.array(keypoints.shape[::-1], np.float32)
     points = np.column_stack([columns, rows]).astype(np.float32)
     scores = keypoints[peaks] * _sampled(reliability[None], points, extent, 'bilinear')[:, 0]
