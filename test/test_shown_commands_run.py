@@ -73,6 +73,7 @@ def run(words, folder):
     return done.stdout
 
 
+@pytest.mark.timeout(600)  # some fifty commands, each a process
 def test_commands_run_as_printed(folder):
     vpr = [sys.executable, '-m', 'vpr_ros.cli.main']
     ran = 0

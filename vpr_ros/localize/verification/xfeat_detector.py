@@ -130,10 +130,9 @@ def _selected(
 def _offsets(
     keypoints: NDArray[np.float32], rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Return (N, 2) by how much keypoints lie beside their pixels: the centroid of the window."""
-    reach = len(_WINDOW) // 2
-    windows = sliding_window_view(np.pad(keypoints, reach), _WINDOW.shape)[rows, columns]
-    steps, total = np.arange(-reach, reach + 1), windows.sum((1, 2))
+    """Return (N, 2) by how much keypoints lie beside their pixels: the centroid of 3 x 3."""
+    windows = sliding_window_view(np.pad(keypoints, 1), (3, 3))[rows, columns]
+    steps, total = np.arange(-1, 2), windows.sum((1, 2))
     return np.asarray(
         np.column_stack([windows.sum(1) @ steps, windows.sum(2) @ steps]) / total[:, None],
         np.float32,
