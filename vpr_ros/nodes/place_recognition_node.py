@@ -288,13 +288,15 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
 
     def _verifier_of(self, place_map: PlaceMap) -> Verifier | None:
         parameters = self.parameters
-        detector = self.local_detector(parameters.verify)
-        if detector is None:
+        if parameters.verify == 'none':
             return None
         try:
             require_thumbnails(place_map)
         except MapError as error:
             self.get_logger().info(f'nothing is verified: {error}')
+            return None
+        detector = self.local_detector(parameters.verify)
+        if detector is None:
             return None
         return Verifier(place_map, detector, self._camera, min_inliers=parameters.min_inliers)
 

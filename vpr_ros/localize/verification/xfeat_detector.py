@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 from torch.nn import functional
 
 from vpr_ros.describe.runtime import available_cpus
@@ -131,12 +130,12 @@ def _offsets(
     keypoints: NDArray[np.float32], rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     """Return (N, 2) by how much keypoints lie beside their pixels: the centroid of 3 x 3."""
-    windows = sliding_window_view(np.pad(keypoints, 1), (3, 3))[rows, columns]
-    steps, total = np.arange(-1, 2), windows.sum((1, 2))
-    return np.asarray(
-        np.column_stack([windows.sum(1) @ steps, windows.sum(2) @ steps]) / total[:, None],
-        np.float32,
-    )
+    padded = cv2.copyMakeBorder(keypoints, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    steps = np.arange(3)
+    windows = padded[rows[:, None, None] + steps[:, None], columns[:, None, None] + steps]
+    along, down = windows.sum(1), windows.sum(2)
+    moments = np.column_stack([along[:, 2] - along[:, 0], down[:, 2] - down[:, 0]])
+    return np.asarray(moments / along.sum(1, keepdims=True), np.float32)
 
 
 def _sampled(
