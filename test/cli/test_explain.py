@@ -51,7 +51,7 @@ def explain(*words):
     return cli.main(['explain', *map(str, words), '--width', str(PANEL)])
 
 
-@pytest.mark.parametrize(('model', 'panels'), [('hog', 2), ('d2vpr-nano', 5)])
+@pytest.mark.parametrize(('model', 'panels'), [('hog', 2), ('d2vpr-nano', 2)])
 def test_image_alone_is_explained(query, tmp_path, model, panels):
     out = tmp_path / 'seen.png'
     with pytest.raises(SystemExit) as end:

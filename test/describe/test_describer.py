@@ -53,7 +53,7 @@ def test_model_info_says_what_is_untrained(describer):
     info = describer.model_info
 
     assert info.name == 'd2vpr-nano'
-    assert (info.descriptor_dim, info.code_bits) == (896, 512)
+    assert (info.descriptor_dim, info.code_bits) == (1024, 512)
     assert info.trained is (not info.weights_id.startswith('untrained'))
 
 

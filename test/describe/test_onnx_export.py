@@ -34,7 +34,8 @@ SMALL_VIT = ViTConfig(width=96, depth=3, heads=3, native_grid=5)
 NETWORKS = {
     'd2vpr': {'vit': SMALL_VIT, 'taps': (1, 2, 3)},
     'd2vpr-encoder': {'vit': SMALL_VIT, 'taps': (1, 3), 'cross_image': False, 'compat': 'paper'},
-    'd2vpr-nano': {'vit': dataclasses.replace(SMALL_VIT, patch=16, stem='mobile'), 'taps': (3,)},
+    'd2vpr-nano': {'grid': 7, 'depth': 1},
+    'd2vpr-pico': {'grid': 7},
     'cricavpr': {'vit': SMALL_VIT, 'cross_image': False},
     'selavprpp-base': {'vit': SMALL_VIT, 'descriptor_dim': 64, 'code_bits': 64},
 }
@@ -51,7 +52,9 @@ INFO = ModelInfo('d2vpr', 'some', 10752, 0, 'resize', trained=True)
 def _small_network(monkeypatch, tmp_path):
     """Let the registry have a small network with random weights, and no others be there."""
     options = {**models.spec('d2vpr-nano').options, **NETWORKS['d2vpr-nano']}
-    entry = dataclasses.replace(models.spec('d2vpr-nano'), name='small', options=options)
+    entry = dataclasses.replace(
+        models.spec('d2vpr-nano'), name='small', input_size=112, options=options
+    )
     monkeypatch.setitem(registry._BY_NAME, 'small', entry)
     monkeypatch.setenv('VPR_WEIGHTS', str(tmp_path))
 
@@ -227,7 +230,7 @@ def test_int8_keeps_the_whole_network():
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize('name', ['d2vpr', 'selavprpp-base', 'd2vpr-nano'])
+@pytest.mark.parametrize('name', ['d2vpr', 'selavprpp-base', 'd2vpr-nano', 'd2vpr-pico'])
 def test_whole_network_on_photographs(name):
     if not PHOTOGRAPHS.is_dir():
         pytest.skip(f'needs photographs in {PHOTOGRAPHS}')

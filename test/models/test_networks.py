@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every network does, whatever its weights."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -14,14 +12,15 @@ from reference import images
 from vpr_ros import models
 from vpr_ros.errors import ModelError
 from vpr_ros.models.model_spec import sign_code
+from vpr_ros.models.nano import HardVlad, PlainMeans
 from vpr_ros.models.pooling import REGIONS, DeformableRegions, PlainRegions
 from vpr_ros.models.vit import VisionTransformer, ViTConfig
 
-NANO_VIT = models.build('d2vpr-nano').config.vit
 SMALL_VIT = ViTConfig(width=96, depth=4, heads=3)
 SMALL = {
     'd2vpr': {'vit': SMALL_VIT, 'taps': (1, 2, 3, 4)},
-    'd2vpr-nano': {'vit': replace(NANO_VIT, depth=2), 'taps': (1, 2)},
+    'd2vpr-nano': {'grid': 7, 'depth': 2},
+    'd2vpr-pico': {'grid': 7},
     'selavprpp-base': {'vit': SMALL_VIT, 'descriptor_dim': 64, 'code_bits': 64},
 }
 
@@ -32,12 +31,12 @@ def network(request):
 
 
 @pytest.fixture(scope='module')
-def nano():
-    return models.create('d2vpr-nano')
+def small():
+    return models.create('d2vpr', **SMALL['d2vpr'])
 
 
 def test_outputs_have_unit_norm_and_signs(network):
-    output = network(images(1, 2, 224))
+    output = network(images(1, 2, 112))
 
     assert output.descriptor.dtype == torch.float32
     assert torch.allclose(output.descriptor.norm(dim=1), torch.ones(2))
@@ -66,18 +65,22 @@ def test_networks_with_cross_image_encoder_say_that_they_depend_on_the_batch():
     assert dependent == ['d2vpr-encoder', 'cricavpr']
 
 
-def test_other_square_sizes_are_described_too(network):
+@pytest.mark.parametrize('name', ['d2vpr', 'selavprpp-base'])
+def test_transformers_describe_other_square_sizes_too(name):
+    network = models.create(name, **SMALL[name])
     shapes = {network(images(1, 1, side)).descriptor.shape for side in (112, 336)}
 
     assert len(shapes) == 1
 
 
 @pytest.mark.parametrize(
-    'shape', [(1, 3, 224, 304), (1, 3, 225, 225), (1, 1, 224, 224), (3, 9, 9), (1, 3, 0, 0)]
+    'shape', [(1, 3, 224, 308), (1, 3, 225, 225), (1, 1, 224, 224), (3, 9, 9), (1, 3, 0, 0)]
 )
-def test_images_of_a_wrong_shape_are_refused(shape, nano):
-    with pytest.raises(ModelError, match=r'square images|multiple of 16'):
-        nano(torch.zeros(shape))
+def test_images_of_a_wrong_shape_are_refused(shape, small):
+    with pytest.raises(ModelError, match=r'square images|multiple of 14'):
+        small(torch.zeros(shape))
+    with pytest.raises(ModelError, match=r'takes images \(B, 3, 112, 112\)'):
+        models.create('d2vpr-nano', grid=7)(torch.zeros(shape))
 
 
 @pytest.mark.parametrize(
@@ -132,26 +135,63 @@ def test_positions_are_resampled_once_and_again_when_the_parameter_changes():
         assert vit.positions(7).requires_grad
 
 
-def test_seeded_weights_are_the_same_everywhere(nano):
-    other = models.create('d2vpr-nano', seed=1)
+def test_seeded_weights_are_the_same_everywhere(small):
+    again, other = (models.create('d2vpr', seed=seed, **SMALL['d2vpr']) for seed in (0, 1))
 
-    assert models.fingerprint(nano) == models.fingerprint(models.create('d2vpr-nano'))
-    assert models.fingerprint(nano).startswith('30178a3c8cd7')
-    assert models.fingerprint(other) != models.fingerprint(nano)
+    assert models.fingerprint(small) == models.fingerprint(again)
+    assert models.fingerprint(small).startswith('0bc829b9705e')
+    assert models.fingerprint(other) != models.fingerprint(small)
 
 
-def test_descriptor_of_the_seeded_network_is_the_same_everywhere(nano):
-    output = nano(images(5, 1, 224))
+def test_descriptor_of_the_seeded_network_is_the_same_everywhere(small):
+    output = small(images(5, 1, 224))
 
-    expected = [0.000045, -0.036421, 0.020689, -0.014414]
+    expected = [0.049061, 0.033402, 0.006418, -0.029493]
     assert np.allclose(output.descriptor[0, :4], expected, atol=1e-5)
 
 
-def test_regions_start_undeformed(nano):
-    deformation = nano.offset_generator(torch.randn(1, 384, 14, 14), torch.randn(1, 384))
+def test_regions_start_undeformed(small):
+    deformation = small.offset_generator(torch.randn(1, 192, 14, 14), torch.randn(1, 192))
 
-    points = nano.regions.deform(deformation)
-    assert torch.allclose(points[0], nano.regions.base, atol=1e-6)
+    points = small.regions.deform(deformation)
+    assert torch.allclose(points[0], small.regions.base, atol=1e-6)
+
+
+def test_the_parts_of_d2vpr_start_as_no_change_of_our_own_networks():
+    plain, refined = (models.create('d2vpr-nano', grid=7, depth=depth) for depth in (0, 2))
+    # Trunk and heads with weights of a usual size, so that nothing is equal by chance.
+    refined.load_state_dict({**refined.state_dict(), **plain.state_dict()})
+    batch = images(6, 2, 112)
+
+    assert torch.allclose(plain(batch).descriptor, refined(batch).descriptor, atol=1e-5)
+
+
+def test_plain_means_of_our_own_networks_are_those_of_adaptive_pooling():
+    features = torch.randn(2, 192, 10, 10)
+    cells, whole = PlainMeans(10)(features)
+
+    expected = torch.nn.functional.adaptive_avg_pool2d(features, 3).flatten(2).transpose(1, 2)
+    assert torch.allclose(cells, expected, atol=1e-6)
+    assert torch.allclose(whole, features.mean((2, 3)), atol=1e-6)
+
+
+def test_vlad_sums_the_differences_to_the_nearest_centre():
+    vlad = HardVlad(width=3, length=2, centres=2)
+    vlad.load_state_dict(
+        {
+            'mean': torch.tensor([0.0, 0.0, 1.0]),
+            'scale': torch.tensor([1.0, 1.0, 0.0]),
+            'projection': torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]),
+            'centres': torch.tensor([[1.0, 1.0], [-1.0, 0.5]]),
+        }
+    )
+    # Unit vectors (1, 0), (0, 1) near the first centre, and (-0.6, 0.8) near the second.
+    positions = torch.tensor([[5.0, 0.0, 9.0], [0.0, 2.0, 9.0], [-3.0, 4.0, 9.0]])
+    sums = vlad(positions.T[None, :, :, None])
+
+    first, second = torch.tensor([-1.0, -1.0]), torch.tensor([0.4, 0.3])
+    expected = torch.cat([first / first.norm(), second / second.norm()])
+    assert torch.allclose(sums[0], expected, atol=1e-6)
 
 
 def test_regions_cover_the_image_on_the_published_grids():
@@ -202,7 +242,7 @@ def test_sign_of_zero_is_plus_and_its_gradient_passes():
 
 
 def test_networks_learn():
-    net = models.create('d2vpr-nano', **SMALL['d2vpr-nano']).train()
+    net = models.create('d2vpr', code_bits=64, **SMALL['d2vpr']).train()
     with torch.enable_grad():
         output = net(images(1, 2, 112))
         (output.descriptor[0] @ output.descriptor[1] + output.code.mean()).backward()

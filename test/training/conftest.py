@@ -16,7 +16,7 @@ from vpr_ros.training.parse import override
 from vpr_ros.training.recipe import load_recipe
 
 TINY = {
-    'name': 'd2vpr-nano',
+    'name': 'd2vpr',
     'size': 32,
     'options': {
         'vit': {
@@ -25,10 +25,8 @@ TINY = {
             'heads': 2,
             'patch': 16,
             'native_grid': 2,
-            'stem': 'patch',
         },
         'taps': [1, 2, 3, 4],
-        'region_dim': 8,
         'code_bits': 32,
     },
 }

@@ -54,7 +54,7 @@ def test_a_longer_teacher_is_reached_by_a_projection_that_is_not_part_of_the_net
     make_recipe, tmp_path
 ):
     mse = assemble(make_recipe('distill', 'loss.distillation.kind=mse'), tmp_path)
-    assert tuple(mse.projection.weight.shape) == (1764, 14 * 8)
+    assert tuple(mse.projection.weight.shape) == (1764, 14 * 64)
     assert not any('projection' in key for key in mse.net.state_dict())
     relational = assemble(make_recipe('distill'), tmp_path)
     assert relational.projection is None

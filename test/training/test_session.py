@@ -25,7 +25,7 @@ def test_a_few_steps_change_the_weights_and_leave_what_a_model_card_needs(
     recipe = make_recipe(kind, pair, 'run.validate_every=2', 'run.float16=false')
     path = train(recipe, tmp_path / 'run')
     weights = models.load_weights(path)
-    start = models.create('d2vpr-nano', **_options(recipe)).state_dict()
+    start = models.create('d2vpr', **_options(recipe)).state_dict()
     assert set(weights) == set(start)
     assert any(not torch.equal(weights[key], start[key].float()) for key in start)
     run = json.loads((tmp_path / 'run' / 'run.json').read_text('utf-8'))

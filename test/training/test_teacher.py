@@ -57,7 +57,7 @@ def test_a_teacher_from_the_registry_is_in_evaluation_mode_and_frozen(monkeypatc
     descriptor = teacher.describe(torch.rand(2, 3, 64, 64))
     assert not any(module.training for module in net.modules())
     assert not any(p.requires_grad for p in net.parameters())
-    assert descriptor.shape == (2, 896)
+    assert descriptor.shape == (2, 1024)
     assert descriptor.norm(dim=1).tolist() == pytest.approx([1, 1])
 
 

@@ -137,7 +137,7 @@ def test_statistics_of_trained_parts_can_be_frozen_too(sides):
 
 
 def test_modules_without_parameters_go_with_what_they_are_part_of():
-    net = models.create('d2vpr-nano')
+    net = models.create('d2vpr', vit=VIT, taps=(1, 2))
     freeze(net, ['topdown_fusion.medium_to_global'])
     training_modes(net)
     dropout = {name: m.training for name, m in net.named_modules() if name.endswith('.3')}

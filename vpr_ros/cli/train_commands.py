@@ -26,7 +26,7 @@ RecipeFile = Annotated[
     Path, typer.Argument(metavar='RECIPE', help='YAML file, see config/train/.')
 ]
 Output = Annotated[Path, typer.Option('--output', '-o', help='Folder of this training.')]
-PcaFile = Annotated[
+WeightsFile = Annotated[
     Path,
     typer.Option(
         '--output', '-o', callback=opt.check_folder, help='File to write (.safetensors).'
@@ -94,7 +94,11 @@ _add('hash', 'Train binary codes of places.')
 
 @app.command()
 def pca(
-    recipe: RecipeFile, output: PcaFile, *, settings: Settings = None, as_json: opt.AsJson = False
+    recipe: RecipeFile,
+    output: WeightsFile,
+    *,
+    settings: Settings = None,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Fit the principal components of a network's descriptors."""
     from vpr_ros.training.pca import PcaRecipe, fit_pca
@@ -107,6 +111,26 @@ def pca(
     size = output.stat().st_size
     answer = {'output': str(output), 'bytes': size, 'from': length, 'to': dim}
     say(as_json, answer, f'{output}: {length} to {dim} values, {size / 1e6:.1f} MB')
+
+
+@app.command()
+def fit(
+    recipe: RecipeFile,
+    output: WeightsFile,
+    *,
+    settings: Settings = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Find the heads of d2vpr-nano or d2vpr-pico without gradients."""
+    from vpr_ros.training.closed_form import FitRecipe, fit_heads
+    from vpr_ros.training.recipe import read_recipe
+
+    chosen = read_recipe(FitRecipe, recipe, settings or ())
+    with progress_bar('describing images') as progress:
+        net = fit_heads(chosen, output, progress)
+    size = output.stat().st_size
+    answer = {'output': str(output), 'bytes': size, 'descriptor_dim': net.config.descriptor_dim}
+    say(as_json, answer, f'{output}: {net.config.descriptor_dim} values, {size / 1e6:.1f} MB')
 
 
 @app.command()

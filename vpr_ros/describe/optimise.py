@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval
 
-from vpr_ros.models.mobile import MobileStem
+from vpr_ros.models.mobile import MobileTrunk
 from vpr_ros.models.pooling import OffsetGenerator
 from vpr_ros.models.vit import (
     ADAPTER_SCALE,
@@ -261,10 +261,16 @@ class RunPatchEmbed(nn.Module):
         return self.linear(patches).float().permute(0, 3, 1, 2)  # type: ignore[no-any-return]
 
 
-def _run_stem(stem: MobileStem, dtype: torch.dtype) -> nn.Module:
-    del dtype  # the precision of the stem limits that of the rest
-    layers = nn.Sequential(stem.trunk.entry, stem.trunk.blocks, stem.projection)
-    return _without_normalisation(layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+class RunTrunk(MobileTrunk):
+    """`mobile.MobileTrunk` with its normalisation folded, in float32 whatever the rest is in."""
+
+    def __init__(self, trunk: MobileTrunk, dtype: torch.dtype) -> None:
+        nn.Module.__init__(self)
+        del dtype
+        self.taps = trunk.taps
+        self.entry = cast('nn.Sequential', _without_normalisation(trunk.entry))
+        self.blocks = cast('nn.Sequential', _without_normalisation(trunk.blocks))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _without_normalisation(module: nn.Module) -> nn.Module:
@@ -299,7 +305,7 @@ _REPLACEMENTS: dict[type[nn.Module], Callable[..., nn.Module]] = {
     MultiConvAdapter: RunAdapter,
     OffsetGenerator: RunGenerator,
     PatchEmbed: RunPatchEmbed,
-    MobileStem: _run_stem,
+    MobileTrunk: RunTrunk,
     nn.Linear: RunLinear,
 }
 

@@ -73,7 +73,7 @@ class ItqCoder(Projection):
         place it became have the same code.
         """
         rounded = descriptors.astype(np.float16).astype(np.float32)
-        with _one_thread() if len(rounded) < _SHARED else nullcontext():
+        with one_thread() if len(rounded) < _SHARED else nullcontext():
             projected = rounded @ self.projection
         return np.packbits(projected >= self._offset, axis=1)
 
@@ -99,7 +99,7 @@ class ItqCoder(Projection):
         rng = np.random.default_rng(seed)
         sample = descriptors[sample_rows(count)]
         mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
-        with _one_thread():
+        with one_thread():
             centred = sample - mean
             directions = _principal_directions(centred, bits, rng)
             rotation = _best_rotation(centred @ directions, rng)
@@ -115,7 +115,7 @@ class PcaReducer(Projection):
         """Return (N, d) of unit norm for descriptors (N, D)."""
         # Row by row, for a matrix product rounds a row differently in different company, and
         # the same image must be the same descriptor.
-        with _one_thread():
+        with one_thread():
             reduced = np.stack([(row - self.mean) @ self.projection for row in descriptors])
         norms = np.linalg.norm(reduced, axis=1, keepdims=True)
         return np.asarray(reduced / np.maximum(norms, np.finfo(np.float32).tiny))
@@ -137,7 +137,7 @@ class PcaReducer(Projection):
             msg = f'cannot shorten {count} descriptors of length {length} to {dim}'
             raise ValueError(msg)
         mean = descriptors.mean(axis=0, dtype=np.float64).astype(np.float32)
-        with _one_thread():
+        with one_thread():
             rng = np.random.default_rng(seed)
             directions = _principal_directions(descriptors - mean, dim, rng)
         return PcaReducer(mean, directions.astype(np.float32))
@@ -148,7 +148,7 @@ def sample_rows(count: int) -> NDArray[np.intp]:
     return np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.intp)
 
 
-def _one_thread() -> Any:
+def one_thread() -> Any:
     """Keep BLAS from waiting for its own threads, context manager.
 
     On a processor with other work to do, two threads took 4 to 8 times as long to decompose many

@@ -13,7 +13,7 @@ from vpr_ros.models.registry import (
     spec,
     weights_folder,
 )
-from vpr_ros.models.weights_file import fingerprint, load_published, load_weights
+from vpr_ros.models.weights_file import fingerprint, load_published, load_weights, plain_state
 
 __all__ = [
     'ModelOutput',
@@ -26,6 +26,7 @@ __all__ = [
     'load_published',
     'load_weights',
     'names',
+    'plain_state',
     'registered',
     'registration',
     'spec',

@@ -40,7 +40,6 @@ class D2VPRConfig:
         compat: Lookup of the deformation, see `pooling.DeformableRegions`.
         cross_image: Encode each region across the images of a batch. A descriptor then depends
             on the other images in its batch: for offline use only.
-        region_dim: Project every region token to this length; None keeps the full length.
         code_bits: Bits of a hash head on the descriptor; 0 for none, as published.
     """
 
@@ -49,7 +48,6 @@ class D2VPRConfig:
     regions: Literal['deformable', 'plain'] = 'deformable'
     compat: Compat = 'released'
     cross_image: bool = False
-    region_dim: int | None = None
     code_bits: int = 0
 
     @property
@@ -121,17 +119,6 @@ class BoxEncoder(nn.Module):
         return self.fc(boxes)  # type: ignore[no-any-return]
 
 
-class RegionProjection(nn.Sequential):
-    """Brings every region token to one scale and a shorter length.
-
-    As published the class token is some 25 times longer than a pooled region and takes most of
-    the descriptor's norm; where we train ourselves, all regions start with equal weight.
-    """
-
-    def __init__(self, channels: int, region_dim: int) -> None:
-        super().__init__(nn.LayerNorm(channels), nn.Linear(channels, region_dim))
-
-
 class D2VPR(nn.Module):
     """The student network of D²-VPR; parameter names are those of the published files."""
 
@@ -151,10 +138,7 @@ class D2VPR(nn.Module):
         self.topdown_fusion = DownTopFusion(channels)
         self.pos_encoder = BoxEncoder(channels)
         self.encoder = cross_image_encoder(channels) if config.cross_image else None
-        self.project: nn.Module | None = None
-        if config.region_dim is not None:
-            self.project = RegionProjection(channels, config.region_dim)
-        self.descriptor_dim = 14 * (config.region_dim or channels)
+        self.descriptor_dim = 14 * channels
         self.hash_head: HashHead | None = None
         if config.code_bits:
             self.hash_head = HashHead(self.descriptor_dim, config.code_bits)
@@ -171,8 +155,6 @@ class D2VPR(nn.Module):
         described = torch.cat((refined[:, None], regions), dim=1) + self.pos_encoder(boxes)
         if self.encoder is not None:
             described = self.encoder(described)
-        if self.project is not None:
-            described = self.project(described)
         descriptor = functional.normalize(described.flatten(1).float(), dim=-1)
         if self.hash_head is None:
             return ModelOutput(descriptor)
@@ -218,20 +200,5 @@ MODELS = (
         options={'cross_image': True},
         weights=_published('finetune.pth', '1FwJY2hhuMLh4OJFTr7cMzRM7WrZ2Qb9a', 153_000_000),
         batch_dependent=True,
-    ),
-    ModelSpec(
-        'd2vpr-nano',
-        _make,
-        224,
-        # We train it, so it looks the offsets up as the paper defines it. 14 regions of 64 keep
-        # each region comparable on its own and the descriptor under 2 KB in a map.
-        options={
-            'vit': ViTConfig(width=192, depth=4, heads=3, patch=16, native_grid=14, stem='mobile'),
-            'taps': (1, 2, 3, 4),
-            'compat': 'paper',
-            'region_dim': 64,
-            'code_bits': 512,
-        },
-        untrained=True,
     ),
 )

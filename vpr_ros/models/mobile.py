@@ -1,16 +1,18 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The trunk of EfficientNet-Lite0 (arXiv:1905.11946, Lite variant) as a stem of a transformer.
+"""The trunks of EfficientNet-Lite0 and Lite1 (arXiv:1905.11946, Lite variants).
 
-Its convolutions come with ImageNet weights under the Apache licence, so that a small transformer
+Their convolutions come with ImageNet weights under the Apache licence, so that a small network
 behind them starts from features instead of from pixels.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
+
+TrunkKind = Literal['lite0', 'lite1']
 
 _BN_EPS = 1e-3
 _EXPANSION = 6
@@ -27,15 +29,25 @@ class Stage(NamedTuple):
 
 _ENTRY_WIDTH = 32
 _FIRST_WIDTH = 16
-_STAGES = (
-    Stage(2, 3, 2, 24),
-    Stage(2, 5, 2, 40),
-    Stage(3, 3, 2, 80),
-    Stage(3, 5, 1, 112),
-    Stage(4, 5, 2, 192),
-    Stage(1, 3, 1, 320),
-)
-"""Those after the first block, as published for Lite0."""
+_STAGES: dict[TrunkKind, tuple[Stage, ...]] = {
+    'lite0': (
+        Stage(2, 3, 2, 24),
+        Stage(2, 5, 2, 40),
+        Stage(3, 3, 2, 80),
+        Stage(3, 5, 1, 112),
+        Stage(4, 5, 2, 192),
+        Stage(1, 3, 1, 320),
+    ),
+    'lite1': (
+        Stage(3, 3, 2, 24),
+        Stage(3, 5, 2, 40),
+        Stage(4, 3, 2, 80),
+        Stage(4, 5, 1, 112),
+        Stage(5, 5, 2, 192),
+        Stage(1, 3, 1, 320),
+    ),
+}
+"""Those after the first block, as published."""
 
 
 def _unit(
@@ -84,21 +96,26 @@ class InvertedBottleneck(nn.Module):
 
 
 class MobileTrunk(nn.Module):
-    """The first blocks of EfficientNet-Lite0.
+    """The first blocks of an EfficientNet-Lite.
 
     Args:
-        blocks: How many, 1 to 16.
+        kind: Which one.
+        taps: Blocks (1-based, ascending) whose outputs are wanted; those after the last one are
+            left out.
         output_stride: Where the published strides would pass it, convolutions are dilated
             instead, which keeps the weights meaningful at the finer resolution.
     """
 
-    def __init__(self, blocks: int = 16, output_stride: int = 32) -> None:
+    def __init__(
+        self, kind: TrunkKind = 'lite0', taps: tuple[int, ...] = (16,), output_stride: int = 32
+    ) -> None:
         super().__init__()
+        self.kind, self.taps, self.output_stride = kind, taps, output_stride
         self.entry = nn.Sequential(*_unit(3, _ENTRY_WIDTH, 3, stride=2), nn.ReLU6())
         first = Stage(1, 3, 1, _FIRST_WIDTH)
         layers = [InvertedBottleneck(_ENTRY_WIDTH, first, expansion=1)]
         width, reached, dilation = _FIRST_WIDTH, 2, 1
-        for stage in _STAGES:
+        for stage in _STAGES[kind]:
             for index in range(stage.blocks):
                 stride, before = (stage.stride if index == 0 else 1), dilation
                 if reached * stride > output_stride:
@@ -115,28 +132,14 @@ class MobileTrunk(nn.Module):
                     )
                 )
                 width = stage.width
-        self.blocks = nn.Sequential(*layers[:blocks])
+        self.blocks = nn.Sequential(*layers[: taps[-1]])
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, S, S) to the features (B, C, S', S') of the last block."""
-        return self.blocks(self.entry(images))  # type: ignore[no-any-return]
-
-
-class MobileStem(nn.Module):
-    """The first twelve blocks at stride 16, then a 1×1 convolution to the transformer's width.
-
-    The twelfth keeps the grid of the eleven before it: its features tell places apart best, but
-    its own stride of 2 would leave a quarter of the tokens.
-    """
-
-    BLOCKS = 12
-    STRIDE = 16
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.trunk = MobileTrunk(self.BLOCKS, self.STRIDE)
-        self.projection = nn.Conv2d(_STAGES[4].width, width, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, S, S) to (B, width, S / 16, S / 16)."""
-        return self.projection(self.trunk(images))  # type: ignore[no-any-return]
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Map images (B, 3, S, S) to the features (B, C, S', S') of each tapped block."""
+        features = self.entry(images)
+        tapped = []
+        for number, block in enumerate(self.blocks, start=1):
+            features = block(features)
+            if number in self.taps:
+                tapped.append(features)
+        return tapped

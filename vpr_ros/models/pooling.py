@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Compat = Literal['released', 'paper']
 
@@ -93,6 +96,32 @@ def _tiles(edges: tuple[float, ...]) -> list[Region]:
 MEDIUM_REGIONS = _tiles(_EDGES_MEDIUM)
 SMALL_REGIONS = _tiles(_EDGES_SMALL)
 REGIONS = [*MEDIUM_REGIONS, *SMALL_REGIONS]
+
+
+def grid_regions(grid: int, number: int = 3) -> list[Region]:
+    """Return as many rows as columns of regions, sampled at the positions of a square grid.
+
+    Where the grid's side is no multiple of the number, neighbours share a row or column, as in
+    adaptive average pooling.
+    """
+    starts = [i * grid // number for i in range(number)]
+    ends = [-(-(i + 1) * grid // number) for i in range(number)]
+    spans = list(zip(starts, ends, strict=True))
+    last = grid - 1
+    return [
+        Region(
+            left / last,
+            top / last,
+            (right - 1) / last,
+            (bottom - 1) / last,
+            bottom - top,
+            right - left,
+        )
+        for top, bottom in spans
+        for left, right in spans
+    ]
+
+
 WHOLE_IMAGE = (0.5, 0.5, 1.0, 1.0)  # centre x, y, width, height
 
 
@@ -115,13 +144,14 @@ class OffsetGenerator(nn.Sequential):
 
 
 class DeformableRegions(nn.Module):
-    """The 13 deformable regions of D²-VPR, all their 512 points sampled together.
+    """Deformable regions, as the 13 of D²-VPR; all their points are sampled together.
 
     Args:
         compat: ``released`` looks the deformation up as the published code does: it passes
             fractions in [0, 1] where the sampler expects [-1, 1], so that only the lower right
             quadrant is read; ``paper`` looks it up at the point itself. Everything else is the
             released behaviour in both.
+        regions: Before the deformation; the published ones have 512 points.
     """
 
     base: Tensor
@@ -130,16 +160,18 @@ class DeformableRegions(nn.Module):
     weights: Tensor
     members: Tensor
 
-    def __init__(self, compat: Compat = 'released') -> None:
+    def __init__(
+        self, compat: Compat = 'released', regions: Sequence[Region] = tuple(REGIONS)
+    ) -> None:
         super().__init__()
         if compat not in ('released', 'paper'):
             msg = f"compat must be 'released' or 'paper', not {compat!r}"
             raise ValueError(msg)
         self.compat = compat
-        points = [region.points() for region in REGIONS]
+        points = [region.points() for region in regions]
         counts = torch.tensor([len(group) for group in points], device='cpu')
-        owner = torch.repeat_interleave(torch.arange(len(REGIONS), device='cpu'), counts)
-        boxes = torch.tensor([region[:4] for region in REGIONS], device='cpu')
+        owner = torch.repeat_interleave(torch.arange(len(regions), device='cpu'), counts)
+        boxes = torch.tensor([region[:4] for region in regions], device='cpu')
         corners = boxes[owner]
         starts = counts.cumsum(0) - counts
         within = torch.arange(int(counts.max()), device='cpu').clamp(max=counts[:, None] - 1)

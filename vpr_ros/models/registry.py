@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from vpr_ros.errors import ModelError
-from vpr_ros.models import classical, cricavpr, d2vpr, selavprpp, vit
+from vpr_ros.models import classical, cricavpr, d2vpr, nano, selavprpp, vit
 from vpr_ros.registries import Registry
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _BUNDLED = Path(__file__).parent / 'weights'
 
 # Named one by one, for the networks need torch and most modules here are none.
-_FAMILIES = (d2vpr, cricavpr, selavprpp, classical)
+_FAMILIES = (d2vpr, nano, cricavpr, selavprpp, classical)
 _MODELS: Registry[ModelSpec] = Registry(
     'vpr_ros.models',
     lambda: (*(entry for family in _FAMILIES for entry in family.MODELS), *vit.BACKBONES),
@@ -115,7 +115,9 @@ def find_weights(name: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-_ZERO = ('bias', 'mask_token', '.D_fc2.weight', 'offset_generator.2.weight')
+_ZERO = ('bias', 'mask_token', 'mean', '.D_fc2.weight', 'offset_generator.2.weight')
+# The parts of D²-VPR in our own networks start as no change, see `nano.Refinement`.
+_NO_CHANGE = ('.attn.proj.weight', '.mlp.fc2.weight', '.topdown_fusion.3.weight')
 _EMBEDDING_STD = 0.02
 _HALF_SCALE = -math.log(2)  # makes 0.5 + 1.5 sigmoid(raw) one: regions start undeformed
 
@@ -139,16 +141,24 @@ def _initial(
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32 | np.int64]]:
     if not dtype.is_floating_point:
         return np.zeros(shape, np.int64)
-    if key == 'offset_generator.2.bias':
-        return np.array([0, 0, _HALF_SCALE, _HALF_SCALE], np.float32)
-    if key.endswith('.p'):
-        return np.full(shape, 3, np.float32)
-    if key.endswith(_ZERO) or key.endswith('running_mean'):
-        return np.zeros(shape, np.float32)
-    if len(shape) == 1:  # norm weights, layer scales, running variances
-        return np.ones(shape, np.float32)
+    if (given := _given(key, shape)) is not None:
+        return given.astype(np.float32)
     std = math.sqrt(2 / math.prod(shape[1:])) if len(shape) == 4 else _EMBEDDING_STD
     return std * _unit_uniform(key, shape, seed)
+
+
+def _given(key: str, shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], Any] | None:
+    """Return the values that do not depend on the seed; None for those that do."""
+    if key.endswith('offset_generator.2.bias'):
+        return np.array([0, 0, _HALF_SCALE, _HALF_SCALE])
+    if key.endswith(_ZERO) or (key.startswith('refinement.') and key.endswith(_NO_CHANGE)):
+        return np.zeros(shape)
+    if key == 'refinement.lin.weight':  # passes the last tap
+        return np.eye(shape[0], shape[1], shape[1] - shape[0])
+    if key.endswith('.p'):
+        return np.full(shape, 3)
+    # Norm weights, layer scales, running variances.
+    return np.ones(shape) if len(shape) == 1 else None
 
 
 def _unit_uniform(

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vpr_ros.errors import ModelError
-from vpr_ros.models.mobile import MobileStem
 from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
 
 if TYPE_CHECKING:
@@ -77,8 +76,6 @@ class ViTConfig:
         heads: Attention heads; divides ``width``.
         patch: Side of the pixels behind one token.
         native_grid: Side of the token grid the positional embedding is stored for.
-        stem: ``patch`` for one convolution of the patch's size, as published; ``mobile`` for a
-            trunk of convolutions that may start from ImageNet weights, see `mobile.MobileStem`.
     """
 
     width: int
@@ -86,7 +83,6 @@ class ViTConfig:
     heads: int
     patch: int = 14
     native_grid: int = 37
-    stem: Literal['patch', 'mobile'] = 'patch'
 
 
 VIT_S = ViTConfig(width=384, depth=12, heads=6)
@@ -111,15 +107,6 @@ class PatchEmbed(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, 3, S, S) to (B, width, S / patch, S / patch)."""
         return self.proj(images)  # type: ignore[no-any-return]
-
-
-def _stem(config: ViTConfig) -> nn.Module:
-    if config.stem == 'mobile':
-        if config.patch != MobileStem.STRIDE:
-            msg = f'the mobile stem has {MobileStem.STRIDE} pixels a token, not {config.patch}'
-            raise ValueError(msg)
-        return MobileStem(config.width)
-    return PatchEmbed(config.width, config.patch)
 
 
 class Attention(nn.Module):
@@ -205,7 +192,7 @@ class VisionTransformer(nn.Module):
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + config.native_grid**2, width))
         self.mask_token = nn.Parameter(torch.zeros(1, width))  # unused here, kept in every file
-        self.patch_embed = _stem(config)
+        self.patch_embed = PatchEmbed(width, config.patch)
         self.blocks = nn.ModuleList(
             Block(width, config.heads, make_adapter(width) if make_adapter else None)
             for _ in range(config.depth)

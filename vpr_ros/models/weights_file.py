@@ -11,7 +11,7 @@ import hashlib
 import os
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -29,6 +29,9 @@ from vpr_ros.version import SOFTWARE
 
 _WRAPPERS = ('model_state_dict', 'state_dict')
 _PREFIX = 'module.'  # left by torch.nn.DataParallel
+_SCALE = '.row_scale'
+_INT8 = 127
+_LEAST_ROW = 16  # values that share a scale; shorter rows would not get smaller
 _LISTED = 8  # keys named in an error message, of each kind
 
 
@@ -126,16 +129,41 @@ def plain_state(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
     if not isinstance(state, Mapping) or not state:
         msg = 'no tensors found'
         raise ModelError(msg)
-    plain = {}
+    plain: dict[str, Tensor] = {}
     for key, value in state.items():
+        if isinstance(key, str) and key.endswith(_SCALE):
+            continue
         if not isinstance(key, str) or not isinstance(value, Tensor):
             msg = f'entry {key!r} is a {type(value).__name__}, not a tensor'
             raise ModelError(msg)
-        plain[key.removeprefix(_PREFIX)] = _checked(key, value)
-    if len(plain) != len(state):
+        plain[key.removeprefix(_PREFIX)] = _unscaled(key, _checked(key, value), state)
+    scales = sum(isinstance(key, str) and key.endswith(_SCALE) for key in state)
+    if len(plain) != len(state) - scales:
         msg = f'keys appear both with and without {_PREFIX!r}'
         raise ModelError(msg)
     return plain
+
+
+def compact(net: nn.Module, int8: Sequence[str] = ()) -> dict[str, Tensor]:
+    """Return the weights of a network for a small file, as `plain_state` reads them.
+
+    Args:
+        net: The network.
+        int8: Its parts whose matrices and kernels are rounded to int8, each row to a scale of its
+            own; all else is rounded to float16.
+    """
+    parts = tuple(f'{part}.' for part in int8)
+    state: dict[str, Tensor] = {}
+    for key, value in net.state_dict().items():
+        if not key.startswith(parts) or value.ndim < 2 or value[0].numel() < _LEAST_ROW:
+            state[key] = value.half() if value.is_floating_point() else value
+            continue
+        rows = value.flatten(1)
+        scale = (rows.abs().amax(1) / _INT8).half().clamp(min=torch.finfo(torch.float16).tiny)
+        rounded = (rows / scale.float()[:, None]).round().clamp(-_INT8, _INT8)
+        state[key] = rounded.to(torch.int8).view_as(value)
+        state[key + _SCALE] = scale
+    return {key: value.contiguous() for key, value in state.items()}
 
 
 def fingerprint(net: nn.Module) -> str:
@@ -279,6 +307,18 @@ def _checked(key: str, value: Tensor) -> Tensor:
         msg = f'{key} contains NaN or infinite values'
         raise ModelError(msg)
     return value
+
+
+def _unscaled(key: str, value: Tensor, state: Mapping[str, Any]) -> Tensor:
+    """Return the values of rows that `compact` rounded, or the tensor if it is no such."""
+    if value.dtype != torch.int8:
+        return value
+    scale = state.get(key + _SCALE)
+    if not isinstance(scale, Tensor) or not value.ndim or scale.shape != value.shape[:1]:
+        msg = f'{key} holds whole numbers without the scale of each of its rows, {key}{_SCALE}'
+        raise ModelError(msg)
+    scale = _checked(key + _SCALE, scale).float()
+    return value * scale.view(-1, *[1] * (value.ndim - 1))
 
 
 def _listing(kind: str, keys: list[str]) -> str:

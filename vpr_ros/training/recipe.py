@@ -28,7 +28,7 @@ class ModelRecipe:
         name: In the registry.
         size: Side of its square input in pixels while training; 0 for that of the registry.
         options: Fields of its configuration that differ from the registry's.
-        imagenet: Start its stem from EfficientNet-Lite0 trained on ImageNet.
+        imagenet: Start its trunk from the EfficientNet-Lite trained on ImageNet.
         weights: File to start from; empty for seeded random ones.
         weights_into: Part of the network that the file is for, such as ``backbone``; empty for
             the whole.

@@ -90,20 +90,14 @@ class ImageNetFeatures:
     size = 224
 
     def __init__(self, weights: str, taps: tuple[int, ...], grid: int) -> None:
-        self._trunk = imagenet_trunk(max(taps) + 1, weights=weights).requires_grad_(False)  # noqa: FBT003
-        self._taps = taps
+        trunk = imagenet_trunk(taps=tuple(tap + 1 for tap in taps), weights=weights)
+        self._trunk = trunk.requires_grad_(False)  # noqa: FBT003
         self._grid = grid
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Return a group (B, C, grid²) for each tapped block."""
-        trunk = self._trunk.to(images.device)
-        values = trunk.entry(normalised(images))
-        groups = []
-        for number, block in enumerate(trunk.blocks):
-            values = block(values)
-            if number in self._taps:
-                groups.append(functional.adaptive_avg_pool2d(values, self._grid).flatten(2))
-        return groups
+        tapped = self._trunk.to(images.device)(normalised(images))
+        return [functional.adaptive_avg_pool2d(v, self._grid).flatten(2) for v in tapped]
 
 
 _SMALLEST_SPREAD = 1e-6

