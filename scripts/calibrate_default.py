@@ -34,7 +34,6 @@ from vpr_ros.evaluation.calibration_figure import draw  # noqa: E402
 from vpr_ros.evaluation.calibration_fit import calibrate  # noqa: E402
 from vpr_ros.inputs.bags import Bag, choose_topics  # noqa: E402
 from vpr_ros.inputs.frames.thumbnail_codec import (  # noqa: E402
-    THUMBNAIL_SIZE,
     decode_thumbnail,
     encode_thumbnail,
 )
@@ -45,6 +44,7 @@ from vpr_ros.mapping import KeyframeConfig, MapBuilder  # noqa: E402
 from vpr_ros.maps import MapWriter, PlaceMap  # noqa: E402
 from vpr_ros.search import Retriever  # noqa: E402
 from vpr_ros.simulation import Conditions, Town, Traverse, write_bag  # noqa: E402
+from vpr_ros.types import THUMBNAIL_SIZE  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

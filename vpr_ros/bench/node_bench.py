@@ -27,14 +27,14 @@ from vpr_ros.bench.search_bench import MOUNT, random_places
 from vpr_ros.bench.verify_bench import street_views
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
-from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE, encode_thumbnail
+from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
 from vpr_ros.localize import Localizer, calibration_for
 from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.msg import PlaceCandidateArray
 from vpr_ros.nodes.conversions import to_candidate_array, to_time
 from vpr_ros.search import Retriever
 from vpr_ros.stamps import from_time
-from vpr_ros.types import Description
+from vpr_ros.types import THUMBNAIL_SIZE, Description
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

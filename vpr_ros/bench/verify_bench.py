@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.describe import Describer
-from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE, encode_thumbnail
+from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
 from vpr_ros.localize import Reranking, Verifier
 from vpr_ros.localize.verification import SiftDetector, XFeatDetector
 from vpr_ros.search import Candidates
 from vpr_ros.simulation import Conditions, SimulatedCamera, Town, Traverse
+from vpr_ros.types import THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -114,12 +114,12 @@ def loops(
     )
     from vpr_ros.evaluation.loop_results import LoopSetup
     from vpr_ros.evaluation.words import now
-    from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE
     from vpr_ros.localize import DecisionConfig, Localizer, Reranking
     from vpr_ros.loops import LoopConfig, LoopDetector
     from vpr_ros.mapping import KeyframeConfig, MapBuilder
     from vpr_ros.maps import MapWriter
     from vpr_ros.search import Retriever
+    from vpr_ros.types import THUMBNAIL_SIZE
     from vpr_ros.version import SOFTWARE
 
     if report is not None:  # missing packages are told now, not after an hour of work

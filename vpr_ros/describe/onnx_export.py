@@ -27,7 +27,7 @@ from vpr_ros.types import ModelInfo
 from vpr_ros.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import onnx
@@ -190,12 +190,17 @@ def cached_network(
     if kept is not None and kept.info == info:
         return kept
     contents, _ = export_onnx(net, info, size, precision=precision)
+    keep_export(path, contents)
+    return OnnxNetwork(contents, threads)
+
+
+def keep_export(path: Path, contents: bytes) -> None:
+    """Write an exported network for the next start; where that fails, say so and go on."""
     try:
         with whole_file(path) as unfinished:
             unfinished.write_bytes(contents)
     except OSError as error:
         _log.warning('the exported network cannot be kept for the next start: %s', error)
-    return OnnxNetwork(contents, threads)
 
 
 def path_of(folder: Path, name: str, weights_id: str, precision: OnnxPrecision) -> Path:
@@ -232,26 +237,49 @@ def _traced(net: nn.Module, batch: Tensor, opset: int) -> onnx.ModelProto:
     import onnx  # noqa: PLC0415
 
     names = [name for name, value in output._asdict().items() if value is not None]
-    file = io.BytesIO()
+    axes = {name: {0: 'batch'} for name in (INPUT, *names)}
     try:
-        # The tracing exporter: it takes the embedding as it is, and needs no further package.
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            torch.onnx.export(
-                _Named(net).eval(),
-                (batch,),
-                file,  # type: ignore[arg-type]
-                dynamo=False,
-                opset_version=opset,
-                input_names=[INPUT],
-                output_names=names,
-                dynamic_axes={name: {0: 'batch'} for name in (INPUT, *names)},
-            )
+        contents = traced_file(_Named(net).eval(), batch, opset, INPUT, names, axes)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         msg = f'{type(net).__name__} cannot be exported to ONNX: {reason}'
         raise ModelError(msg) from error
-    return onnx.load_from_string(file.getvalue())
+    return onnx.load_from_string(contents)
+
+
+def traced_file(
+    net: nn.Module,
+    batch: Tensor,
+    opset: int,
+    input_name: str,
+    output_names: Sequence[str],
+    axes: Mapping[str, Mapping[int, str]],
+) -> bytes:
+    """Return a network as an ONNX file; the exporter raises errors of many kinds.
+
+    Args:
+        net: Maps one tensor to tensors.
+        batch: An input.
+        opset: Version of the operators.
+        input_name: In the file.
+        output_names: In the file, in their order.
+        axes: Those of any length, with their names, by the name of the tensor.
+    """
+    file = io.BytesIO()
+    # The tracing exporter: it takes the embedding as it is, and needs no further package.
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.onnx.export(
+            net,
+            (batch,),
+            file,  # type: ignore[arg-type]
+            dynamo=False,
+            opset_version=opset,
+            input_names=[input_name],
+            output_names=list(output_names),
+            dynamic_axes=axes,
+        )
+    return file.getvalue()
 
 
 def _quantised(model: onnx.ModelProto) -> onnx.ModelProto:

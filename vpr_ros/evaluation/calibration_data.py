@@ -18,7 +18,7 @@ from vpr_ros.evaluation.metrics import angles, localisable, pose_rows, within
 from vpr_ros.localize import CalibrationError, make_filter
 from vpr_ros.localize.calibration import FRAME, parts_of, standings
 from vpr_ros.localize.decision import agreement
-from vpr_ros.localize.evidence import FEATURES, fused_scores, gather
+from vpr_ros.localize.evidence import FEATURES, gather, reranked
 from vpr_ros.localize.temporal import BLIND
 from vpr_ros.localize.verification import RULES
 
@@ -109,7 +109,7 @@ class AnswerTable:
         for i, (query, alone, truth) in enumerate(
             zip(self._queries, self._candidates, self._truth, strict=True)
         ):
-            candidates = _reranked(query.candidates) if detector else alone
+            candidates = reranked(query.candidates) if detector else alone
             support, row = None, 0
             if temporal is not None:
                 odometry = None if plain.endswith(BLIND) else query.truth
@@ -154,8 +154,3 @@ def _alone(candidates: Candidates) -> Candidates:
     """Return the candidates as the search returned them, without local features."""
     plain = replace(candidates, inliers=None, probabilities=None)
     return plain.take(np.argsort(-plain.similarities, kind='stable'))
-
-
-def _reranked(candidates: Candidates) -> Candidates:
-    """Return the candidates as the localizer ranks them, before a temporal filter."""
-    return candidates.take(np.argsort(-fused_scores(candidates), kind='stable'))

@@ -13,9 +13,10 @@ import numpy as np
 from vpr_ros.errors import ImageError
 from vpr_ros.evaluation.dataset_search import Ranking
 from vpr_ros.inputs.frames import ImageFile
-from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE, encode_thumbnail
+from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
 from vpr_ros.localize import Verifier
 from vpr_ros.search import Candidates
+from vpr_ros.types import THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -40,7 +40,7 @@ _MOST_SUPPORT = 5.0
 
 @dataclass(frozen=True)
 class InlierRule:
-    """What the inliers of one detector of local features mean.
+    """The meaning of the inliers of one detector of local features.
 
     Attributes:
         detector: Its name and the longer side of its pictures, as in stages of a calibration.
@@ -181,6 +181,11 @@ def fused_scores(candidates: Candidates) -> Floats:
     inliers = np.nan_to_num(candidates.inliers)
     shares = inliers / max(float(inliers.max(initial=0.0)), 1.0)
     return np.asarray(candidates.similarities + _INLIER_WEIGHT * shares, np.float64)
+
+
+def reranked(candidates: Candidates) -> Candidates:
+    """Return the candidates in the order of their fused scores."""
+    return candidates.take(np.argsort(-fused_scores(candidates), kind='stable'))
 
 
 def median(values: NDArray[np.number]) -> float:

@@ -21,7 +21,6 @@ _EXPANSION = 6
 class Stage(NamedTuple):
     """Consecutive blocks of one width; the first changes the resolution."""
 
-    blocks: int
     kernel: int
     stride: int
     width: int
@@ -29,25 +28,20 @@ class Stage(NamedTuple):
 
 _ENTRY_WIDTH = 32
 _FIRST_WIDTH = 16
-_STAGES: dict[TrunkKind, tuple[Stage, ...]] = {
-    'lite0': (
-        Stage(2, 3, 2, 24),
-        Stage(2, 5, 2, 40),
-        Stage(3, 3, 2, 80),
-        Stage(3, 5, 1, 112),
-        Stage(4, 5, 2, 192),
-        Stage(1, 3, 1, 320),
-    ),
-    'lite1': (
-        Stage(3, 3, 2, 24),
-        Stage(3, 5, 2, 40),
-        Stage(4, 3, 2, 80),
-        Stage(4, 5, 1, 112),
-        Stage(5, 5, 2, 192),
-        Stage(1, 3, 1, 320),
-    ),
-}
+_STAGES = (
+    Stage(3, 2, 24),
+    Stage(5, 2, 40),
+    Stage(3, 2, 80),
+    Stage(5, 1, 112),
+    Stage(5, 2, 192),
+    Stage(3, 1, 320),
+)
 """Those after the first block, as published."""
+_BLOCKS: dict[TrunkKind, tuple[int, ...]] = {
+    'lite0': (2, 2, 3, 3, 4, 1),
+    'lite1': (3, 3, 4, 4, 5, 1),
+}
+"""Blocks of each stage."""
 
 
 def _unit(
@@ -112,11 +106,11 @@ class MobileTrunk(nn.Module):
         super().__init__()
         self.kind, self.taps, self.output_stride = kind, taps, output_stride
         self.entry = nn.Sequential(*_unit(3, _ENTRY_WIDTH, 3, stride=2), nn.ReLU6())
-        first = Stage(1, 3, 1, _FIRST_WIDTH)
+        first = Stage(3, 1, _FIRST_WIDTH)
         layers = [InvertedBottleneck(_ENTRY_WIDTH, first, expansion=1)]
         width, reached, dilation = _FIRST_WIDTH, 2, 1
-        for stage in _STAGES[kind]:
-            for index in range(stage.blocks):
+        for stage, count in zip(_STAGES, _BLOCKS[kind], strict=True):
+            for index in range(count):
                 stride, before = (stage.stride if index == 0 else 1), dilation
                 if reached * stride > output_stride:
                     dilation, stride = dilation * stride, 1

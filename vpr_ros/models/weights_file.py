@@ -130,15 +130,15 @@ def plain_state(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
         msg = 'no tensors found'
         raise ModelError(msg)
     plain: dict[str, Tensor] = {}
+    scales = {f'{key}{_SCALE}' for key in state} & set(state)
     for key, value in state.items():
-        if isinstance(key, str) and key.endswith(_SCALE):
+        if key in scales:
             continue
         if not isinstance(key, str) or not isinstance(value, Tensor):
             msg = f'entry {key!r} is a {type(value).__name__}, not a tensor'
             raise ModelError(msg)
         plain[key.removeprefix(_PREFIX)] = _unscaled(key, _checked(key, value), state)
-    scales = sum(isinstance(key, str) and key.endswith(_SCALE) for key in state)
-    if len(plain) != len(state) - scales:
+    if len(plain) != len(state) - len(scales):
         msg = f'keys appear both with and without {_PREFIX!r}'
         raise ModelError(msg)
     return plain

@@ -100,11 +100,16 @@ def to_candidate(
         similarity=similarity,
         score=probability,
         verified=inliers >= least_inliers,
-        num_inliers=0 if math.isnan(inliers) else min(int(inliers), _MOST_INLIERS),
+        num_inliers=to_count(inliers),
     )
     message.stamp.sec, message.stamp.nanosec = divmod(place.stamp, SECOND)
     fill_place(message, place)
     return message
+
+
+def to_count(inliers: float) -> int:
+    """Return inliers as in messages, where 0 stands for unknown and for none."""
+    return 0 if math.isnan(inliers) else min(int(inliers), _MOST_INLIERS)
 
 
 def to_candidate_array(

@@ -11,18 +11,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE
 from vpr_ros.localize import Localizer, Verifier
 from vpr_ros.loops import Keyframe, LoopConfig, LoopDetector
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import MapWriter, Place, PlaceMap
 from vpr_ros.msg import LoopClosure
-from vpr_ros.nodes.conversions import to_covariance, to_pose, to_time
+from vpr_ros.nodes.conversions import to_count, to_covariance, to_pose, to_time
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
 from vpr_ros.nodes.running import run
 from vpr_ros.search import Retriever
+from vpr_ros.types import THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
@@ -140,7 +138,7 @@ class LoopClosureNode(MappingNode):
 def _to_message(keyframe: Keyframe, earlier: Place, place_map: PlaceMap) -> LoopClosure:
     found = keyframe.localization
     transform, known = found.transform, found.candidates.inliers
-    inliers = 0 if known is None else int(np.nan_to_num(known[0]))
+    inliers = math.nan if known is None else float(known[0])
     message = LoopClosure(
         map_id=place_map.id,
         from_id=earlier.id,
@@ -151,8 +149,8 @@ def _to_message(keyframe: Keyframe, earlier: Place, place_map: PlaceMap) -> Loop
         to_session=earlier.session,
         similarity=float(found.candidates.similarities[0]),
         score=math.nan,
-        verified=known is not None and inliers >= found.least_inliers,
-        num_inliers=min(inliers, 65535),
+        verified=inliers >= found.least_inliers,
+        num_inliers=to_count(inliers),
         trained=place_map.model.trained,
         has_transform=transform is not None,
     )

@@ -140,7 +140,7 @@ def fit_heads(recipe: FitRecipe, path: Path, progress: Callable[[int, int], None
 
 
 class _Seen(NamedTuple):
-    """What `Nano.features` gives for all images: first as they are, then augmented."""
+    """The `Nano.features` of all images: first as they are, then augmented."""
 
     features: tuple[Tensor, Tensor, Tensor]
     clean: int

@@ -10,12 +10,9 @@ import cv2
 import numpy as np
 
 from vpr_ros.errors import ImageError
-from vpr_ros.types import THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ['THUMBNAIL_SIZE', 'decode_thumbnail', 'encode_thumbnail', 'shrunk']
 
 _JPEG_QUALITY = 85
 """9 to 19 kB for 320 pixels, 14 kB in the mean over ten sets of outdoor and indoor images."""

@@ -33,7 +33,7 @@ __all__ = [
 
 
 RULES = {detector.rule.detector: detector.rule for detector in (XFeatDetector, SiftDetector)}
-"""What inliers mean, by the names of the detectors."""
+"""The meaning of inliers, by the names of the detectors."""
 
 
 def local_detector(kind: LocalFeatureKind, threads: int | None = None) -> LocalDetector | None:

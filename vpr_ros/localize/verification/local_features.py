@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Local features of pictures, and what every detector of them offers."""
+"""Local features of pictures, and the protocol of their detectors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LocalDetector(Protocol):
     """Detects and matches local features of one kind.
 
     Attributes:
-        rule: What matches that agree mean.
+        rule: The meaning of matches that agree.
         sigma: Standard deviation of a keypoint, pixels of `LocalFeatures.size`.
         pose_floors: Standard deviations added to those of a measured pose, metres and radians, for
             small pictures and keypoints whose errors are correlated.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE, shrunk
+from vpr_ros.inputs.frames.thumbnail_codec import shrunk
 from vpr_ros.localize.evidence import InlierRule
 from vpr_ros.localize.verification.local_features import LocalFeatures
+from vpr_ros.types import THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

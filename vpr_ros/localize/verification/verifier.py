@@ -14,10 +14,11 @@ import numpy as np
 from vpr_ros.errors import MapError
 from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.two_view import TwoView, relate
-from vpr_ros.inputs.frames.thumbnail_codec import THUMBNAIL_SIZE, decode_thumbnail, shrunk
-from vpr_ros.localize.evidence import fused_scores
+from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail, shrunk
+from vpr_ros.localize.evidence import reranked
 from vpr_ros.localize.verification.relative_pose import RelativePose
 from vpr_ros.maps import PlaceMap
+from vpr_ros.types import THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +74,7 @@ class Reranking:
 
 
 class ThumbnailSource(Protocol):
-    """What keeps pictures of places: a map, or a stand-in that measures no poses."""
+    """The pictures of places: a map, or a stand-in by which no poses are measured."""
 
     def thumbnail(self, place_id: int) -> bytes | None:
         """Return the JPEG of a place, None where there is none."""
@@ -94,7 +95,7 @@ class Verifier:
     Attributes:
         camera: As given; may be set later.
         detector: As given.
-        rule: What its inliers mean.
+        rule: The meaning of its inliers.
     """
 
     def __init__(
@@ -219,8 +220,7 @@ class FeatureComparison:
                 self.stopped = True
                 break
             self._compare(candidates.ids[first : min(first + _AT_ONCE, count)].tolist())
-        candidates = self._known(candidates)
-        return candidates.take(np.argsort(-fused_scores(candidates), kind='stable'))
+        return reranked(self._known(candidates))
 
     def with_first(self, candidates: Candidates) -> Candidates:
         """Return the candidates with the first of them compared."""

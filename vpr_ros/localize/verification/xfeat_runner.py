@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import logging
-import warnings
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,7 +13,6 @@ import torch
 
 from vpr_ros import models
 from vpr_ros.errors import ModelError
-from vpr_ros.models.weights_file import whole_file
 from vpr_ros.models.xfeat import STRIDE, XFeatMaps, XFeatNetwork, load_xfeat
 from vpr_ros.version import VERSION
 
@@ -78,6 +75,9 @@ def _onnx_runner(network: XFeatNetwork, threads: int) -> XFeatRunner:
     Raises:
         ModelError: It cannot be exported, or its results differ from torch's.
     """
+    # It needs packages of an extra, as below.
+    from vpr_ros.describe.onnx_export import keep_export  # noqa: PLC0415
+
     path = models.weights_folder() / f'xfeat-{VERSION}-{models.fingerprint(network)[:16]}.onnx'
     if path.is_file():
         try:
@@ -86,17 +86,12 @@ def _onnx_runner(network: XFeatNetwork, threads: int) -> XFeatRunner:
             _log.warning('%s: %s; exporting it anew', path, error)
     contents = _exported(network)
     runner = _checked(contents, network, threads)
-    try:
-        with whole_file(path) as unfinished:
-            unfinished.write_bytes(contents)
-    except OSError as error:
-        _log.warning('the exported network cannot be kept for the next start: %s', error)
+    keep_export(path, contents)
     return runner
 
 
 def _checked(contents: bytes, network: XFeatNetwork, threads: int) -> XFeatRunner:
     """Return an exported network if its results are those of torch."""
-    # It needs packages of an extra.
     from vpr_ros.describe.onnx_export import cpu_session  # noqa: PLC0415
 
     grey = np.random.default_rng(0).standard_normal((2, 1, 2 * STRIDE, 3 * STRIDE), np.float32)
@@ -119,22 +114,12 @@ def _checked(contents: bytes, network: XFeatNetwork, threads: int) -> XFeatRunne
 
 
 def _exported(network: XFeatNetwork) -> bytes:
-    file = io.BytesIO()
-    axes = {0: 'batch', 2: 'height', 3: 'width'}
+    from vpr_ros.describe.onnx_export import traced_file  # noqa: PLC0415
+
+    grey = torch.zeros(1, 1, 2 * STRIDE, 3 * STRIDE)
+    axes = {_INPUT: {0: 'batch', 2: 'height', 3: 'width'}}
     try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            torch.onnx.export(
-                network,
-                (torch.zeros(1, 1, 2 * STRIDE, 3 * STRIDE),),
-                file,  # type: ignore[arg-type]
-                dynamo=False,
-                opset_version=17,
-                input_names=[_INPUT],
-                output_names=list(XFeatMaps._fields),
-                dynamic_axes={_INPUT: axes},
-            )
+        return traced_file(network, grey, 17, _INPUT, XFeatMaps._fields, axes)
     except Exception as error:
         msg = f'XFeat cannot be exported to ONNX: {str(error).strip().partition(chr(10))[0]}'
         raise ModelError(msg) from error
-    return file.getvalue()
