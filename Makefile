@@ -50,7 +50,7 @@ demo: build ## Map a synthetic town by day, find the way in it by evening, show 
 
 test: lint ## Lint, type-check and run all tests but the slow ones.
 	@$(IN_ENVIRONMENT) export OMP_WAIT_POLICY=PASSIVE; \
-	  $(PYTEST) -n $(TEST_JOBS) --dist loadfile -m 'not slow and not gpu' $(PYTEST_ARGS)
+	  $(PYTEST) -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder -m 'not slow and not gpu' $(PYTEST_ARGS)
 
 test-slow: build ## Run the tests that take minutes, or a GPU.
 	@$(IN_ENVIRONMENT) $(PYTEST) -m 'slow or gpu' $(PYTEST_ARGS)

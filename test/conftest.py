@@ -6,6 +6,19 @@ import sys
 
 import pytest
 
+LONGEST = (
+    'test_shown_commands_run',
+    'test_place_recognition_node',
+    'test_session',
+    'test_published_networks',
+    'test_faults',
+)
+"""Files of tests that take long: begun first, lest one processor work on them at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):

@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from vpr_ros.bench.node_process import NodeProcess
 
 # Its own domain for each process that runs tests, of which there may be several at once.
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 230)
@@ -15,10 +19,9 @@ os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 
 try:
     import rclpy
+    from forking import ForkedNode
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.qos import QoSDurabilityPolicy, QoSProfile
-
-    from vpr_ros.bench.node_process import NodeProcess
 except ImportError:
     # Without ROS the tests of nodes skip themselves; those of ROS-free modules still run.
     rclpy = None
@@ -75,12 +78,15 @@ def listener():
 
 @pytest.fixture
 def start(tmp_path):
-    """Start nodes; whatever still runs at the end of the test is ended, and the logs shown."""
+    """Start nodes; whatever still runs at the end of the test is ended, and the logs shown.
+
+    They are forked, which is faster; ``kind=NodeProcess`` starts the program that users start.
+    """
     running: list[NodeProcess] = []
 
-    def start_node(executable: str, remap=None, **parameters) -> NodeProcess:
+    def start_node(executable: str, remap=None, kind=ForkedNode, **parameters) -> NodeProcess:
         log = tmp_path / f'{len(running)}-{executable}.log'
-        running.append(NodeProcess(executable, log, remap, parameters))
+        running.append(kind(executable, log, remap, parameters))
         return running[-1]
 
     yield start_node

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from documented_commands import ROOT, commands_of, programs_of
 
+from vpr_ros.cli.main import main
 from vpr_ros.inputs.bags import Bag
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.simulation import Conditions, SimulatedCamera, Town, Traverse, write_bag
@@ -64,32 +66,43 @@ def folder(tmp_path_factory):
     return folder
 
 
-def run(words, folder):
-    # One who types these commands says yes where one asks.
-    done = subprocess.run(
-        words, cwd=folder, input='y\n', capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f'{" ".join(words)}\n{done.stdout}{done.stderr}'
-    return done.stdout
+@pytest.fixture
+def run(folder, monkeypatch, capsys):
+    """Run a command of vpr in this process, where what it needs is imported already."""
+
+    def run_command(*words):
+        # One who types these commands says yes where one asks.
+        monkeypatch.setattr(sys, 'stdin', io.StringIO('y\n'))
+        try:
+            status = main(words)
+        except SystemExit as end:
+            status = end.code
+        told = capsys.readouterr()
+        assert not status, f'vpr {" ".join(words)}\n{told.out}{told.err}'
+
+    monkeypatch.chdir(folder)
+    return run_command
 
 
-@pytest.mark.timeout(600)  # some fifty commands, each a process
-def test_commands_run_as_printed(folder):
-    vpr = [sys.executable, '-m', 'vpr_ros.cli.main']
+@pytest.mark.timeout(600)  # some fifty commands
+def test_commands_run_as_printed(folder, run):
     ran = 0
     for page in ('README.md', 'docs/bags.md', 'docs/maps.md'):
         if page == 'docs/maps.md':
             (folder / 'site.vprmap').unlink()
-            run([*vpr, 'map', 'build', 'site.vprmap', 'morning_bag'], folder)
-            run([*vpr, 'map', 'build', 'other.vprmap', 'evening_bag'], folder)
-            run([*vpr, 'map', 'datum', 'other.vprmap', '--set', '48.1', '11.6', '520'], folder)
-            tum = ['--format', 'tum', '--output', 'optimised.txt']
-            run([*vpr, 'map', 'export', 'site.vprmap', *tum], folder)
+            run('map', 'build', 'site.vprmap', 'morning_bag')
+            run('map', 'build', 'other.vprmap', 'evening_bag')
+            run('map', 'datum', 'other.vprmap', '--set', '48.1', '11.6', '520')
+            run('map', 'export', 'site.vprmap', '--format', 'tum', '--output', 'optimised.txt')
         for words in commands_of((ROOT / page).read_text('utf-8')):
             if not ' '.join(words).startswith(tuple(NOT_RUN)):
-                run([*vpr, *words[1:]], folder)
+                run(*words[1:])
                 ran += 1
     assert ran > 12
     for page in ('docs/reference/python.md',):
         (program,) = programs_of((ROOT / page).read_text('utf-8'))
-        assert run([sys.executable, '-c', program], folder)
+        done = subprocess.run(
+            [sys.executable, '-c', program], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout

@@ -12,6 +12,8 @@ from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Image
 from vpr_ros.msg import LoopClosure
 
+from vpr_ros.bench.node_process import NodeProcess
+
 pytestmark = pytest.mark.ros
 PLACES = 8
 TOPIC = '/loop_closure_node/loop_closure'
@@ -79,6 +81,7 @@ def test_second_lap_is_announced_with_both_ends(start, listener):
     # them and nothing else, whatever the network has learned.
     node = start(
         'loop_closure_node',
+        kind=NodeProcess,
         model='d2vpr-nano',
         exclude_time=3.5,
         exclude_distance=3.5,

@@ -14,6 +14,7 @@ from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CompressedImage, Image, NavSatFix
 
+from vpr_ros.bench.node_process import NodeProcess
 from vpr_ros.errors import MapError
 from vpr_ros.maps import PlaceMap
 from vpr_ros.nodes.conversions import to_time
@@ -90,7 +91,7 @@ def drive(robot, path, places, timeout=60):
 
 def test_drive_becomes_places_with_poses(start, listener, tmp_path):
     path = tmp_path / 'town.vprmap'
-    node = start('map_builder_node', map_path=path, session_name='monday')
+    node = start('map_builder_node', kind=NodeProcess, map_path=path, session_name='monday')
     robot = Robot(listener)
     robot.wait_for_node()
     drive(robot, path, 5)

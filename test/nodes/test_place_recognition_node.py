@@ -15,6 +15,7 @@ from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 from sensor_msgs.msg import Image
 from vpr_ros.msg import LocalizerState, MapInfo, PlaceCandidateArray
 
+from vpr_ros.bench.node_process import NodeProcess, reliable
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
 from vpr_ros.maps import MapWriter, NewPlace
@@ -96,7 +97,7 @@ def test_known_place_is_accepted_with_pose_status_and_map_info(
     status = listener.collect_latched(LocalizerState, f'{NAME}/status')
     mirror = listener.collect(PoseArray, f'{NAME}/candidate_poses')
     reports = listener.collect(DiagnosticArray, '/diagnostics')
-    node = start('place_recognition_node', model=MODEL, map_path=path)
+    node = start('place_recognition_node', kind=NodeProcess, model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
     answer = camera.ask(picture(3), 7)
@@ -302,8 +303,6 @@ def test_places_added_by_a_running_mapper_are_found(start, listener, tmp_path, d
 
 def test_quality_of_service_of_an_input_can_be_overridden(start, listener):
     from rclpy.qos import QoSReliabilityPolicy
-
-    from vpr_ros.bench.node_process import reliable
 
     start('place_recognition_node', **reliable('/image'))
     topics = ('/image', '/image/compressed')

@@ -15,7 +15,7 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from vpr_ros.msg import PlaceCandidateArray
 
-from vpr_ros.bench.node_process import reliable
+from vpr_ros.bench.node_process import NodeProcess, reliable
 from vpr_ros.inputs.frames.rectify import Rectifier
 from vpr_ros.maps import PlaceMap
 
@@ -333,6 +333,7 @@ def test_mounts_come_from_tf_where_it_is_installed(start, listener, tmp_path, mo
     path = tmp_path / 'm.vprmap'
     node = start(
         'map_builder_node',
+        kind=NodeProcess,  # tf2_ros is on the path of a new process only
         map_path=path,
         cameras='front',
         pose_source='none',

@@ -57,11 +57,12 @@ class NodeProcess:
             command += ['-p', f'{name}:={text}']
         self.executable = executable
         self.log = log
-        with log.open('wb') as file:
+        self.process = self._launch(command)
+
+    def _launch(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with self.log.open('wb') as file:
             # The command is ours; nothing in it passes through a shell.
-            self.process = subprocess.Popen(  # noqa: S603
-                command, stdout=file, stderr=subprocess.STDOUT
-            )
+            return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)  # noqa: S603
 
     @property
     def output(self) -> str:

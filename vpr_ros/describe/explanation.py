@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from vpr_ros.models.vit import Attention
 
 _CELLS = 16  # a side, of the grid that is blurred cell by cell
-_BATCH = 32
 _NO_PARTS = np.empty((0, 0), np.float32)
 
 
@@ -231,11 +230,12 @@ def _turn_when_blurred(net: nn.Module, image: Tensor) -> NDArray[np.float32]:
     padded = functional.pad(image, (reach,) * 4, mode='reflect')
     change = functional.avg_pool2d(padded, 2 * reach + 1, stride=1) - image
     whole = net(image).descriptor
-    cells = torch.eye(_CELLS**2).reshape(-1, 1, _CELLS, _CELLS)
+    cells = torch.eye(_CELLS**2).reshape(-1, 1, 1, _CELLS, _CELLS)
     turns = []
-    for some in torch.split(cells, _BATCH):
+    # One at a time: fetching the memory for a batch takes longer than the computation.
+    for cell in cells:
         # Without sharp borders, which would be detail of their own.
-        blurred = image + functional.interpolate(some, size=size, mode='bilinear') * change
+        blurred = image + functional.interpolate(cell, size=size, mode='bilinear') * change
         turns.append(1 - (net(blurred).descriptor * whole).sum(1))
     turned = torch.cat(turns).clamp(min=0) + 1e-9
     return cast('NDArray[np.float32]', (turned / turned.sum()).reshape(_CELLS, _CELLS).numpy())
