@@ -7,11 +7,11 @@ import sys
 import pytest
 
 LONGEST = (
-    'test_shown_commands_run',
+    'test_live_equals_offline',
     'test_place_recognition_node',
     'test_session',
-    'test_published_networks',
-    'test_faults',
+    'test_shown_commands_run',
+    'test_verifying_node',
 )
 """Files of tests that take long: begun first, lest one processor work on them at the end."""
 

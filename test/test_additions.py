@@ -54,7 +54,6 @@ def python(copy, *words):
 def test_a_status_is_added_in_two_files(copy):
     comparison = 'test/test_messages.py::test_statuses_are_those_of_the_message'
     check = ('-m', 'pytest', '-q', '-p', 'no:cacheprovider', '--rootdir', str(copy), comparison)
-    assert python(copy, *check).returncode == 0
     put_before(
         copy / 'vpr_ros/localize/decision.py',
         '    ACCEPTED = 0',
@@ -75,7 +74,6 @@ def test_a_status_is_added_in_two_files(copy):
 
 def test_a_parameter_is_added_in_one_file_and_generated_into_the_others(copy):
     generate = 'scripts/generate.py'
-    assert python(copy, generate, '--check').returncode == 0
     put_before(
         copy / 'vpr_ros/nodes/parameters.py',
         '    position_sigma: float',

@@ -48,7 +48,7 @@ def folder(tmp_path_factory):
     town = Town(seed=3, camera=SimulatedCamera(width=160, height=120))
     for name, lane in (('morning_bag', 0.0), ('evening_bag', 1.0)):
         traverse = Traverse(
-            town, Conditions.named('day'), seed=1, lateral_shift=lane, spacing=60.0
+            town, Conditions.named('day'), seed=1, lateral_shift=lane, spacing=120.0
         )
         write_bag(traverse, folder / name)
     with Bag(folder / 'morning_bag') as bag:
@@ -61,7 +61,7 @@ def folder(tmp_path_factory):
         images = folder / 'pitts30k/images/test' / part
         images.mkdir(parents=True)
         for i, rgb in enumerate(pictures):
-            name = f'@{585000 + 60 * i + east:.2f}@4477000.00@17@T@@@@@@@@@@@.jpg'
+            name = f'@{585000 + 120 * i + east:.2f}@4477000.00@17@T@@@@@@@@@@@.jpg'
             assert cv2.imwrite(str(images / name), rgb[..., ::-1])
     return folder
 

@@ -9,7 +9,7 @@ import cv2
 import pytest
 
 from vpr_ros.cli import main as cli
-from vpr_ros.describe import Describer
+from vpr_ros.describe import Describer, explanation
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.mapping import KeyframeConfig, MapBuilder
@@ -44,6 +44,12 @@ def query(tmp_path):
     path = tmp_path / 'query.png'
     cv2.imwrite(str(path), look(3, noise=4))
     return path
+
+
+@pytest.fixture(autouse=True)
+def _few_cells(monkeypatch):
+    # For each of which the model computes once.
+    monkeypatch.setattr(explanation, '_CELLS', 6)
 
 
 def explain(*words):

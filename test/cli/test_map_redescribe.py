@@ -20,7 +20,7 @@ def bags(tmp_path_factory):
     town = Town(seed=3, camera=SimulatedCamera(width=160, height=120))
     for name, lane in (('morning', 0.0), ('evening', 1.0)):
         traverse = Traverse(
-            town, Conditions.named('day'), seed=1, lateral_shift=lane, spacing=60.0
+            town, Conditions.named('day'), seed=1, lateral_shift=lane, spacing=120.0
         )
         write_bag(traverse, folder / name)
     return folder
@@ -83,8 +83,8 @@ def test_the_result_is_the_map_that_the_model_would_have_made(path, bags, tmp_pa
 def test_one_bag_and_thumbnails_of_the_rest_with_a_warning(path, bags, capsys, caplog):
     evening = f'evening={bags / "evening"}'
     assert run('redescribe', path, '--bag', evening, '--model', 'hog') == 0
-    assert '10 from bags and 10 from thumbnails' in capsys.readouterr().out
-    assert '10 of 20 places are described from their thumbnails' in caplog.text
+    assert '5 from bags and 5 from thumbnails' in capsys.readouterr().out
+    assert '5 of 10 places are described from their thumbnails' in caplog.text
 
 
 def test_places_without_an_image_are_refused_or_deleted(bags, tmp_path, capsys):

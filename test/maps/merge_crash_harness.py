@@ -30,7 +30,7 @@ from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('crash-net', 'none', 256, 0, 'none', trained=False)
 LATER = ModelInfo('crash-net', 'later', 256, 0, 'none', trained=False)
-PLACES = 2500
+PLACES = 1000
 
 
 def make(path: Path, seed: int, datum: Datum) -> None:

@@ -25,7 +25,7 @@ def kill_writers(harness, folder, kills, seed):
 
 
 def test_killed_writer_leaves_every_committed_place_and_no_half_one(tmp_path):
-    kill_writers(WRITES, tmp_path, kills=25, seed=1)
+    kill_writers(WRITES, tmp_path, kills=15, seed=1)
 
 
 @pytest.mark.slow
@@ -36,7 +36,7 @@ def test_killed_writers_leave_every_committed_place_and_no_half_one(tmp_path, se
 
 
 def test_killed_merge_or_compaction_leaves_all_or_nothing(tmp_path):
-    kill_writers(MERGES, tmp_path, kills=18, seed=1)
+    kill_writers(MERGES, tmp_path, kills=12, seed=1)
 
 
 @pytest.mark.slow

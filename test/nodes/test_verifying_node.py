@@ -12,6 +12,7 @@ from shared_data import DATA
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
+from node_samples import make_map, picture
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage
 from vpr_ros.msg import PlaceCandidateArray
@@ -29,7 +30,7 @@ MAP_BAG = DATA / 'bags' / 'gardens_day_left'
 QUERY_BAG = DATA / 'bags' / 'gardens_day_right'
 TOPIC = '/camera/image_raw/compressed'
 NODE = 'place_recognition_node'
-FRAMES = 24
+FRAMES = 12
 STRICT = 160
 """Features that must agree, so many that some of what looks right does not pass."""
 RULES = {'max_distance_ratio': 1.0}
@@ -46,15 +47,15 @@ def describer():
     return Describer('hog')
 
 
-def make_map(path, describer, thumbnails):
+def map_with_thumbnails(path, describer):
     with Bag(MAP_BAG) as bag, MapWriter.create(path, model=describer.model_info) as place_map:
         topics = choose_topics(bag)
-        map_bag(place_map, bag, describer, topics, KeyframeConfig(), thumbnails=thumbnails)
+        map_bag(place_map, bag, describer, topics, KeyframeConfig(), thumbnails=320)
     return path
 
 
 def test_node_verifies_as_the_offline_evaluation_does(start, listener, describer, tmp_path):
-    path = make_map(tmp_path / 'left.vprmap', describer, 320)
+    path = map_with_thumbnails(tmp_path / 'left.vprmap', describer)
     with Bag(QUERY_BAG) as bag, PlaceMap.open(path) as place_map:
         localizer = Localizer(
             describer,
@@ -126,8 +127,8 @@ def test_node_verifies_as_the_offline_evaluation_does(start, listener, describer
         assert answer.candidates[0].verified == (inliers[0] >= STRICT) >= query.accepted
 
 
-def test_map_without_thumbnails_is_said_not_to_be_verified(start, listener, describer, tmp_path):
-    path = make_map(tmp_path / 'plain.vprmap', describer, 0)
+def test_map_without_thumbnails_is_said_not_to_be_verified(start, listener, tmp_path):
+    path = make_map(tmp_path / 'plain.vprmap', [picture(seed) for seed in range(4)])
     node = start(NODE, model='hog', map_path=path, verify='xfeat')
 
     def warnings():

@@ -56,12 +56,12 @@ def mapped(tmp_path_factory):
 
     mounts = [None, REAR, *(random_pose(1) for _ in range(4))]
     places = [
-        (None if i % 7 == 0 else random_pose(100), mounts[i % len(mounts)]) for i in range(300)
+        (None if i % 7 == 0 else random_pose(100), mounts[i % len(mounts)]) for i in range(84)
     ]
     return candidates_of(tmp_path_factory.mktemp('remounting') / 'random.vprmap', places)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(query=POSES | st.just(REAR))
 def test_poses_are_to_the_last_bit_those_of_each_place_by_itself(mapped, query):
     found = mapped.seen_through(query)
@@ -73,12 +73,12 @@ def test_poses_are_to_the_last_bit_those_of_each_place_by_itself(mapped, query):
             assert moved.pose is None
             assert np.isnan(row).all()
         else:
-            np.testing.assert_array_equal(row, expected.as_array())
-            np.testing.assert_array_equal(moved.pose.as_array(), expected.as_array())
+            assert np.array_equal(row, expected.as_array())
+            assert np.array_equal(moved.pose.as_array(), expected.as_array())
         if place.pose is not None and place.mount is not None:
-            np.testing.assert_array_equal(moved.mount.as_array(), query.as_array())
+            assert np.array_equal(moved.mount.as_array(), query.as_array())
             camera, wanted = moved.pose @ query, place.pose @ place.mount
-            np.testing.assert_allclose(camera.position, wanted.position, atol=1e-9)
+            assert camera.distance_to(wanted) < 1e-9
             assert camera.angle_to(wanted) < 1e-7
 
 

@@ -25,7 +25,7 @@ RECIPE = Path(__file__).parents[2] / 'config/train/nano-fit.yaml'
 SMALL = {'grid': 4, 'region_dim': 8, 'whole_dim': 8, 'vlad_dim': 8, 'code_bits': 16}
 
 
-@pytest.fixture
+@pytest.fixture(scope='module')
 def recipe(photographs):
     """Return the recipe of the model in the box for a small one and few photographs."""
     return read_recipe(
@@ -38,21 +38,24 @@ def recipe(photographs):
     )
 
 
-def _fitted(recipe, path):
-    fit_heads(recipe, path, lambda _done, _total: None)
-    return models.load_weights(path)
+@pytest.fixture(scope='module')
+def fitted(recipe, tmp_path_factory):
+    """Return a network with fitted heads, and the file that was written."""
+    path = tmp_path_factory.mktemp('fitted') / 'weights.safetensors'
+    return fit_heads(recipe, path, lambda _done, _total: None), path
 
 
-def test_the_same_recipe_gives_the_same_bits(recipe, tmp_path):
-    first, second = (_fitted(recipe, tmp_path / f'{i}.safetensors') for i in range(2))
+def test_the_same_recipe_gives_the_same_bits(recipe, fitted, tmp_path):
+    again = tmp_path / 'again.safetensors'
+    fit_heads(recipe, again, lambda _done, _total: None)
+    first, second = models.load_weights(fitted[1]), models.load_weights(again)
 
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_the_file_holds_the_whole_network_that_was_returned(recipe, tmp_path):
-    path = tmp_path / 'weights.safetensors'
-    net = fit_heads(recipe, path, lambda _done, _total: None)
+def test_the_file_holds_the_whole_network_that_was_returned(fitted):
+    net, path = fitted
     read = models.build('d2vpr-nano', **SMALL)
     models.load_published(read, models.load_weights(path))
 
@@ -62,8 +65,8 @@ def test_the_file_holds_the_whole_network_that_was_returned(recipe, tmp_path):
     assert path.stat().st_size < 2.3 * trunk
 
 
-def test_the_trunk_keeps_its_weights_but_for_their_rounding(recipe, tmp_path):
-    found = _fitted(recipe, tmp_path / 'weights.safetensors')
+def test_the_trunk_keeps_its_weights_but_for_their_rounding(fitted):
+    found = models.load_weights(fitted[1])
     net = models.create('d2vpr-nano', **SMALL)
     start_trunk(net)
 
