@@ -183,6 +183,12 @@ def test_pip_installs_every_file_of_the_package(installed):
     assert (installed / 'bin/vpr').is_file()
 
 
+def test_weights_in_the_package_take_at_most_8_megabytes():
+    weights = [path.stat().st_size for path in ROOT.glob('vpr_ros/models/weights/*.safetensors')]
+    assert len(weights) >= 3
+    assert sum(weights) <= 8_000_000
+
+
 def test_every_folder_of_modules_is_a_package():
     assert [path.parent for path in SOURCES if not (path.parent / '__init__.py').exists()] == []
 

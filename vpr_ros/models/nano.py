@@ -224,8 +224,8 @@ MODELS = (
         options={
             'trunk': 'lite0',
             'grid': 10,
-            'region_dim': 416,
-            'whole_dim': 96,
+            'region_dim': 368,
+            'whole_dim': 144,
             'vlad_dim': 0,
         },
         untrained=True,
