@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli import evaluate_compare, evaluate_dataset, evaluate_loops
+from vpr_ros.cli import evaluate_compare, evaluate_dataset, evaluate_loops, evaluate_stress
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import (
     deliver,
@@ -142,6 +142,7 @@ app.command()(evaluate_dataset.dataset)
 app.command()(evaluate_dataset.lint)
 app.command()(evaluate_compare.compare)
 app.command()(evaluate_loops.loops)
+app.command()(evaluate_stress.stress)
 
 
 def show(evaluation: Evaluation, out: Console) -> None:

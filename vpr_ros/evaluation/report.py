@@ -14,7 +14,15 @@ import jinja2
 from vpr_ros.evaluation import charts, words
 from vpr_ros.evaluation.gallery import galleries
 from vpr_ros.evaluation.summary import TOTAL
-from vpr_ros.evaluation.words import average_precision, counted, metres, milliseconds, share
+from vpr_ros.evaluation.words import (
+    average_precision,
+    counted,
+    metres,
+    milliseconds,
+    recovery,
+    share,
+    two_decimals,
+)
 from vpr_ros.localize import Status
 
 if TYPE_CHECKING:
@@ -37,7 +45,15 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (average_precision, counted, share, metres, milliseconds)
+    filters = (
+        average_precision,
+        counted,
+        share,
+        metres,
+        milliseconds,
+        recovery,
+        two_decimals,
+    )
     environment.filters |= {function.__name__: function for function in filters}
     return environment.get_template(template).render(**values)
 

@@ -31,6 +31,18 @@ def average_precision(value: float) -> str:
     return UNKNOWN if math.isnan(value) else f'{value:.3f}'
 
 
+def two_decimals(value: float) -> str:
+    """Write a figure for a person."""
+    return UNKNOWN if math.isnan(value) else f'{value:.2f}'
+
+
+def recovery(frames: float) -> str:
+    """Write for a person after how many frames a robot was right again."""
+    if math.isnan(frames):
+        return UNKNOWN
+    return 'never' if math.isinf(frames) else f'{frames:g}'
+
+
 def counted(number: int, noun: str) -> str:
     """Write how many there are of something."""
     return f'{number} {noun}' if number == 1 else f'{number} {noun}s'

@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr evaluate stress``: the states that a robot meets in its first weeks."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpr_ros.cli import options as opt
+from vpr_ros.cli.console import deliver, progress_steps, show_table, table_of, warn_untrained
+from vpr_ros.errors import VprError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vpr_ros.evaluation.stress.stress_results import StressEvaluation
+    from vpr_ros.inputs.bags import Bag, Topic
+
+
+@opt.each
+def _check_state(name: str) -> None:
+    from vpr_ros.evaluation.stress.states import STATES
+
+    known = [state.name for state in STATES]
+    if name not in known:
+        msg = f'there is no state {name!r}; there are {", ".join(known)}'
+        raise typer.BadParameter(msg)
+
+
+def stress(
+    context: typer.Context,
+    map_path: opt.MapPath,
+    bag_path: opt.BagPath,
+    *,
+    foreign: Annotated[
+        list[Path] | None,
+        typer.Option(
+            callback=opt.check_not_map,
+            help='Bag of places that the map does not show; may be given several times.',
+        ),
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(callback=_check_state, help='A state, not all; may be given several times.'),
+    ] = None,
+    image_topic: opt.ImageTopic = None,
+    pose_topic: opt.PoseTopic = None,
+    tolerance: opt.Distance = 5.0,
+    angle: opt.Angle = 45.0,
+    calibration: opt.CalibrationFile = '',
+    verify: opt.Verify = None,
+    rerank: opt.Rerank = 10,
+    field_of_view: opt.FieldOfView = None,
+    limit: Annotated[int | None, typer.Option(min=1, help='Only the first N frames.')] = None,
+    as_json: opt.AsJson = False,
+    output: opt.Output = None,
+    report: opt.Report = None,
+    weights: opt.Weights = None,
+    device: opt.Device = 'auto',
+) -> None:
+    """Show how often a map is confidently wrong, before a robot trusts it.
+
+    The states that a robot meets are made of the map and a bag with true poses in its frame: gaps,
+    the end of the map, standing still, a covered or frozen camera, bad odometry, and others. Each
+    is run in each mode, and wrong answers are counted.
+    """
+    unverified = 'rerank', 'field_of_view'
+    opt.refuse_idle(context, 'with --verify none', *unverified, when=verify == 'none')
+    from vpr_ros.cli.localizing import camera_of, tolerance_of, verifier_of
+    from vpr_ros.describe import Describer
+    from vpr_ros.evaluation.stress.recording import read_recording
+    from vpr_ros.evaluation.stress.states import STATES
+    from vpr_ros.evaluation.stress.stress_run import StressTest, run_stress
+    from vpr_ros.evaluation.words import now
+    from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
+    from vpr_ros.localize import Reranking, calibration_for
+    from vpr_ros.maps import PlaceMap
+
+    if report is not None:  # missing packages are told now, not after an hour of work
+        from vpr_ros.evaluation.stress.stress_report import render_stress_report
+    with PlaceMap.open(map_path) as place_map:
+        describer = Describer(place_map.model.name, device=device, weights=weights)
+    learnt = calibration_for(describer.model_info, calibration)
+    with ExitStack() as stack:
+        place_map = stack.enter_context(PlaceMap.open(map_path, model=describer.model_info))
+        source = stack.enter_context(Bag(bag_path))
+        topics = choose_topics(source, image_topic, pose_topic)
+        camera = camera_of(source, topics.image.name, field_of_view)
+        with progress_steps('reading') as tell:
+            read = partial(read_recording, describer=describer, limit=limit)
+            recording = read(
+                source,
+                topics.image,
+                topics.pose,
+                datum=place_map.datum,
+                progress=partial(tell, source.path.name),
+            )
+            elsewhere = []
+            for path in foreign or []:
+                with Bag(path) as other:
+                    image, pose = choose_image(other), _pose_of(other)
+                    elsewhere.append(read(other, image, pose, progress=partial(tell, path.name)))
+            test = StressTest(
+                place_map,
+                recording,
+                tuple(elsewhere),
+                describer,
+                learnt,
+                verifier_of(place_map, verify, camera=camera),
+                Reranking(rerank),
+                tolerance_of(tolerance, angle),
+            )
+            states = [each for each in STATES if not state or each.name in state]
+            run = run_stress(test, states, created=now(), progress=tell)
+        deliver(
+            run.evaluation,
+            show,
+            output=output,
+            report=report,
+            page=lambda: render_stress_report(run, place_map),
+            as_json=as_json,
+        )
+
+
+def show(evaluation: StressEvaluation, out: Console) -> None:
+    """Print the figures."""
+    from vpr_ros.evaluation.stress.stress_results import stress_verdict
+    from vpr_ros.evaluation.words import recovery, share, two_decimals
+
+    setup = evaluation.setup
+    warn_untrained(out, setup.model)
+    names = 'frames', 'accepted', 'wrong', '%', 'longest', 'recovery', 'ECE', 'NEES', 'inside'
+    table = table_of('state', 'mode', *names, left=('state', 'mode'))
+    last = ''
+    for row in evaluation.rows:
+        if row.state != last:
+            table.add_section()
+        table.add_row(
+            '' if row.state == last else row.state,
+            row.mode,
+            *map(str, (row.frames, row.accepted, row.wrong)),
+            share(row.wrong / row.frames if row.frames else math.nan),
+            str(row.longest),
+            recovery(row.recovery),
+            two_decimals(row.ece),
+            two_decimals(row.nees),
+            share(row.inside),
+        )
+        last = row.state
+    show_table(out, f'{setup.map}, put to the test with {setup.query}', table)
+    if failed := sum(row.failed for row in evaluation.rows):
+        out.print(f'{failed} frames were not answered because of an error of this program')
+    for name, why in setup.left_out.items():
+        out.print(f'left out: {name}, since {why}')
+    out.print(stress_verdict(evaluation))
+
+
+def _pose_of(bag: Bag) -> Topic | None:
+    """Return the only topic of poses, None where odometry cannot be made."""
+    from vpr_ros.inputs.bags import choose_pose
+
+    try:
+        return choose_pose(bag)
+    except VprError:
+        return None
