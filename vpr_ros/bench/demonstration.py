@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.bench.answer_recorder import AnswerRecorder, to_query_result
 from vpr_ros.bench.bag_player import Playback, Played, play
+from vpr_ros.bench.demonstrated_states import demonstrate_states
 from vpr_ros.bench.node_process import NodeProcess, reliable
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation import Evaluation, Setup, Tolerance
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias
 
+    from vpr_ros.evaluation.stress.stress_results import StressEvaluation
     from vpr_ros.nodes.parameter_fields import Value
 
     Progress: TypeAlias = Callable[[str, float, float], None]
@@ -64,12 +66,14 @@ class DemoResult:
         report: The page.
         sent: Images sent to the node that recognises.
         to_map: Images sent to the node that maps; on a busy machine it misses some.
+        states: The evening in the whole map and in its first half, in every mode.
     """
 
     evaluation: Evaluation
     report: Path
     sent: int
     to_map: int
+    states: StressEvaluation
 
 
 def run_demo(folder: Path, seed: int, mapping_rate: float, progress: Progress) -> DemoResult:
@@ -92,7 +96,9 @@ def run_demo(folder: Path, seed: int, mapping_rate: float, progress: Progress) -
     map_path.unlink(missing_ok=True)
     _build_map(folder, bags[DAY], map_path, mapping_rate, progress)
     answers = _recognise(folder, bags[EVENING], map_path, progress)
-    return _judge(folder, bags, map_path, answers, progress)
+    states = demonstrate_states(map_path, bags[EVENING], Tolerance(_TOLERANCE), progress)
+    states.save(folder / 'stress.json')
+    return _judge(folder, bags, map_path, answers, states, progress)
 
 
 def _render(folder: Path, town: Town, drive: Drive, progress: Progress) -> Path:
@@ -179,6 +185,7 @@ def _judge(
     bags: dict[Drive, Path],
     map_path: Path,
     recorder: AnswerRecorder,
+    states: StressEvaluation,
     progress: Progress,
 ) -> DemoResult:
     progress('writing the report', 0, 1)
@@ -207,4 +214,4 @@ def _judge(
         report.write_text(page, encoding='utf-8')
         to_map = day.topics[f'{_IMAGE}/compressed'].count
     progress('writing the report', 1, 1)
-    return DemoResult(evaluation, report, topics.image.count, to_map)
+    return DemoResult(evaluation, report, topics.image.count, to_map, states)

@@ -36,6 +36,7 @@ def demo(
 
     from vpr_ros.bench.demonstration import run_demo
     from vpr_ros.cli.evaluate_bag import show
+    from vpr_ros.cli.evaluate_stress import show_states
 
     out = console(stderr=as_json)
     started = time.monotonic()
@@ -50,6 +51,7 @@ def demo(
 
         result = run_demo(folder, seed, mapping_rate, progress)
     show(result.evaluation, out)
+    show_states(result.states, out)
     places = len(result.evaluation.places.ids)
     out.print(f'{places} of {result.to_map} images mapped by the live node')
     out.print(
@@ -60,7 +62,9 @@ def demo(
     out.print(f'Report: {report.as_uri()}')
     if as_json:
         answer = {'report': str(report), 'sent': result.sent, 'to_map': result.to_map}
-        print_json(answer | {'evaluation': result.evaluation.to_json()})
+        print_json(
+            answer | {'evaluation': result.evaluation.to_json(), 'stress': result.states.to_json()}
+        )
     if open_report:
         # Does nothing where there is no browser to open.
         webbrowser.open(report.as_uri())

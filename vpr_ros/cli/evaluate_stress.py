@@ -169,3 +169,17 @@ def _pose_of(bag: Bag) -> Topic | None:
         return choose_pose(bag)
     except VprError:
         return None
+
+
+def show_states(evaluation: StressEvaluation, out: Console) -> None:
+    """Print a line for each state: accepted answers in each mode, and the wrong ones of them."""
+    from vpr_ros.evaluation.words import counted
+
+    setup = evaluation.setup
+    rows = {(row.state, row.mode): row for row in evaluation.rows}
+    table = table_of('accepted (wrong)', *setup.modes, left=('accepted (wrong)',))
+    for state, meaning in setup.states.items():
+        cells = [rows.get((state, mode)) for mode in setup.modes]
+        shown = ['' if row is None else f'{row.accepted} ({row.wrong})' for row in cells]
+        table.add_row(meaning, *shown)
+    show_table(out, f'{counted(setup.frames, "image")} of {setup.query}', table)

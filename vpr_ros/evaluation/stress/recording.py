@@ -123,6 +123,7 @@ def read_recording(
     describer: Describer,
     datum: Datum | None = None,
     limit: int | None = None,
+    every: int = 1,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Recording:
     """Read and describe the pictures of a bag.
@@ -136,16 +137,17 @@ def read_recording(
         describer: Of the map.
         datum: Of the map.
         limit: Stop after this many pictures.
+        every: Take every so-many-th of them.
         progress: Called after each picture with how many are done, and of how many.
 
     Raises:
         VprError: No picture is left.
     """
     shots, stamps, truths = [], [], []
-    total = image.count if limit is None else min(limit, image.count)
+    total = -(-min(limit or image.count, image.count) // every)
     source = None if pose is None else PoseSource(pose.type, datum)
     frames = replay_frames(bag, image.name, None if pose is None else pose.name, source)
-    for done, (frame, reading) in enumerate(islice(frames, limit), start=1):
+    for done, (frame, reading) in enumerate(islice(frames, 0, limit, every), start=1):
         progress(done, max(done, total))
         if pose is not None and reading is None:
             continue

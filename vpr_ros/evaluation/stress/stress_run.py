@@ -153,6 +153,7 @@ def run_stress(
                         if answer.wrong and answer.counted:
                             wrong.append(_wrong(state, mode, answer))
                             pictures[state.name, answer.frame] = shown[answer.frame]
+            progress(state.name, len(possible), len(possible))
     setup = StressSetup(
         query=test.recording.name,
         map=test.place_map.path.name,
