@@ -76,9 +76,10 @@ class RememberingVerifier(Verifier):
         self._measured: dict[tuple[Shot, int], Resection | None] = {}
 
     def search(self, place_map: PlaceMap) -> None:
-        """Take a copy of the map; poses are measured anew, since they depend on neighbours."""
-        self._map = place_map
-        self._measured.clear()
+        """Take another copy of the map; poses depend on neighbours and are measured anew."""
+        if place_map is not self._map:
+            self._map = place_map
+            self._measured.clear()
 
     def load(
         self, place_ids: Sequence[int], pictures: Sequence[NDArray[np.uint8]] = ()
