@@ -14,7 +14,7 @@ def generate_launch_description():
         },
         parameters={
             'map_path': 'File of the place map.',
-            'temporal': 'Temporal filter over the last images: none, bayes or sequence.',
+            'temporal': 'Temporal filter over the last images: none or sequence.',
             'use_odometry': 'true: the filter follows the motion on odom.',
         },
     )

@@ -3,57 +3,56 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fit the calibration of a network that is shipped in vpr_ros/localize/calibrations.
 
-It learns from synthetic towns 5 to 8 (town 0 is kept for tests, 1 to 3 trained the network), from
-the first half of the second lap of `bags/airsim_track` in its first lap, and from traverses in
-maps of somewhere else. The bags of Gardens Point, EuRoC and the corridor are not touched: they
-are for tests. Queries are kept as pictures of a thumbnail's size, which is what local features
-see of them.
+It learns from eight worlds, each judged by a fit on the others: towns 5 to 8 of the simulation
+(town 0 is kept for tests, 1 to 3 trained the network), and the shared real traverses. What is
+fitted are some ten numbers a stage, none of which is about a place. Described traverses and
+comparisons of local features are kept in the work folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import math
 import os
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
 
 import vpr_ros.localize.calibration as shipped  # noqa: E402
 from vpr_ros.cli.calibrate_command import show  # noqa: E402
-from vpr_ros.cli.console import console  # noqa: E402
+from vpr_ros.cli.console import console, progress_bar  # noqa: E402
 from vpr_ros.describe import Describer  # noqa: E402
 from vpr_ros.evaluation import Evaluation, Setup, Tolerance  # noqa: E402
-from vpr_ros.evaluation.bag_evaluation import place_table, query_result  # noqa: E402
+from vpr_ros.evaluation.bag_evaluation import place_table  # noqa: E402
 from vpr_ros.evaluation.calibration_data import AnsweredTraverse  # noqa: E402
 from vpr_ros.evaluation.calibration_figure import draw  # noqa: E402
 from vpr_ros.evaluation.calibration_fit import calibrate  # noqa: E402
+from vpr_ros.evaluation.summary import QueryResult  # noqa: E402
+from vpr_ros.geometry import Pose  # noqa: E402
+from vpr_ros.geometry.two_view import relate  # noqa: E402
 from vpr_ros.inputs.bags import Bag, choose_topics  # noqa: E402
-from vpr_ros.inputs.frames.thumbnail_codec import (  # noqa: E402
-    decode_thumbnail,
-    encode_thumbnail,
-)
+from vpr_ros.inputs.frames import ImageFile  # noqa: E402
+from vpr_ros.inputs.frames.thumbnail_codec import shrunk  # noqa: E402
 from vpr_ros.inputs.replay import replay_frames  # noqa: E402
-from vpr_ros.localize import Localizer, Verifier  # noqa: E402
 from vpr_ros.localize.verification import XFeatDetector  # noqa: E402
-from vpr_ros.mapping import KeyframeConfig, MapBuilder  # noqa: E402
-from vpr_ros.maps import MapWriter, PlaceMap  # noqa: E402
+from vpr_ros.localize.verification.local_features import LocalFeatures  # noqa: E402
+from vpr_ros.mapping import KeyframeConfig  # noqa: E402
+from vpr_ros.mapping.keyframes import KeyframeGate  # noqa: E402
+from vpr_ros.maps import MapWriter, NewPlace  # noqa: E402
 from vpr_ros.search import Retriever  # noqa: E402
 from vpr_ros.simulation import Conditions, Town, Traverse, write_bag  # noqa: E402
-from vpr_ros.types import THUMBNAIL_SIZE  # noqa: E402
+from vpr_ros.types import THUMBNAIL_SIZE, Description  # noqa: E402
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from vpr_ros.inputs.poses import PoseReading
-    from vpr_ros.types import Description
+Frames = Iterator[tuple[NDArray[np.uint8], Pose, int]]
 
 DRIVES = {
     # town, conditions: metres to the left of the lane, seed of traffic and noise
@@ -68,148 +67,319 @@ DRIVES = {
     (8, 'day'): (0.0, 1),
     (8, 'evening'): (0.7, 2),
 }
-FIRST_LAP, HALF_LAP = (0, 598), (598, 868)
+LAPS = {'airsim-1': (0, 598), 'airsim-2': (598, 868), 'airsim-3': (868, 1270)}
+LAPS['airsim-4'] = (1270, 10**6)
 KNOWN = (
-    ('town5-day', 'town5-evening-rain'),
-    ('town5-day', 'town5-night-rain'),
-    ('town6-day', 'town6-night'),
-    ('town6-day', 'town6-day-overcast-autumn'),
-    ('town7-overcast', 'town7-morning-winter'),
-    ('town8-day', 'town8-evening'),
-    ('airsim-lap', 'airsim-half-lap'),
+    ('gardens-day_left', 'gardens-day_right'),
+    ('gardens-day_right', 'gardens-night_right'),
+    ('gardens-day_left', 'gardens-night_right'),
+    ('corridor-1', 'corridor-2'),
+    ('lake-1', 'lake-2'),
+    ('lake-2', 'lake-1'),
+    ('railway-summer', 'railway-winter'),
+    ('railway-winter', 'railway-summer'),
+    ('airsim-1', 'airsim-2'),
+    ('airsim-1', 'airsim-3'),
+    ('airsim-1', 'airsim-4'),
+    ('town-5-day', 'town-5-evening-rain'),
+    ('town-5-day', 'town-5-night-rain'),
+    ('town-6-day', 'town-6-night'),
+    ('town-6-day', 'town-6-day-overcast-autumn'),
+    ('town-7-overcast', 'town-7-morning-winter'),
+    ('town-8-day', 'town-8-evening'),
+    ('cameras-ref', 'cameras-query'),
 )
 ELSEWHERE = (
-    ('town5-day', 'town6-night'),
-    ('town7-overcast', 'town8-evening'),
-    ('airsim-lap', 'town5-evening-rain'),
-    ('town6-day', 'campus'),
-    ('campus', 'town7-morning-winter'),
-    ('campus', 'airsim-half-lap'),
-    ('town8-day', 'airsim-half-lap'),
+    ('town-5-day', 'town-6-night'),
+    ('town-7-overcast', 'town-8-evening'),
+    ('airsim-1', 'town-5-evening-rain'),
+    ('town-6-day', 'campus-0'),
+    ('campus-0', 'town-7-morning-winter'),
+    ('campus-0', 'airsim-2'),
+    ('town-8-day', 'airsim-3'),
+    ('gardens-day_left', 'corridor-2'),
+    ('corridor-1', 'gardens-day_right'),
+    ('corridor-1', 'room-0'),
+    ('gardens-day_left', 'room-0'),
+    ('railway-summer', 'lake-2'),
+    ('lake-1', 'railway-winter'),
+    ('gardens-day_left', 'campus-0'),
+    ('campus-0', 'gardens-day_right'),
+    ('airsim-1', 'lake-2'),
+    ('lake-1', 'airsim-2'),
+    ('lake-1', 'campus-0'),
+    ('town-6-day', 'gardens-night_right'),
+    ('gardens-day_left', 'town-6-night'),
+    ('town-7-overcast', 'lake-1'),
+    ('cameras-ref', 'gardens-day_right'),
+    ('corridor-1', 'cameras-query'),
+    ('railway-summer', 'airsim-2'),
 )
 TOLERANCE = Tolerance(5.0, math.radians(45))
-CANDIDATES = 100
+KEYFRAMES = KeyframeConfig(distance=2.0, angle=0.35)
+CANDIDATES, COMPARED = 100, 10
+APART = 1000.0
+"""Metres between the places of fixed cameras, none of which is near another."""
+
+
+def world_of(name: str) -> str:
+    """Return the world of a traverse, which its name begins with."""
+    return name.partition('-')[0]
+
+
+class Sources:
+    """The pictures of each traverse, with poses and stamps.
+
+    Args:
+        data: Folder of the shared data.
+        work: Folder for rendered bags.
+    """
+
+    def __init__(self, data: Path, work: Path) -> None:
+        self._data, self._work = data, work
+
+    def frames(self, name: str) -> Frames:
+        """Yield picture, pose and stamp (nanoseconds) of each frame of a traverse."""
+        world, _, part = name.partition('-')
+        bags = self._data / 'bags'
+        readers: dict[str, Callable[[], Frames]] = {
+            'gardens': lambda: self._bag(bags / f'gardens_{part}'),
+            'airsim': lambda: self._bag(bags / 'airsim_track', *LAPS[name]),
+            'campus': lambda: self._bag(bags / 'campus_route_toshiki'),
+            'room': lambda: self._bag(bags / 'euroc_v101_micro'),
+            'town': lambda: self._bag(self._rendered(part)),
+            'corridor': lambda: self._corridor(int(part)),
+            'lake': lambda: self._lake(part),
+            'railway': lambda: self._numbered('nordland_64x32', part, 4.0),
+            'cameras': lambda: self._numbered('sped_thumbs', part, APART),
+        }
+        return readers[world]()
+
+    def _bag(self, path: Path, first: int = 0, last: int | None = None) -> Frames:
+        with Bag(path) as bag:
+            topics = choose_topics(bag)
+            replayed = replay_frames(bag, topics.image.name, topics.pose.name)
+            for frame, reading in islice(replayed, first, last):
+                if reading is not None:
+                    yield frame.rgb, reading.pose, frame.stamp
+
+    def _rendered(self, part: str) -> Path:
+        number, _, conditions = part.partition('-')
+        path = self._work / f'town{number}-{conditions}'
+        if not path.exists():
+            print(f'rendering {path.name}', flush=True)
+            shift, seed = DRIVES[int(number), conditions]
+            way = Traverse(
+                Town(int(number)), Conditions.named(conditions), seed, lateral_shift=shift
+            )
+            write_bag(way, path, storage='mcap', encoding='jpeg')
+        return path
+
+    def _numbered(self, folder: str, part: str, metres: float) -> Frames:
+        paths = sorted((self._data / folder / part).glob('*.*'))
+        return self._files(paths, [metres * i for i in range(len(paths))])
+
+    def _lake(self, part: str) -> Frames:
+        with (self._data / 'lake_laps' / f'poses_lap{part}.csv').open() as table:
+            rows = list(csv.DictReader(table))[::2]
+        paths = [self._data / 'lake_laps' / row['file'] for row in rows]
+        return self._files(paths, [float(row['x']) for row in rows], 0.5)
+
+    def _corridor(self, lap: int) -> Frames:
+        """Two metres a frame; a frame of the second lap is where its match of the first is."""
+        folder = self._data / 'rtabmap_corridor'
+        with (folder / 'loop_pairs_derived.csv').open() as table:
+            matches = {int(row['query']): int(row['match']) for row in csv.DictReader(table)}
+        first = {number: number for number in range(1, 43)}
+        second = {number: match for number, match in matches.items() if number > 42}
+        numbers = first if lap == 1 else dict(sorted(second.items()))
+        paths = [folder / 'images' / f'{number}.jpg' for number in numbers]
+        return self._files(paths, [2.0 * place for place in numbers.values()])
+
+    @staticmethod
+    def _files(paths: list[Path], along: list[float], seconds: float = 1.0) -> Frames:
+        for i, (path, x) in enumerate(zip(paths, along, strict=True)):
+            yield ImageFile(path).rgb, Pose.planar(x, 0.0, 0.0), round(i * seconds * 1e9)
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """A traverse of N frames as it is kept in the work folder.
+
+    Attributes:
+        descriptors: (N, D) float32.
+        codes: (N, bits / 8) uint8, empty where the network makes none.
+        poses: (N, 7).
+        stamps: (N,) nanoseconds.
+        points: (P, 2) local features of all frames, one after another.
+        features: (P, 64) their descriptors.
+        counts: (N,) local features of each frame.
+        sizes: (N, 2) pixels that points are measured in.
+    """
+
+    descriptors: NDArray[np.float32]
+    codes: NDArray[np.uint8]
+    poses: NDArray[np.float64]
+    stamps: NDArray[np.int64]
+    points: NDArray[np.float32]
+    features: NDArray[np.int8]
+    counts: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    def description(self, i: int) -> Description:
+        """Return the description of a frame."""
+        return Description(self.descriptors[i], self.codes[i] if self.codes.size else None)
+
+    def local(self, i: int) -> LocalFeatures:
+        """Return the local features of a frame."""
+        end = int(self.counts[: i + 1].sum())
+        part = slice(end - int(self.counts[i]), end)
+        width, height = self.sizes[i].tolist()
+        return LocalFeatures(self.points[part], self.features[part], (width, height))
 
 
 class Library:
-    """Traverses by name, described once.
+    """Described traverses and comparisons, kept in the work folder.
 
     Args:
         describer: The network.
-        data: Folder of the test data.
-        work: Folder for rendered bags and maps.
+        sources: Of the pictures.
+        work: Folder.
     """
 
-    def __init__(self, describer: Describer, data: Path, work: Path) -> None:
-        self._describer = describer
+    def __init__(self, describer: Describer, sources: Sources, work: Path) -> None:
+        self._describer, self._sources, self._work = describer, sources, work
         self._detector = XFeatDetector()
-        self._work = work
-        self._known: dict[str, list[_Described]] = {}
-        airsim = data / 'bags' / 'airsim_track'
-        self._bags = {
-            'campus': (data / 'bags' / 'campus_route_toshiki', (0, None)),
-            'airsim-lap': (airsim, FIRST_LAP),
-            'airsim-half-lap': (airsim, HALF_LAP),
-        }
+        self._known: dict[str, Described] = {}
 
-    def render(self) -> None:
-        """Drive through the towns where that was not done yet."""
-        for (town, conditions), (shift, seed) in DRIVES.items():
-            path = self._work / f'town{town}-{conditions}'
-            self._bags[path.name] = (path, (0, None))
-            if not path.exists():
-                print(f'rendering {path.name}', flush=True)
-                way = Traverse(Town(town), Conditions.named(conditions), seed, lateral_shift=shift)
-                write_bag(way, path, storage='mcap', encoding='jpeg')
-
-    def frames(self, name: str) -> list[_Described]:
-        """Return the described frames of a traverse."""
+    def described(self, name: str) -> Described:
+        """Return a traverse, described now or before."""
         if name not in self._known:
-            path, part = self._bags[name]
-            print(f'describing {name}', flush=True)
-            with Bag(path) as bag:
-                topics = choose_topics(bag)
-                replayed = replay_frames(bag, topics.image.name, topics.pose.name)
-                self._known[name] = [
-                    _Described(
-                        frame.stamp,
-                        *self._describer.describe([frame.rgb]),
-                        reading,
-                        encode_thumbnail(frame.rgb, THUMBNAIL_SIZE),
-                    )
-                    for frame, reading in islice(replayed, *part)
-                    if reading is not None
-                ]
+            path = self._work / f'{self._describer.model_info.name}-{name}.npz'
+            if not path.exists():
+                print(f'describing {name}', flush=True)
+                np.savez(path, **vars(self._describe(name)))
+            with np.load(path, allow_pickle=False) as stored:
+                self._known[name] = Described(**stored)
         return self._known[name]
 
-    def session(self, map_name: str, query_name: str, *, known: bool) -> AnsweredTraverse:
+    def _describe(self, name: str) -> Described:
+        descriptions, poses, stamps, local = [], [], [], []
+        for rgb, pose, stamp in self._sources.frames(name):
+            descriptions += self._describer.describe([rgb])
+            local += self._detector.detect([shrunk(rgb, THUMBNAIL_SIZE)])
+            poses.append(pose.as_array())
+            stamps.append(stamp)
+        codes = [each.code for each in descriptions if each.code is not None]
+        return Described(
+            np.array([each.descriptor for each in descriptions]),
+            np.array(codes, np.uint8),
+            np.array(poses),
+            np.array(stamps, np.int64),
+            np.concatenate([each.points for each in local]),
+            np.concatenate([each.descriptors for each in local]),
+            np.array([len(each.points) for each in local]),
+            np.array([each.size for each in local]),
+        )
+
+    def answered(self, map_name: str, query_name: str, *, known: bool) -> AnsweredTraverse:
         """Look a traverse up in the map of another."""
-        place_map = self._map(map_name)
-        with place_map:
-            remembered = _Remembered()
-            localizer = Localizer(
-                remembered,
-                Retriever(place_map),
-                candidates=CANDIDATES,
-                verifier=Verifier(place_map, self._detector),
-            )
-            queries = []
-            for frame in self.frames(query_name):
-                remembered.description = frame.description
-                found = localizer.localize(frame, k=CANDIDATES)
-                queries.append(query_result(found, frame.reading.pose))
-            setup = Setup(
-                query_name,
-                map_name,
-                place_map.model,
-                TOLERANCE,
-                CANDIDATES,
-                detector=localizer.detector,
-            )
-            evaluation = Evaluation(setup, place_table(place_map), tuple(queries))
-            return AnsweredTraverse(evaluation, known)
-
-    def _map(self, name: str) -> PlaceMap:
-        path = self._work / f'{name}.{self._describer.model_info.name}.vprmap'
+        mapped, asked = self.described(map_name), self.described(query_name)
+        kept = keyframes(mapped) if world_of(map_name) in _DRIVEN else np.arange(len(mapped.poses))
+        path = self._work / 'calibration.vprmap'
         path.unlink(missing_ok=True)
-        place_map = MapWriter.create(path, model=self._describer.model_info)
-        builder = MapBuilder(place_map, self._describer, KeyframeConfig())
-        for frame in self.frames(name):
-            if builder.due(frame, frame.reading):
-                builder.add(frame, frame.reading, frame.description)
-        builder.finish()
-        return place_map
+        comparisons = Comparisons(self._work, map_name, query_name, mapped, asked, self._detector)
+        with MapWriter.create(path, model=self._describer.model_info) as place_map:
+            session = place_map.begin_session(map_name, int(mapped.stamps[0]))
+            place_map.add(
+                [
+                    NewPlace(
+                        mapped.description(i),
+                        session,
+                        int(mapped.stamps[i]),
+                        Pose.from_array(mapped.poses[i]),
+                    )
+                    for i in kept.tolist()
+                ]
+            )
+            if not asked.codes.size:
+                place_map.recode()
+            retriever = Retriever(place_map)
+            queries = []
+            for i, stamp in enumerate(asked.stamps.tolist()):
+                found = retriever.search(asked.description(i), CANDIDATES, CANDIDATES)
+                rows = np.searchsorted(place_map.ids, found.ids)
+                inliers = np.full(len(found), np.nan)
+                inliers[:COMPARED] = [
+                    comparisons.inliers(i, int(kept[row])) for row in rows[:COMPARED]
+                ]
+                candidates = replace(found, inliers=inliers, snapshot=None, rows=None)
+                truth = Pose.from_array(asked.poses[i])
+                queries.append(QueryResult(stamp, '', truth, candidates))
+            places = place_table(place_map)
+        comparisons.save()
+        setup = Setup(
+            query_name,
+            map_name,
+            self._describer.model_info,
+            TOLERANCE,
+            CANDIDATES,
+            detector=self._detector.rule.detector,
+        )
+        evaluation = Evaluation(setup, places, tuple(queries))
+        worlds = world_of(query_name), world_of(map_name)
+        return AnsweredTraverse(evaluation, known, worlds, exact=worlds[0] not in _DERIVED)
 
 
-class _Described:
-    """A frame that was described, and kept as a thumbnail."""
+class Comparisons:
+    """Inliers of frames of two traverses, kept in the work folder: they are of no network."""
 
     def __init__(
-        self, stamp: int, description: Description, reading: PoseReading, jpeg: bytes
+        self,
+        work: Path,
+        map_name: str,
+        query_name: str,
+        mapped: Described,
+        asked: Described,
+        detector: XFeatDetector,
     ) -> None:
-        self.stamp, self.description, self.reading = stamp, description, reading
-        self.camera = ''
-        self._jpeg = jpeg
+        self._mapped, self._asked, self._detector = mapped, asked, detector
+        self._path = work / f'{query_name}.in.{map_name}.npy'
+        shape = len(asked.poses), len(mapped.poses)
+        self._inliers = np.full(shape, -1, np.int16)
+        if self._path.exists():
+            self._inliers = np.load(self._path, allow_pickle=False)
 
-    @property
-    def rgb(self) -> NDArray[np.uint8]:
-        return decode_thumbnail(self._jpeg)
+    def inliers(self, query: int, place: int) -> float:
+        """Return the matches of a query and a place that agree."""
+        if self._inliers[query, place] < 0:
+            a, b = self._asked.local(query), self._mapped.local(place)
+            rows = self._detector.match(a, b)
+            there, here = b.points[rows[:, 1]].astype(float), a.points[rows[:, 0]].astype(float)
+            view = relate(there, here, a.size, None, 2 * self._detector.sigma)
+            self._inliers[query, place] = int(np.count_nonzero(view.inliers))
+        return float(self._inliers[query, place])
+
+    def save(self) -> None:
+        """Keep what was compared."""
+        np.save(self._path, self._inliers)
 
 
-class _Remembered:
-    """A describer of one frame at a time, whose description is known already."""
-
-    description: Description
-
-    def describe(self, images: list[NDArray[np.uint8]]) -> list[Description]:
-        return [self.description for _ in images]
+_DERIVED = ('corridor',)
+"""Worlds whose truth was derived from the pictures, to two frames."""
+_DRIVEN = ('airsim', 'town', 'campus', 'room')
+"""Worlds whose frames are closer together than places; others are places already."""
 
 
-def sessions(library: Library) -> Iterator[AnsweredTraverse]:
-    """Yield the training examples."""
-    for names, known in ((KNOWN, True), (ELSEWHERE, False)):
-        for map_name, query_name in names:
-            yield library.session(map_name, query_name, known=known)
+def keyframes(traverse: Described) -> NDArray[np.intp]:
+    """Return the frames of a traverse that become places."""
+    gate, kept = KeyframeGate(KEYFRAMES), []
+    for i, (seven, stamp) in enumerate(zip(traverse.poses, traverse.stamps.tolist(), strict=True)):
+        pose = Pose.from_array(seven)
+        if gate.due(stamp, pose):
+            gate.take(stamp, pose)
+            kept.append(i)
+    return np.array(kept, np.intp)
 
 
 def main() -> int:
@@ -223,9 +393,11 @@ def main() -> int:
     data = Path(os.environ.get('VPR_TEST_DATA', ROOT.parent / 'shared' / 'data'))
     arguments.work.mkdir(parents=True, exist_ok=True)
     describer = Describer(arguments.model, weights=arguments.weights)
-    library = Library(describer, data, arguments.work)
-    library.render()
-    result = calibrate(list(sessions(library)), TOLERANCE)
+    library = Library(describer, Sources(data, arguments.work), arguments.work)
+    answered = [library.answered(*names, known=True) for names in KNOWN]
+    answered += [library.answered(*names, known=False) for names in ELSEWHERE]
+    with progress_bar('fitting') as progress:
+        result = calibrate(answered, TOLERANCE, progress=progress)
     folder = Path(shipped.__file__).parent / 'calibrations'
     folder.mkdir(exist_ok=True)
     result.calibration.save(folder / f'{arguments.model}.yaml')

@@ -64,7 +64,7 @@ def test_swapped_arguments_are_a_usage_error_that_shows_the_order(words, order, 
 @pytest.mark.parametrize(
     ('words', 'choices'),
     [
-        ('evaluate bag town.vprmap bag --temporal foo', 'bayes'),
+        ('evaluate bag town.vprmap bag --temporal foo', 'sequence'),
         ('evaluate bag town.vprmap bag --model foo', 'd2vpr-nano'),
         ('evaluate bag town.vprmap bag --device foo', 'cuda:N'),
         ('map recode town.vprmap --storage foo', 'float16'),

@@ -11,6 +11,7 @@ import pytest
 
 from vpr_ros.cli.main import main
 from vpr_ros.geometry import Datum, Pose
+from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
 from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
 from vpr_ros.types import Description, ModelInfo
 
@@ -74,3 +75,37 @@ def test_foreign_file_is_one_line_on_standard_error(tmp_path, capsys):
     (tmp_path / 'foreign').write_text('hello')
     assert main(['map', 'info', str(tmp_path / 'foreign')]) == 1
     assert 'is not a place map' in capsys.readouterr().err
+
+
+def test_info_tells_the_health_and_draws_it(path, tmp_path, capsys):
+    figure = tmp_path / 'health.png'
+    assert run('info', path, '--health', '--figure', figure) == 0
+    shown = capsys.readouterr().out
+    assert 'distinctness' in shown
+    assert 'whether 16 places are blank is unknown' in shown
+    assert figure.stat().st_size > 10_000
+    assert run('info', path, '--health', '--json') == 0
+    health = json.loads(capsys.readouterr().out)['health']
+    assert (health['places'], health['unseen'], health['gaps']) == (16, 16, [])
+    assert run('info', path, '--json') == 0
+    assert 'health' not in json.loads(capsys.readouterr().out)
+    assert run('info', path, '--figure', figure) == 2
+    assert 'without --health' in capsys.readouterr().err
+
+
+def test_weak_spots_are_shown_in_tables(path, capsys):
+    with MapWriter.open(path) as place_map:
+        session = place_map.begin_session('gap', 10**18)
+        row = np.eye(16, dtype=np.float32)[0]
+        blank = encode_thumbnail(np.zeros((48, 64, 3), np.uint8), 64)
+        place_map.add(
+            [
+                NewPlace(Description(row), session, i, Pose.planar(x, 0, 0), thumbnail=blank)
+                for i, x in enumerate([100, 101, 102, 130, 131])
+            ]
+        )
+    assert run('info', path, '--health') == 0
+    shown = capsys.readouterr().out
+    for words in ('look-alike stretches', '17 to 19', '19 and 20', '28.0 m', 'dark, blank'):
+        assert words in shown
+    assert 'healthy' not in shown

@@ -9,6 +9,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from pictures import blocks
 
 from vpr_ros.cli.main import main
 from vpr_ros.geometry import Datum, Pose
@@ -148,10 +149,9 @@ def test_places_are_exported_to_files_and_standard_output(make, tmp_path, capsys
 def test_folder_of_images_becomes_a_map_and_exports_again(tmp_path, capsys):
     folder = tmp_path / 'photos'
     folder.mkdir()
-    rng = np.random.default_rng(0)
     for i in range(10):
         name = f'@{500000 + 10 * i:.2f}@5316000.00@33@U@.png'
-        cv2.imwrite(str(folder / name), rng.integers(0, 255, (48, 64, 3), np.uint8))
+        cv2.imwrite(str(folder / name), blocks(i))
     path = tmp_path / 'town.vprmap'
     options = ['--format', 'utm', '--model', 'patchnorm', '--device', 'cpu']
     assert run('import', path, folder, *options, '--json') == 0

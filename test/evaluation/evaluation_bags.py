@@ -44,7 +44,8 @@ class SampleDescriber:
 
 def look(place, noise=0):
     """Return the picture of a place, with some noise on it."""
-    picture = np.random.default_rng(place).integers(40, 200, (SIZE, SIZE))
+    blocks = np.random.default_rng(place).integers(40, 200, (SIZE // 2, SIZE // 2))
+    picture = blocks.repeat(2, 0).repeat(2, 1)
     rng = np.random.default_rng([place, noise])
     return np.clip(picture + noise * rng.normal(size=picture.shape), 0, 255).astype(np.uint8)
 

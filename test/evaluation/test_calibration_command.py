@@ -64,19 +64,19 @@ def test_map_and_bags_give_a_calibration_that_commands_take(drives, tmp_path, ca
         '--calibration',
         path,
         '--temporal',
-        'bayes',
+        'sequence',
         '--odometry',
         '--json',
     )
     assert code == 0
     result = json.loads(capsys.readouterr().out)
-    assert result['setup']['mode'] == 'bayes with odometry'
+    assert result['setup']['mode'] == 'sequence with odometry'
     assert result['summary']['score'] == 'probability'
 
 
 def test_filter_without_a_calibration_is_refused(drives, capsys):
     arguments = ('evaluate', 'bag', drives / 'day.vprmap', drives / 'drive1')
-    assert run(*arguments, '--temporal', 'bayes') == 1
+    assert run(*arguments, '--temporal', 'sequence') == 1
     assert 'vpr calibrate' in capsys.readouterr().err
 
 

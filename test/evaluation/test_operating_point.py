@@ -91,7 +91,7 @@ def evaluate(describer, calibration, gardens):
     return run
 
 
-@pytest.mark.parametrize('kind', [None, 'bayes', 'sequence'])
+@pytest.mark.parametrize('kind', [None, 'sequence'])
 def test_of_what_is_accepted_by_day_99_percent_is_right(evaluate, kind):
     summary = evaluate('gardens_day_right', kind).summary
     assert summary.score == 'probability'
@@ -99,7 +99,7 @@ def test_of_what_is_accepted_by_day_99_percent_is_right(evaluate, kind):
     assert summary.precision_accepted >= 0.99
 
 
-@pytest.mark.parametrize('kind', [None, 'bayes', 'sequence'])
+@pytest.mark.parametrize('kind', [None, 'sequence'])
 def test_of_another_world_hardly_anything_is_accepted(evaluate, kind):
     evaluation = evaluate('euroc_v101_micro', kind)
     accepted = sum(query.accepted for query in evaluation.queries)
@@ -132,7 +132,9 @@ def test_errors_of_a_later_lap_are_no_greater_than_the_covariance_says(
             describer,
             Retriever(place_map),
             calibration=calibration,
-            temporal=make_filter('bayes', lambda: place_map.snapshot.columns, calibration.places),
+            temporal=make_filter(
+                'sequence', lambda: place_map.snapshot.columns, calibration.places
+            ),
         )
         for frame, reading in replayed[later]:
             decision = localizer.localize(frame, odometry=reading.pose).decision

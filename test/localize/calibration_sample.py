@@ -3,7 +3,12 @@
 """A calibration whose figures are easy to reckon with."""
 
 from vpr_ros.localize import Calibration
-from vpr_ros.localize.calibration import Logistic, PlaceLikelihood, PoseErrorModel
+from vpr_ros.localize.calibration import (
+    Logistic,
+    PlaceLikelihood,
+    PlaceLikelihoods,
+    PoseErrorModel,
+)
 from vpr_ros.types import ModelInfo
 
 MODEL = ModelInfo('sample', '0' * 64, 64, 64, 'none', trained=True)
@@ -11,7 +16,7 @@ FRAME = Logistic(
     -6.0, {'similarity': 6.0, 'distinctness': 10.0}, {'similarity': 0.5, 'distinctness': 0.1}, 0.9
 )
 FILTERED = Logistic(-2.0, {'support': 2.0}, {'support': 0.0}, 0.9)
-PLACES = PlaceLikelihood(-2.0, 0.0, 1.5, 0.5)
+PLACES = PlaceLikelihoods(PlaceLikelihood(-1.0, 0.0, 15.0))
 
 
 def sample_calibration(**changes):
@@ -20,12 +25,12 @@ def sample_calibration(**changes):
         'radius': 5.0,
         'angle': None,
         'precision': 0.99,
-        'stages': {'frame': FRAME, 'bayes': FILTERED, 'bayes_without_odometry': FILTERED},
+        'stages': {'frame': FRAME, 'sequence': FILTERED, 'sequence_without_odometry': FILTERED},
         'places': PLACES,
         'pose_errors': {
             'frame': PoseErrorModel(0.5, 2.0, 0.1, 1.0),
-            'bayes': PoseErrorModel(0.4, 0.0, 0.1, 0.0),
-            'bayes_without_odometry': PoseErrorModel(0.5, 2.0, 0.1, 1.0),
+            'sequence': PoseErrorModel(0.4, 0.0, 0.1, 0.0),
+            'sequence_without_odometry': PoseErrorModel(0.5, 2.0, 0.1, 1.0),
         },
         'data': [{'map': 'a', 'query': 'b', 'frames': 7, 'mapped': 7}],
         'quality': {'frame': {'ece': 0.01}},

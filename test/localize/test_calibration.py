@@ -27,10 +27,13 @@ def evidence_of(
     other=np.nan,
     agreement=1.0,
     support=np.nan,
+    *,
+    standing=np.nan,
+    trail=np.nan,
     inliers=(np.nan, 0.0, 1.0),
 ):
     """Return the evidence of one candidate."""
-    figures = similarity, rival, hamming, other, agreement, support, *inliers
+    figures = similarity, rival, hamming, other, agreement, standing, support, trail, *inliers
     return Evidence(
         *(np.array([figure], float) for figure in figures), np.array([-1]), np.ones((1, 1), bool)
     )
@@ -72,7 +75,9 @@ def test_unknown_evidence_counts_as_average():
 def test_any_evidence_has_finite_features_and_a_probability(
     s, rival, bits, other, support, inliers
 ):
-    features = evidence_of(s, rival, bits, other, 0.5, support, inliers).features
+    features = evidence_of(
+        s, rival, bits, other, 0.5, support, standing=s, trail=rival, inliers=inliers
+    ).features
     assert np.isfinite(features).all()
     assert 0 <= FRAME.probabilities(features)[0] <= 1
 
@@ -109,12 +114,12 @@ def test_model_without_a_calibration_does_without():
     'damage',
     [
         lambda c: c.pop('stages'),
-        lambda c: c.update(format=1),
+        lambda c: c.update(format=2),
         lambda c: c.update(format=99),
-        lambda c: c['pose_errors'].pop('bayes'),
+        lambda c: c['pose_errors'].pop('sequence'),
         lambda c: c['stages']['frame']['weights'].update(colour=1.0),
         lambda c: c['stages']['frame'].update(intercept=float('nan')),
-        lambda c: c['places'].pop('share'),
+        lambda c: c['places'].pop('plain'),
         lambda c: c['stages'].update(frame=7),
     ],
 )
@@ -144,4 +149,4 @@ def test_shipped_calibrations_belong_to_their_models():
     for path in files:
         shipped = Calibration.load(path)
         shipped.require(Describer(path.stem).model_info)
-        assert {'frame', 'bayes', 'sequence'} <= set(shipped.stages)
+        assert {'frame', 'sequence'} <= set(shipped.stages)

@@ -15,10 +15,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from candidates_sample import sample_candidates
 
-from vpr_ros.localize.evidence import FEATURES, fused_scores, gather, median
+from vpr_ros.localize.evidence import FEATURES, Support, fused_scores, gather, median
 from vpr_ros.search import Candidates
 
 RADIUS = 10.0
+
+
+def filtered_by(chances):
+    return dataclasses.replace(Support.none('sequence', len(chances)), places=chances)
 
 
 @given(
@@ -38,8 +42,9 @@ def test_evidence_of_all_is_that_of_each_by_its_definition(seed, count, codes, p
         places if poses else np.full((count, 7), np.nan),
     )
     chances = rng.uniform(0, 1, count) if support else None
+    filtered = None if chances is None else filtered_by(chances)
 
-    evidence = gather(candidates, RADIUS, chances)
+    evidence = gather(candidates, RADIUS, filtered)
 
     for i in range(count):
         away = np.linalg.norm(candidates.poses[:, :3] - candidates.poses[i, :3], axis=1)
@@ -60,7 +65,7 @@ def test_evidence_of_all_is_that_of_each_by_its_definition(seed, count, codes, p
         chance = np.nan if chances is None else chances[i]
         np.testing.assert_equal(evidence.support[i], chance)
 
-        one = gather(candidates, RADIUS, chances, np.array([i])).features[0]
+        one = gather(candidates, RADIUS, filtered, np.array([i])).features[0]
         np.testing.assert_array_equal(evidence.features[i], one)
 
 
@@ -75,7 +80,7 @@ def test_ordinary_rival_is_the_median_elsewhere():
 
 def test_evidence_of_the_frame_alone_has_no_support():
     candidates = sample_candidates((1, 0.9, 0), (2, 0.8, 50))
-    evidence = gather(candidates, RADIUS, np.array([0.9, 0.1])).of_frame(1)
+    evidence = gather(candidates, RADIUS, filtered_by(np.array([0.9, 0.1]))).of_frame(1)
     assert np.isnan(evidence.features[0, FEATURES.index('support')])
     assert evidence.features[0, 0] == 0.8
 

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from calibration_sample import sample_calibration
 from candidates_sample import sample_candidates
+from pictures import blocks
 
 from vpr_ros.localize import Localizer, Prior, Status
 
@@ -31,11 +32,12 @@ class Finder:
 def localize(prior, *rows):
     finder = Finder(*rows)
     localizer = Localizer(finder, finder, calibration=sample_calibration())
-    frame = SimpleNamespace(stamp=1, rgb=None, camera='')
+    frame = SimpleNamespace(stamp=1, rgb=PICTURE, camera='')
     (result,) = localizer.localize_all([frame], prior=prior)
     return result
 
 
+PICTURE = blocks()
 NEAR_LAMP, FAR_LAMP, WALL = (1, 0.89, 7.0), (2, 0.9, 100.0), (3, 0.1, 50.0)
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verdicts with a calibration."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from calibration_sample import sample_calibration
+from calibration_sample import FRAME, sample_calibration
 from candidates_sample import sample_candidates
 
+from vpr_ros.geometry import Pose
 from vpr_ros.localize import DecisionConfig, Status, decide
 from vpr_ros.localize.evidence import Support
 
@@ -33,8 +35,15 @@ def verdict(rows, support=None):
     return judge(rows, support=support)[0]
 
 
-def support_of(*chances):
-    return Support('bayes', np.array(chances), np.array(chances))
+def support_of(*chances, poses=(), weights=()):
+    return Support(
+        'sequence',
+        np.array(chances),
+        np.zeros(len(chances)),
+        0,
+        np.array(poses).reshape(-1, 7),
+        np.array(weights),
+    )
 
 
 def test_clear_winner_is_accepted_with_its_probability():
@@ -74,6 +83,19 @@ def test_frame_that_does_not_fit_those_before_is_inconsistent():
     assert 'place 1' in decision.reason
 
 
+@pytest.mark.parametrize('chance', [0.0, 0.2, 0.49])
+def test_no_picture_outvotes_the_frames_before(chance):
+    calibration = sample_calibration(
+        stages={'frame': FRAME, 'sequence': dataclasses.replace(FRAME, intercept=9.0)}
+    )
+    candidates = sample_candidates((1, 0.9, 7), (2, 0.2, 100))
+    judged, decision = decide(candidates, CONFIG, calibration, support_of(chance, 0.0))
+    assert decision.status == Status.TEMPORALLY_INCONSISTENT
+    assert judged.probabilities[0] == pytest.approx(chance)
+    judged, decision = decide(candidates, CONFIG, calibration, support_of(0.51, 0.0))
+    assert decision.status == Status.ACCEPTED
+
+
 def test_frames_before_can_make_a_doubtful_frame_certain():
     rows = [(1, 0.5, 7), (2, 0.49, 100)]
     assert verdict(rows).status != Status.ACCEPTED
@@ -92,11 +114,11 @@ def test_answered_pose_is_the_mean_of_the_agreeing_candidates():
     assert decision.covariance[5, 5] == pytest.approx(0.1**2 + 0.1**2)
 
 
-def test_with_frames_before_each_agreeing_candidate_counts_as_they_believe_in_it():
+def test_frames_before_add_the_poses_that_they_tell_of_now():
     rows = [(1, 0.9, 7), (2, 0.9, 9), (3, 0.1, 100)]
-    support = Support('bayes', np.array([0.99, 0.99, 0.0]), np.array([0.24, 0.72, 0.0]))
-    decision = verdict(rows, support)
-    assert decision.pose.position[0] == pytest.approx((7 + 3 * 9) / 4)
+    earlier = [Pose.planar(x, 0, 0).as_array() for x in (10, 12)]
+    decision = verdict(rows, support_of(0.99, 0.99, 0.0, poses=earlier, weights=(0.5, 0.5)))
+    assert decision.pose.position[0] == pytest.approx((8 + 0.5 * 10 + 0.5 * 12) / 2)
     assert decision.covariance[0, 0] == pytest.approx(0.4**2)  # of this stage
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
+from pictures import blocks
 
 from vpr_ros.errors import MapError
+from vpr_ros.geometry import Pose
+from vpr_ros.inputs.folders import PosedImage
 from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail
-from vpr_ros.mapping import MapBuilder
+from vpr_ros.inputs.poses import PoseReading
+from vpr_ros.mapping import KeyframeConfig, MapBuilder
+from vpr_ros.mapping.builder import import_images
 from vpr_ros.maps import MapWriter
 from vpr_ros.types import Description, ModelInfo
 
@@ -54,3 +60,37 @@ def test_thumbnails_join_a_map_that_had_none(tmp_path):
         MapBuilder(writer, describer=None).add(frame, None, description)
         assert [bool(writer.thumbnail(key)) for key in writer.ids.tolist()] == [False, True]
         assert writer.verify() == []
+
+
+def test_frames_that_show_nothing_are_left_out_and_the_next_one_is_due(tmp_path):
+    describer = SimpleNamespace(
+        describe=lambda images: [Description(np.full(16, 0.25, np.float32)) for _ in images]
+    )
+    black = np.zeros((48, 64, 3), np.uint8)
+    with MapWriter.create(tmp_path / 'town.vprmap', MODEL) as writer:
+        builder = MapBuilder(writer, describer, KeyframeConfig(distance=1.0))
+        added = [
+            builder.offer(
+                SimpleNamespace(stamp=i, camera='', rgb=rgb), PoseReading(i, Pose.planar(x, 0, 0))
+            )
+            for i, (x, rgb) in enumerate(
+                [(0, blocks()), (1.0, black), (1.1, black), (1.2, blocks()), (1.3, black)]
+            )
+        ]
+        # The last one is not due, so nobody looks at it.
+        assert added == [1, None, None, 2, None]
+        assert builder.blank == 2
+        assert writer.positions[:, 0].tolist() == [0, 1.2]
+
+
+def test_images_that_show_nothing_are_counted_in_the_log(tmp_path, caplog):
+    describer = SimpleNamespace(
+        describe=lambda images: [Description(np.full(16, 0.25, np.float32)) for _ in images]
+    )
+    images = []
+    for i, picture in enumerate([blocks(), np.full((48, 64, 3), 90, np.uint8), blocks(1)]):
+        cv2.imwrite(str(tmp_path / f'{i}.png'), picture)
+        images.append(PosedImage(tmp_path / f'{i}.png', i, Pose.planar(i, 0, 0)))
+    with MapWriter.create(tmp_path / 'town.vprmap', MODEL) as writer:
+        assert import_images(writer, images, describer) == 2
+    assert '1 images left out: they show nothing (dark, blank, covered or noise)' in caplog.text

@@ -18,7 +18,7 @@ def lines_with(node, text):
 
 
 def test_filter_without_a_calibration_is_refused_with_what_to_do(start, listener):
-    node = start(NODE, model='hog', calibration='none', temporal='bayes')
+    node = start(NODE, model='hog', calibration='none', temporal='sequence')
     listener.wait_until(lambda: lines_with(node, 'cannot start'), what='for the complaint')
     assert 'vpr calibrate' in lines_with(node, 'cannot start')[0]
 
@@ -26,9 +26,9 @@ def test_filter_without_a_calibration_is_refused_with_what_to_do(start, listener
 def test_calibration_of_another_model_is_refused_with_the_reason(start, listener, tmp_path):
     from vpr_ros.localize import calibration_for
 
-    path = tmp_path / 'hog.yaml'
-    calibration_for(Describer('hog').model_info).save(path)
-    node = start(NODE, model='patchnorm', calibration=path)
+    path = tmp_path / 'nano.yaml'
+    calibration_for(Describer('d2vpr-nano').model_info).save(path)
+    node = start(NODE, model='hog', calibration=path)
     listener.wait_until(lambda: lines_with(node, 'cannot start'), what='for the complaint')
     assert 'another model' in lines_with(node, 'cannot start')[0]
 

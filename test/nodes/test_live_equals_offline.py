@@ -50,7 +50,7 @@ def gardens(describer, tmp_path_factory):
 
 
 @pytest.mark.parametrize('seconds', [25, pytest.param(None, marks=pytest.mark.slow, id='whole')])
-@pytest.mark.parametrize('temporal', ['none', 'bayes', 'sequence'])
+@pytest.mark.parametrize('temporal', ['none', 'sequence'])
 def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
     start, gardens, describer, temporal, seconds
 ):

@@ -7,11 +7,13 @@ import signal
 
 import numpy as np
 import pytest
+from pictures import blocks
 
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
+from node_samples import Reports
 from sensor_msgs.msg import CompressedImage, Image, NavSatFix
 
 from vpr_ros.bench.node_process import NodeProcess
@@ -31,7 +33,6 @@ class Robot:
         self.images = listener.publisher(Image, image_topic)
         self.poses = listener.publisher(pose_type, pose_topic)
         self.pose_type = pose_type
-        self.rng = np.random.default_rng(0)
         self.steps = 0
 
     def wait_for_node(self, timeout=60):
@@ -52,9 +53,9 @@ class Robot:
         self.images.publish(image or self.image())
         self.poses.publish(self.pose(float(self.steps) if x is None else x))
 
-    def image(self):
-        pixels = self.rng.integers(0, 256, 48 * 64 * 3, np.uint8).tobytes()
-        image = Image(height=48, width=64, step=64 * 3, encoding='rgb8', data=pixels)
+    def image(self, picture=None):
+        pixels = blocks(abs(self.steps), 48, 64) if picture is None else picture
+        image = Image(height=48, width=64, step=64 * 3, encoding='rgb8', data=pixels.tobytes())
         image.header.stamp = self.stamp()
         return image
 
@@ -181,6 +182,29 @@ def test_bad_input_is_survived_and_named(start, listener, tmp_path):
     assert node.stop(signal.SIGTERM) == 0
 
 
+def test_images_that_show_nothing_are_left_out_and_counted(start, listener, tmp_path):
+    path = tmp_path / 'town.vprmap'
+    node = start('map_builder_node', map_path=path)
+    robot, reports = Robot(listener), Reports(listener)
+    robot.wait_for_node()
+    drive(robot, path, 1)
+    covered, before = np.zeros((48, 64, 3), np.uint8), count(path)
+
+    def left_out():
+        robot.step(robot.image(covered))
+        return 'image left out of the map: the picture shows nothing' in node.output
+
+    def counted():
+        part = 'place recognition'
+        found = part in reports.latest and reports.values(part).get('images that show nothing')
+        return int(found or 0) > 0
+
+    listener.wait_until(left_out, 30, 'for the warning')
+    listener.wait_until(counted, 30, 'for the count')
+    assert count(path) <= before + 1  # one that was under way
+    drive(robot, path, before + 2)
+
+
 def test_kill_at_any_moment_leaves_every_committed_place(start, listener, tmp_path):
     path = tmp_path / 'town.vprmap'
     seen = 0
@@ -242,7 +266,7 @@ def test_map_of_another_model_is_refused_and_untouched(start, listener, tmp_path
 
 
 def test_wrong_parameter_ends_the_node_with_one_clear_line(start):
-    node = start('map_builder_node', keyframe_distance=-1.0)
+    node = start('map_builder_node', kind=NodeProcess, keyframe_distance=-1.0)
     assert node.process.wait(60) == 2
     assert 'keyframe_distance' in node.output
     assert 'Traceback' not in node.output
@@ -268,8 +292,7 @@ def test_compressed_images_are_taken_too(start, listener, tmp_path):
     def more():
         image = CompressedImage(format='jpeg')
         image.header.stamp = to_time(10**18 + (robot.steps + 1) * STEP)
-        pixels = robot.rng.integers(0, 256, (48, 64, 3), np.uint8)
-        image.data = cv2.imencode('.jpg', pixels)[1].tobytes()
+        image.data = cv2.imencode('.jpg', blocks())[1].tobytes()
         robot.step(image=image)
         return count(path) >= 2
 

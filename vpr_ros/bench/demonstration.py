@@ -138,7 +138,11 @@ def _build_map(folder: Path, bag: Path, map_path: Path, rate: float, progress: P
 def _recognise(folder: Path, bag: Path, map_path: Path, progress: Progress) -> AnswerRecorder:
     with Bag(bag) as opened:
         length = opened.duration / SECOND
-    settings: dict[str, Value] = {'max_candidates': 20, 'temporal': 'bayes', 'use_odometry': True}
+    settings: dict[str, Value] = {
+        'max_candidates': 20,
+        'temporal': 'sequence',
+        'use_odometry': True,
+    }
     node = _node('place_recognition_node', folder, map_path, settings)
     with AnswerRecorder(_NODE) as recorder, node:
         recorder.wait_for_publisher(lambda: node.alive)

@@ -97,7 +97,9 @@ def _calls(place_map: PlaceMap, name: str, mount: Pose | None) -> dict[str, str 
     description = Description(place_map.descriptors([0])[0], code)
     describer: Any = SimpleNamespace(describe=lambda images: [description for _ in images])
     localizer = Localizer(describer, Retriever(place_map), calibration=calibration_for(model))
-    image: Any = SimpleNamespace(stamp=0, camera='', rgb=None)
+    blocks = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    picture = blocks.repeat(8, 0).repeat(8, 1)
+    image: Any = SimpleNamespace(stamp=0, camera='', rgb=picture)
     mounts = {} if mount is None else {'': mount}
 
     def answer() -> None:

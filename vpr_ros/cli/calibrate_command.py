@@ -28,13 +28,6 @@ if TYPE_CHECKING:
 _CANDIDATES = 100
 
 
-def _check_figure(path: Path | None) -> Any:
-    if path is not None and path.suffix.lower() not in ('.png', '.svg', '.pdf'):
-        msg = f'{path} must end in .png, .svg or .pdf'
-        raise typer.BadParameter(msg)
-    return opt.check_folder(path)
-
-
 def _check_order(inputs: list[Path], *, elsewhere: bool) -> None:
     """Refuse bags before the map they are of, and maps that nothing is localised in."""
     given = [path for path in inputs if path.suffix != '.json']
@@ -76,11 +69,11 @@ def calibrate(
     precision: Annotated[
         float,
         opt.number('Share of the accepted answers that should be correct.', min=0.5, max=1.0),
-    ] = 0.99,
+    ] = 0.995,
     figure: Annotated[
         Path | None,
         typer.Option(
-            callback=_check_figure, help='Draw reliability and precision here (PNG, SVG, PDF).'
+            callback=opt.check_figure, help='Draw reliability and precision here (PNG, SVG, PDF).'
         ),
     ] = None,
     verify: opt.Verify = None,

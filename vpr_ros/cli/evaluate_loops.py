@@ -70,7 +70,7 @@ def loops(
     exclude_keyframes: Annotated[
         int, typer.Option(min=0, help='So many keyframes lie between its ends.')
     ] = 10,
-    verify: opt.LoopVerify = 'none',
+    verify: opt.LoopVerify = 'xfeat',
     rerank: opt.Rerank = 10,
     require_transform: Annotated[
         bool,
@@ -84,6 +84,7 @@ def loops(
     min_similarity: opt.MinSimilarity = 0.0,
     max_distance_ratio: opt.MaxDistanceRatio = 0.85,
     place_radius: opt.PlaceRadius = 5.0,
+    calibration: opt.CalibrationFile = '',
     as_json: opt.AsJson = False,
     output: opt.Output = None,
     report: opt.Report = None,
@@ -103,8 +104,8 @@ def loops(
         msg = f'{source} is no bag; for a folder of images, give the true loops as --pairs'
         raise typer.BadParameter(msg)
     unverified = 'rerank', 'require_transform', 'min_inliers', 'field_of_view'
-    opt.refuse_idle(context, 'without --verify', *unverified, when=verify == 'none')
-    from vpr_ros.cli.localizing import tolerance_of, verifier_of
+    opt.refuse_idle(context, 'with --verify none', *unverified, when=verify == 'none')
+    from vpr_ros.cli.localizing import calibration_of, tolerance_of, verifier_of
     from vpr_ros.describe import Describer
     from vpr_ros.evaluation.loop_evaluation import (
         Truth,
@@ -162,6 +163,7 @@ def loops(
                 place_radius=place_radius,
             ),
             candidates=candidates,
+            calibration=calibration_of(describer, calibration, context),
             verifier=verifier_of(place_map, verify, min_inliers, camera),
             reranking=Reranking(rerank),
         )

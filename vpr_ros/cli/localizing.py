@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     import typer
     from numpy.typing import NDArray
 
+    from vpr_ros.describe import Describer
     from vpr_ros.describe.describer import Backend
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.bags import Bag
-    from vpr_ros.localize import DecisionConfig, Localizer, Verifier
+    from vpr_ros.localize import Calibration, DecisionConfig, Localizer, Verifier
     from vpr_ros.maps import PlaceMap
 
 _INFO = 'sensor_msgs/msg/CameraInfo'
@@ -56,7 +57,7 @@ def localizing(
         VprError: The map or the weights cannot be used, or do not belong together.
     """
     from vpr_ros.describe import Describer
-    from vpr_ros.localize import Localizer, Reranking, calibration_for, make_filter
+    from vpr_ros.localize import Localizer, Reranking, make_filter
     from vpr_ros.maps import PlaceMap
     from vpr_ros.search import Retriever
 
@@ -64,10 +65,7 @@ def localizing(
         with PlaceMap.open(path) as place_map:
             model = place_map.model.name
     describer = Describer(model, device=device, weights=weights, backend=backend)
-    learnt = calibration_for(describer.model_info, calibration)
-    if context is not None and learnt is not None:
-        why = 'with a calibration (--calibration none judges without)'
-        opt.refuse_idle(context, why, 'max_distance_ratio', 'place_radius', 'min_inliers')
+    learnt = calibration_of(describer, calibration, context)
     if temporal != 'none' and learnt is None:
         msg = (
             f'the filter {temporal} needs a calibration, and there is none of {model}: '
@@ -75,9 +73,15 @@ def localizing(
         )
         raise VprError(msg)
     with PlaceMap.open(path, model=describer.model_info) as place_map:
+        verifier = verifier_of(place_map, verify, min_inliers, camera)
         filtering = None
         if temporal != 'none' and learnt is not None:
-            filtering = make_filter(temporal, lambda: place_map.snapshot.columns, learnt.places)
+            filtering = make_filter(
+                temporal,
+                lambda: place_map.snapshot.columns,
+                learnt.places,
+                detector='' if verifier is None else verifier.rule.detector,
+            )
         localizer = Localizer(
             describer,
             Retriever(place_map),
@@ -85,10 +89,27 @@ def localizing(
             candidates=candidates,
             calibration=learnt,
             temporal=filtering,
-            verifier=verifier_of(place_map, verify, min_inliers, camera),
+            verifier=verifier,
             reranking=Reranking(rerank),
         )
         yield place_map, localizer
+
+
+def calibration_of(
+    describer: Describer, choice: str, context: typer.Context | None
+) -> Calibration | None:
+    """Return the calibration of a network; refuse options that have no effect with one.
+
+    Raises:
+        VprError: The file cannot be used.
+    """
+    from vpr_ros.localize import calibration_for
+
+    learnt = calibration_for(describer.model_info, choice)
+    if context is not None and learnt is not None:
+        why = 'with a calibration (--calibration none judges without)'
+        opt.refuse_idle(context, why, 'max_distance_ratio', 'place_radius', 'min_inliers')
+    return learnt
 
 
 def verifier_of(

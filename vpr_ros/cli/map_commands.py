@@ -7,11 +7,12 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli import map_edit, map_exchange, map_redescribe, map_server
+from vpr_ros.cli import map_edit, map_exchange, map_redescribe, map_server, map_weak_spots
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import console, print_json, progress_bar, say
 from vpr_ros.stamps import SECOND
@@ -88,16 +89,36 @@ def build(
 
 
 @app.command()
-def info(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
-    """Show the contents of a map and the model that made it."""
+def info(
+    context: typer.Context,
+    path: opt.MapPath,
+    *,
+    health: Annotated[
+        bool,
+        typer.Option('--health', help='Find look-alike stretches, gaps and blank places.'),
+    ] = False,
+    figure: Annotated[
+        Path | None,
+        typer.Option(callback=opt.check_figure, help='Draw the health here (PNG, SVG, PDF).'),
+    ] = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Show the contents of a map, the model that made it, and how healthy the map is."""
+    opt.refuse_idle(context, 'without --health', 'figure', when=not health)
     from vpr_ros.maps import PlaceMap
 
     with PlaceMap.open(path) as place_map:
         about = place_map.info()
+        found = map_weak_spots.examine(place_map, figure) if health else None
     if as_json:
-        print_json(asdict(about))
-    else:
-        _print(about)
+        more = {} if found is None else {'health': {**asdict(found), 'healthy': found.healthy}}
+        print_json({**asdict(about), **more})
+        return
+    _print(about)
+    if found is not None:
+        map_weak_spots.show(found, console())
+    if figure is not None:
+        typer.echo(f'figure: {figure}')
 
 
 @app.command()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAP_SUFFIX = '.vprmap'
 
-TemporalFilter = Literal['none', 'bayes', 'sequence']
+TemporalFilter = Literal['none', 'sequence']
 """The names of ``localize.FILTERS``, and none."""
 LocalFeatureKind = Literal['xfeat', 'sift', 'none']
 """The kinds of ``localize.local_detector``."""
@@ -61,6 +61,14 @@ def check_folder(path: Any) -> Any:
     """Make sure that a file can be written, before anything else is done."""
     require_folders(path)
     return path
+
+
+def check_figure(path: Path | None) -> Any:
+    """Refuse a figure that cannot be drawn or written."""
+    if path is not None and path.suffix.lower() not in ('.png', '.svg', '.pdf'):
+        msg = f'{path} must end in .png, .svg or .pdf'
+        raise typer.BadParameter(msg)
+    return check_folder(path)
 
 
 def check_new_map(path: Path) -> Any:

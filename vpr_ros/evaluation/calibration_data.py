@@ -16,7 +16,7 @@ import numpy as np
 from vpr_ros.evaluation.calibration_models import Observed, PoseOffset
 from vpr_ros.evaluation.metrics import angles, localisable, pose_rows, within
 from vpr_ros.localize import CalibrationError, make_filter
-from vpr_ros.localize.calibration import FRAME, parts_of, standings
+from vpr_ros.localize.calibration import FRAME, leads, parts_of
 from vpr_ros.localize.decision import agreement
 from vpr_ros.localize.evidence import FEATURES, gather, reranked
 from vpr_ros.localize.temporal import BLIND
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.metrics import Bools, Floats, Tolerance
     from vpr_ros.evaluation.results import Evaluation
     from vpr_ros.evaluation.summary import QueryResult
-    from vpr_ros.localize.calibration import PlaceLikelihood
+    from vpr_ros.geometry import Pose
+    from vpr_ros.localize.calibration import PlaceLikelihoods
     from vpr_ros.search import Candidates
 
 LEAST_CANDIDATES = 50
-"""Candidates of each query below which standings and rivals differ from the robot's."""
+"""Candidates of each query below which rivals differ from the robot's."""
+_SEEN = 20
+"""First candidates of each query that tell the likelihood of places."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +43,20 @@ class AnsweredTraverse:
     Attributes:
         evaluation: The answers.
         known: Whether the map covers the traverse.
+        worlds: Of the query and of the map: what is judged by fits on other worlds as a whole;
+            empty for the traverse itself.
+        exact: Whether the truth is good enough to tell places at the end of a map from those
+            beyond it.
+        state: Name of the state that was made of it, see `states_of`; empty as it is.
+        jump: Query before which the robot was carried away unnoticed by its odometry.
     """
 
     evaluation: Evaluation
     known: bool = True
+    worlds: tuple[str, ...] = ()
+    exact: bool = True
+    state: str = ''
+    jump: int | None = None
 
     @property
     def name(self) -> str:
@@ -58,18 +71,13 @@ class AnswerTable:
         evaluation = session.evaluation
         self._session, self._tolerance = session, tolerance
         self._places = evaluation.places
-        self._queries: list[QueryResult] = [
-            q
-            for q in evaluation.queries
+        answered = [
+            (q, odometry)
+            for q, odometry in zip(evaluation.queries, _odometry(session), strict=True)
             if len(q.candidates) and (q.truth is not None or not session.known)
         ]
-        few = min((len(q.candidates) for q in self._queries), default=LEAST_CANDIDATES)
-        if few < min(LEAST_CANDIDATES, len(self._places.ids)):
-            msg = (
-                f'{session.name} was evaluated with {evaluation.setup.candidates} candidates an '
-                'image; the robot judges by more: evaluate again with 100 candidates'
-            )
-            raise CalibrationError(msg)
+        self._queries: list[QueryResult] = [query for query, _ in answered]
+        self._odometry = [odometry for _, odometry in answered]
         self._candidates = [_alone(query.candidates) for query in self._queries]
         self._truth = pose_rows(q.truth if session.known else None for q in self._queries)
         self._mapped = localisable(self._truth, self._places.poses, tolerance)
@@ -84,16 +92,16 @@ class AnswerTable:
         return self._session.evaluation.setup.detector if compared else ''
 
     @property
-    def group(self) -> str:
-        """Name of the traverse, which may have been localised in several maps."""
-        return self._session.evaluation.setup.query
+    def worlds(self) -> tuple[str, ...]:
+        """Worlds of the traverse and its map; the traverse itself is one where none is known."""
+        return self._session.worlds or (self._session.evaluation.setup.query,)
 
     def right(self) -> Bools:
         """Return whether the first candidate of each query is correct."""
         first = np.array([candidates.poses[0] for candidates in self._candidates])
         return within(self._truth, first, self._tolerance)
 
-    def observe(self, stage: str, likelihood: PlaceLikelihood) -> Observed:
+    def observe(self, stage: str, likelihood: PlaceLikelihoods) -> Observed:
         """Return the evidence that the robot would have, with or without a temporal filter.
 
         The true poses stand in for odometry, which is nearly as good between two images. In a
@@ -104,21 +112,23 @@ class AnswerTable:
         chance = RULES[detector].chance if detector in RULES else 1
         if plain != FRAME:
             kind = plain.removesuffix(BLIND)
-            temporal = make_filter(kind, lambda: self._places, likelihood)
+            temporal = make_filter(kind, lambda: self._places, likelihood, detector=detector)
         features, right, errors, kept = [], [], [], []
-        for i, (query, alone, truth) in enumerate(
-            zip(self._queries, self._candidates, self._truth, strict=True)
+        for i, (query, alone, truth, moved) in enumerate(
+            zip(self._queries, self._candidates, self._truth, self._odometry, strict=True)
         ):
             candidates = reranked(query.candidates) if detector else alone
             support, row = None, 0
             if temporal is not None:
-                odometry = None if plain.endswith(BLIND) else query.truth
+                odometry = None if plain.endswith(BLIND) else moved
                 support = temporal.update(query.stamp, candidates, radius, odometry)
                 row = support.best
+                if temporal.alone:
+                    continue
             if detector and (candidates.inliers is None or np.isnan(candidates.inliers[row])):
                 continue
-            rows, places = np.array([row]), support.places if support else None
-            features.append(gather(candidates, radius, places, rows, chance).features[0])
+            evidence = gather(candidates, radius, support, np.array([row]), chance)
+            features.append(evidence.features[0])
             kept.append(i)
             right.append(bool(within(truth, candidates.poses[row], self._tolerance)))
             error = None
@@ -128,16 +138,38 @@ class AnswerTable:
                 error = PoseOffset(truth[:2] - mean[:2], angle, positions[:2, :2], turn)
             errors.append(error)
         columns = np.array(features).reshape(-1, len(FEATURES))
+        if np.isfinite(columns[:, FEATURES.index('standing')]).any():
+            # The similarity itself falls with seasons and resolutions that no fit has seen.
+            columns[:, FEATURES.index('similarity')] = np.nan
         mapped = self._mapped[np.array(kept, np.intp)]
-        return Observed(columns, np.array(right, np.bool_), mapped, errors, self.group)
+        return Observed(
+            columns, np.array(right, np.bool_), mapped, errors, self.worlds, self._session.state
+        )
 
-    def places_seen(self) -> tuple[Floats, Bools]:
-        """Return similarity and standing (N, 2) of every candidate, and whether it is correct."""
+    def places_seen(self, detector: str = '') -> tuple[Floats, Bools]:
+        """Return evidence (N, F) of the first candidates, and whether each (N,) is correct.
+
+        Columns are standing and lead; with a detector also the logarithm of the inliers, of those
+        that were compared.
+        """
         values, right = [], []
-        for truth, found in zip(self._truth, self._candidates, strict=True):
-            values.append(np.column_stack([found.similarities, standings(found.similarities)]))
-            right.append(within(truth[None], found.poses, self._tolerance))
-        return np.concatenate(values), np.concatenate(right)
+        for truth, query, found in zip(self._truth, self._queries, self._candidates, strict=True):
+            candidates = query.candidates if detector else found
+            standing, inliers = candidates.standings, candidates.inliers
+            if standing is None or (detector and inliers is None):
+                continue
+            columns = [standing, leads(candidates, self._tolerance.distance)]
+            if detector and inliers is not None:
+                columns.append(np.log1p(inliers))
+            rows = np.column_stack(columns)[:_SEEN]
+            known = np.isfinite(rows).all(axis=1)
+            values.append(rows[known])
+            correct = within(truth[None], candidates.poses[:_SEEN], self._tolerance)
+            right.append(correct[known])
+        width = 3 if detector else 2
+        return np.concatenate([np.empty((0, width)), *values]), np.concatenate(
+            [np.empty(0, np.bool_), *right]
+        )
 
     def summary(self) -> dict[str, Any]:
         """Return the entry in the calibration file."""
@@ -148,6 +180,40 @@ class AnswerTable:
             'frames': len(self),
             'mapped': int(self._mapped.sum()),
         }
+
+
+def require_candidates(traverse: AnsweredTraverse) -> None:
+    """Make sure that the answers have enough candidates.
+
+    Raises:
+        CalibrationError: The robot judges by more.
+    """
+    evaluation = traverse.evaluation
+    counts = [len(query.candidates) for query in evaluation.queries if len(query.candidates)]
+    few = min(counts, default=LEAST_CANDIDATES)
+    if few < min(LEAST_CANDIDATES, len(evaluation.places.ids)):
+        msg = (
+            f'{traverse.name} was evaluated with {evaluation.setup.candidates} candidates an '
+            'image; the robot judges by more: evaluate again with 100 candidates'
+        )
+        raise CalibrationError(msg)
+
+
+def _odometry(traverse: AnsweredTraverse) -> list[Pose | None]:
+    """Return the pose of each query by odometry, for which the truth stands in.
+
+    After a jump it goes on from the last pose before.
+    """
+    queries = traverse.evaluation.queries
+    truths = [query.truth for query in queries]
+    if traverse.jump is None:
+        return truths
+    before, after = truths[traverse.jump - 1], truths[traverse.jump]
+    if before is None or after is None:
+        return truths
+    back = before @ after.inverse()
+    later = [None if truth is None else back @ truth for truth in truths[traverse.jump :]]
+    return [*truths[: traverse.jump], *later]
 
 
 def _alone(candidates: Candidates) -> Candidates:

@@ -5,20 +5,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import t as student
 
-from vpr_ros.evaluation.calibration_data import AnswerTable
-from vpr_ros.evaluation.calibration_models import cross_validated, fit_logistic, nees, pose_error
+from vpr_ros.evaluation.calibration_data import AnswerTable, require_candidates
+from vpr_ros.evaluation.calibration_models import (
+    cross_validated,
+    fitted_weights,
+    nees,
+    pose_error,
+)
+from vpr_ros.evaluation.calibration_states import states_of
 from vpr_ros.evaluation.metrics import precision_recall, reliability
 from vpr_ros.localize import FILTERS, Calibration, CalibrationError
-from vpr_ros.localize.calibration import FRAME, PlaceLikelihood, parts_of, with_detector
-from vpr_ros.localize.evidence import FEATURES
-from vpr_ros.localize.temporal import BLIND, BayesFilter
+from vpr_ros.localize.calibration import (
+    FRAME,
+    PlaceLikelihood,
+    PlaceLikelihoods,
+    parts_of,
+    with_detector,
+)
+from vpr_ros.localize.temporal import BLIND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,9 +44,6 @@ LEAST = 30
 """Least correct answers, and least wrong ones, for a fit."""
 _LEAST_ANSWERS = 10
 """Least answers of a traverse for its pose errors."""
-BAYES = BayesFilter.kind
-_SHARES = (0.05, 0.1, 0.2)
-"""Shares of the likelihood of an image that are tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +62,7 @@ class Calibrated:
 def calibrate(
     traverses: Sequence[AnsweredTraverse],
     tolerance: Tolerance,
-    precision: float = 0.99,
+    precision: float = 0.995,
     progress: Callable[[int, int], None] | None = None,
 ) -> Calibrated:
     """Fit a calibration.
@@ -69,52 +77,44 @@ def calibrate(
         CalibrationError: Several models, or too few answers.
     """
     model = _common_model(traverses)
-    tables = [AnswerTable(traverse, tolerance) for traverse in traverses]
+    for traverse in traverses:
+        require_candidates(traverse)
+    given = [AnswerTable(traverse, tolerance) for traverse in traverses]
+    given = [table for table in given if len(table)]
+    _require_enough(given)
+    tables = [
+        AnswerTable(state, tolerance) for traverse in traverses for state in states_of(traverse)
+    ]
     tables = [table for table in tables if len(table)]
-    _require_enough(tables)
     detectors = sorted({table.detector for table in tables} - {''})
+    for detector in detectors:
+        _require_enough([table for table in given if table.detector == detector])
     stages = [FRAME, *(kind + ending for kind in FILTERS for ending in ('', BLIND))]
-    total, done = len(_SHARES) - 1 + len(stages) * (1 + len(detectors)), 0
-
-    def step() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, total)
-
-    likelihood = _place_likelihood(tables)
-
-    def judged(stage: str, places: PlaceLikelihood) -> _Judged:
+    stages += [with_detector(stage, detector) for detector in detectors for stage in stages]
+    likelihoods = PlaceLikelihoods(
+        _place_likelihood(tables),
+        {detector: _place_likelihood(tables, detector) for detector in detectors},
+    )
+    found: dict[str, _Judged] = {}
+    for done, stage in enumerate(stages, start=1):
         _, detector = parts_of(stage)
         among = [table for table in tables if detector in ('', table.detector)]
-        observed = [table.observe(stage, places) for table in among]
-        step()
-        return _Judged(observed, *cross_validated(observed, precision))
-
-    found = {FRAME: judged(FRAME, likelihood)}
-    trials = {share: judged(BAYES, replace(likelihood, share=share)) for share in _SHARES}
-    best = min(trials, key=lambda share: _brier(trials[share].predictions))
-    likelihood = replace(likelihood, share=best)
-    found[BAYES] = trials[best]
-    for stage in stages:
-        if stage not in found:
-            found[stage] = judged(stage, likelihood)
-    for detector in detectors:
-        _require_enough([table for table in tables if table.detector == detector])
-        for stage in stages:
-            name = with_detector(stage, detector)
-            found[name] = judged(name, likelihood)
+        observed = [table.observe(stage, likelihoods) for table in among]
+        observed = [one for one in observed if len(one.right)]
+        found[stage] = _Judged(observed, *cross_validated(observed, precision))
+        if progress is not None:
+            progress(done, len(stages))
     calibration = Calibration(
         model=model,
         radius=tolerance.distance,
         angle=tolerance.angle,
         precision=precision,
         stages={stage: one.logistic for stage, one in found.items()},
-        places=likelihood,
+        places=likelihoods,
         pose_errors={
             stage: pose_error(list(chain(*one.published))) for stage, one in found.items()
         },
-        data=[table.summary() for table in tables],
+        data=[table.summary() for table in given],
         quality={stage: _quality(one) for stage, one in found.items()},
     )
     return Calibrated(calibration, {stage: one.predictions for stage, one in found.items()})
@@ -146,7 +146,7 @@ def _consistency(judged: _Judged) -> tuple[float, float]:
     Each traverse's errors are normalised by a fit on the others. Those of one traverse go together
     (it keeps to one lane), so that traverses are counted, not answers; Student's t.
     """
-    published, groups = judged.published, [one.group for one in judged.observed]
+    published, groups = judged.published, [one.worlds[0] for one in judged.observed]
     means = []
     for own, group in zip(published, groups, strict=True):
         others = [e for p, g in zip(published, groups, strict=True) if g != group for e in p]
@@ -173,7 +173,7 @@ def _common_model(traverses: Sequence[AnsweredTraverse]) -> ModelInfo:
 def _require_enough(tables: Sequence[AnswerTable]) -> None:
     right = sum(int(table.right().sum()) for table in tables)
     wrong = sum(len(table) for table in tables) - right
-    groups = {table.group for table in tables}
+    groups = {table.worlds[0] for table in tables}
     if len(groups) < 2:
         msg = (
             f'{len(groups)} traverse(s) are too few to test a fit on another traverse: give at '
@@ -189,21 +189,20 @@ def _require_enough(tables: Sequence[AnswerTable]) -> None:
         raise CalibrationError(msg)
 
 
-def _place_likelihood(tables: Sequence[AnswerTable]) -> PlaceLikelihood:
+def _place_likelihood(tables: Sequence[AnswerTable], detector: str = '') -> PlaceLikelihood:
     """Fit the likelihood ratio: a logistic regression less the logarithm of the prior odds."""
-    seen = [table.places_seen() for table in tables]
+    seen = [table.places_seen(detector) for table in tables]
     values = np.concatenate([v for v, _ in seen])
     right = np.concatenate([r for _, r in seen])
-    features = np.full((len(values), len(FEATURES)), np.nan)
-    features[:, :2] = values
-    logistic = fit_logistic(features, right)
+    if not right.any() or right.all():
+        msg = (
+            'the answers do not tell how much a place resembles the rest of its map: evaluate '
+            'again with this version'
+        )
+        raise CalibrationError(msg)
+    intercept, weights = fitted_weights(values, right)
     prior = math.log(right.mean() / (1 - right.mean()))
-    weights = list(logistic.weights.values())
-    return PlaceLikelihood(logistic.intercept - prior, weights[0], weights[1], 1.0)
-
-
-def _brier(predictions: Predictions) -> float:
-    return reliability(predictions.probabilities, predictions.right).brier
+    return PlaceLikelihood(intercept - prior, *weights.tolist())
 
 
 def _quality(judged: _Judged) -> dict[str, float]:

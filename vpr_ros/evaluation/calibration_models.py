@@ -15,7 +15,7 @@ from vpr_ros.localize.calibration import Logistic, PoseErrorModel
 from vpr_ros.localize.evidence import FEATURES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,12 +36,16 @@ class Predictions:
         right: (Q,) whether it is.
         mapped: (Q,) whether any place of the map is correct.
         sessions: (Q,) index of each query's session.
+        worlds: Of each session.
+        states: Made of each session, see `states_of`; empty as it is.
     """
 
     probabilities: Floats
     right: Bools
     mapped: Bools
     sessions: NDArray[np.intp]
+    worlds: tuple[str, ...]
+    states: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +57,16 @@ class Observed:
         right: (Q,) whether it is correct.
         mapped: (Q,) whether any place of the map is correct.
         errors: Of the pose, None unless the candidate is correct.
-        group: Name of the traverse, left out of a fit as a whole.
+        worlds: Of the traverse, and of its map; the first is left out of a fit as a whole.
+        state: That was made of it, empty as it is.
     """
 
     features: Floats
     right: Bools
     mapped: Bools
     errors: list[PoseOffset | None]
-    group: str
+    worlds: tuple[str, ...]
+    state: str
 
 
 def cross_validated(
@@ -71,12 +77,16 @@ def cross_validated(
     right = np.concatenate([o.right for o in observed])
     mapped = np.concatenate([o.mapped for o in observed])
     sessions = np.repeat(np.arange(len(observed)), [len(o.right) for o in observed])
-    names = np.repeat([o.group for o in observed], [len(o.right) for o in observed])
+    worlds = tuple(o.worlds[0] for o in observed)
     probabilities = np.zeros(len(right))
-    for name in np.unique(names):
-        out = names == name
-        probabilities[out] = fit_logistic(features[~out], right[~out]).probabilities(features[out])
-    predictions = Predictions(probabilities, right, mapped, sessions)
+    for world in sorted(set(worlds)):
+        own = np.array([one == world for one in worlds])[sessions]
+        others = np.array([world not in o.worlds for o in observed])[sessions]
+        fitted = fit_logistic(features[others], right[others])
+        probabilities[own] = fitted.probabilities(features[own])
+    predictions = Predictions(
+        probabilities, right, mapped, sessions, worlds, tuple(o.state for o in observed)
+    )
     threshold = _threshold(predictions, precision)
     return replace(fit_logistic(features, right), threshold=threshold), predictions
 
@@ -89,8 +99,26 @@ def fit_logistic(features: Floats, right: Bools) -> Logistic:
     """
     columns = np.flatnonzero(np.isfinite(features).any(axis=0)).tolist()
     means = np.nanmean(features[:, columns], axis=0)
-    scales = np.nanstd(features[:, columns], axis=0) + 1e-9
-    values = np.nan_to_num((features[:, columns] - means) / scales)
+    values = np.where(np.isnan(features[:, columns]), means, features[:, columns])
+    intercept, weights = fitted_weights(values, right)
+    names = [FEATURES[i] for i in columns]
+    return Logistic(
+        intercept=intercept,
+        weights=dict(zip(names, weights.tolist(), strict=True)),
+        means=dict(zip(names, means.tolist(), strict=True)),
+        threshold=1.0,
+    )
+
+
+def fitted_weights(features: Floats, right: Bools) -> tuple[float, Floats]:
+    """Return intercept and weights (F,), none negative, of a logistic regression.
+
+    Args:
+        features: (N, F) finite.
+        right: (N,).
+    """
+    means, scales = features.mean(axis=0), features.std(axis=0) + 1e-9
+    values = (features - means) / scales
     signs = np.where(right, 1.0, -1.0)
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
@@ -101,40 +129,63 @@ def fit_logistic(features: Floats, right: Bools) -> Logistic:
         penalty = 0.5 * _SHRINKAGE * parameters[1:] @ parameters[1:]
         return float(np.logaddexp(0, -margins).sum() + penalty), gradient
 
-    start = np.zeros(1 + len(columns))
-    bounds = [(None, None)] + [(0.0, None)] * len(columns)
+    count = features.shape[1]
+    start, bounds = np.zeros(1 + count), [(None, None)] + [(0.0, None)] * count
     found = minimize(loss, start, jac=True, method='L-BFGS-B', bounds=bounds).x
     weights = found[1:] / scales
-    names = [FEATURES[i] for i in columns]
-    return Logistic(
-        intercept=float(found[0] - weights @ means),
-        weights=dict(zip(names, weights.tolist(), strict=True)),
-        means=dict(zip(names, means.tolist(), strict=True)),
-        threshold=1.0,
-    )
+    return float(found[0] - weights @ means), weights
 
 
 def _threshold(predictions: Predictions, precision: float) -> float:
-    """Return the least threshold above which the precision is as wanted.
+    """Return the least threshold that meets all of these; 1 where none does.
 
-    This holds for all sessions together. Of each session outside its map, no more than the
-    remaining share is accepted. Where no threshold does it, nothing is accepted.
+    - Of what is accepted of traverses as they are, the share `precision` is correct.
+    - In each state that was made of them, no more than the remaining share of its frames is
+      accepted and wrong.
+    - In no world is the share of wrong answers significantly more than twice the remaining one.
+    - Of each traverse outside its map, no more than the remaining share is accepted.
     """
-    p, right = predictions.probabilities, predictions.right
-    order = np.argsort(-p, kind='stable')
-    wrong = np.cumsum(~right[order])
-    fine = wrong <= (1 - precision) * np.arange(1, len(p) + 1)
-    bad = np.flatnonzero(~fine)
-    last = len(p) - 1 if not len(bad) else int(bad[0]) - 1
-    threshold = float(p[order[last]]) if last >= 0 else 1.0
+    p, right, share = predictions.probabilities, predictions.right, 1 - precision
+    worlds, states = (
+        np.array(names)[predictions.sessions] for names in (predictions.worlds, predictions.states)
+    )
+
+    def of_accepted(accepted: Floats, _: int) -> Floats:
+        return share * accepted
+
+    def of_frames(accepted: Floats, frames: int) -> Floats:
+        return np.full(len(accepted), share * frames)
+
+    def significantly(accepted: Floats, _: int) -> Floats:
+        expected = 2 * share * accepted
+        return np.asarray(expected + 2 * np.sqrt(expected) + 1)
+
+    groups: list[tuple[Bools, Callable[[Floats, int], Floats]]] = [(states == '', of_accepted)]
+    groups += [(states == state, of_frames) for state in sorted(set(predictions.states) - {''})]
+    groups += [(worlds == world, significantly) for world in sorted(set(predictions.worlds))]
+    threshold = max(_least(p[own], right[own], allowed) for own, allowed in groups)
     for session in np.unique(predictions.sessions):
         own = predictions.sessions == session
         if not predictions.mapped[own].any():
             worst = np.sort(p[own])[::-1]
-            threshold = max(
-                threshold, float(np.nextafter(worst[int((1 - precision) * len(worst))], 1))
-            )
+            threshold = max(threshold, float(np.nextafter(worst[int(share * len(worst))], 1)))
     return threshold
+
+
+def _least(p: Floats, right: Bools, allowed: Callable[[Floats, int], Floats]) -> float:
+    """Return the least threshold at which no more wrong answers are accepted than allowed.
+
+    Args:
+        p: (N,) probabilities.
+        right: (N,).
+        allowed: Returns how many wrong ones are, from (N,) numbers of accepted ones and of all.
+    """
+    order = np.argsort(-p, kind='stable')
+    wrong = np.cumsum(~right[order])
+    # Equal probabilities are accepted together.
+    last = np.append(np.diff(p[order]) < 0, True)
+    fine = np.flatnonzero((wrong <= allowed(np.arange(1.0, len(p) + 1), len(p))) & last)
+    return float(p[order[fine[-1]]]) if len(fine) else 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -106,6 +106,7 @@ def _query_to_json(query: QueryResult) -> dict[str, Any]:
         'hamming': candidates.hamming,
         'probabilities': candidates.probabilities,
         'inliers': candidates.inliers,
+        'standings': candidates.standings,
         'timings': query.timings,
     }
 
@@ -115,16 +116,25 @@ def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
     similarities, hamming = floats(data['similarities']), np.array(data['hamming'], np.int64)
     known = data['probabilities']
     probabilities = None if known is None else floats(known)
-    compared = data.get('inliers')  # files of earlier versions have none
-    inliers = None if compared is None else floats(compared)
+    # Files of earlier versions have none of these.
+    inliers, standings = (
+        None if (known := data.get(name)) is None else floats(known)
+        for name in ('inliers', 'standings')
+    )
     what = f'the candidates of the query at {data["stamp"]}'
-    same_length(what, len(ids), similarities, hamming, probabilities, inliers)
+    same_length(what, len(ids), similarities, hamming, probabilities, inliers, standings)
     return QueryResult(
         stamp=int(data['stamp']),
         status=str(data['status']),
         truth=None if data['truth'] is None else Pose.from_array(data['truth']),
         candidates=Candidates(
-            ids, similarities, hamming, places.poses_of(ids), probabilities, inliers
+            ids,
+            similarities,
+            hamming,
+            places.poses_of(ids),
+            probabilities,
+            inliers,
+            standings,
         ),
         pose=None if data['pose'] is None else Pose.from_array(data['pose']),
         timings={str(stage): float(s) for stage, s in data['timings'].items()},

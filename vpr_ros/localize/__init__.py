@@ -5,7 +5,7 @@
 from vpr_ros.localize.calibration import Calibration, CalibrationError, calibration_for
 from vpr_ros.localize.decision import Decision, DecisionConfig, Status, decide
 from vpr_ros.localize.localizer import Localization, Localizer, Prior
-from vpr_ros.localize.temporal import FILTERS, PlaceFilter, make_filter
+from vpr_ros.localize.temporal import FILTERS, SequenceFilter, make_filter
 from vpr_ros.localize.verification import (
     Reranking,
     Verification,
@@ -22,9 +22,9 @@ __all__ = [
     'DecisionConfig',
     'Localization',
     'Localizer',
-    'PlaceFilter',
     'Prior',
     'Reranking',
+    'SequenceFilter',
     'Status',
     'Verification',
     'Verifier',

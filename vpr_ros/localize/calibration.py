@@ -17,15 +17,19 @@ import numpy as np
 import yaml
 
 from vpr_ros.errors import VprError, reason_of
-from vpr_ros.localize.evidence import FEATURES, median
+from vpr_ros.localize.evidence import FEATURES
 from vpr_ros.types import ModelInfo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT = 2
+    from vpr_ros.search import Candidates
+
+FORMAT = 3
 NONE = 'none'
 """The choice of no calibration."""
+_MOST_EVIDENCE = 4.0
+"""No image by itself speaks for or against a place more than this."""
 FRAME = 'frame'
 """The stage that judges one image alone."""
 
@@ -80,38 +84,75 @@ class Logistic:
 
 @dataclass(frozen=True)
 class PlaceLikelihood:
-    """The log likelihood ratio of places: log P(similarity | there) / P(similarity | elsewhere).
+    """The log likelihood ratio of places: log P(evidence | there) / P(evidence | elsewhere).
 
-    Linear in the similarity and in its standing among the candidates, the number of their
-    standard deviations above their median.
+    Linear in evidence that is relative to the map, so that it holds in worlds and seasons that it
+    was not fitted on.
 
     Attributes:
-        intercept: Where both are 0.
-        similarity: Weight.
-        standing: Weight.
-        share: Share that counts in a sequence of images: consecutive images err alike, so that
-            their likelihoods must not be multiplied as if they were independent.
+        intercept: Where all else is 0.
+        standing: Weight of `Candidates.standings`.
+        lead: Weight of the similarity less the best elsewhere, see `leads`.
+        inliers: Weight of the logarithm of the inliers, 0 where they were not used.
     """
 
     intercept: float
-    similarity: float
     standing: float
-    share: float
+    lead: float
+    inliers: float = 0.0
 
-    def log_ratios(self, similarities: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the logarithms (H,) for candidates with these similarities (H,)."""
-        return (
-            self.intercept
-            + self.similarity * similarities
-            + self.standing * standings(similarities)
-        )
+    def log_ratios(self, candidates: Candidates, radius: float) -> NDArray[np.float64]:
+        """Return the logarithms (H,) for candidates, not beyond `_MOST_EVIDENCE`.
+
+        Args:
+            candidates: Of an image.
+            radius: Metres within which places are one.
+        """
+        ratios = self.intercept + self.lead * leads(candidates, radius)
+        if candidates.standings is not None:
+            ratios += self.standing * np.nan_to_num(candidates.standings)
+        if self.inliers and candidates.inliers is not None:
+            ratios += self.inliers * np.log1p(candidates.inliers)
+        return np.asarray(np.clip(ratios, -_MOST_EVIDENCE, _MOST_EVIDENCE))
 
 
-def standings(similarities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return by how many standard deviations each (H,) is above the median of all."""
-    return np.asarray(
-        (similarities - median(similarities)) / (np.std(similarities) + 1e-6), np.float64
-    )
+@dataclass(frozen=True)
+class PlaceLikelihoods:
+    """The likelihoods of places with the local features of a detector, and without.
+
+    Attributes:
+        plain: Of candidates that were not compared.
+        verified: By detector, of those that were.
+    """
+
+    plain: PlaceLikelihood
+    verified: dict[str, PlaceLikelihood] = field(default_factory=dict)
+
+    def log_ratios(
+        self, candidates: Candidates, radius: float, detector: str = ''
+    ) -> NDArray[np.float64]:
+        """Return the logarithms (H,) for candidates; see `PlaceLikelihood.log_ratios`."""
+        plain = self.plain.log_ratios(candidates, radius)
+        if candidates.inliers is None or detector not in self.verified:
+            return plain
+        verified = self.verified[detector].log_ratios(candidates, radius)
+        return np.where(np.isnan(candidates.inliers), plain, verified)
+
+
+def leads(candidates: Candidates, radius: float) -> NDArray[np.float64]:
+    """Return the similarity of each (H,) less the best elsewhere; at most 0 but at one place.
+
+    Args:
+        candidates: Of an image.
+        radius: Metres within which places are one.
+    """
+    similarities = candidates.similarities
+    if not len(similarities):
+        return np.empty(0)
+    first = int(similarities.argmax())
+    here = candidates.together(np.array([first]), radius)[0]
+    rival = similarities[~here].max() if not here.all() else 0.0
+    return np.asarray(similarities - np.where(here, rival, similarities[first]))
 
 
 @dataclass(frozen=True)
@@ -144,7 +185,7 @@ class Calibration:
         precision: Share of correct answers that the thresholds are chosen for.
         stages: By kind of decision: ``frame``, and for each filter with and without odometry;
             each of them again with the inliers of a detector, as ``frame/xfeat-480``.
-        places: Likelihood of the places, for temporal filters.
+        places: Likelihoods of the places, for temporal filters.
         pose_errors: By stage, of correct answers.
         data: The traverses that it was fitted on.
         quality: Figures by stage, each traverse predicted by a fit on the others.
@@ -155,7 +196,7 @@ class Calibration:
     angle: float | None
     precision: float
     stages: dict[str, Logistic]
-    places: PlaceLikelihood
+    places: PlaceLikelihoods
     pose_errors: dict[str, PoseErrorModel]
     data: list[dict[str, Any]] = field(default_factory=list)
     quality: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -256,7 +297,13 @@ def _from_content(content: dict[str, Any]) -> Calibration:
         angle=None if right['radians'] is None else float(right['radians']),
         precision=float(content['precision']),
         stages={str(name): Logistic(**stage) for name, stage in stages.items()},
-        places=PlaceLikelihood(**content['places']),
+        places=PlaceLikelihoods(
+            PlaceLikelihood(**content['places']['plain']),
+            {
+                str(name): PlaceLikelihood(**one)
+                for name, one in content['places']['verified'].items()
+            },
+        ),
         pose_errors={name: PoseErrorModel(**error) for name, error in errors.items()},
         data=list(content['data']),
         quality=dict(content['quality']),

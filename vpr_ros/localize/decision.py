@@ -17,12 +17,14 @@ from vpr_ros.localize.evidence import fused_scores, gather
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vpr_ros.localize.calibration import Calibration, PlaceLikelihood
+    from vpr_ros.localize.calibration import Calibration, PlaceLikelihoods
     from vpr_ros.localize.evidence import Evidence, InlierRule, Support
     from vpr_ros.search import Candidates
 
     Floats = NDArray[np.float64]
 
+_UNDECIDED = 0.5
+"""Probability of a place by the temporal filter below which the filter is against it."""
 _RIVAL_SHARE = 0.5
 """Share of a place's inliers that makes a place elsewhere its rival."""
 
@@ -73,6 +75,7 @@ class Status(IntEnum):
     AMBIGUOUS = 3, 'similar to several distant places'
     TEMPORALLY_INCONSISTENT = 4, 'contradicted by the frames before'
     UNVERIFIED = 5, 'not confirmed by local features'
+    UNINFORMATIVE = 6, 'of a picture that tells nothing'
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,7 @@ def decide(
         status, text = _by_rules(candidates, config, rule)
     else:
         judge = _Judge(calibration, config.min_probability, rule)
-        places = support.places if support else None
-        evidence = gather(candidates, radius, places, chance=rule.chance if rule else 1)
+        evidence = gather(candidates, radius, support, chance=rule.chance if rule else 1)
         probabilities = _probabilities(evidence, judge, support)
         candidates = replace(candidates, probabilities=probabilities)
         status, text = _by_probability(candidates, evidence, judge, support)
@@ -249,11 +251,16 @@ def _by_probability(
 def _probabilities(
     evidence: Evidence, judge: _Judge, support: Support | None
 ) -> NDArray[np.float64]:
-    """Return P(correct) (H,); none is above the first's or above 1 less the first's."""
+    """Return P(correct) (H,); none is above the first's or above 1 less the first's.
+
+    Where the temporal filter is against a candidate, no picture can outvote it.
+    """
     stages = judge.calibration.stages
     own = stages[judge.stage(evidence, support, verified=False)].probabilities(evidence.features)
     verified = stages[judge.stage(evidence, support)].probabilities(evidence.features)
     own = np.where(np.isnan(evidence.inliers), own, verified)
+    against = evidence.support < _UNDECIDED  # NaN is not
+    own = np.where(against, np.minimum(own, evidence.support), own)
     most = np.where(evidence.here[0], own[0], min(own[0], 1 - own[0]))
     return np.asarray(np.minimum(own, most))
 
@@ -297,23 +304,24 @@ def agreement(
     candidates: Candidates,
     i: int,
     radius: float,
-    places: PlaceLikelihood,
+    places: PlaceLikelihoods,
     support: Support | None,
 ) -> tuple[Floats, Floats, float]:
     """Return the mean pose of the candidates that agree with one, and their spread about it.
 
-    Weights are the probabilities of the temporal filter, or else the likelihoods of the places.
+    Weights are the likelihoods of the places. With odometry, earlier frames add the poses that
+    they tell of now.
 
     Returns:
         Mean pose (7,), covariance (3, 3) of the positions and mean square angle.
     """
     rows = candidates.agreeing(i, radius)
-    if support is not None and support.exactly[rows].any():
-        weights = support.exactly[rows]
-    else:
-        ratios = places.log_ratios(candidates.similarities)[rows]
-        weights = np.exp(ratios - ratios.max())
-    poses = candidates.poses[rows]
+    ratios = places.log_ratios(candidates, radius)[rows]
+    poses, weights = candidates.poses[rows], np.exp(ratios - ratios.max())
+    if support is not None and support.best == i and len(support.poses):
+        # The frames together tell more than the neighbours of one place.
+        poses = np.concatenate([poses, support.poses])
+        weights = np.concatenate([weights / weights.sum(), support.weights])
     mean, weights = weighted_mean(poses, weights)
     return mean, *spread(poses, mean, weights)
 

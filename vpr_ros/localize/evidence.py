@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 FEATURES = (
     'similarity',
+    'standing',
     'distinctness',
     'code_distinctness',
     'agreement',
     'support',
+    'trail',
     'inliers',
     'inlier_distinctness',
 )
@@ -34,6 +36,10 @@ _FIRST = 10
 """Candidates among which agreement is counted."""
 _INLIER_WEIGHT = 0.3
 """Similarity that the most inliers of a query are worth in re-ranking."""
+_MOST_STANDING = 8.0
+"""Deviations beyond which a similarity is no better evidence."""
+_MOST_TRAIL = 12.0
+"""Evidence of earlier frames beyond which more of it counts for nothing."""
 _MOST_SUPPORT = 5.0
 """Odds beyond exp(5) are not told apart: no filter knows its own model that well."""
 
@@ -54,28 +60,45 @@ class InlierRule:
     chance: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Support:
     """The output of a temporal filter for the candidates of a frame.
 
     Attributes:
         stage: Of the calibration to judge by, which names the filter.
         places: (H,) probability that the robot is at the place of each candidate, or near it.
-        exactly: (H,) probability that none of the map's places is nearer than that one.
+        trails: (H,) evidence of the earlier frames for it; NaN where it was not weighed.
+        best: Index of the candidate that all frames support most.
+        poses: (M, 7) of the robot by that candidate and M frames that saw places near by.
+        weights: (M,) of those.
     """
 
     stage: str
     places: Floats
-    exactly: Floats
+    trails: Floats
+    best: int
+    poses: Floats
+    weights: Floats
 
-    @property
-    def best(self) -> int:
-        """Index of the most probable candidate."""
-        return int(self.places.argmax())
+    @staticmethod
+    def none(stage: str, count: int) -> Support:
+        """Return the output for candidates of which nothing is known."""
+        nothing, unknown = np.zeros(count), np.full(count, np.nan)
+        return Support(stage, nothing, unknown, 0, np.empty((0, 7)), np.empty(0))
 
     def take(self, order: Sequence[int] | NDArray[np.intp]) -> Support:
         """Return the output for some of the candidates, in an order."""
-        return Support(self.stage, self.places[order], self.exactly[order])
+        order = np.asarray(order, np.intp)
+        where = np.flatnonzero(order == self.best)
+        known = slice(None) if len(where) else slice(0)
+        return replace(
+            self,
+            places=self.places[order],
+            trails=self.trails[order],
+            best=int(where[0]) if len(where) else 0,
+            poses=self.poses[known],
+            weights=self.weights[known],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +114,9 @@ class Evidence:
         hamming: Differing bits of the candidates; NaN where there are no codes.
         rival_hamming: The least elsewhere; NaN where there is none.
         agreement: Share of the first ten candidates that are at this place, itself included.
+        standings: Deviations above the background of the place; NaN where unknown.
         support: Probability of the place by a temporal filter; NaN without one.
+        trails: Evidence of earlier frames for the place; NaN without a filter.
         inliers: Matches of local features that agree; NaN where they were not compared.
         rival_inliers: The most elsewhere, of those compared; 0 where there are none.
         chance_inliers: How many different places reach by chance; fewer are not told apart.
@@ -104,7 +129,9 @@ class Evidence:
     hamming: Floats
     rival_hamming: Floats
     agreement: Floats
+    standings: Floats
     support: Floats
+    trails: Floats
     inliers: Floats
     rival_inliers: Floats
     chance_inliers: Floats
@@ -123,7 +150,7 @@ class Evidence:
 
     @cached_property
     def features(self) -> Floats:
-        """Columns `FEATURES` (R, 7); NaN where nothing is known.
+        """Columns `FEATURES` (R, 9); NaN where nothing is known.
 
         Distinctness is the negative logarithm of a ratio, of distances or of differing bits, of a
         candidate to its rival, or the logarithm of that of inliers; support is the logarithm of
@@ -132,10 +159,12 @@ class Evidence:
         odds = np.log(np.maximum(self.support, 1e-9) / np.maximum(1 - self.support, 1e-9))
         columns = (
             self.similarities,
+            np.clip(self.standings, -_MOST_STANDING, _MOST_STANDING),
             -np.log(np.maximum(self.distance_ratios, 1e-3)),
             -np.log((self.hamming + 1) / (self.rival_hamming + 1)),
             self.agreement,
             np.clip(odds, -_MOST_SUPPORT, _MOST_SUPPORT),
+            np.clip(self.trails, -_MOST_TRAIL, _MOST_TRAIL),
             np.log1p(self.inliers),
             np.log(
                 np.maximum(self.inliers, self.chance_inliers)
@@ -147,7 +176,8 @@ class Evidence:
     def of_frame(self, i: int) -> Evidence:
         """Return the evidence (1,) of one of them by the frame alone, without a filter."""
         columns = {each.name: getattr(self, each.name)[i : i + 1] for each in fields(self)}
-        return Evidence(**{**columns, 'support': np.full(1, np.nan)})
+        unknown = np.full(1, np.nan)
+        return Evidence(**{**columns, 'support': unknown, 'trails': unknown})
 
     def without_inlier_rivals(self) -> Evidence:
         """Return the evidence if local features matched nowhere else."""
@@ -197,7 +227,7 @@ def median(values: NDArray[np.number]) -> float:
 def gather(
     candidates: Candidates,
     radius: float,
-    support: Floats | None = None,
+    support: Support | None = None,
     rows: NDArray[np.intp] | None = None,
     chance: int = 1,
 ) -> Evidence:
@@ -206,7 +236,7 @@ def gather(
     Args:
         candidates: All of them, best first.
         radius: Metres within which places are one.
-        support: (H,) probability of each place by a temporal filter, None without one.
+        support: Output of a temporal filter for all of them, None without one.
         rows: Indices (R,) of those in question; all where not given.
         chance: Inliers that different places reach by chance, see `InlierRule`.
     """
@@ -221,13 +251,16 @@ def gather(
     inliers = candidates.inliers
     if inliers is None:
         inliers = np.full(len(candidates), np.nan)
+    unknown = np.full(len(rows), np.nan)
     return Evidence(
         similarities=candidates.similarities[rows],
         rival_similarities=np.where(alone, 0.0, best),
         hamming=np.where(known, bits[rows], np.nan),
         rival_hamming=np.where(known & ~alone, rival_bits, np.nan),
         agreement=here[:, :_FIRST].mean(1),
-        support=np.full(len(rows), np.nan) if support is None else support[rows],
+        standings=unknown if candidates.standings is None else candidates.standings[rows],
+        support=unknown if support is None else support.places[rows],
+        trails=unknown if support is None else support.trails[rows],
         inliers=inliers[rows],
         rival_inliers=np.where(here, 0.0, np.nan_to_num(inliers)).max(1),
         chance_inliers=np.full(len(rows), float(chance)),

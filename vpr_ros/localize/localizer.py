@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.inputs.frames.information import emptiness
 from vpr_ros.localize.decision import Decision, DecisionConfig, Status, decide
 from vpr_ros.localize.verification import Reranking
 from vpr_ros.search import Candidates
@@ -26,12 +27,18 @@ if TYPE_CHECKING:
     from vpr_ros.inputs.frames import Picture
     from vpr_ros.localize.calibration import Calibration
     from vpr_ros.localize.evidence import Support
-    from vpr_ros.localize.temporal import PlaceFilter
+    from vpr_ros.localize.temporal import SequenceFilter
     from vpr_ros.localize.verification import FeatureComparison, Verifier
     from vpr_ros.search import Searcher, Window
     from vpr_ros.types import Description
 
 _SIGMAS = 3.0
+_STANDS = 0.2
+"""Metres within which a robot may see the same picture again, in a simulation."""
+_REPEATED = (
+    'the picture is the same as the one before to the last bit: the camera is frozen (or stands '
+    'still in a simulation, and the odometry is not known)'
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +128,7 @@ class Localizer:
         verifier: Verifier | None = None,
         reranking: Reranking | None = None,
         calibration: Calibration | None = None,
-        temporal: PlaceFilter | None = None,
+        temporal: SequenceFilter | None = None,
     ) -> None:
         self._describer = describer
         self._searcher = searcher
@@ -131,6 +138,7 @@ class Localizer:
         self._reranking = reranking or Reranking()
         self._calibration = calibration
         self._temporal = temporal
+        self._before: dict[str, tuple[int, Description, Pose | None]] = {}
 
     @property
     def detector(self) -> str:
@@ -194,6 +202,17 @@ class Localizer:
             if mount is not None:
                 candidates = candidates.seen_through(mount)
             spent = {'retrieve': time.perf_counter() - start}
+            empty = emptiness(frame.rgb)
+            if not empty and not by_itself and self._repeats(frame, description, pose):
+                empty = _REPEATED
+            if empty and len(candidates):
+                if self._calibration is not None:
+                    candidates = replace(candidates, probabilities=np.zeros(len(candidates)))
+                decision = Decision(Status.UNINFORMATIVE, empty)
+                shown = candidates.take(slice(k))
+                timing = {**timings, **spent}
+                results.append(Localization(frame.stamp, description, shown, decision, timing))
+                continue
             comparison = None
             if self._verifier is not None and len(candidates):
                 start = time.perf_counter()
@@ -223,6 +242,24 @@ class Localizer:
             results.append(result)
         return results
 
+    def _repeats(self, frame: Picture, description: Description, odometry: Pose | None) -> bool:
+        """Return whether a picture is that before it to the last bit, although the robot moved.
+
+        Noise changes every picture of a camera that works. Without odometry nobody knows whether
+        the robot moved, and the picture is not believed.
+        """
+        before = self._before.get(frame.camera)
+        self._before[frame.camera] = frame.stamp, description, odometry
+        if before is None or before[0] == frame.stamp:
+            return False
+        if not np.array_equal(before[1].descriptor, description.descriptor):
+            return False
+        if odometry is None or before[2] is None:
+            return True
+        # The pose of the first of the repeated pictures stays, so that slow motion adds up.
+        self._before[frame.camera] = frame.stamp, description, before[2]
+        return before[2].distance_to(odometry) > _STANDS
+
     def _search(self, description: Description, window: Window | None, k: int) -> Candidates:
         if self._searcher is None:
             return Candidates.none()
@@ -230,7 +267,7 @@ class Localizer:
         return self._searcher.search(description, k=n, candidates=n, window=window)
 
     def _supported(
-        self, temporal: PlaceFilter, stamp: int, candidates: Candidates, odometry: Pose | None
+        self, temporal: SequenceFilter, stamp: int, candidates: Candidates, odometry: Pose | None
     ) -> tuple[Candidates, Support | None]:
         """Return the candidates, that first which all frames support most, and the support."""
         if self._calibration is None or not len(candidates):

@@ -85,13 +85,15 @@ class LoopDetector:
         self._last = LastClosures()
 
     def offer(self, frame: Picture, reading: PoseReading | None) -> Keyframe | None:
-        """Process an image; return its keyframe, None if it is too near the last one.
+        """Process an image; return its keyframe.
+
+        There is none if the image is too near the last one or shows nothing.
 
         Raises:
             ImageError: A due frame cannot be decoded.
             MapError: The map cannot be written.
         """
-        if not self._builder.due(frame, reading):
+        if not self._builder.due(frame, reading) or self._builder.left_out(frame):
             return None
         found = self._consistent(
             self.localizer.localize(frame, self._window(frame.stamp), k=1), reading

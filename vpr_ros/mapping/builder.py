@@ -15,6 +15,7 @@ import numpy as np
 from vpr_ros.errors import ImageError, MapError
 from vpr_ros.geometry import Datum
 from vpr_ros.inputs.frames import ImageFile
+from vpr_ros.inputs.frames.information import emptiness
 from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
 from vpr_ros.inputs.poses import PoseSource
 from vpr_ros.inputs.replay import replay_frames
@@ -51,6 +52,7 @@ class MapBuilder:
 
     Attributes:
         session: Identity of the traverse in the map, None before its first place.
+        blank: Number of due frames that were left out because their pictures show nothing.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class MapBuilder:
         self._thumbnails = thumbnails
         self._mounts = mounts
         self.session: int | None = None
+        self.blank = 0
 
     def set_keyframes(self, config: KeyframeConfig) -> None:
         """Change the spacing of the places to come."""
@@ -107,11 +110,13 @@ class MapBuilder:
     def offer(self, frame: Picture, reading: PoseReading | None) -> int | None:
         """Add the frame as a place if a keyframe is due; return the new place's id.
 
+        A due frame whose picture shows nothing is left out; the next frame is due instead.
+
         Raises:
             ImageError: A due frame cannot be decoded (the next frame is due instead).
             MapError: The map cannot be written; no half place is left behind.
         """
-        if not self.due(frame, reading):
+        if not self.due(frame, reading) or self.left_out(frame):
             return None
         (description,) = self._describer.describe([frame.rgb])
         return self.add(frame, reading, description)
@@ -119,6 +124,18 @@ class MapBuilder:
     def due(self, frame: Picture, reading: PoseReading | None) -> bool:
         """Note the robot's motion and return whether this frame should become a place."""
         return self._gates[frame.camera].due(frame.stamp, reading.pose if reading else None)
+
+    def left_out(self, frame: Picture) -> str:
+        """Return why a due frame is left out, and count it: its picture shows nothing; else empty.
+
+        Every blank wall and covered lens looks like such a place.
+
+        Raises:
+            ImageError: The frame cannot be decoded.
+        """
+        why = emptiness(frame.rgb)
+        self.blank += bool(why)
+        return why
 
     def add(self, frame: Picture, reading: PoseReading | None, description: Description) -> int:
         """Add a described frame as a place; return its id, which is durable by then.
@@ -167,7 +184,8 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
 ) -> int:
     """Add the keyframes of a bag to a map and return how many became places.
 
-    Frames without a pose or a readable picture are reported in the log and left out.
+    Frames without a pose, without a readable picture, or whose picture shows nothing are left out
+    and reported in the log.
 
     Args:
         place_map: Open for writing, made with the describer's model.
@@ -199,6 +217,7 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
             _log.warning('frame at %d ns left out: %s', frame.stamp, error)
     if poseless:
         _log.warning('%d frames left out: no pose at their stamps', poseless)
+    _warn_of_blank(builder, 'frames')
     builder.finish()
     return added
 
@@ -217,7 +236,8 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
 ) -> int:
     """Add images to a map as one session and return how many became places.
 
-    Images without a pose or a readable picture are reported in the log and left out.
+    Images without a pose, without a readable picture, or whose picture shows nothing are left out
+    and reported in the log.
 
     Args:
         place_map: Open for writing, made with the describer's model. Where poses have to be made
@@ -254,5 +274,15 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
         progress(done, len(images))
     if poseless:
         _log.warning('%d images left out: they have no pose', poseless)
+    _warn_of_blank(builder, 'images')
     builder.finish()
     return added
+
+
+def _warn_of_blank(builder: MapBuilder, kind: str) -> None:
+    if builder.blank:
+        _log.warning(
+            '%d %s left out: they show nothing (dark, blank, covered or noise)',
+            builder.blank,
+            kind,
+        )

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpr_ros.localize import Localizer, Verifier
+from vpr_ros.localize import Localizer, Verifier, calibration_for
 from vpr_ros.loops import Keyframe, LoopConfig, LoopDetector
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import MapWriter, Place, PlaceMap
@@ -55,6 +55,7 @@ class LoopClosureNode(MappingNode):
         self._folder = tempfile.TemporaryDirectory(prefix='vpr_loop_closure_')
         self._map = MapWriter.create(Path(self._folder.name) / 'traverse.vprmap', model=model)
         self._retriever = Retriever(self._map)
+        self._calibration = calibration_for(model, parameters.calibration)
         detector = self.local_detector(parameters.verify)
         self._verifier = None
         if detector is not None:
@@ -86,6 +87,7 @@ class LoopClosureNode(MappingNode):
             self._retriever,
             parameters.decision_config(),
             candidates=parameters.candidates,
+            calibration=self._calibration,
             verifier=self._verifier,
             reranking=parameters.reranking(),
         )
@@ -130,14 +132,21 @@ class LoopClosureNode(MappingNode):
         self.times.add({**keyframe.localization.timings, 'all': time.perf_counter() - started})
 
     def report(self) -> dict[str, str]:
-        """Return also the numbers of places and loop closures."""
+        """Return also the numbers of places, of images left out and of loop closures."""
         places = str(len(self._map)) if self._map is not None else ''
-        return {**super().report(), 'places': places, 'loop closures': str(self._found)}
+        blank = str(self._builder.blank) if self._builder is not None else ''
+        return {
+            **super().report(),
+            'places': places,
+            'images that show nothing': blank,
+            'loop closures': str(self._found),
+        }
 
 
 def _to_message(keyframe: Keyframe, earlier: Place, place_map: PlaceMap) -> LoopClosure:
     found = keyframe.localization
     transform, known = found.transform, found.candidates.inliers
+    chances = found.candidates.probabilities
     inliers = math.nan if known is None else float(known[0])
     message = LoopClosure(
         map_id=place_map.id,
@@ -148,7 +157,7 @@ def _to_message(keyframe: Keyframe, earlier: Place, place_map: PlaceMap) -> Loop
         from_session=earlier.session,
         to_session=earlier.session,
         similarity=float(found.candidates.similarities[0]),
-        score=math.nan,
+        score=math.nan if chances is None else float(chances[0]),
         verified=inliers >= found.least_inliers,
         num_inliers=to_count(inliers),
         trained=place_map.model.trained,

@@ -14,6 +14,7 @@ from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.nodes.map_follower import MapFollower
 from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
+from vpr_ros.nodes.node import REPEAT
 from vpr_ros.nodes.running import run
 from vpr_ros.nodes.services import RefusedError, serve
 from vpr_ros.srv import DeleteSession, MergeMap
@@ -89,7 +90,8 @@ class MapBuilderNode(MappingNode):
         builder.set_datum(self.datum_in_use)
         due = {id(frame): reading for frame, reading in items if builder.due(frame, reading)}
         started = time.perf_counter()
-        frames = self.readable([frame for frame, _ in items if id(frame) in due])
+        readable = self.readable([frame for frame, _ in items if id(frame) in due])
+        frames = [frame for frame in readable if not self._left_out(builder, frame)]
         decoded = time.perf_counter()
         descriptions = self._describer.describe([frame.rgb for frame in frames])
         described = time.perf_counter()
@@ -103,7 +105,15 @@ class MapBuilderNode(MappingNode):
                     'write': time.perf_counter() - described,
                 }
             )
-        return len(items) - len(due) + len(frames)
+        return len(items) - len(due) + len(readable)
+
+    def _left_out(self, builder: MapBuilder, frame: Frame) -> bool:
+        """Return whether the frame's picture shows nothing, and say so."""
+        why = builder.left_out(frame)
+        if why:
+            text = f'image left out of the map: {why}; {builder.blank} so far'
+            self.get_logger().warning(text, throttle_duration_sec=REPEAT)
+        return bool(why)
 
     def tick(self) -> None:
         """Announce changes of the map once a second, and fit codes when due."""
@@ -118,10 +128,16 @@ class MapBuilderNode(MappingNode):
             self.jobs.submit(lambda: self.attempt(place_map.recode))
 
     def report(self) -> dict[str, str]:
-        """Return also the size of the map."""
+        """Return also the size of the map, and how many images were left out."""
         state = 'on' if self._mapping else 'paused'
         places = str(len(self._maps.map)) if self._maps.map is not None else ''
-        return {**super().report(), 'mapping': state, 'places': places}
+        blank = str(self._builder.blank) if self._builder is not None else ''
+        return {
+            **super().report(),
+            'mapping': state,
+            'places': places,
+            'images that show nothing': blank,
+        }
 
     def _begin(self, place_map: MapWriter | None) -> None:
         """Add to this map from now on, in a new session."""

@@ -143,6 +143,19 @@ class MappingParameters(NodeParameters):
 class DecisionParameters:
     """Parameters of the search, and of the decision on its candidates."""
 
+    calibration: str = parameter(
+        '',
+        'File made by vpr calibrate for the network; empty for the one in the package, none for no'
+        ' probabilities.',
+    )
+    min_probability: float = parameter(
+        0.0,
+        'Reject candidates below this calibrated probability; 0 takes the threshold of the'
+        ' calibration. No effect without a calibration.',
+        minimum=0.0,
+        maximum=1.0,
+        dynamic=True,
+    )
     candidates: int = parameter(
         100,
         'Places nearest by Hamming distance that are re-ranked by float descriptors; more find'
@@ -251,31 +264,18 @@ class PlaceRecognitionParameters(
         ' (as soon as a node subscribes, and once more after relocalize), or always.',
         dynamic=True,
     )
-    calibration: str = parameter(
-        '',
-        'File made by vpr calibrate for the network; empty for the one in the package, none for no'
-        ' probabilities.',
-    )
-    min_probability: float = parameter(
-        0.0,
-        'Reject candidates below this calibrated probability; 0 takes the threshold of the'
-        ' calibration. No effect without a calibration.',
-        minimum=0.0,
-        maximum=1.0,
-        dynamic=True,
-    )
-    temporal: Literal['none', 'bayes', 'sequence'] = parameter(
+    temporal: Literal['none', 'sequence'] = parameter(
         'none',
-        'Temporal filter over the images before: none, bayes (over places) or sequence (matches'
-        ' the last images with stretches of the way). Needs a calibration.',
+        'Temporal filter: sequence weighs each image by those before and the motion between them.'
+        ' Needs a calibration.',
     )
     use_odometry: bool = parameter(
         default=False,
-        description='Move the temporal filter by the odometry on odom; false assumes the speed of'
-        ' mapping.',
+        description='Tell the temporal filter the motion by the odometry on odom; false assumes'
+        ' the mapped path, at half to twice the speed of mapping.',
     )
     sequence_length: int = parameter(
-        20, 'Images that are matched together (temporal: sequence).', minimum=2, maximum=1000
+        20, 'Images that the temporal filter remembers.', minimum=2, maximum=1000
     )
     fix_gate: float = parameter(
         0.0,
@@ -317,11 +317,6 @@ class LoopClosureParameters(VerificationParameters, DecisionParameters, MappingP
     )
     loop_interval: float = parameter(
         0.0, 'Shortest time between announced loops; 0 announces all.', 's', minimum=0.0
-    )
-    verify: Literal['xfeat', 'sift', 'none'] = parameter(
-        'none',
-        'Local features that compare an image with the thumbnails of the first candidates, which'
-        ' re-ranks and verifies them; with camera_info this also measures the relative pose.',
     )
     require_transform: bool = parameter(
         default=False,

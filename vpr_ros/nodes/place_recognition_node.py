@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from vpr_ros.geometry import Pose
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.poses import PoseReading
-    from vpr_ros.localize import Calibration, Localization, PlaceFilter
+    from vpr_ros.localize import Calibration, Localization, SequenceFilter
     from vpr_ros.nodes.parameters import PlaceRecognitionParameters
 
 _REFRESH = 1.0
@@ -71,7 +71,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._localizer: Localizer | None = None
         self._settings: PlaceRecognitionParameters | None = None
         self._calibration: Calibration | None = None
-        self._temporal: PlaceFilter | None = None
+        self._temporal: SequenceFilter | None = None
         self._verifier: Verifier | None = None
         self._camera: Pinhole | None = None
         self._odometry = PoseBuffer()
@@ -257,8 +257,8 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._retriever = self._temporal = self._verifier = self._localizer = None
         if place_map is not None:
             self._retriever = Retriever(place_map)
-            self._temporal = self._filter_of(place_map)
             self._verifier = self._verifier_of(place_map)
+            self._temporal = self._filter_of(place_map)
             self.get_logger().info(f'map {place_map.path}: {len(place_map)} places')
         self._forget()
 
@@ -275,7 +275,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         if self._temporal is not None:
             self._temporal.reset()
 
-    def _filter_of(self, place_map: PlaceMap) -> PlaceFilter | None:
+    def _filter_of(self, place_map: PlaceMap) -> SequenceFilter | None:
         kind = self.parameters.temporal
         if kind == 'none' or self._calibration is None:
             return None
@@ -284,6 +284,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             lambda: place_map.snapshot.columns,
             self._calibration.places,
             self.parameters.sequence_length,
+            '' if self._verifier is None else self._verifier.rule.detector,
         )
 
     def _verifier_of(self, place_map: PlaceMap) -> Verifier | None:

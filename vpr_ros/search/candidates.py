@@ -36,6 +36,8 @@ class Candidates:
         probabilities: (H,) that each candidate is correct; None without a calibration.
         inliers: (H,) matches of local features that agree on one geometry; NaN where they were
             not compared, None where none were.
+        standings: (H,) by how many deviations each similarity is above those between the place
+            and other places of the map, see `Background`; NaN where unknown.
         snapshot: The map as it was searched; None where candidates come from a file of results.
         rows: (H,) of the places in the snapshot.
         mount: The optical frame of the query's camera in its base frame, where `poses` are those
@@ -48,6 +50,7 @@ class Candidates:
     poses: NDArray[np.float64]
     probabilities: NDArray[np.float64] | None = None
     inliers: NDArray[np.float64] | None = None
+    standings: NDArray[np.float64] | None = None
     snapshot: Snapshot | None = None
     rows: NDArray[np.intp] | None = None
     mount: Pose | None = None
@@ -67,6 +70,7 @@ class Candidates:
         rows: NDArray[np.intp],
         similarities: NDArray[np.floating],
         hamming: NDArray[np.integer],
+        standings: NDArray[np.float64] | None = None,
     ) -> Candidates:
         """Return the candidates of a snapshot at (H,) rows, best first."""
         columns = snapshot.columns
@@ -75,6 +79,7 @@ class Candidates:
             similarities.astype(np.float64),
             hamming.astype(np.int64),
             columns.poses[rows],
+            standings=standings,
             snapshot=snapshot,
             rows=rows,
         )
@@ -89,6 +94,7 @@ class Candidates:
             poses=self.poses[order],
             probabilities=None if self.probabilities is None else self.probabilities[order],
             inliers=None if self.inliers is None else self.inliers[order],
+            standings=None if self.standings is None else self.standings[order],
             rows=None if self.rows is None else self.rows[order],
         )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from vpr_ros.maps.descriptors import DescriptorError
 from vpr_ros.search import kernels
+from vpr_ros.search.background import Background
 from vpr_ros.search.candidates import Candidates
 from vpr_ros.search.window import Nearby
 
@@ -65,6 +66,7 @@ class Retriever:
     def __init__(self, place_map: PlaceMap) -> None:
         self._map = place_map
         self._nearby = Nearby()
+        self._background = Background(self._unpacked)
 
     def search(
         self,
@@ -112,7 +114,13 @@ class Retriever:
             rows, distances = rows[order], distances[order]
         similarities = self._similarities(snapshot, query, rows)
         best = _best(similarities, k)
-        return Candidates.found(snapshot, rows[best], similarities[best], distances[best])
+        rows, similarities = rows[best], similarities[best]
+        standings = self._background.standings(snapshot, rows, similarities.astype(np.float64))
+        return Candidates.found(snapshot, rows, similarities, distances[best], standings)
+
+    def _unpacked(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        packed, there = self._map.stored_descriptors(snapshot, rows)
+        return snapshot.meta.packing.unpack(packed[there])
 
     def _similarities(
         self, snapshot: Snapshot, query: NDArray[np.float32], rows: NDArray[np.intp]

@@ -6,26 +6,7 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from vpr_ros.localize.temporal.map_layout import MapLayout, MappedPath
-
-
-@given(
-    along=st.lists(st.integers(-50, 50), min_size=1, max_size=30),
-    wanted=st.lists(st.floats(-80, 80), min_size=1, max_size=10),
-)
-def test_coordinates_lie_between_the_places_that_are_found_about_them(along, wanted):
-    way, asked = MappedPath(np.array(along, float)), np.array(wanted)
-    before, after, share, there = way.between(asked)
-    start, end = way.along[before], way.along[after]
-    assert ((share >= 0) & (share <= 1)).all()
-    assert (start <= end).all()
-    at = start + share * (end - start)
-    _, near = way.at(asked)
-    # Between two places that are not too far apart it is just there.
-    inside = (start <= asked) & (asked <= end) & (share > 0) & (share < 1)
-    np.testing.assert_allclose(at[inside], asked[inside], atol=1e-9)
-    assert (there | ~near).all()
-
+from vpr_ros.localize.temporal.map_layout import MapLayout
 
 coordinates = st.lists(
     st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=1, max_size=40

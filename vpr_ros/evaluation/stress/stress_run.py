@@ -203,7 +203,10 @@ def _answers(
         temporal = None
         if mode.kind and test.calibration is not None:
             temporal = make_filter(
-                mode.kind, lambda: place_map.snapshot.columns, test.calibration.places
+                mode.kind,
+                lambda: place_map.snapshot.columns,
+                test.calibration.places,
+                detector='' if memory.verifier is None else memory.verifier.rule.detector,
             )
         localizer = Localizer(
             # Describes as the other does, and need not be one.

@@ -6,19 +6,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vpr_ros.localize.temporal.bayes_filter import BayesFilter
-from vpr_ros.localize.temporal.place_filter import BLIND, PlaceFilter
-from vpr_ros.localize.temporal.sequence_matcher import SequenceMatcher
+from vpr_ros.localize.temporal.sequence_filter import BLIND, SequenceFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vpr_ros.localize.calibration import PlaceLikelihood
+    from vpr_ros.localize.calibration import PlaceLikelihoods
     from vpr_ros.localize.temporal.map_layout import Places
 
-__all__ = ['BLIND', 'FILTERS', 'BayesFilter', 'PlaceFilter', 'make_filter']
+__all__ = ['BLIND', 'FILTERS', 'SequenceFilter', 'make_filter']
 
-_KINDS = {kind.kind: kind for kind in (BayesFilter, SequenceMatcher)}
+_KINDS = {kind.kind: kind for kind in (SequenceFilter,)}
 FILTERS = tuple(_KINDS)
 """Names of the filters."""
 
@@ -26,8 +24,9 @@ FILTERS = tuple(_KINDS)
 def make_filter(
     kind: str,
     places: Callable[[], Places],
-    likelihood: PlaceLikelihood,
+    likelihood: PlaceLikelihoods,
     window: int = 20,
-) -> PlaceFilter:
-    """Return the filter of a name among `FILTERS`; see `PlaceFilter`."""
-    return _KINDS[kind](places, likelihood, window)
+    detector: str = '',
+) -> SequenceFilter:
+    """Return the filter of a name among `FILTERS`; see `SequenceFilter`."""
+    return _KINDS[kind](places, likelihood, window, detector)

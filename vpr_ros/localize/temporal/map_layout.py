@@ -40,6 +40,7 @@ class MapLayout:
     Attributes:
         positions: (N, 3) metres. Places without a pose lie on a line for each session, a metre
             for each second, far from everything else.
+        poses: (N, 7) those positions, and orientations; none is turned where it is not known.
         yaws: (N,) radians, 0 for places without a pose.
         posed: (N,) whether a place has a pose.
     """
@@ -54,7 +55,9 @@ class MapLayout:
             [self._seconds, _FAR * (self._sessions + 1.0), np.zeros(len(poses))]
         )
         self.positions = np.where(self.posed[:, None], poses[:, :3], line)
-        self.yaws = yaw_of(np.where(self.posed[:, None], poses[:, 3:], (0.0, 0.0, 0.0, 1.0)).T)
+        turns = np.where(self.posed[:, None], poses[:, 3:], (0.0, 0.0, 0.0, 1.0))
+        self.poses = np.concatenate([self.positions, turns], axis=1)
+        self.yaws = yaw_of(turns.T)
         self._cells: dict[float, _Cells] = {}
 
     def __len__(self) -> int:
@@ -66,10 +69,6 @@ class MapLayout:
         found = self._ids[np.minimum(rows, len(self) - 1)] == ids
         return np.where(found, rows, -1)
 
-    def extends(self, other: MapLayout) -> bool:
-        """Whether this has all places of another, and perhaps more after them."""
-        return bool(np.array_equal(self._ids[: len(other)], other._ids))
-
     @cached_property
     def pause(self) -> float:
         """Median time between consecutive places, seconds; 0 for a single place."""
@@ -79,12 +78,6 @@ class MapLayout:
     def spacing(self) -> float:
         """Median distance of consecutive places, metres; 0 for a single place."""
         return self._typical(self._steps)
-
-    @cached_property
-    def by_metres(self) -> MappedPath:
-        """The places along the mapped path, in metres."""
-        steps = np.where(self._joined, self._steps, 0.0)
-        return MappedPath(np.concatenate([[0.0], np.cumsum(steps)]) + _FAR * self._sessions)
 
     @cached_property
     def by_seconds(self) -> MappedPath:
@@ -125,6 +118,10 @@ class MappedPath:
 
     Args:
         along: (N,) coordinates; sessions lie far apart.
+
+    Attributes:
+        along: As given.
+        reach: Distance from the nearest place within which a coordinate is on the path.
     """
 
     def __init__(self, along: Floats) -> None:
@@ -134,32 +131,11 @@ class MappedPath:
         steps = np.diff(self._values)
         self._middles = self._values[:-1] + steps / 2
         # Coordinates further from every place are off the map.
-        self._reach = 2 * float(np.median(steps)) if len(steps) else np.inf
+        self.reach = 2 * float(np.median(steps)) if len(steps) else np.inf
 
-    def at(self, wanted: Floats) -> tuple[Rows, NDArray[np.bool_]]:
-        """Return the rows of the places nearest to coordinates, and whether they are there."""
-        rows = self._order[np.searchsorted(self._middles, wanted)]
-        return rows, np.abs(self.along[rows] - wanted) <= self._reach
-
-    def between(self, wanted: Floats) -> tuple[Rows, Rows, Floats, NDArray[np.bool_]]:
-        """Return the places before and after coordinates, and the share of the way between them.
-
-        Args:
-            wanted: (M,) coordinates.
-
-        Returns:
-            The row before and the row after each (M,), the share (M,) of the way from one to the
-            other, and whether (M,) there is a place within reach. Where the two lie too far apart
-            the share is 0 or 1, for the nearer one.
-        """
-        before = np.searchsorted(self._values, wanted, 'right') - 1
-        before = np.clip(before, 0, max(len(self._values) - 2, 0))
-        after = np.minimum(before + 1, len(self._values) - 1)
-        start, gap = self._values[before], self._values[after] - self._values[before]
-        share = np.clip((wanted - start) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
-        share = np.where(gap > 2 * self._reach, np.rint(share), share)
-        there = np.abs(start + share * gap - wanted) <= self._reach
-        return self._order[before], self._order[after], share, there
+    def nearest(self, wanted: Floats) -> Rows:
+        """Return the rows (M,) of the places nearest to coordinates (M,)."""
+        return self._order[np.searchsorted(self._middles, wanted)]
 
 
 class _Cells:
