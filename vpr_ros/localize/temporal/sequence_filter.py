@@ -49,6 +49,9 @@ _FORGETTING = 0.88
 a robot that was carried away is found again soon."""
 _SHARE = 0.5
 """Share of the evidence of earlier images that counts: consecutive images err alike."""
+_SHARPNESS = 2.0
+"""Evidence lost for each deviation, or factor e of inliers, by which a place looks less like an
+image than the best one does."""
 _LEAST_STEP, _LEAST_TURN = 0.05, 0.1
 """Metres and radians below which an image tells nothing new."""
 _LEAST_PART = 0.25
@@ -122,6 +125,7 @@ class SequenceFilter:
             self.reset()
         rows = layout.rows_of(candidates.ids)
         ratios = self._likelihood.log_ratios(candidates, radius, self._detector)
+        ratios = ratios - _SHARPNESS * _shortfall(candidates, ratios)
         order = np.argsort(-ratios, kind='stable')
         order = order[rows[order] >= 0]
         if not len(order):
@@ -204,6 +208,23 @@ class SequenceFilter:
         if self._layout is None or places is not self._known:
             self._known, self._layout = places, MapLayout(places)
         return self._layout
+
+
+def _shortfall(candidates: Candidates, ratios: Floats) -> Floats:
+    """Return by how much less (H,) each candidate looks like the image than the best one.
+
+    Places some metres away show the same things, and their likelihood ratios are as high as can
+    be. Where an image looks most like one of them tells how far the robot has come.
+    """
+    if not len(ratios):
+        return ratios
+    best, less = int(ratios.argmax()), np.zeros(len(ratios))
+    if candidates.standings is not None:
+        less += np.nan_to_num(np.maximum(candidates.standings[best] - candidates.standings, 0.0))
+    if candidates.inliers is not None:
+        logs = np.log1p(candidates.inliers)
+        less += np.nan_to_num(np.maximum(logs[best] - logs, 0.0))
+    return less
 
 
 def _adds(layout: MapLayout, last: Sight, now: Sight, seconds: float) -> bool:
