@@ -12,6 +12,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from pictures import blocks
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from vpr_ros.evaluation.datasets import posed_pair
@@ -110,10 +111,8 @@ def test_one_file_adds_a_pose_format_to_bags_and_nodes(install, tmp_path):
 def test_one_file_adds_a_folder_format_to_import_evaluation_and_training(install, tmp_path):
     pictures = tmp_path / 'pictures'
     pictures.mkdir()
-    rng = np.random.default_rng(0)
     for metres in range(8):
-        image = rng.integers(0, 255, (48, 64, 3), np.uint8)
-        cv2.imwrite(str(pictures / f'{metres}.jpg'), image)
+        cv2.imwrite(str(pictures / f'{metres}.jpg'), blocks(metres))
 
     folder = install(
         FOLDER_FORMATS, 'vpr_ros.folder_formats', 'FORMATS', 'named_by_place', NAMED_BY_PLACE

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import blocks
 
 from vpr_ros.geometry import Datum, Pose
 from vpr_ros.geometry.mounts import parse_mount
@@ -306,7 +307,7 @@ def place_map(tmp_path):
 def pictures(folder, *names):
     folder.mkdir()
     for number, name in enumerate(names):
-        cv2.imwrite(str(folder / name), np.full((4, 4, 3), 10 * number, np.uint8))
+        cv2.imwrite(str(folder / name), blocks(number))
     return folder
 
 
