@@ -203,7 +203,7 @@ def _judge(
             map='a drive through the same streets by day',
             model=places.model,
             tolerance=Tolerance(_TOLERANCE),
-            mode='Bayes filter with odometry, live node',
+            mode='temporal filter with odometry, live node',
             created=now(),
             software=SOFTWARE,
         )
