@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fit the calibration of a network that is shipped in vpr_ros/localize/calibrations.
 
-It learns from eight worlds, each judged by a fit on the others: towns 5 to 8 of the simulation
+It learns from nine worlds, each judged by a fit on the others: towns 5 to 8 of the simulation
 (town 0 is kept for tests, 1 to 3 trained the network), and the shared real traverses. What is
 fitted are some ten numbers a stage, none of which is about a place. Described traverses and
 comparisons of local features are kept in the work folder.
@@ -38,12 +38,11 @@ from vpr_ros.evaluation.calibration_figure import draw  # noqa: E402
 from vpr_ros.evaluation.calibration_fit import calibrate  # noqa: E402
 from vpr_ros.evaluation.summary import QueryResult  # noqa: E402
 from vpr_ros.geometry import Pose  # noqa: E402
-from vpr_ros.geometry.two_view import relate  # noqa: E402
 from vpr_ros.inputs.bags import Bag, choose_topics  # noqa: E402
 from vpr_ros.inputs.frames import ImageFile  # noqa: E402
 from vpr_ros.inputs.frames.thumbnail_codec import shrunk  # noqa: E402
 from vpr_ros.inputs.replay import replay_frames  # noqa: E402
-from vpr_ros.localize.verification import XFeatDetector  # noqa: E402
+from vpr_ros.localize.verification import XFeatDetector, related  # noqa: E402
 from vpr_ros.localize.verification.local_features import LocalFeatures  # noqa: E402
 from vpr_ros.mapping import KeyframeConfig  # noqa: E402
 from vpr_ros.mapping.keyframes import KeyframeGate  # noqa: E402
@@ -353,10 +352,8 @@ class Comparisons:
     def inliers(self, query: int, place: int) -> float:
         """Return the matches of a query and a place that agree."""
         if self._inliers[query, place] < 0:
-            a, b = self._asked.local(query), self._mapped.local(place)
-            rows = self._detector.match(a, b)
-            there, here = b.points[rows[:, 1]].astype(float), a.points[rows[:, 0]].astype(float)
-            view = relate(there, here, a.size, None, 2 * self._detector.sigma)
+            both = self._asked.local(query), self._mapped.local(place)
+            _, view = related(self._detector, *both)
             self._inliers[query, place] = int(np.count_nonzero(view.inliers))
         return float(self._inliers[query, place])
 

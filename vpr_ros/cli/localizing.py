@@ -57,7 +57,7 @@ def localizing(
         VprError: The map or the weights cannot be used, or do not belong together.
     """
     from vpr_ros.describe import Describer
-    from vpr_ros.localize import Localizer, Reranking, make_filter
+    from vpr_ros.localize import Localizer, Reranking, detector_of, make_filter
     from vpr_ros.maps import PlaceMap
     from vpr_ros.search import Retriever
 
@@ -80,7 +80,7 @@ def localizing(
                 temporal,
                 lambda: place_map.snapshot.columns,
                 learnt.places,
-                detector='' if verifier is None else verifier.rule.detector,
+                detector=detector_of(verifier),
             )
         localizer = Localizer(
             describer,

@@ -170,7 +170,7 @@ def _scan(
 def _rerank_seconds(database: Descriptions, queries: Descriptions, by_code: Ranking) -> float:
     """Return the median time to read the candidates of a query and compare them."""
     times = []
-    for query in np.linspace(0, len(queries) - 1, min(_TIMED, len(queries))).astype(np.intp):
+    for query in sample_rows(len(queries), _TIMED):
         descriptor, rows = queries.rows(slice(query, query + 1))[0], by_code.rows[query]
         start = time.perf_counter()
         np.argsort(-(database.rows(rows[rows >= 0]) @ descriptor))

@@ -10,6 +10,7 @@ from vpr_ros.localize.verification import (
     Reranking,
     Verification,
     Verifier,
+    detector_of,
     local_detector,
     require_thumbnails,
 )
@@ -30,6 +31,7 @@ __all__ = [
     'Verifier',
     'calibration_for',
     'decide',
+    'detector_of',
     'local_detector',
     'make_filter',
     'require_thumbnails',

@@ -101,14 +101,14 @@ class PlaceLikelihood:
     lead: float
     inliers: float = 0.0
 
-    def log_ratios(self, candidates: Candidates, radius: float) -> NDArray[np.float64]:
+    def log_ratios(self, candidates: Candidates, lead: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the logarithms (H,) for candidates, not beyond `_MOST_EVIDENCE`.
 
         Args:
             candidates: Of an image.
-            radius: Metres within which places are one.
+            lead: (H,) of each, see `leads`.
         """
-        ratios = self.intercept + self.lead * leads(candidates, radius)
+        ratios = self.intercept + self.lead * lead
         if candidates.standings is not None:
             ratios += self.standing * np.nan_to_num(candidates.standings)
         if self.inliers and candidates.inliers is not None:
@@ -131,11 +131,18 @@ class PlaceLikelihoods:
     def log_ratios(
         self, candidates: Candidates, radius: float, detector: str = ''
     ) -> NDArray[np.float64]:
-        """Return the logarithms (H,) for candidates; see `PlaceLikelihood.log_ratios`."""
-        plain = self.plain.log_ratios(candidates, radius)
+        """Return the logarithms (H,) for candidates; see `PlaceLikelihood.log_ratios`.
+
+        Args:
+            candidates: Of an image.
+            radius: Metres within which places are one.
+            detector: Of their inliers.
+        """
+        lead = leads(candidates, radius)
+        plain = self.plain.log_ratios(candidates, lead)
         if candidates.inliers is None or detector not in self.verified:
             return plain
-        verified = self.verified[detector].log_ratios(candidates, radius)
+        verified = self.verified[detector].log_ratios(candidates, lead)
         return np.where(np.isnan(candidates.inliers), plain, verified)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from vpr_ros.inputs.frames.information import emptiness
 from vpr_ros.localize.decision import Decision, DecisionConfig, Status, decide
-from vpr_ros.localize.verification import Reranking
+from vpr_ros.localize.verification import Reranking, detector_of
 from vpr_ros.search import Candidates
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Localizer:
     @property
     def detector(self) -> str:
         """Name of the detector of local features that candidates are compared by, or empty."""
-        return self._verifier.rule.detector if self._verifier is not None else ''
+        return detector_of(self._verifier)
 
     def localize(
         self,

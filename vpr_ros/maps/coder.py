@@ -143,9 +143,12 @@ class PcaReducer(Projection):
         return PcaReducer(mean, directions.astype(np.float32))
 
 
-def sample_rows(count: int) -> NDArray[np.intp]:
-    """Return which of so many descriptors a fit looks at, spread evenly over them."""
-    return np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.intp)
+def sample_rows(count: int, most: int = _SAMPLE) -> NDArray[np.intp]:
+    """Return which of so many rows are looked at, at most so many, spread evenly over them.
+
+    As many as a fit looks at, where no other number is given.
+    """
+    return np.linspace(0, count - 1, min(count, most)).astype(np.intp)
 
 
 def one_thread() -> Any:

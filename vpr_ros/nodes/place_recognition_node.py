@@ -19,6 +19,7 @@ from vpr_ros.localize import (
     Prior,
     Verifier,
     calibration_for,
+    detector_of,
     make_filter,
     require_thumbnails,
 )
@@ -284,7 +285,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             lambda: place_map.snapshot.columns,
             self._calibration.places,
             self.parameters.sequence_length,
-            '' if self._verifier is None else self._verifier.rule.detector,
+            detector_of(self._verifier),
         )
 
     def _verifier_of(self, place_map: PlaceMap) -> Verifier | None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.maps.coder import sample_rows
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -92,9 +94,7 @@ class Background:
         count = len(snapshot)
         if snapshot.meta.revision != self._revision or not self._of <= count < 2 * self._of:
             self._revision, self._of = snapshot.meta.revision, max(count, 1)
-            self._sample = np.unique(
-                np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.intp)
-            )
+            self._sample = sample_rows(count, _SAMPLE)
             self._descriptors = self._unpacked(snapshot, self._sample)
             self._moments, self._known = np.empty((0, 2)), np.empty(0, np.bool_)
         if (more := count - len(self._known)) > 0:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.maps.coder import sample_rows
 from vpr_ros.search.background import APART, LEAST_DEVIATION, LEAST_OTHERS, NEIGHBOURS
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def self_similarity(
     Raises:
         MapError: A descriptor is damaged.
     """
-    rows = np.unique(np.linspace(0, len(place_map) - 1, min(len(place_map), most)).astype(np.intp))
+    rows = sample_rows(len(place_map), most)
     pairs, total, done = _Pairs(place_map), len(place_map), 0
     sums, counts = np.zeros((3, len(rows))), np.zeros((2, len(rows)), np.int64)
     best, matches = np.full(len(rows), -np.inf), np.full(len(rows), -1, np.intp)

@@ -33,6 +33,7 @@ class StressAnswer:
         run: Number of the run.
         counted: Whether it counts.
         carried: Whether the robot was carried here since the frame before.
+        reason: For the decision, in words.
         accepted: Whether it was given out as a position.
         wrong: Whether it was accepted and is wrong.
         place_right: Whether the first candidate is a correct place.
@@ -41,7 +42,6 @@ class StressAnswer:
             5.4.2-1); NaN where no pose was given out or the truth is not known.
         place: Id of the first candidate, 0 where there is none.
         off: Metres between the truth and the further one of place and pose; NaN without a truth.
-        reason: For the decision, in words.
         failed: Whether the localizer raised an error in its place.
     """
 
@@ -49,14 +49,14 @@ class StressAnswer:
     run: int
     counted: bool
     carried: bool
-    accepted: bool
-    wrong: bool
-    place_right: bool
-    probability: float
-    nees: float
-    place: int
-    off: float
     reason: str
+    accepted: bool = False
+    wrong: bool = False
+    place_right: bool = False
+    probability: float = math.nan
+    nees: float = math.nan
+    place: int = 0
+    off: float = math.nan
     failed: bool = False
 
 

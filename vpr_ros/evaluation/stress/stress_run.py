@@ -23,7 +23,7 @@ from vpr_ros.evaluation.stress.stress_results import (
     WrongAnswer,
     figures,
 )
-from vpr_ros.localize import FILTERS, Localizer, Status, make_filter
+from vpr_ros.localize import FILTERS, Localizer, Status, detector_of, make_filter
 from vpr_ros.localize.temporal import BLIND
 from vpr_ros.search import Retriever
 from vpr_ros.version import SOFTWARE
@@ -163,7 +163,7 @@ def run_stress(
         tolerance=test.tolerance,
         states=meanings,
         modes=[str(mode) for mode in modes],
-        detector=memory.verifier.rule.detector if memory.verifier is not None else '',
+        detector=detector_of(memory.verifier),
         left_out=left_out,
         created=created,
         software=SOFTWARE,
@@ -206,7 +206,7 @@ def _answers(
                 mode.kind,
                 lambda: place_map.snapshot.columns,
                 test.calibration.places,
-                detector='' if memory.verifier is None else memory.verifier.rule.detector,
+                detector=detector_of(memory.verifier),
             )
         localizer = Localizer(
             # Describes as the other does, and need not be one.
@@ -272,13 +272,6 @@ def _failed(frame: StressFrame, error: Exception, run: int, number: int) -> Stre
         run=run,
         counted=frame.counted,
         carried=frame.carried,
-        accepted=False,
-        wrong=False,
-        place_right=False,
-        probability=math.nan,
-        nees=math.nan,
-        place=0,
-        off=math.nan,
         reason=f'{type(error).__name__}: {error}',
         failed=True,
     )

@@ -179,16 +179,15 @@ class SequenceFilter:
         guided = [sight for sight in sights if sight.odometry is not None]
         known = bool(layout.posed.all()) and sights[-1].odometry is not None
         self._guided = known and len(guided) > 1
-        motion: ByOdometry | BySeconds
-        motion = ByOdometry(layout, guided) if self._guided else BySeconds(layout, sights)
-        images = len(guided if self._guided else sights)
-        weights = np.append(_SHARE * _FORGETTING ** np.arange(images - 2, -1, -1.0), 1.0)
+        sights = guided if self._guided else sights
+        motion = (ByOdometry if self._guided else BySeconds)(layout, sights)
+        weights = np.append(_SHARE * _FORGETTING ** np.arange(len(sights) - 2, -1, -1.0), 1.0)
         count = len(tried)
         hypotheses = np.concatenate([motion.at(rows[tried]), motion.followed(_RIVALS)])
         evidence, unmapped = motion.evidence(hypotheses, weights)
         # An image that looked like a place was hardly taken where there is none. It does not count
         # against the rivals: beyond the end of a map images look like its last places for a while.
-        strongest = [max(sight.evidence[0], 0.0) for sight in (guided if self._guided else sights)]
+        strongest = [max(sight.evidence[0], 0.0) for sight in sights]
         evidence[:count] -= unmapped[:count] * np.minimum(strongest, -FLOOR)
         evidence[:count, -1] = ratios[tried]
         totals = evidence @ weights

@@ -12,6 +12,8 @@ from vpr_ros.localize.verification.verifier import (
     Reranking,
     Verification,
     Verifier,
+    detector_of,
+    related,
     require_thumbnails,
 )
 from vpr_ros.localize.verification.xfeat_detector import XFeatDetector
@@ -27,7 +29,9 @@ __all__ = [
     'Verification',
     'Verifier',
     'XFeatDetector',
+    'detector_of',
     'local_detector',
+    'related',
     'require_thumbnails',
 ]
 

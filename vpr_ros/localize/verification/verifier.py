@@ -156,15 +156,7 @@ class Verifier:
         place = self.features(place_id)
         if place is None:
             return None
-        matches = self.detector.match(query, place)
-        view = relate(
-            place.points[matches[:, 1]].astype(np.float64),
-            query.points[matches[:, 0]].astype(np.float64),
-            query.size,
-            self.camera,
-            2 * self.detector.sigma,
-        )
-        return Verification(place_id, matches, view)
+        return Verification(place_id, *related(self.detector, query, place, self.camera))
 
     def transform(
         self, query: LocalFeatures, place: Place, verification: Verification
@@ -253,6 +245,34 @@ class FeatureComparison:
             for i in candidates.ids.tolist()
         ]
         return replace(candidates, inliers=np.array(inliers, np.float64))
+
+
+def related(
+    detector: LocalDetector,
+    query: LocalFeatures,
+    place: LocalFeatures,
+    camera: Pinhole | None = None,
+) -> tuple[NDArray[np.intp], TwoView]:
+    """Match the features of a picture to those of a place.
+
+    Returns:
+        (M, 2) rows of features of the query and of the place, and the geometry that most of these
+        matches agree with.
+    """
+    matches = detector.match(query, place)
+    view = relate(
+        place.points[matches[:, 1]].astype(np.float64),
+        query.points[matches[:, 0]].astype(np.float64),
+        query.size,
+        camera,
+        2 * detector.sigma,
+    )
+    return matches, view
+
+
+def detector_of(verifier: Verifier | None) -> str:
+    """Return the name of the detector that candidates are compared by; empty where none is."""
+    return '' if verifier is None else verifier.rule.detector
 
 
 def _bytes(features: LocalFeatures | None) -> int:
