@@ -10,13 +10,16 @@ from dataset_sample import picture, street, utm_name, write
 from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.dataset_findings import Finding, Subject
 from vpr_ros.evaluation.dataset_lint import lint, mock_step
-from vpr_ros.evaluation.datasets import FRAMES, UTM, images_by_path
+from vpr_ros.evaluation.datasets import FRAMES, UTM
+from vpr_ros.inputs.folders import images_in, unread_in
 
 
 def looked(root, form=UTM, distance=25.0, folders=('database', 'queries')):
     base = root / 'images' / 'test' if (root / 'images').exists() else root
-    sets = (images_by_path(base / name) for name in folders)
-    return {f.code: f for f in lint(Subject(root, form, *sets, Tolerance(distance)))}
+    sides = [base / name for name in folders]
+    unread = [path for side in sides for path in unread_in(side)]
+    what = Subject(root, form, *map(images_in, sides), Tolerance(distance), unread)
+    return {f.code: f for f in lint(what)}
 
 
 def named(root, database, queries, form=UTM, distance=25.0):
@@ -220,6 +223,17 @@ def test_traverses_of_unequal_length_or_with_gaps_are_doubted(tmp_path):
     assert found['unequal-traverses'].count == 1
     assert found['numbers-missing'].example == 'Image002.jpg'
     assert not any(code in found for code in ('name-without-coordinates', 'mock-utm'))
+
+
+def test_pictures_of_kinds_that_are_not_read_are_named(tmp_path):
+    write(tmp_path / 'database', {f'{i}.jpg': picture(i) for i in range(12) if i != 3})
+    write(tmp_path / 'queries', {f'{i}.jpg': picture(20 + i) for i in range(12)})
+    (tmp_path / 'database' / '3.DNG').write_bytes(b'raw')
+    found = looked(tmp_path, FRAMES, 2)
+    assert found['images-left-out'].level == 'error'
+    assert found['images-left-out'].count == 1
+    assert 'database/3.DNG (.dng is not read' in found['images-left-out'].what
+    assert found['numbers-missing'].example == '2.jpg'
 
 
 def test_the_worst_comes_first(tmp_path):

@@ -114,10 +114,10 @@ def test_a_name_without_coordinates_is_named(tmp_path):
         utm_images(folder)
 
 
-def test_images_come_in_the_order_of_their_paths_as_text(tmp_path):
-    names = ['a-b/1.jpg', 'a/1.jpg', 'a/0.jpg', 'B/1.jpg']
-    found = frame_images(write(tmp_path, {name: picture(0) for name in names}))
-    assert found.names == sorted(names)
+def test_frames_are_numbered_as_people_count(tmp_path):
+    names = ['a/2.jpg', 'a/10.jpg', 'a-b/1.jpg', 'B/1.jpg']
+    found = frame_images(write(tmp_path, {name: picture(0) for name in reversed(names)}))
+    assert found.names == names
     assert found.poses[:, 0].tolist() == [0, 1, 2, 3]
 
 

@@ -163,12 +163,14 @@ def lint(
     """Look for known problems of a data set; the exit status is 1 if figures would be wrong."""
     from vpr_ros.evaluation import dataset_lint as linter
     from vpr_ros.evaluation.dataset_findings import ERROR, Subject
-    from vpr_ros.evaluation.datasets import folder_pair, images_by_path
+    from vpr_ros.evaluation.datasets import folder_pair
+    from vpr_ros.inputs.folders import images_in, unread_in
 
     correct = _tolerance(form, tolerance, None)
     pair = folder_pair(folder, split, database, queries)
-    mapped, asked = (images_by_path(path) for path in pair)
-    findings = linter.lint(Subject(folder, form, mapped, asked, correct))
+    mapped, asked = (images_in(path) for path in pair)
+    unread = [path for side in pair for path in unread_in(side)]
+    findings = linter.lint(Subject(folder, form, mapped, asked, correct, unread))
     if as_json:
         print_json({'folder': folder, 'findings': [asdict(finding) for finding in findings]})
     else:

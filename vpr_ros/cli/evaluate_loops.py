@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-import re
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +19,6 @@ from vpr_ros.cli.console import (
     show_table,
     table_of_figures,
 )
-from vpr_ros.errors import VprError
 from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -219,18 +217,12 @@ def _traverse(
 
 
 def _folder(source: Path, degrees: float | None) -> Traverse:
-    """Return the images of a folder, one a second, in the order of the numbers in their names."""
+    """Return the images of a folder, one a second, in natural order."""
     from vpr_ros.geometry.pinhole import Pinhole
-    from vpr_ros.inputs.frames import SUFFIXES, ImageFile
+    from vpr_ros.inputs.folders import images_in
+    from vpr_ros.inputs.frames import ImageFile
 
-    files = sorted(
-        (file for file in source.iterdir() if file.suffix.lower() in SUFFIXES),
-        key=lambda file: (int(re.sub(r'\D', '', file.stem) or 0), file.name),
-    )
-    if not files:
-        msg = f'{source} holds no images'
-        raise VprError(msg)
-    frames = [ImageFile(file, i * SECOND) for i, file in enumerate(files)]
+    frames = [ImageFile(file, i * SECOND) for i, file in enumerate(images_in(source))]
     camera = None
     if degrees is not None:
         height, width = frames[0].rgb.shape[:2]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vpr_ros.cli import options as opt
-from vpr_ros.errors import ImageError, VprError
+from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,17 +148,16 @@ def tolerance_of(metres: float, degrees: float | None) -> Tolerance:
 
 
 def photographs(folder: Path, most: int) -> list[NDArray[np.uint8]]:
-    """Return at most so many pictures of a folder and those within, evenly spaced by name.
+    """Return at most so many pictures of a folder and those within, evenly spaced.
 
     Raises:
-        ImageError: There are none, or one cannot be read.
+        FolderError: There are none.
+        ImageError: One cannot be read.
     """
-    from vpr_ros.inputs.frames import SUFFIXES, ImageFile
+    from vpr_ros.inputs.folders import images_in
+    from vpr_ros.inputs.frames import ImageFile
 
-    paths = sorted(path for path in folder.rglob('*') if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        msg = f'there are no images in {folder}'
-        raise ImageError(msg)
+    paths = images_in(folder)
     return [ImageFile(path).rgb for path in paths[:: -(-len(paths) // most)]]
 
 

@@ -55,6 +55,7 @@ class Subject:
         database: Image files.
         queries: Image files.
         tolerance: When an answer will count as correct.
+        unread: Pictures beside them whose kind is not read.
     """
 
     root: Path
@@ -62,6 +63,7 @@ class Subject:
     database: Sequence[Path]
     queries: Sequence[Path]
     tolerance: Tolerance
+    unread: Sequence[Path] = ()
 
     @property
     def sets(self) -> tuple[tuple[str, Sequence[Path]], ...]:

@@ -14,6 +14,7 @@ import numpy as np
 from vpr_ros.errors import ImageError
 from vpr_ros.evaluation.dataset_findings import ERROR, NOTE, WARNING, Finding
 from vpr_ros.evaluation.datasets import FRAMES, UTM, Dataset, have_positives
+from vpr_ros.inputs.folders import listing
 from vpr_ros.inputs.frames import ImageFile
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ _SAMPLE = 200
 def lint(what: Subject) -> list[Finding]:
     """Return all findings, the worst first."""
     checks: tuple[Callable[[Subject], Iterator[Finding]], ...]
-    checks = _sizes, _nordland_tolerance, _duplicates, _images
+    checks = _sizes, _nordland_tolerance, _duplicates, _unread, _images
     if what.form == UTM:
         utm = _unreadable_names, _parent_folders, _short_names, _zones, _range, _mock
         checks = (*utm, _msls, _no_positives, *checks)
@@ -173,6 +174,20 @@ def _duplicates(what: Subject) -> Iterator[Finding]:
             len(shared),
             shared[0].name,
             'A query finds itself, and recall says nothing: remove them from one side.',
+        )
+
+
+def _unread(what: Subject) -> Iterator[Finding]:
+    if what.unread:
+        yield Finding(
+            ERROR if what.form == FRAMES else WARNING,
+            'images-left-out',
+            f'pictures are left out: {listing(what.root, what.unread)}',
+            len(what.unread),
+            what.unread[0].name,
+            'Save them as JPEG or PNG, or frames after them have the wrong place.'
+            if what.form == FRAMES
+            else 'Save them as JPEG or PNG, or remove them.',
         )
 
 

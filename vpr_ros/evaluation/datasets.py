@@ -45,7 +45,7 @@ class ImageSet:
 
     Attributes:
         folder: Holds all of them.
-        paths: N image files, in the order of their paths as published evaluations have it.
+        paths: N image files, in natural order of their paths.
         poses: (N, 7) metres and quaternions; a row of NaN where unknown.
     """
 
@@ -98,11 +98,6 @@ def folder_pair(root: Path, split: str, database: str, queries: str) -> tuple[Pa
     raise FolderError(msg)
 
 
-def images_by_path(folder: Path) -> list[Path]:
-    """Return all images of a folder in the order of their paths as text, as published."""
-    return sorted(images_in(folder), key=lambda path: path.as_posix())
-
-
 def utm_images(folder: Path) -> ImageSet:
     """Read images whose names give UTM coordinates E and N, metres.
 
@@ -111,7 +106,7 @@ def utm_images(folder: Path) -> ImageSet:
     Raises:
         FolderError: There are none, or names without coordinates; gives the first and how many.
     """
-    paths, poses, bad = images_by_path(folder), [], []
+    paths, poses, bad = images_in(folder), [], []
     for path in paths:
         try:
             name = UtmName.parse(path.name)  # never the whole path: folders may have an @ too
@@ -126,8 +121,8 @@ def utm_images(folder: Path) -> ImageSet:
 
 
 def frame_images(folder: Path) -> ImageSet:
-    """Number the images of a folder: x is the rank of the path, from 0."""
-    paths = images_by_path(folder)
+    """Number the images of a folder: x is the rank of the path in natural order, from 0."""
+    paths = images_in(folder)
     poses = np.zeros((len(paths), 7))
     poses[:, 0], poses[:, 6] = np.arange(len(paths)), 1.0
     return ImageSet(folder, tuple(paths), poses)

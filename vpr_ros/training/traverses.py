@@ -13,9 +13,10 @@ import numpy as np
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.errors import BagError
 from vpr_ros.evaluation import Tolerance
-from vpr_ros.evaluation.datasets import frame_images, images_by_path, utm_images
+from vpr_ros.evaluation.datasets import frame_images, utm_images
 from vpr_ros.evaluation.metrics import first_ranks, recall_of_ranks, within
 from vpr_ros.inputs.bags import Bag, choose_topics
+from vpr_ros.inputs.folders import images_in
 from vpr_ros.inputs.frames import ImageFile
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.search.kernels import nearest_codes
@@ -65,7 +66,7 @@ def open_traverse(path: str) -> ValidationTraverse:
     """
     folder = Path(path).expanduser()
     if folder.is_dir() and not (folder / 'metadata.yaml').exists():
-        named = images_by_path(folder)[0].name.startswith('@')
+        named = images_in(folder)[0].name.startswith('@')
         found = utm_images(folder) if named else frame_images(folder)
         return ValidationTraverse(found.paths, found.poses)
     with Bag(folder) as bag:

@@ -42,7 +42,7 @@ def write(path, *lines):
 
 def test_images_are_found_in_folders_and_in_order(tmp_path):
     touch(tmp_path, 'b/1.JPG', 'a/2.png', 'a/10.tiff', 'a/notes.txt')
-    assert [path.name for path in images_in(tmp_path)] == ['10.tiff', '2.png', '1.JPG']
+    assert [path.name for path in images_in(tmp_path)] == ['2.png', '10.tiff', '1.JPG']
     with pytest.raises(FolderError, match='holds no images'):
         images_in(touch(tmp_path / 'empty', 'readme.md'))
 

@@ -5,11 +5,16 @@
 from vpr_ros.inputs.folders.csv_table import csv_folder
 from vpr_ros.inputs.folders.folder_format import (
     FOLDER_FORMATS,
-    FolderError,
     FolderFormat,
     PosedImage,
     folder_format,
+)
+from vpr_ros.inputs.folders.image_files import (
+    FolderError,
     images_in,
+    listing,
+    unread_in,
+    walk_files,
 )
 from vpr_ros.inputs.folders.utm_names import UtmName
 
@@ -22,4 +27,7 @@ __all__ = [
     'csv_folder',
     'folder_format',
     'images_in',
+    'listing',
+    'unread_in',
+    'walk_files',
 ]

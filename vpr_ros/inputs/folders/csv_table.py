@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from vpr_ros.errors import reason_of
 from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.geometry.trajectory_file import located, parse_number
-from vpr_ros.inputs.folders.folder_format import FolderError, FolderFormat, PosedImage
+from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
+from vpr_ros.inputs.folders.image_files import FolderError
 from vpr_ros.stamps import SECOND, parse_stamp
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from vpr_ros.geometry import GeoPoint
-from vpr_ros.inputs.folders.folder_format import FolderError, FolderFormat, PosedImage, images_in
+from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
+from vpr_ros.inputs.folders.image_files import FolderError, images_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

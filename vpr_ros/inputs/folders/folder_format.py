@@ -12,9 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vpr_ros.errors import VprError
 from vpr_ros.geometry import Pose
-from vpr_ros.inputs.frames import SUFFIXES
+from vpr_ros.inputs.folders.image_files import FolderError
 from vpr_ros.inputs.poses import PoseReading
 from vpr_ros.inputs.poses.pose_reading import base_of, base_of_antenna, unknown_rotation
 from vpr_ros.registries import Registry, entries_of
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vpr_ros.geometry import Datum, GeoPoint
-
-
-class FolderError(VprError):
-    """A folder of images, or a file of their poses, that is not as its format has it."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +62,6 @@ class PosedImage:
         yaw = Pose.planar(0, 0, math.pi / 2 - self.heading).orientation
         reading = PoseReading(self.stamp, Pose.of(position, yaw), None, self.geo)
         return reading if mount is None else base_of(reading, mount)
-
-
-def images_in(folder: Path) -> list[Path]:
-    """Return the image files of a folder and the folders in it, in order of their paths.
-
-    Raises:
-        FolderError: There is none.
-    """
-    found = [path for path in folder.rglob('*') if path.suffix.lower() in SUFFIXES]
-    if not found:
-        msg = f'{folder} holds no images ({", ".join(sorted(SUFFIXES))})'
-        raise FolderError(msg)
-    return sorted(found)
 
 
 @dataclass(frozen=True)

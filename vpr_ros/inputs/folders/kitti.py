@@ -11,7 +11,8 @@ import numpy as np
 from vpr_ros.geometry import Pose
 from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.trajectory_file import located, numbered_fields, parse_number
-from vpr_ros.inputs.folders.folder_format import FolderError, FolderFormat, PosedImage, images_in
+from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
+from vpr_ros.inputs.folders.image_files import FolderError, images_in
 from vpr_ros.stamps import SECOND, parse_stamp
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vpr_ros.geometry.trajectory_file import read_tum
-from vpr_ros.inputs.folders.folder_format import FolderError, FolderFormat, PosedImage, images_in
+from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
+from vpr_ros.inputs.folders.image_files import FolderError, images_in
 from vpr_ros.inputs.poses import PoseBuffer, PoseReading
 from vpr_ros.stamps import parse_stamp
 

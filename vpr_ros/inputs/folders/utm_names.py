@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.geometry.geodesy import from_utm
-from vpr_ros.inputs.folders.folder_format import FolderError, FolderFormat, PosedImage, images_in
+from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
+from vpr_ros.inputs.folders.image_files import FolderError, images_in
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:

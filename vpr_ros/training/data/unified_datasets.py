@@ -6,19 +6,18 @@ from __future__ import annotations
 
 import csv
 import logging
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpr_ros.errors import reason_of
-from vpr_ros.inputs.folders import UtmName
+from vpr_ros.inputs.folders import UtmName, walk_files
 from vpr_ros.inputs.frames import SUFFIXES
 from vpr_ros.training.data.posed_places import Cells
 from vpr_ros.training.data.source import TrainingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
@@ -100,16 +99,13 @@ UNIFIED_DATASETS = {
 def _named_views(folder: Path, read: Callable[[Path, list[str]], View]) -> Iterator[View]:
     """Yield the views that the names of all images in a folder give, in order of their paths."""
     unreadable: list[str] = []
-    for here, folders, files in os.walk(folder):
-        folders.sort()
-        for file in sorted(files):
-            path = Path(here, file)
-            if path.suffix.lower() not in SUFFIXES:
-                continue
-            try:
-                yield read(path, [*file.split('@'), *[''] * 15])
-            except ValueError as error:
-                unreadable.append(f'{path}: {error}')
+    for path in walk_files(folder):
+        if path.suffix.lower() not in SUFFIXES:
+            continue
+        try:
+            yield read(path, [*path.name.split('@'), *[''] * 15])
+        except ValueError as error:
+            unreadable.append(f'{path}: {error}')
     if unreadable:
         _log.warning('%d images left out, such as %s', len(unreadable), unreadable[0])
 
