@@ -52,6 +52,11 @@ def test_odometry_gives_pose_covariance_and_stamp():
     assert reading.covariance.shape == (6, 6)
 
 
+def test_a_reading_names_the_frame_of_the_pose_which_no_fix_does():
+    assert PoseSource('nav_msgs/msg/Odometry').read(odometry()).frame == 'map'
+    assert PoseSource('sensor_msgs/msg/NavSatFix').read(fix()).frame == ''
+
+
 def test_all_zero_covariance_counts_as_unknown():
     assert PoseSource('nav_msgs/msg/Odometry').read(odometry(covariance=0.0)).covariance is None
 

@@ -44,12 +44,15 @@ class PoseReading:
         covariance: (6, 6) of x, y, z and rotations about the fixed axes, or None where the source
             gives none.
         geo: Geodetic position where the source is a GNSS receiver.
+        frame: Name of the frame of the pose as the message has it, such as ``odom``; empty where
+            it names none, and for fixes, whose header names the antenna.
     """
 
     stamp: int
     pose: Pose
     covariance: NDArray[np.float64] | None = None
     geo: GeoPoint | None = None
+    frame: str = ''
 
 
 def unknown_rotation(position: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
@@ -144,7 +147,7 @@ class PoseBuffer:
         fraction = (stamp - before.stamp) / gap
         pose: Pose = before.pose.interpolate(after.pose, fraction)
         nearest = before if fraction < 0.5 else after
-        return PoseReading(stamp, pose, nearest.covariance, nearest.geo)
+        return PoseReading(stamp, pose, nearest.covariance, nearest.geo, nearest.frame)
 
     def _index(self, stamp: int) -> int:
         return bisect_left(self._readings, stamp, key=lambda reading: reading.stamp)

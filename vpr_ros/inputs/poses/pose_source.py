@@ -135,7 +135,8 @@ class PoseSource:
         except ValueError as error:
             raise PoseReadingError(str(error)) from error
         if isinstance(where, Pose):
-            reading = PoseReading(stamp, where, covariance)
+            frame = str(message.header.frame_id)
+            reading = PoseReading(stamp, where, covariance, frame=frame)
             return reading if self._mount is None else base_of(reading, self._mount)
         if self.datum is None:
             self.datum = Datum.at(where)
