@@ -308,11 +308,14 @@ class Library:
             for i, stamp in enumerate(asked.stamps.tolist()):
                 found = retriever.search(asked.description(i), CANDIDATES, CANDIDATES)
                 rows = np.searchsorted(place_map.ids, found.ids)
-                inliers = np.full(len(found), np.nan)
-                inliers[:COMPARED] = [
-                    comparisons.inliers(i, int(kept[row])) for row in rows[:COMPARED]
+                figures = np.full((len(found), 2), np.nan)
+                figures[:COMPARED] = [
+                    comparisons.figures(i, int(kept[row])) for row in rows[:COMPARED]
                 ]
-                candidates = replace(found, inliers=inliers, snapshot=None, rows=None)
+                inliers, deformations = figures.T
+                candidates = replace(
+                    found, inliers=inliers, deformations=deformations, snapshot=None, rows=None
+                )
                 truth = Pose.from_array(asked.poses[i])
                 queries.append(QueryResult(stamp, '', truth, candidates))
             places = place_table(place_map)
@@ -331,7 +334,7 @@ class Library:
 
 
 class Comparisons:
-    """Inliers of frames of two traverses, kept in the work folder: they are of no network."""
+    """Figures of frames of two traverses, kept in the work folder: they are of no network."""
 
     def __init__(
         self,
@@ -344,22 +347,22 @@ class Comparisons:
     ) -> None:
         self._mapped, self._asked, self._detector = mapped, asked, detector
         self._path = work / f'{query_name}.in.{map_name}.npy'
-        shape = len(asked.poses), len(mapped.poses)
-        self._inliers = np.full(shape, -1, np.int16)
+        shape = len(asked.poses), len(mapped.poses), 2
+        self._figures = np.full(shape, np.nan, np.float32)
         if self._path.exists():
-            self._inliers = np.load(self._path, allow_pickle=False)
+            self._figures = np.load(self._path, allow_pickle=False)
 
-    def inliers(self, query: int, place: int) -> float:
-        """Return the matches of a query and a place that agree."""
-        if self._inliers[query, place] < 0:
+    def figures(self, query: int, place: int) -> NDArray[np.float32]:
+        """Return the inliers of a query and a place, and the deformation between the two."""
+        if np.isnan(self._figures[query, place, 0]):
             both = self._asked.local(query), self._mapped.local(place)
             _, view = related(self._detector, *both)
-            self._inliers[query, place] = int(np.count_nonzero(view.inliers))
-        return float(self._inliers[query, place])
+            self._figures[query, place] = np.count_nonzero(view.inliers), view.deformation
+        return np.asarray(self._figures[query, place])
 
     def save(self) -> None:
         """Keep what was compared."""
-        np.save(self._path, self._inliers)
+        np.save(self._path, self._figures)
 
 
 _DERIVED = ('corridor',)

@@ -58,11 +58,13 @@ def session(seed, *, known=True, noise=0.12, candidates=50, model=MODEL, frames=
         order = np.argsort(-similarities)[:candidates]
         bits = np.clip(256 - 256 * similarities + rng.normal(0, 12, PLACES), 0, 512)
         yaw = rng.normal(0, 0.05)
-        inliers = None
+        inliers = deformations = None
         if detector:
-            inliers = np.full(candidates, np.nan)
+            inliers, deformations = np.full((2, candidates), np.nan)
             near = np.exp(-0.5 * ((x[order[:10]] - at) / 3) ** 2) * known
-            inliers[:10] = np.random.default_rng([seed, i]).poisson(20 + 150 * near)
+            by_chance = np.random.default_rng([seed, i])
+            inliers[:10] = by_chance.poisson(20 + 150 * near)
+            deformations[:10] = (0.4 - 0.3 * near) * by_chance.uniform(0.5, 1.5, 10)
         queries.append(
             QueryResult(
                 stamp=i * SECOND * PLACES // frames,
@@ -74,6 +76,7 @@ def session(seed, *, known=True, noise=0.12, candidates=50, model=MODEL, frames=
                     bits[order].astype(np.int64),
                     poses[order],
                     inliers=inliers,
+                    deformations=deformations,
                     standings=(similarities[order] - 0.3) / noise,
                 ),
             )

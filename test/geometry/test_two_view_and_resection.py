@@ -39,6 +39,33 @@ def rays(points, pose, rng=None, noise=0.0):
     return CAMERA.rays(pixels(points, pose, rng, noise), SIZE)
 
 
+def view_from(*position, noise=0.5):
+    """Relate the picture at the origin to one from a position."""
+    rng = np.random.default_rng(3)
+    points = scene(rng, 150)
+    first = pixels(points, camera_at(0, 0, 0), rng, noise)
+    return relate(first, pixels(points, camera_at(*position), rng, noise), SIZE)
+
+
+@pytest.mark.parametrize('towards', [(0, 0, 1), (0, 0, -1), (0.5, 0, 1)])
+def test_deformation_grows_with_the_distance_between_the_cameras(towards):
+    found = [view_from(*(metres * np.array(towards))).deformation for metres in (0.0, 1.0, 3.0)]
+    assert found == sorted(found)
+    assert found[0] < 0.03
+    assert found[2] > 0.1
+
+
+def test_a_turn_or_a_shift_of_the_picture_is_no_deformation():
+    rng = np.random.default_rng(3)
+    first = rng.uniform((0, 0), SIZE, (60, 2))
+    turned = first[:, ::-1] * [1, -1] + [20, 300]
+    assert relate(first, turned, SIZE).deformation == pytest.approx(0, abs=1e-6)
+
+
+def test_pictures_with_nothing_in_common_are_deformed_altogether():
+    assert relate(np.zeros((7, 2)), np.zeros((7, 2)), SIZE).deformation == 1.0
+
+
 def angle(a, b):
     return float(np.arccos(np.clip(a @ b / np.linalg.norm(a) / np.linalg.norm(b), -1, 1)))
 

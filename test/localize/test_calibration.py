@@ -30,10 +30,12 @@ def evidence_of(
     *,
     standing=np.nan,
     trail=np.nan,
-    inliers=(np.nan, 0.0, 1.0),
+    inliers=(np.nan, 0.0),
+    congruence=np.nan,
 ):
     """Return the evidence of one candidate."""
     figures = similarity, rival, hamming, other, agreement, standing, support, trail, *inliers
+    figures += congruence, 1.0
     return Evidence(
         *(np.array([figure], float) for figure in figures), np.array([-1]), np.ones((1, 1), bool)
     )
@@ -70,13 +72,18 @@ def test_unknown_evidence_counts_as_average():
     st.integers(0, 512),
     st.integers(0, 512),
     st.floats(0, 1),
-    st.tuples(st.integers(0, 1024), st.integers(0, 1024), st.integers(1, 100)),
+    st.tuples(st.integers(0, 1024), st.integers(0, 1024)),
+    st.floats(0, 5),
 )
 def test_any_evidence_has_finite_features_and_a_probability(
-    s, rival, bits, other, support, inliers
+    s, rival, bits, other, support, inliers, congruence
 ):
     features = evidence_of(
-        s, rival, bits, other, 0.5, support, standing=s, trail=rival, inliers=inliers
+        *(s, rival, bits, other, 0.5, support),
+        standing=s,
+        trail=rival,
+        inliers=inliers,
+        congruence=congruence,
     ).features
     assert np.isfinite(features).all()
     assert 0 <= FRAME.probabilities(features)[0] <= 1

@@ -100,6 +100,18 @@ def test_inliers_elsewhere_speak_against_a_place_above_those_of_chance():
     assert np.isnan(features(np.nan, 100, 0, 0)).all()
 
 
+def test_a_place_whose_things_are_of_another_size_is_less_congruent():
+    candidates = sample_candidates((1, 0.9), (2, 0.8), (3, 0.7), (4, 0.6), (5, 0.5))
+    assert np.isnan(gather(candidates, RADIUS).features[:, FEATURES.index('congruence')]).all()
+    known = dataclasses.replace(candidates, deformations=np.array([0.05, 0.2, 1.0, 1e-9, np.nan]))
+    near, far, alien, same, unknown = gather(known, RADIUS).features[
+        :, FEATURES.index('congruence')
+    ]
+    assert same > near > far > alien == 0
+    assert np.isfinite(same)
+    assert np.isnan(unknown)
+
+
 def test_fused_scores_prefer_the_share_of_inliers_to_a_small_gain_of_similarity():
     candidates = sample_candidates((1, 0.9), (2, 0.8), (3, 0.7))
     np.testing.assert_array_equal(fused_scores(candidates), candidates.similarities)

@@ -18,7 +18,7 @@ from vpr_ros.evaluation.metrics import angles, localisable, pose_rows, within
 from vpr_ros.localize import CalibrationError, make_filter
 from vpr_ros.localize.calibration import FRAME, leads, parts_of
 from vpr_ros.localize.decision import agreement
-from vpr_ros.localize.evidence import FEATURES, gather, reranked
+from vpr_ros.localize.evidence import FEATURES, congruences, gather, reranked
 from vpr_ros.localize.temporal import BLIND
 from vpr_ros.localize.verification import RULES
 
@@ -149,8 +149,8 @@ class AnswerTable:
     def places_seen(self, detector: str = '') -> tuple[Floats, Bools]:
         """Return evidence (N, F) of the first candidates, and whether each (N,) is correct.
 
-        Columns are standing and lead; with a detector also the logarithm of the inliers, of those
-        that were compared.
+        Columns are standing and lead; with a detector also the logarithm of the inliers and the
+        congruence, of those that were compared.
         """
         values, right = [], []
         for truth, query, found in zip(self._truth, self._queries, self._candidates, strict=True):
@@ -160,13 +160,13 @@ class AnswerTable:
                 continue
             columns = [standing, leads(candidates, self._tolerance.distance)]
             if detector and inliers is not None:
-                columns.append(np.log1p(inliers))
+                columns += [np.log1p(inliers), congruences(candidates)]
             rows = np.column_stack(columns)[:_SEEN]
             known = np.isfinite(rows).all(axis=1)
             values.append(rows[known])
             correct = within(truth[None], candidates.poses[:_SEEN], self._tolerance)
             right.append(correct[known])
-        width = 3 if detector else 2
+        width = 4 if detector else 2
         return np.concatenate([np.empty((0, width)), *values]), np.concatenate(
             [np.empty(0, np.bool_), *right]
         )
@@ -218,5 +218,5 @@ def _odometry(traverse: AnsweredTraverse) -> list[Pose | None]:
 
 def _alone(candidates: Candidates) -> Candidates:
     """Return the candidates as the search returned them, without local features."""
-    plain = replace(candidates, inliers=None, probabilities=None)
+    plain = replace(candidates, inliers=None, deformations=None, probabilities=None)
     return plain.take(np.argsort(-plain.similarities, kind='stable'))

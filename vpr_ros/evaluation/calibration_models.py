@@ -142,7 +142,7 @@ def _threshold(predictions: Predictions, precision: float) -> float:
     - Of what is accepted of traverses as they are, the share `precision` is correct.
     - In each state that was made of them, no more than the remaining share of its frames is
       accepted and wrong.
-    - In no world is the share of wrong answers significantly more than twice the remaining one.
+    - In no world, and in none of its states, is that share significantly more than twice as much.
     - Of each traverse outside its map, no more than the remaining share is accepted.
     """
     p, right, share = predictions.probabilities, predictions.right, 1 - precision
@@ -156,14 +156,20 @@ def _threshold(predictions: Predictions, precision: float) -> float:
     def of_frames(accepted: Floats, frames: int) -> Floats:
         return np.full(len(accepted), share * frames)
 
-    def significantly(accepted: Floats, _: int) -> Floats:
-        expected = 2 * share * accepted
-        return np.asarray(expected + 2 * np.sqrt(expected) + 1)
+    def significantly(allowed: Callable[[Floats, int], Floats]) -> Callable[[Floats, int], Floats]:
+        def limit(accepted: Floats, frames: int) -> Floats:
+            expected = 2 * allowed(accepted, frames)
+            return np.asarray(expected + 2 * np.sqrt(expected) + 1)
 
-    groups: list[tuple[Bools, Callable[[Floats, int], Floats]]] = [(states == '', of_accepted)]
-    groups += [(states == state, of_frames) for state in sorted(set(predictions.states) - {''})]
-    groups += [(worlds == world, significantly) for world in sorted(set(predictions.worlds))]
-    threshold = max(_least(p[own], right[own], allowed) for own, allowed in groups)
+        return limit
+
+    threshold = 0.0
+    for state in sorted(set(predictions.states)):
+        allowed, own = of_frames if state else of_accepted, states == state
+        threshold = max(threshold, _least(p[own], right[own], allowed))
+        for world in sorted(set(worlds[own])):
+            there = own & (worlds == world)
+            threshold = max(threshold, _least(p[there], right[there], significantly(allowed)))
     for session in np.unique(predictions.sessions):
         own = predictions.sessions == session
         if not predictions.mapped[own].any():

@@ -106,6 +106,7 @@ def _query_to_json(query: QueryResult) -> dict[str, Any]:
         'hamming': candidates.hamming,
         'probabilities': candidates.probabilities,
         'inliers': candidates.inliers,
+        'deformations': candidates.deformations,
         'standings': candidates.standings,
         'timings': query.timings,
     }
@@ -117,12 +118,13 @@ def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
     known = data['probabilities']
     probabilities = None if known is None else floats(known)
     # Files of earlier versions have none of these.
-    inliers, standings = (
+    inliers, deformations, standings = (
         None if (known := data.get(name)) is None else floats(known)
-        for name in ('inliers', 'standings')
+        for name in ('inliers', 'deformations', 'standings')
     )
     what = f'the candidates of the query at {data["stamp"]}'
-    same_length(what, len(ids), similarities, hamming, probabilities, inliers, standings)
+    columns = similarities, hamming, probabilities, inliers, deformations, standings
+    same_length(what, len(ids), *columns)
     return QueryResult(
         stamp=int(data['stamp']),
         status=str(data['status']),
@@ -134,6 +136,7 @@ def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
             places.poses_of(ids),
             probabilities,
             inliers,
+            deformations,
             standings,
         ),
         pose=None if data['pose'] is None else Pose.from_array(data['pose']),

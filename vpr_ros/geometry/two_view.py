@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _LEAST = 8
 """Pairs below which a geometry explains anything."""
 _SEED = 7
+_STRIDES = (2, 3, 4, 5, 7)
+"""Each point is paired with those at half, a third, … of the row of points further on."""
+_LEAST_APART = 0.04
+"""Distance of two points whose ratio means something, as a part of the picture's longer side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +35,16 @@ class TwoView:
         direction: (3,) unit vector to the first camera from the second, in the second's optical
             frame; how far away it is cannot be told. It means little where the cameras nearly
             coincide. None as the rotation.
+        deformation: Median size of the logarithm of the ratio of distances between points of one
+            picture and of the other; 0 where one is the other, shifted or turned, 1 and more where
+            they have nothing in common. It grows with the distance between the cameras, whatever
+            the season: near things grow, far ones stay.
     """
 
     inliers: NDArray[np.bool_]
     rotation: NDArray[np.float64] | None = None
     direction: NDArray[np.float64] | None = None
+    deformation: float = 1.0
 
 
 def relate(
@@ -62,7 +71,33 @@ def relate(
     view = None if camera is None else _by_essential(first, second, size, camera, threshold)
     if view is None:
         view = _by_points(first, second, threshold)
-    return view or none
+    if view is None:
+        return none
+    agreeing = first[view.inliers], second[view.inliers]
+    return replace(view, deformation=_deformation(*agreeing, _LEAST_APART * max(size)))
+
+
+def _deformation(first: NDArray[np.float64], second: NDArray[np.float64], least: float) -> float:
+    """Return `TwoView.deformation` of points (N, 2) that agree.
+
+    Args:
+        first: Pixels of the first picture.
+        second: Of the second.
+        least: Distance of pairs of points, pixels.
+    """
+    count = len(first)
+    if count < _LEAST:
+        return 1.0
+    logs = []
+    for stride in _STRIDES:
+        a, b = (
+            np.hypot(*(points - np.roll(points, count // stride, axis=0)).T)
+            for points in (first, second)
+        )
+        apart = (a > least) & (b > least)
+        logs.append(np.abs(np.log(b[apart] / a[apart])))
+    ratios = np.concatenate(logs)
+    return float(np.median(ratios)) if len(ratios) >= _LEAST else 1.0
 
 
 def _by_essential(

@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from vpr_ros.errors import VprError, reason_of
-from vpr_ros.localize.evidence import FEATURES
+from vpr_ros.localize.evidence import FEATURES, congruences
 from vpr_ros.types import ModelInfo
 
 if TYPE_CHECKING:
@@ -94,12 +94,14 @@ class PlaceLikelihood:
         standing: Weight of `Candidates.standings`.
         lead: Weight of the similarity less the best elsewhere, see `leads`.
         inliers: Weight of the logarithm of the inliers, 0 where they were not used.
+        congruence: Weight of `congruences`, 0 as well.
     """
 
     intercept: float
     standing: float
     lead: float
     inliers: float = 0.0
+    congruence: float = 0.0
 
     def log_ratios(self, candidates: Candidates, lead: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the logarithms (H,) for candidates, not beyond `_MOST_EVIDENCE`.
@@ -113,6 +115,7 @@ class PlaceLikelihood:
             ratios += self.standing * np.nan_to_num(candidates.standings)
         if self.inliers and candidates.inliers is not None:
             ratios += self.inliers * np.log1p(candidates.inliers)
+            ratios += self.congruence * np.nan_to_num(congruences(candidates))
         return np.asarray(np.clip(ratios, -_MOST_EVIDENCE, _MOST_EVIDENCE))
 
 

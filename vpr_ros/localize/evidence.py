@@ -29,6 +29,7 @@ FEATURES = (
     'trail',
     'inliers',
     'inlier_distinctness',
+    'congruence',
 )
 """Names of the columns of `Evidence.features`."""
 
@@ -40,6 +41,8 @@ _MOST_STANDING = 8.0
 """Deviations beyond which a similarity is no better evidence."""
 _MOST_TRAIL = 12.0
 """Evidence of earlier frames beyond which more of it counts for nothing."""
+_LEAST_DEFORMATION, _MOST_DEFORMATION = 0.01, 1.0
+"""Below the first keypoints are too inaccurate to tell; above the second nothing agrees."""
 _MOST_SUPPORT = 5.0
 """Odds beyond exp(5) are not told apart: no filter knows its own model that well."""
 
@@ -119,6 +122,7 @@ class Evidence:
         trails: Evidence of earlier frames for the place; NaN without a filter.
         inliers: Matches of local features that agree; NaN where they were not compared.
         rival_inliers: The most elsewhere, of those compared; 0 where there are none.
+        congruences: How alike the candidates' pictures are in shape, see `congruences`.
         chance_inliers: How many different places reach by chance; fewer are not told apart.
         rivals: Index of the best elsewhere among all candidates, -1 where there is none.
         here: (R, H) which of all candidates are at the place of each.
@@ -134,6 +138,7 @@ class Evidence:
     trails: Floats
     inliers: Floats
     rival_inliers: Floats
+    congruences: Floats
     chance_inliers: Floats
     rivals: NDArray[np.intp]
     here: NDArray[np.bool_]
@@ -150,7 +155,7 @@ class Evidence:
 
     @cached_property
     def features(self) -> Floats:
-        """Columns `FEATURES` (R, 9); NaN where nothing is known.
+        """Columns `FEATURES` (R, 10); NaN where nothing is known.
 
         Distinctness is the negative logarithm of a ratio, of distances or of differing bits, of a
         candidate to its rival, or the logarithm of that of inliers; support is the logarithm of
@@ -170,6 +175,7 @@ class Evidence:
                 np.maximum(self.inliers, self.chance_inliers)
                 / np.maximum(self.rival_inliers, self.chance_inliers)
             ),
+            self.congruences,
         )
         return np.stack(columns, axis=-1)
 
@@ -199,6 +205,19 @@ class Evidence:
                 hamming[i] = median(candidates.hamming[elsewhere])
         ordinary = replace(self, rival_similarities=similarities, rival_hamming=hamming)
         return ordinary.without_inlier_rivals()
+
+
+def congruences(candidates: Candidates) -> Floats:
+    """Return how alike in shape the pictures of candidates (H,) and of the query are.
+
+    The negative logarithm of `Candidates.deformations`: places some metres away match as well as
+    the right one, but things in them are larger or smaller. NaN where they were not compared.
+    """
+    if candidates.deformations is None:
+        return np.full(len(candidates), np.nan)
+    return np.asarray(
+        -np.log(np.clip(candidates.deformations, _LEAST_DEFORMATION, _MOST_DEFORMATION))
+    )
 
 
 def fused_scores(candidates: Candidates) -> Floats:
@@ -263,6 +282,7 @@ def gather(
         trails=unknown if support is None else support.trails[rows],
         inliers=inliers[rows],
         rival_inliers=np.where(here, 0.0, np.nan_to_num(inliers)).max(1),
+        congruences=congruences(candidates)[rows],
         chance_inliers=np.full(len(rows), float(chance)),
         rivals=np.where(alone, -1, rivals),
         here=here,

@@ -36,6 +36,7 @@ class Candidates:
         probabilities: (H,) that each candidate is correct; None without a calibration.
         inliers: (H,) matches of local features that agree on one geometry; NaN where they were
             not compared, None where none were.
+        deformations: (H,) of those, see `TwoView`; NaN and None as the inliers.
         standings: (H,) by how many deviations each similarity is above those between the place
             and other places of the map, see `Background`; NaN where unknown.
         snapshot: The map as it was searched; None where candidates come from a file of results.
@@ -50,6 +51,7 @@ class Candidates:
     poses: NDArray[np.float64]
     probabilities: NDArray[np.float64] | None = None
     inliers: NDArray[np.float64] | None = None
+    deformations: NDArray[np.float64] | None = None
     standings: NDArray[np.float64] | None = None
     snapshot: Snapshot | None = None
     rows: NDArray[np.intp] | None = None
@@ -94,6 +96,7 @@ class Candidates:
             poses=self.poses[order],
             probabilities=None if self.probabilities is None else self.probabilities[order],
             inliers=None if self.inliers is None else self.inliers[order],
+            deformations=None if self.deformations is None else self.deformations[order],
             standings=None if self.standings is None else self.standings[order],
             rows=None if self.rows is None else self.rows[order],
         )

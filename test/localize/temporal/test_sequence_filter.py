@@ -3,6 +3,8 @@
 """Beliefs on a street of places, where some pictures deceive."""
 
 import sys
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -302,6 +304,22 @@ def test_a_gap_is_crossed_without_a_wrong_place():
     found = list(along(places, range(8, 45), guided=True))
     assert all(support < 0.9 for support, error in found if error > 5.0)
     assert all(support > 0.9 for support, _ in found[-10:])
+
+
+def test_of_places_that_look_alike_the_one_whose_things_have_the_right_size_is_believed():
+    drive = Drive('sequence')
+    drive.support(20, deceiving=21)  # which puts the robot one place further on
+    candidates = looks(21, drive.places)
+    away = np.abs(candidates.poses[:, 0] - SPACING * 21)
+    alike = replace(
+        candidates,
+        similarities=np.where(away < 3, 0.6, candidates.similarities),
+        inliers=np.full(len(candidates), 200.0),
+    )
+    sized = replace(alike, deformations=np.clip(0.05 * away, 0.02, 1.0))
+    for seen, believed in ((alike, 22), (sized, 21)):
+        support = deepcopy(drive.filter).update(3 * SECOND, seen, RADIUS, odometry(2))
+        assert seen.ids[support.best] == drive.places.ids[believed]
 
 
 def test_poses_of_earlier_frames_agree_on_the_present_one():

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.localize.evidence import Support
+from vpr_ros.localize.evidence import Support, congruences
 from vpr_ros.localize.temporal.map_layout import MapLayout
 from vpr_ros.localize.temporal.motion import (
     FLOOR,
@@ -52,6 +52,8 @@ _SHARE = 0.5
 _SHARPNESS = 2.0
 """Evidence lost for each deviation, or factor e of inliers, by which a place looks less like an
 image than the best one does."""
+_SHAPE = 2.0
+"""Deviations that a factor e of the deformation counts as: it tells best how far away one is."""
 _LEAST_STEP, _LEAST_TURN = 0.05, 0.1
 """Metres and radians below which an image tells nothing new."""
 _LEAST_PART = 0.25
@@ -217,13 +219,13 @@ def _shortfall(candidates: Candidates, ratios: Floats) -> Floats:
     """
     if not len(ratios):
         return ratios
-    best, less = int(ratios.argmax()), np.zeros(len(ratios))
+    figures = []
     if candidates.standings is not None:
-        less += np.nan_to_num(np.maximum(candidates.standings[best] - candidates.standings, 0.0))
+        figures.append(candidates.standings)
     if candidates.inliers is not None:
-        logs = np.log1p(candidates.inliers)
-        less += np.nan_to_num(np.maximum(logs[best] - logs, 0.0))
-    return less
+        figures += [np.log1p(candidates.inliers), _SHAPE * congruences(candidates)]
+    less = [figure[ratios.argmax()] - figure for figure in figures]
+    return np.asarray(sum(np.nan_to_num(np.maximum(each, 0.0)) for each in less), np.float64)
 
 
 def _adds(layout: MapLayout, last: Sight, now: Sight, seconds: float) -> bool:

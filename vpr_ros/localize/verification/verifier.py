@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -240,11 +241,13 @@ class FeatureComparison:
             self._found.update({i: self._verifier.compare(query, i) for i in place_ids})
 
     def _known(self, candidates: Candidates) -> Candidates:
-        inliers = [
-            float('nan') if (one := self._found.get(i)) is None else float(one.inliers)
+        unknown = math.nan, math.nan
+        figures = [
+            unknown if (one := self._found.get(i)) is None else (one.inliers, one.view.deformation)
             for i in candidates.ids.tolist()
         ]
-        return replace(candidates, inliers=np.array(inliers, np.float64))
+        inliers, deformations = np.array(figures, np.float64).reshape(-1, 2).T
+        return replace(candidates, inliers=inliers, deformations=deformations)
 
 
 def related(
