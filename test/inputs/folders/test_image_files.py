@@ -102,7 +102,7 @@ def test_a_folder_with_the_name_of_an_image_is_none(tmp_path):
 
 
 def test_suffixes_are_read_in_any_case(tmp_path):
-    names = ['0.JPG', '1.Jpeg', '2.PNG', '3.TIF', '4.jpg']
+    names = ['0.JPG', '1.Jpeg', '2.PNG', '3.webp', '4.BMP', '5.HEIC', '6.TIF', '7.pgm', '8.avif']
     assert found(touch(tmp_path, *names)) == names
 
 

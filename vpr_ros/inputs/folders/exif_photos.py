@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vpr_ros.geometry import GeoPoint
 from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
 from vpr_ros.inputs.folders.image_files import FolderError, images_in
+from vpr_ros.inputs.frames.pillow_images import pillow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +67,7 @@ def read_photo(path: Path) -> PosedImage | None:
     """Return a photograph with its stamp and position, None where it has no position."""
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  An extra.
 
+    pillow()  # Reads HEIC too, and photographs of 200 megapixels.
     try:
         with Image.open(path) as image:  # Reads the header alone.
             tags = image.getexif()

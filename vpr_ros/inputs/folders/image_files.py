@@ -21,9 +21,7 @@ _log = logging.getLogger(__name__)
 UNREAD = frozenset(
     '.' + kind
     for kind in (
-        # Compressed and layered pictures.
-        *('avif', 'bmp', 'eps', 'exr', 'fits', 'gif', 'hdr', 'heic', 'heif', 'jp2', 'jxl', 'pdf'),
-        *('pgm', 'ppm', 'psb', 'psd', 'svg', 'tga', 'webp', 'xcf'),
+        *('eps', 'exr', 'fits', 'hdr', 'jxl', 'pdf', 'psb', 'psd', 'svg', 'tga', 'xcf'),
         # Raw photographs.
         *('3fr', 'arw', 'cr2', 'cr3', 'dng', 'erf', 'fff', 'gpr', 'iiq', 'kdc', 'mos', 'mrw'),
         *('nef', 'nrw', 'orf', 'pef', 'raf', 'raw', 'rw2', 'rwl', 'sr2', 'srf', 'srw', 'x3f'),

@@ -4,7 +4,8 @@
 
 from vpr_ros.inputs.frames.cdr import deserialize, stamp_of
 from vpr_ros.inputs.frames.decoder_choice import Decoder, decode, image_decoder
-from vpr_ros.inputs.frames.frame import SUFFIXES, Frame, ImageFile, Picture
+from vpr_ros.inputs.frames.frame import Frame, Picture
+from vpr_ros.inputs.frames.image_file import SUFFIXES, ImageFile
 
 __all__ = [
     'SUFFIXES',

@@ -5,25 +5,18 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from vpr_ros.errors import ImageError
 from vpr_ros.inputs.frames.cdr import deserialize, frame_id_of, stamp_of
-from vpr_ros.inputs.frames.compressed import decode_compressed
 from vpr_ros.inputs.frames.decoder_choice import image_decoder
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-SUFFIXES = frozenset({'.jpg', '.jpeg', '.png', '.tif', '.tiff'})
-"""Of the files that can be read, in lower case."""
 _STAMP_END = 12
 """Bytes of the serialised header that change with every message."""
 _STRIDE = 509
@@ -102,43 +95,6 @@ class Frame:
         """
         rgb = image_decoder().decode(deserialize(self._raw, self._typename))
         return rgb if self._straighten is None else self._straighten(rgb)
-
-
-class ImageFile:
-    """A JPEG, PNG or TIFF file, turned upright; read when its pixels are asked for.
-
-    Args:
-        path: The file.
-        stamp: When the image was taken, nanoseconds.
-
-    Attributes:
-        camera: Empty: a file names no camera.
-    """
-
-    camera = ''
-
-    def __init__(self, path: str | os.PathLike[str], stamp: int = 0) -> None:
-        self.path = Path(path)
-        self.stamp = stamp
-
-    @cached_property
-    def rgb(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB.
-
-        Raises:
-            ImageError: The file, which the message names, cannot be read or decoded.
-        """
-        try:
-            data = self.path.read_bytes()
-        except OSError as error:
-            msg = f'{self.path}: it cannot be read: {error.strerror}'
-            raise ImageError(msg) from error
-        file = SimpleNamespace(format=self.path.suffix[1:].lower(), data=data)
-        try:
-            return decode_compressed(file, upright=True)
-        except ImageError as error:
-            msg = f'{self.path}: {error}'
-            raise ImageError(msg) from error
 
 
 class FreezeWatch:

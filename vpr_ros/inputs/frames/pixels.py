@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_PIXELS = 2**25
-"""Largest image that is decoded (8K UHD has 33.2 million pixels); a few bytes can claim more."""
+"""Largest image that a message may hold (8K UHD has 33.2 million pixels), and that is kept of a
+file; a few bytes can claim more."""
+MOST_PIXELS = 2**28
+"""Largest image of a file, which is reduced: phones take 200 million. Decoding takes 0.8 GB."""
 
 
 def check_size(width: int, height: int) -> None:
