@@ -66,7 +66,7 @@ def decoded(data: NDArray[np.uint8], flags: int) -> NDArray[Any]:
     if pixels is None:
         text = 'the compressed image is damaged, it cannot be decoded'
         raise ImageError(text)
-    return pixels
+    return np.asarray(pixels)
 
 
 def as_rgb(pixels: NDArray[Any], *, swapped: bool = True) -> NDArray[np.uint8]:

@@ -31,7 +31,7 @@ _PACKAGES = {'HEIF': "'vpr_ros[heif]'", 'AVIF': "'Pillow>=11.3'"}
 def pillow() -> Any:
     """Return the module PIL.Image, which reads HEIC if a plugin is there; None without Pillow."""
     try:
-        image = importlib.import_module('PIL.Image')
+        image: Any = importlib.import_module('PIL.Image')
     except ImportError:
         return None
     for name in _PLUGINS:
@@ -61,10 +61,11 @@ def open_by_pillow(data: bytes) -> Image:
         text = f'what reads {kind} images is not installed: pip install {package}'
         raise ImageError(text)
     try:
-        return module.open(BytesIO(data), formats=[kind])
+        image: Image = module.open(BytesIO(data), formats=[kind])
     except Exception as error:  # Plugins raise all kinds on damaged files.
         text = f'the {kind} image is damaged or too large: {error}'
         raise ImageError(text) from error
+    return image
 
 
 def pixels_of(image: Image) -> NDArray[Any]:
