@@ -38,6 +38,7 @@ NOT_STATED = 'not stated'
 _NAMES = {
     'Apache Software License': 'Apache-2.0',
     'BSD License': 'BSD',
+    'GNU Lesser General Public License v3 (LGPLv3)': 'LGPL-3.0',
     'ISC License (ISCL)': 'ISC',
     'MIT License': 'MIT',
     'Mozilla Public License 2.0 (MPL 2.0)': 'MPL-2.0',
@@ -88,7 +89,7 @@ def needed_by(name: str, seen: set[str]) -> list[Distribution]:
 
 def families(stated: str) -> set[str]:
     """Return the kinds of licences named in a text, such as BSD for BSD-3-Clause."""
-    return set(re.findall(rf'Apache|BSD|BSL|CC0|ISC|MIT|MPL|PSF|Zlib|{NOT_STATED}', stated))
+    return set(re.findall(rf'Apache|BSD|BSL|CC0|ISC|LGPL|MIT|MPL|PSF|Zlib|{NOT_STATED}', stated))
 
 
 def table() -> str:
