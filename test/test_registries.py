@@ -122,7 +122,7 @@ def test_one_file_adds_a_folder_format_to_import_evaluation_and_training(install
     words = ['--format', 'named', '--model', 'patchnorm', '--device', 'cpu', '--json']
     path = tmp_path / 'm.vprmap'
     answer = python(folder, '-c', command, 'map', 'import', path, pictures, *words)
-    assert json.loads(answer) == {'images': 8, 'added': 8, 'places': 8}
+    assert json.loads(answer) == {'images': 8, 'added': 8, 'places': 8, 'left_out': {}}
     database, queries = posed_pair('named', (pictures, pictures), (None, None))
     assert database.poses[:, 0].tolist() == queries.poses[:, 0].tolist() == list(range(8))
     source = open_source({'kind': 'poses', 'folder': str(pictures), 'form': 'named'})

@@ -155,7 +155,12 @@ def test_folder_of_images_becomes_a_map_and_exports_again(tmp_path, capsys):
     path = tmp_path / 'town.vprmap'
     options = ['--format', 'utm', '--model', 'patchnorm', '--device', 'cpu']
     assert run('import', path, folder, *options, '--json') == 0
-    assert json.loads(capsys.readouterr().out) == {'images': 10, 'added': 10, 'places': 10}
+    assert json.loads(capsys.readouterr().out) == {
+        'images': 10,
+        'added': 10,
+        'places': 10,
+        'left_out': {},
+    }
     assert (
         run('import', path, folder, *options, '--keyframe-distance', 25, '--session-name', 'thin')
         == 0

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -94,3 +96,53 @@ def test_images_that_show_nothing_are_counted_in_the_log(tmp_path, caplog):
     with MapWriter.create(tmp_path / 'town.vprmap', MODEL) as writer:
         assert import_images(writer, images, describer) == 2
     assert '1 images left out: they show nothing (dark, blank, covered or noise)' in caplog.text
+
+
+def importing(tmp_path, images, **options):
+    describer = SimpleNamespace(
+        describe=lambda images: [Description(np.full(16, 0.25, np.float32)) for _ in images]
+    )
+    with MapWriter.create(tmp_path / 'town.vprmap', MODEL) as writer:
+        import_images(writer, images, describer, **options)
+        return writer.session_list(), writer.places(writer.ids)
+
+
+def held(i, **about):
+    """Return an image that is no file."""
+
+    def read():
+        return SimpleNamespace(stamp=i, camera=about.get('camera', ''), rgb=blocks(i))
+
+    return PosedImage(Path(f'node {i}'), i, read=read, **about)
+
+
+def test_images_that_are_no_files_become_places_of_their_own_sessions_and_cameras(tmp_path):
+    mount = Pose.of((0.3, 0, 1), (-0.5, 0.5, -0.5, 0.5))
+    images = [
+        held(0, pose=Pose.planar(0, 0, 0), session='day', camera='left', mount=mount),
+        held(1, pose=Pose.planar(9, 0, 0), session='night', camera='left', mount=mount),
+        held(2, pose=Pose.planar(1, 0, 0), session='day', camera='right'),
+        held(3, pose=Pose.planar(2, 0, 0)),
+    ]
+    sessions, places = importing(tmp_path, images, session='photos', camera='roof')
+    assert [(each.name, each.places) for each in sessions] == [
+        ('day', 2),
+        ('night', 1),
+        ('photos', 1),
+    ]
+    assert [place.camera for place in places] == ['left', 'left', 'right', 'roof']
+    np.testing.assert_allclose(places[1].mount.as_array(), mount.as_array())
+    assert places[2].mount is None
+
+
+def test_images_without_a_pose_are_counted_by_the_reason_or_become_places(tmp_path):
+    left_out = Counter({'merged': 2})
+    images = [
+        held(0, pose=Pose.planar(0, 0, 0)),
+        held(1, left_out='not in the graph'),
+        held(2),
+        held(3).without_pose(),
+    ]
+    _, places = importing(tmp_path, images, left_out=left_out)
+    assert [place.pose is None for place in places] == [False, True]
+    assert left_out == {'merged': 2, 'not in the graph': 1, 'they have no pose': 1}

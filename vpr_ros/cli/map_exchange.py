@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Literal
@@ -107,8 +108,9 @@ def import_(
     if kind.needs_poses and poses is None:
         msg = f'--format {form} needs --poses'
         raise typer.BadParameter(msg)
+    left_out: Counter[str] = Counter()
     with progress_bar(f'reading {folder.name}') as progress:
-        sightings = kind.read(folder, poses, times, progress)
+        sightings = kind.read(folder, poses, times, progress, left_out)
     keyframes = None
     if keyframe_distance is not None or keyframe_angle is not None:
         turn = math.radians(keyframe_angle or 0.0)
@@ -125,10 +127,11 @@ def import_(
             camera=camera,
             mount=sensor,
             thumbnails=thumbnails,
+            left_out=left_out,
             progress=progress,
         )
         total = len(place_map)
-    answer = {'images': len(sightings), 'added': added, 'places': total}
+    answer = {'images': len(sightings), 'added': added, 'places': total, 'left_out': left_out}
     say(as_json, answer, f'{path}: {added} places of {len(sightings)} images added, {total} now')
 
 

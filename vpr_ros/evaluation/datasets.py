@@ -16,7 +16,13 @@ import numpy as np
 
 from vpr_ros.evaluation.metrics import Tolerance, localisable, pose_rows, within
 from vpr_ros.geometry import Datum, Pose
-from vpr_ros.inputs.folders import FOLDER_FORMATS, FolderError, UtmName, images_in
+from vpr_ros.inputs.folders import (
+    FOLDER_FORMATS,
+    FolderError,
+    UtmName,
+    dataset_formats,
+    images_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +37,7 @@ PUBLISHED_DISTANCE = 25.0
 """Metres within which published evaluations count a match as correct."""
 UTM, FRAMES = 'utm', 'frames'
 DATASET_FORMATS = {
-    **{name: form.help for name, form in FOLDER_FORMATS.items()},
+    **{name: form.help for name, form in dataset_formats().items()},
     FRAMES: 'equal index means equal place',
 }
 """Folder formats of data sets, with help for each: those of maps, and numbered frames."""

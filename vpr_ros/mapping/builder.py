@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.errors import ImageError, MapError
-from vpr_ros.geometry import Datum
-from vpr_ros.inputs.frames import ImageFile
+from vpr_ros.geometry import Datum, Pose
 from vpr_ros.inputs.frames.information import emptiness
 from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
 from vpr_ros.inputs.poses import PoseSource
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vpr_ros.describe import Describer
-    from vpr_ros.geometry import Pose
     from vpr_ros.inputs.bags import Bag, ChosenTopics
     from vpr_ros.inputs.folders import PosedImage
     from vpr_ros.inputs.frames import Picture
@@ -76,7 +74,7 @@ class MapBuilder:
         self._camera = camera
         self._session_name = session
         self._thumbnails = thumbnails
-        self._mounts = mounts
+        self._mounts = dict(mounts)
         self.session: int | None = None
         self.blank = 0
 
@@ -85,6 +83,13 @@ class MapBuilder:
         self._keyframes = config
         for gate in self._gates.values():
             gate.config = config
+
+    def set_mount(self, camera: str, mount: Pose | None) -> None:
+        """Say where the optical frame of a camera sits in the base frame from now on."""
+        if mount is None:
+            self._mounts.pop(camera, None)
+        else:
+            self._mounts[camera] = mount
 
     @property
     def travelled(self) -> float:
@@ -232,12 +237,13 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
     camera: str = '',
     mount: Pose | None = None,
     thumbnails: int = THUMBNAIL_SIZE,
+    left_out: Counter[str] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
-    """Add images to a map as one session and return how many became places.
+    """Add images to a map, a session for each of theirs, and return how many became places.
 
-    Images without a pose, without a readable picture, or whose picture shows nothing are left out
-    and reported in the log.
+    Images without a readable picture, whose picture shows nothing, or whose pose is not known but
+    should be, are left out and reported in the log.
 
     Args:
         place_map: Open for writing, made with the describer's model. Where poses have to be made
@@ -245,44 +251,55 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
         images: In the order in which they are to be added.
         describer: Describes the images.
         keyframes: Spacing of the places; None makes a place of every image.
-        session: Name of the session.
-        camera: Name of the camera.
+        session: Name of the session of images that name none.
+        camera: Name of the camera of images that name none.
         mount: Pose in the base frame of the body whose poses are given; None for the base.
         thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
+        left_out: Takes the number of images that are left out, by the reason; it may hold those
+            that their reader left out.
         progress: Told after each image how many are done, and of how many.
 
     Raises:
         MapError: The map cannot be written; the places added so far stay.
     """
     keyframes = keyframes or KeyframeConfig(every=True)
-    builder = MapBuilder(
-        place_map, describer, keyframes, session=session, camera=camera, thumbnails=thumbnails
-    )
-    added = poseless = 0
+    left_out = Counter() if left_out is None else left_out
+    builders: dict[str, MapBuilder] = {}
+    added = 0
     for done, image in enumerate(images, start=1):
+        name = image.session or session
+        builder = builders.get(name)
+        if builder is None:
+            builder = builders[name] = MapBuilder(
+                place_map, describer, keyframes, session=name, camera=camera, thumbnails=thumbnails
+            )
         if image.pose is None and image.geo is not None:
             builder.set_datum(Datum.at(image.geo))
         reading = image.reading(place_map.datum, mount)
-        if reading is None:
-            poseless += 1
+        if reading is None and image.left_out:
+            left_out[image.left_out] += 1
         else:
+            sensor = mount or Pose.identity()
+            builder.set_mount(image.camera, image.mount and sensor @ image.mount)
             try:
-                picture = ImageFile(image.path, image.stamp)
-                added += builder.offer(picture, reading) is not None
+                added += builder.offer(image.picture(), reading) is not None
             except ImageError as error:
                 _log.warning('image left out: %s', error)
+                left_out['they cannot be read'] += 1
         progress(done, len(images))
-    if poseless:
-        _log.warning('%d images left out: they have no pose', poseless)
-    _warn_of_blank(builder, 'images')
-    builder.finish()
+    for builder in builders.values():
+        if builder.blank:
+            left_out[_BLANK] += builder.blank
+    for reason, count in left_out.items():
+        _log.warning('%d images left out: %s', count, reason)
+    for builder in builders.values():
+        builder.finish()
     return added
+
+
+_BLANK = 'they show nothing (dark, blank, covered or noise)'
 
 
 def _warn_of_blank(builder: MapBuilder, kind: str) -> None:
     if builder.blank:
-        _log.warning(
-            '%d %s left out: they show nothing (dark, blank, covered or noise)',
-            builder.blank,
-            kind,
-        )
+        _log.warning('%d %s left out: %s', builder.blank, kind, _BLANK)

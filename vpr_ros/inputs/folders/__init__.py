@@ -7,6 +7,7 @@ from vpr_ros.inputs.folders.folder_format import (
     FOLDER_FORMATS,
     FolderFormat,
     PosedImage,
+    dataset_formats,
     folder_format,
 )
 from vpr_ros.inputs.folders.image_files import (
@@ -25,6 +26,7 @@ __all__ = [
     'PosedImage',
     'UtmName',
     'csv_folder',
+    'dataset_formats',
     'folder_format',
     'images_in',
     'listing',

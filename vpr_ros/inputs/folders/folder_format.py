@@ -9,11 +9,13 @@ registers its own with an entry point of the group ``vpr_ros.folder_formats``.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vpr_ros.geometry import Pose
 from vpr_ros.inputs.folders.image_files import FolderError
+from vpr_ros.inputs.frames import ImageFile
 from vpr_ros.inputs.poses import PoseReading
 from vpr_ros.inputs.poses.pose_reading import base_of, base_of_antenna, unknown_rotation
 from vpr_ros.registries import Registry, entries_of
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vpr_ros.geometry import Datum, GeoPoint
+    from vpr_ros.inputs.frames import Picture
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,17 @@ class PosedImage:
     """An image with its stamp and its pose or position on Earth.
 
     Attributes:
-        path: Image file.
+        path: Image file; the name of the image where it is no file of its own.
         stamp: When the image was taken, nanoseconds.
         pose: Of the sensor in the map frame.
         geo: Position on Earth; gives the pose where there is none.
         heading: Direction of view, radians clockwise from true north; with `geo` only.
+        read: Opens the image where it is no file of its own, such as one in a database.
+        session: Name of the traverse, where the source tells traverses apart.
+        camera: Name of the camera, where the source tells cameras apart.
+        mount: Pose of the optical frame in the body whose poses are given, where it is known.
+        left_out: Why the image is left out if its pose is unknown; empty where it becomes a place
+            without a pose.
     """
 
     path: Path
@@ -42,6 +51,19 @@ class PosedImage:
     pose: Pose | None = None
     geo: GeoPoint | None = None
     heading: float | None = None
+    read: Callable[[], Picture] | None = None
+    session: str = ''
+    camera: str = ''
+    mount: Pose | None = None
+    left_out: str = 'they have no pose'
+
+    def picture(self) -> Picture:
+        """Return the image, which is read when its pixels are asked for."""
+        return ImageFile(self.path, self.stamp) if self.read is None else self.read()
+
+    def without_pose(self) -> PosedImage:
+        """Return the image as a place that has no pose and no position on Earth."""
+        return replace(self, pose=None, geo=None, heading=None, left_out='')
 
     def reading(self, datum: Datum | None, mount: Pose | None = None) -> PoseReading | None:
         """Return the pose of the base, None where it is unknown.
@@ -71,11 +93,14 @@ class FolderFormat:
     Attributes:
         name: Value of options and of recipes.
         help: One line for people: where the poses come from.
-        reader: Takes the folder, the file of poses where `needs_poses`, and the keywords `times`
-            and `progress` where it has them.
+        reader: Takes the folder, the file of poses where `needs_poses`, and the keywords `times`,
+            `progress` and `left_out` where it has them.
         needs_poses: Whether there is a file of poses.
         takes_times: Whether there may be a file of times.
         reports: Whether the reader takes long and reports its progress.
+        selects: Whether the reader leaves images out and counts them, by the reason.
+        for_maps: Whether the images are no files of their own, so that they can become places but
+            not a data set.
     """
 
     name: str
@@ -84,6 +109,8 @@ class FolderFormat:
     needs_poses: bool = False
     takes_times: bool = False
     reports: bool = False
+    selects: bool = False
+    for_maps: bool = False
 
     def read(
         self,
@@ -91,6 +118,7 @@ class FolderFormat:
         poses: Path | None = None,
         times: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
+        left_out: Counter[str] | None = None,
     ) -> list[PosedImage]:
         """Return the images of a folder, each with its pose.
 
@@ -99,6 +127,7 @@ class FolderFormat:
             poses: File of poses, for formats that need one.
             times: File of times, for formats that take one.
             progress: Told how many images are read, of how many.
+            left_out: Takes the number of images that are left out, by the reason.
 
         Raises:
             FolderError: The folder or a file is not as the format has it, or a file is missing.
@@ -111,6 +140,8 @@ class FolderFormat:
             optional['times'] = times
         if self.reports and progress:
             optional['progress'] = progress
+        if self.selects:
+            optional['left_out'] = Counter() if left_out is None else left_out
         return self.reader(*files, **optional)
 
     def require(self, poses: object) -> None:
@@ -130,13 +161,19 @@ FOLDER_FORMATS: Registry[FolderFormat] = Registry(
 """Formats of folders of images, by name."""
 
 
+def dataset_formats() -> dict[str, FolderFormat]:
+    """Return the formats whose images are files, by name."""
+    return {name: form for name, form in FOLDER_FORMATS.items() if not form.for_maps}
+
+
 def folder_format(name: str) -> FolderFormat:
-    """Return a format by its name.
+    """Return a format whose images are files, by its name.
 
     Raises:
         FolderError: There is none; the text lists those that there are.
     """
-    if name not in FOLDER_FORMATS:
-        msg = f'unknown format {name!r} of a folder of images; known: {", ".join(FOLDER_FORMATS)}'
+    known = dataset_formats()
+    if name not in known:
+        msg = f'unknown format {name!r} of a folder of images; known: {", ".join(known)}'
         raise FolderError(msg)
-    return FOLDER_FORMATS[name]
+    return known[name]

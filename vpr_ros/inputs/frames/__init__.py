@@ -6,6 +6,7 @@ from vpr_ros.inputs.frames.cdr import deserialize, stamp_of
 from vpr_ros.inputs.frames.decoder_choice import Decoder, decode, image_decoder
 from vpr_ros.inputs.frames.frame import Frame, Picture
 from vpr_ros.inputs.frames.image_file import SUFFIXES, ImageFile
+from vpr_ros.inputs.frames.stored_picture import StoredPicture
 
 __all__ = [
     'SUFFIXES',
@@ -13,6 +14,7 @@ __all__ = [
     'Frame',
     'ImageFile',
     'Picture',
+    'StoredPicture',
     'decode',
     'deserialize',
     'image_decoder',

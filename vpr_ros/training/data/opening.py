@@ -101,7 +101,7 @@ def poses(
 
     Args:
         folder: Images.
-        form: Name of one of ``FOLDER_FORMATS``.
+        form: Name of one of ``FOLDER_FORMATS`` whose images are files.
         poses: File of poses, for formats that need one.
         times: KITTI's times.
         cells: How the ground and the compass are divided.
