@@ -15,7 +15,7 @@ import numpy as np
 from vpr_ros.errors import ImageError, VprError
 from vpr_ros.evaluation.results import Evaluation, Setup
 from vpr_ros.evaluation.summary import PlaceTable, QueryResult
-from vpr_ros.inputs.frames import Frame, stamp_of
+from vpr_ros.inputs.frames import DynamicRange, Frame, stamp_of
 from vpr_ros.inputs.poses import PoseSource, pose_format
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.version import SOFTWARE
@@ -136,11 +136,12 @@ def frame_pictures(bag: Bag, image_topic: str) -> Pictures:
 
     def fetch(stamps: Collection[int]) -> dict[int, NDArray[np.uint8]]:
         pictures: dict[int, NDArray[np.uint8]] = {}
+        values = DynamicRange(image_topic)
         for message in bag.messages([image_topic]):
             # Unreadable images were reported when they were localised.
             with contextlib.suppress(VprError):
                 if (stamp := stamp_of(message.raw)) in stamps:
-                    pictures[stamp] = Frame(message.raw, message.type).rgb
+                    pictures[stamp] = Frame(message.raw, message.type, values=values).rgb
         return pictures
 
     return fetch

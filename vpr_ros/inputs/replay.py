@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import VprError
-from vpr_ros.inputs.frames import Frame
+from vpr_ros.inputs.frames import DynamicRange, Frame
 from vpr_ros.inputs.poses import FramesWithPoses, PoseSource
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ def replay_frames(
         pose_topic: Messages of one of ``POSE_FORMATS``.
         source: Reads the pose topic; None makes one, for which the first fix is the datum.
     """
-    pairs = FramesWithPoses()
+    pairs, values = FramesWithPoses(), DynamicRange(image_topic)
     if pose_topic and source is None:
         source = PoseSource(bag.require(pose_topic).type)
     for message in bag.messages([image_topic] + ([pose_topic] if pose_topic else [])):
         try:
             if message.topic == image_topic:
-                pairs.add_frame(Frame(message.raw, message.type))
+                pairs.add_frame(Frame(message.raw, message.type, values=values))
             elif source is not None:
                 pairs.add_pose(source.read(bag.deserialize(message)))
         except VprError as error:

@@ -15,7 +15,7 @@ import numpy as np
 from vpr_ros.errors import BagError, ImageError, MapError, VprError
 from vpr_ros.inputs.bags import choose_image
 from vpr_ros.inputs.bags.bag import IMAGE_TYPES
-from vpr_ros.inputs.frames import Frame
+from vpr_ros.inputs.frames import DynamicRange, Frame
 from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from vpr_ros.describe import Describer
     from vpr_ros.inputs.bags import Bag
-    from vpr_ros.inputs.bags.bag import Message
     from vpr_ros.maps import MapWriter
     from vpr_ros.maps.snapshot import Snapshot
     from vpr_ros.types import ModelInfo
@@ -85,16 +84,15 @@ class BagImages:
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield every readable message of these topics; nothing is decoded yet."""
+        values = {topic: DynamicRange(topic) for topic in self.cameras}
         for message in self.bag.messages(list(self.cameras)):
-            if (frame := self._frame(message)) is not None:
+            camera = self.cameras[message.topic]
+            try:
+                frame = Frame(message.raw, message.type, camera, values=values[message.topic])
+            except VprError as error:
+                _log.warning('%s: message left out: %s', message.topic, error)
+            else:
                 yield frame
-
-    def _frame(self, message: Message) -> Frame | None:
-        try:
-            return Frame(message.raw, message.type, self.cameras[message.topic])
-        except VprError as error:
-            _log.warning('%s: message left out: %s', message.topic, error)
-            return None
 
 
 def images_of(bag: Bag, cameras: Iterable[str], topics: Mapping[str, str]) -> BagImages:

@@ -12,7 +12,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo
 
 from vpr_ros.errors import VprError
-from vpr_ros.inputs.frames import Frame
+from vpr_ros.inputs.frames import DynamicRange, Frame
 from vpr_ros.inputs.frames.frame import FreezeWatch
 from vpr_ros.inputs.frames.rectify import Rectifier
 from vpr_ros.inputs.poses import POSE_FORMATS
@@ -88,6 +88,7 @@ class ImageInput:
         self._received = received
         self._refused = refused
         self._freeze = FreezeWatch()
+        self._values = DynamicRange(camera or 'camera')
         namespace = f'{camera}/' if camera else ''
         topic = node.resolve_topic_name(f'{namespace}image')
         self._subscriptions: dict[str, Subscription] = {
@@ -131,7 +132,7 @@ class ImageInput:
             self.health.hear()
             self._freeze.see(raw)
             try:
-                frame = Frame(raw, typename, self._camera, self._rectifier)
+                frame = Frame(raw, typename, self._camera, self._rectifier, self._values)
             except VprError as error:
                 self._refused(error)
             else:

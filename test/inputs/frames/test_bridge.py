@@ -70,7 +70,7 @@ def test_compressed_images_are_decoded_by_ours():
     ('bridge', 'reason'),
     [
         (lambda: Bridge('bayer_rggb8'), 'other pixels for bayer_rggb8'),
-        (lambda: Bridge('mono16', AttributeError('newbyteorder')), 'newbyteorder'),
+        (lambda: Bridge('mono8', AttributeError('newbyteorder')), 'newbyteorder'),
         (
             lambda: Bridge('bgr8', SystemError('_ARRAY_API not found\nmore')),
             '_ARRAY_API not found',

@@ -4,6 +4,7 @@
 
 from vpr_ros.inputs.frames.cdr import deserialize, stamp_of
 from vpr_ros.inputs.frames.decoder_choice import Decoder, decode, image_decoder
+from vpr_ros.inputs.frames.dynamic_range import DynamicRange
 from vpr_ros.inputs.frames.frame import Frame, Picture
 from vpr_ros.inputs.frames.image_file import SUFFIXES, ImageFile
 from vpr_ros.inputs.frames.stored_picture import StoredPicture
@@ -11,6 +12,7 @@ from vpr_ros.inputs.frames.stored_picture import StoredPicture
 __all__ = [
     'SUFFIXES',
     'Decoder',
+    'DynamicRange',
     'Frame',
     'ImageFile',
     'Picture',

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from vpr_ros.errors import ImageError
+from vpr_ros.inputs.frames.dynamic_range import DynamicRange
 from vpr_ros.inputs.frames.image_size import JPEG, PNG, TIFF, claim_of
-from vpr_ros.inputs.frames.pixels import check_size, read_bytes, to_eight_bits
+from vpr_ros.inputs.frames.pixels import check_size, read_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,11 +21,15 @@ _TRANSPORTED = frozenset({JPEG, PNG, TIFF})
 """Kinds that image_transport writes."""
 
 
-def decode_compressed(msg: Any) -> NDArray[np.uint8]:
+def decode_compressed(msg: Any, values: DynamicRange | None = None) -> NDArray[np.uint8]:
     """Turn a sensor_msgs/CompressedImage, or anything with its fields, into RGB.
 
     Alpha is dropped, 16 bits are scaled to 8, and an EXIF orientation is ignored, so that pixels
     stay where the camera's calibration expects them.
+
+    Args:
+        msg: The message.
+        values: The dynamic range of the camera; None takes that of this image.
 
     Returns:
         (H, W, 3) uint8, contiguous, its own memory.
@@ -49,7 +54,8 @@ def decode_compressed(msg: Any) -> NDArray[np.uint8]:
         raise ImageError(text)
     check_size(claim.width, claim.height)
     # image_transport names here the order its encoder was fed with, and codecs were told bgr.
-    return as_rgb(decoded(data, cv2.IMREAD_UNCHANGED), swapped='compressed rgb' not in form)
+    swapped = 'compressed rgb' not in form
+    return as_rgb(decoded(data, cv2.IMREAD_UNCHANGED), values, swapped=swapped)
 
 
 def decoded(data: NDArray[np.uint8], flags: int) -> NDArray[Any]:
@@ -69,11 +75,14 @@ def decoded(data: NDArray[np.uint8], flags: int) -> NDArray[Any]:
     return np.asarray(pixels)
 
 
-def as_rgb(pixels: NDArray[Any], *, swapped: bool = True) -> NDArray[np.uint8]:
+def as_rgb(
+    pixels: NDArray[Any], values: DynamicRange | None = None, *, swapped: bool = True
+) -> NDArray[np.uint8]:
     """Return decoded pixels as RGB (H, W, 3).
 
     Args:
         pixels: (H, W), or (H, W, 3 or 4), of 8 or 16 bits.
+        values: The dynamic range of the camera; None takes that of this image.
         swapped: Whether blue comes first, as OpenCV has it.
 
     Raises:
@@ -86,7 +95,7 @@ def as_rgb(pixels: NDArray[Any], *, swapped: bool = True) -> NDArray[np.uint8]:
             'colour images of 8 or 16 bits are decoded'
         )
         raise ImageError(text)
-    pixels = to_eight_bits(pixels)
+    pixels = (values or DynamicRange()).to_eight_bits(pixels)
     if channels == 1:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
     if not swapped:

@@ -25,9 +25,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from vpr_ros.inputs.frames.dynamic_range import DynamicRange
 
-def decode(msg: Any) -> NDArray[np.uint8]:
+
+def decode(msg: Any, values: DynamicRange | None = None) -> NDArray[np.uint8]:
     """Turn an Image or CompressedImage of rclpy, rosbags or alike into RGB.
+
+    Args:
+        msg: The message.
+        values: The dynamic range of the camera; None takes that of this image.
 
     Returns:
         (H, W, 3) uint8, contiguous, its own memory.
@@ -36,21 +42,20 @@ def decode(msg: Any) -> NDArray[np.uint8]:
         ImageError: The message cannot be turned into pixels; no other error is raised.
     """
     if hasattr(msg, 'encoding'):
-        return decode_raw(msg)
+        return decode_raw(msg, values)
     if hasattr(msg, 'format'):
-        return decode_compressed(msg)
+        return decode_compressed(msg, values)
     text = f'{type(msg).__name__} is neither a sensor_msgs Image nor a CompressedImage'
     raise ImageError(text)
 
 
 _BRIDGED = {
     'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1,
-    'rgb16': 6, 'bgr16': 6, 'rgba16': 8, 'bgra16': 8, 'mono16': 2,
     'bayer_rggb8': 1, 'bayer_bggr8': 1, 'bayer_gbrg8': 1, 'bayer_grbg8': 1,
-    'bayer_rggb16': 2, 'bayer_bggr16': 2, 'bayer_gbrg16': 2, 'bayer_grbg16': 2,
     'yuv422': 2, 'yuv422_yuy2': 2,
 }  # fmt: skip
-"""Encodings that every supported cv_bridge knows, and their bytes a pixel."""
+"""Encodings that every supported cv_bridge knows, and their bytes a pixel; not those of 16 bits,
+which it scales as if all cameras used all of them."""
 
 _PROBE = 8
 """Width and height of the images of the self-check."""
@@ -66,7 +71,7 @@ class Decoder:
         reason: One line for the log, saying which is in use and why.
     """
 
-    decode: Callable[[Any], NDArray[np.uint8]]
+    decode: Callable[[Any, DynamicRange | None], NDArray[np.uint8]]
     name: str
     reason: str
 
@@ -101,10 +106,12 @@ def _ours(why: str) -> Decoder:
     return Decoder(decode, 'vpr_ros', f'images are decoded by vpr_ros: {why}')
 
 
-def _decode_bridged(bridge: Any, msg: Any) -> NDArray[np.uint8]:
+def _decode_bridged(
+    bridge: Any, msg: Any, values: DynamicRange | None = None
+) -> NDArray[np.uint8]:
     """Decode with cv_bridge the encodings that it decodes correctly, the others with ours."""
     if not _is_plain(msg):
-        return decode(msg)
+        return decode(msg, values)
     try:
         return np.ascontiguousarray(bridge.imgmsg_to_cv2(msg, 'rgb8'))
     except Exception as error:

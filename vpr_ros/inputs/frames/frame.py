@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from vpr_ros.inputs.frames.dynamic_range import DynamicRange
+
 _STAMP_END = 12
 """Bytes of the serialised header that change with every message."""
 _STRIDE = 509
@@ -55,6 +57,8 @@ class Frame:
         typename: Which of the two.
         camera: Name of the camera; empty where there is only one.
         straighten: Takes the distortion of the lens out of the pixels; None leaves them.
+        values: The dynamic range of the camera, for images of 16 bits; None takes that of the
+            image itself.
 
     Attributes:
         stamp: Header stamp, nanoseconds.
@@ -70,12 +74,14 @@ class Frame:
         typename: str,
         camera: str = '',
         straighten: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+        values: DynamicRange | None = None,
     ) -> None:
         self.stamp = stamp_of(raw)
         self.camera = camera
         self._raw = raw
         self._typename = typename
         self._straighten = straighten
+        self._values = values
 
     @cached_property
     def frame_id(self) -> str:
@@ -93,7 +99,7 @@ class Frame:
         Raises:
             VprError: The message is malformed, or no picture can be made of it.
         """
-        rgb = image_decoder().decode(deserialize(self._raw, self._typename))
+        rgb = image_decoder().decode(deserialize(self._raw, self._typename), self._values)
         return rgb if self._straighten is None else self._straighten(rgb)
 
 

@@ -1,13 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Shared by raw and compressed images: reads fields, limits the size, converts 16 to 8 bits."""
+"""Shared by raw and compressed images: reads fields, limits the size."""
 
 from __future__ import annotations
 
 import operator
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from vpr_ros.errors import ImageError
@@ -68,10 +67,3 @@ def read_integer(msg: Any, name: str) -> int:
     except TypeError:
         text = f'the field {name} of the image message is missing or not a whole number'
         raise ImageError(text) from None
-
-
-def to_eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale 16-bit pixels to 8 bits by 255/65535, rounded to nearest, as cv_bridge does."""
-    if pixels.dtype == np.uint16:
-        return np.asarray(cv2.convertScaleAbs(pixels, alpha=255 / 65535), np.uint8)
-    return np.asarray(pixels, np.uint8)

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from vpr_ros.errors import ImageError
-from vpr_ros.inputs.frames.pixels import check_size, read_bytes, read_integer, to_eight_bits
+from vpr_ros.inputs.frames.dynamic_range import DynamicRange
+from vpr_ros.inputs.frames.pixels import check_size, read_bytes, read_integer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,10 +73,14 @@ ENCODINGS = frozenset({*_PACKED, *_ALIASES, *_HALF_CHROMA, _FULL_CHROMA})
 """Every encoding that is decoded."""
 
 
-def decode_raw(msg: Any) -> NDArray[np.uint8]:
+def decode_raw(msg: Any, values: DynamicRange | None = None) -> NDArray[np.uint8]:
     """Turn a sensor_msgs/Image, or anything with its fields, into RGB.
 
     Honours ``step`` and ``is_bigendian``; alpha is dropped; 16 bits are scaled to 8.
+
+    Args:
+        msg: The message.
+        values: The dynamic range of the camera; None takes that of this image.
 
     Returns:
         (H, W, 3) uint8, contiguous, its own memory.
@@ -90,7 +95,8 @@ def decode_raw(msg: Any) -> NDArray[np.uint8]:
     try:
         if encoding in _PACKED:
             big = bool(read_integer(msg, 'is_bigendian'))
-            return _decode_packed(data, encoding, (width, height, step), big=big)
+            pixels = _decode_packed(data, encoding, (width, height, step), big=big)
+            return (values or DynamicRange()).to_eight_bits(pixels)
         return _decode_planes(data, encoding, (width, height, step))
     except cv2.error as error:
         text = f'OpenCV cannot convert this {width} x {height} image from {encoding}: {error}'
@@ -116,7 +122,8 @@ def _known_encoding(encoding: Any) -> str:
 
 def _decode_packed(
     data: NDArray[np.uint8], encoding: str, size: tuple[int, int, int], *, big: bool
-) -> NDArray[np.uint8]:
+) -> NDArray[Any]:
+    """Return RGB pixels (H, W, 3) of as many bits as the encoding has."""
     width, height, step = size
     layout = _PACKED[encoding]
     row = width * layout.channels * layout.sample
@@ -135,8 +142,8 @@ def _decode_packed(
     if layout.channels > 1:
         pixels = pixels.reshape(height, width, layout.channels)
     if layout.code != _SAME:
-        return to_eight_bits(cv2.cvtColor(pixels, layout.code))
-    return to_eight_bits(pixels) if layout.sample == 2 else pixels.copy()
+        return np.asarray(cv2.cvtColor(pixels, layout.code))
+    return pixels.copy()
 
 
 def _decode_planes(
