@@ -115,7 +115,7 @@ def test_the_range_is_widened_when_it_is_exceeded():
     values = DynamicRange('front')
     values.to_eight_bits(band(7000, 8200))
     warmer = values.to_eight_bits(band(7600, 9000))
-    assert len(np.unique(warmer)) == len(np.unique(GREY))  # Not all that is warm is white.
+    assert len(np.unique(warmer)) > 0.8 * len(np.unique(GREY))  # Not all that is warm is white.
     assert np.abs(values.to_eight_bits(unscaled(14)).astype(int) - GREY).max() <= 1
 
 
