@@ -17,7 +17,7 @@ from vpr_ros.inputs.folders import PosedImage
 from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail
 from vpr_ros.inputs.poses import PoseReading
 from vpr_ros.mapping import KeyframeConfig, MapBuilder
-from vpr_ros.mapping.builder import import_images
+from vpr_ros.mapping.image_import import import_images
 from vpr_ros.maps import MapWriter
 from vpr_ros.types import Description, ModelInfo
 

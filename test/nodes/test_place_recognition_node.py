@@ -44,12 +44,13 @@ def describer():
     return Describer(MODEL)
 
 
-def make_map(path, describer, seeds, model=None):
+def make_map(path, describer, seeds, model=None, *, posed=True):
     with MapWriter.create(path, model=model or describer.model_info) as place_map:
         session = place_map.begin_session('test', 0)
         for i, seed in enumerate(seeds):
             (description,) = describer.describe([picture(seed)])
-            place = NewPlace(description, session, stamp=i, pose=Pose.planar(100.0 * i, 0, 0))
+            pose = Pose.planar(100.0 * i, 0, 0) if posed else None
+            place = NewPlace(description, session, stamp=i * 10**11, pose=pose)
             place_map.add([place])
     return path
 
@@ -351,3 +352,21 @@ def test_lifecycle_can_be_driven_from_outside(start, listener, tmp_path, describ
         listener.wait_until(lambda: camera.publisher.get_subscription_count() == 0)
         assert change(Transition.TRANSITION_CLEANUP)
     assert not change(Transition.TRANSITION_ACTIVATE)
+
+
+def test_a_map_without_poses_gives_the_place_and_no_pose(start, listener, tmp_path, describer):
+    path = make_map(tmp_path / 'm.vprmap', describer, range(5), posed=False)
+    mirror = listener.collect(PoseArray, f'{NAME}/candidate_poses')
+    start('place_recognition_node', model=MODEL, map_path=path)
+    camera = Camera(listener)
+    camera.wait_for_node()
+    answer = camera.ask(picture(3), 7)
+    assert answer.status == PlaceCandidateArray.ACCEPTED
+    assert answer.reason.endswith('the place has no pose')
+    place = answer.candidates[0]
+    assert (place.place_id, place.pose.covariance[0]) == (4, -1)
+    pose = place.pose.pose
+    assert np.isnan([pose.position.x, pose.position.z, pose.orientation.w]).all()
+    listener.wait_until(lambda: mirror)
+    assert not camera.poses
+    assert not mirror[-1].poses

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,3 +97,28 @@ def test_a_rear_camera_sees_the_other_way_round(tmp_path):
     (place,) = mapped.seen_through(REAR).places()
     np.testing.assert_allclose(place.pose.position, [10, 0, 0], atol=1e-12)
     assert abs(place.pose.yaw) == pytest.approx(np.pi)
+
+
+def test_places_without_poses_are_one_place_within_as_many_seconds(tmp_path):
+    second = 10**9
+    with MapWriter.create(tmp_path / 'town.vprmap', MODEL) as place_map:
+        day, night = place_map.begin_session('day', 0), place_map.begin_session('night', 0)
+        seen = [(day, 0, None), (day, 4, None), (day, 9, None), (night, 0, None)]
+        seen += [(day, 0, Pose.identity()), (day, 90, Pose.planar(3, 0, 0))]
+        place_map.add(
+            [NewPlace(DESCRIPTION, session, at * second, pose) for session, at, pose in seen]
+        )
+        rows = np.arange(len(seen))
+        found = Candidates.found(place_map.snapshot, rows, np.ones(6), np.zeros(6, int))
+    together = found.together(rows, 5.0)
+    assert [np.flatnonzero(row).tolist() for row in together] == [
+        [0, 1],
+        [0, 1, 2],
+        [1, 2],
+        [3],
+        [4, 5],
+        [4, 5],
+    ]
+    assert found.take([1, 2]).together(np.array([0]), 5.0).tolist() == [[True, True]]
+    unknown = replace(found, snapshot=None, rows=None)
+    assert unknown.together(np.array([0]), 5.0).sum() == 1

@@ -65,7 +65,6 @@ def bag(
     device: opt.Device = 'auto',
 ) -> None:
     """Localise every frame of a bag in a map and compare with the bag's own poses."""
-    opt.refuse_idle(context, 'without --report', 'map_bag', when=report is None)
     opt.refuse_idle(context, 'without --map-bag', 'map_image_topic', when=map_bag is None)
     opt.refuse_idle(context, 'without --temporal', 'odometry', when=temporal == 'none')
     unverified = 'rerank', 'min_inliers', 'field_of_view'
@@ -73,8 +72,15 @@ def bag(
     if temporal != 'none' and calibration == 'none':
         msg = f'--temporal {temporal} needs a calibration'
         raise typer.BadParameter(msg)
+    import numpy as np
+
     from vpr_ros.cli.localizing import camera_of, localizing, tolerance_of
-    from vpr_ros.evaluation.bag_evaluation import evaluate_bag, frame_pictures, place_pictures
+    from vpr_ros.evaluation.bag_evaluation import (
+        PlacedBy,
+        evaluate_bag,
+        frame_pictures,
+        place_pictures,
+    )
     from vpr_ros.evaluation.words import now
     from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
     from vpr_ros.localize import DecisionConfig
@@ -110,6 +116,13 @@ def bag(
             camera=camera_of(source, topics.image.name, field_of_view),
         )
         place_map, localizer = stack.enter_context(opened)
+        posed = not np.isnan(place_map.positions).all()
+        why = 'without --report, on a map with poses'
+        opt.refuse_idle(context, why, 'map_bag', when=report is None and posed)
+        placed = None
+        if mapped is not None and not posed:
+            true = choose_topics(mapped, map_image_topic)
+            placed = PlacedBy.bag(place_map, mapped, true.image, true.pose)
         with progress_bar(f'localising {source.path.name}') as progress:
             evaluation = evaluate_bag(
                 place_map,
@@ -122,6 +135,7 @@ def bag(
                 odometry=odometry,
                 mode=mode,
                 created=now(),
+                placed=placed,
                 progress=progress,
             )
 

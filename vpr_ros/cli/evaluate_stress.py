@@ -74,6 +74,7 @@ def stress(
     opt.refuse_idle(context, 'with --verify none', *unverified, when=verify == 'none')
     from vpr_ros.cli.localizing import camera_of, tolerance_of, verifier_of
     from vpr_ros.describe import Describer
+    from vpr_ros.evaluation.bag_evaluation import require_poses
     from vpr_ros.evaluation.stress.recording import read_recording
     from vpr_ros.evaluation.stress.states import STATES
     from vpr_ros.evaluation.stress.stress_run import StressTest, run_stress
@@ -85,6 +86,7 @@ def stress(
     if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.stress.stress_report import render_stress_report
     with PlaceMap.open(map_path) as place_map:
+        require_poses(place_map)
         describer = Describer(place_map.model.name, device=device, weights=weights)
     learnt = calibration_for(describer.model_info, calibration)
     with ExitStack() as stack:

@@ -68,9 +68,10 @@ def explain(
     from vpr_ros.inputs.frames import ImageFile
 
     rgb = ImageFile(image).rgb
-    found = None
+    found: Localization | None = None
+    about: dict[str, Any] = {}
     if map_path is not None:
-        model, found = _found(image, map_path, model, weights, device, as_json=as_json)
+        model, found, about = _found(image, map_path, model, weights, device, as_json=as_json)
     explainer = Explainer(model or DEFAULT_MODEL, weights)
     rows = [Shown(image.name, rgb, explainer.explain(rgb))]
     caption = explainer.model + ('' if explainer.trained else ' with untrained weights')
@@ -87,7 +88,7 @@ def explain(
     output.write_bytes(encoded.tobytes())
     answer: dict[str, Any] = {'image': str(image), 'model': explainer.model, 'output': str(output)}
     if found is not None:
-        answer['answer'] = query_command.answer_of(image, found)
+        answer['answer'] = about
     console.say(as_json, answer, str(output))
 
 
@@ -99,15 +100,20 @@ def _found(
     device: str,
     *,
     as_json: bool,
-) -> tuple[str, Localization]:
-    """Find the image in the map, print the candidates, and return the map's model too."""
+) -> tuple[str, Localization, dict[str, Any]]:
+    """Find the image in the map and print the candidates.
+
+    Returns:
+        The map's model, the answer, and the answer as it is in the JSON.
+    """
     from vpr_ros.cli.localizing import localizing
     from vpr_ros.inputs.frames import ImageFile
 
     with localizing(map_path, model, weights, device, backend='torch') as (place_map, localizer):
         found = localizer.localize(ImageFile(image), k=5)
         query_command.show(image, found, place_map, console.console(stderr=as_json))
-        return place_map.model.name, found
+        answer = query_command.answer_of(image, found, place_map)
+        return place_map.model.name, found, answer
 
 
 def _picture_at(stamp: int, bag: Path, topic: str | None) -> NDArray[np.uint8]:

@@ -19,9 +19,13 @@ from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
+    from vpr_ros.describe import Describer
     from vpr_ros.maps import MapInfo
 
 app = typer.Typer(no_args_is_help=True)
+
+_INTERVAL = 1.0
+"""Seconds between two places without poses."""
 
 
 @app.command()
@@ -38,8 +42,10 @@ def build(
     keyframe_distance: opt.KeyframeDistance = 0.5,
     keyframe_angle: opt.KeyframeAngle = 11.5,
     interval: Annotated[
-        float, opt.number('Seconds between two keyframes; 0: no limit.', min=0)
-    ] = 0,
+        float | None,
+        opt.number('Seconds between two keyframes; 0: no limit. 1 with --no-poses.', min=0),
+    ] = None,
+    no_poses: opt.NoPoses = False,
     session_name: opt.SessionName = None,
     thumbnails: opt.Thumbnails = THUMBNAIL_SIZE,
     mount: opt.Mount = '',
@@ -59,7 +65,17 @@ def build(
     from vpr_ros.mapping import KeyframeConfig, map_bag
     from vpr_ros.maps import MapWriter
 
-    keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle), interval)
+    if no_poses:
+        of_poses = 'pose_topic', 'keyframe_distance', 'keyframe_angle', 'mount'
+        opt.refuse_idle(context, 'with --no-poses', *of_poses, 'fix_min_status', 'fix_max_sigma')
+        describer = Describer(model, device=device, weights=weights)
+        seconds = _INTERVAL if interval is None else interval
+        added, about = _without_poses(
+            path, bag_path, describer, image_topic, seconds, session_name, thumbnails
+        )
+        _say_added(added, about, as_json=as_json)
+        return
+    keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle), interval or 0.0)
     sensor, limits = parse_mount(mount), FixLimits(fix_min_status, fix_max_sigma)
     with Bag(bag_path) as bag:
         topics = choose_topics(bag, image_topic, pose_topic)
@@ -81,6 +97,41 @@ def build(
                 progress=progress,
             )
         about = place_map.info()
+    _say_added(added, about, as_json=as_json)
+
+
+def _without_poses(
+    path: Path,
+    bag_path: Path,
+    describer: Describer,
+    image_topic: str | None,
+    interval: float,
+    session: str | None,
+    thumbnails: int,
+) -> tuple[int, MapInfo]:
+    """Add a bag to a map without poses; return how many places were added, and the map."""
+    from vpr_ros.inputs.bags import Bag, choose_image
+    from vpr_ros.mapping.builder import map_bag_without_poses
+    from vpr_ros.maps import MapWriter
+
+    with Bag(bag_path) as bag:
+        image = choose_image(bag, image_topic)
+        place_map = MapWriter.open_or_create(path, describer.model_info)
+        with place_map, progress_bar(f'mapping {bag.path.name}') as progress:
+            added = map_bag_without_poses(
+                place_map,
+                bag,
+                describer,
+                image,
+                interval,
+                session=bag.path.name if session is None else session,
+                thumbnails=thumbnails,
+                progress=progress,
+            )
+        return added, place_map.info()
+
+
+def _say_added(added: int, about: MapInfo, *, as_json: bool) -> None:
     if as_json:
         print_json({'added': added, 'map': asdict(about)})
     else:

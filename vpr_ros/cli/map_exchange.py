@@ -17,15 +17,18 @@ import typer
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, require_folders, say
 from vpr_ros.cli.map_edit import sessions_of
-from vpr_ros.inputs.folders import FOLDER_FORMATS
+from vpr_ros.inputs.folders import FOLDER_FORMATS, images_in_order
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vpr_ros.inputs.folders import FolderFormat, PosedImage
+
 
 _Format = Annotated[
-    str, opt.format_option('--format', {name: form.help for name, form in FOLDER_FORMATS.items()})
+    str | None,
+    opt.format_option('--format', {name: form.help for name, form in FOLDER_FORMATS.items()}),
 ]
 
 
@@ -74,11 +77,12 @@ def import_(
         Path, typer.Argument(metavar='FOLDER', callback=opt.check_not_map, help='Images.')
     ],
     *,
-    form: _Format,
+    form: _Format = None,
     poses: Annotated[
         Path | None,
         typer.Option(help='File of poses, where the format needs one.'),
     ] = None,
+    no_poses: opt.NoPoses = False,
     times: Annotated[Path | None, typer.Option(help='KITTI: times.txt.')] = None,
     model: opt.Network = DEFAULT_MODEL,
     weights: opt.Weights = None,
@@ -99,18 +103,21 @@ def import_(
     from vpr_ros.describe import Describer
     from vpr_ros.geometry.mounts import parse_mount
     from vpr_ros.mapping import KeyframeConfig
-    from vpr_ros.mapping.builder import import_images
+    from vpr_ros.mapping.image_import import import_images
     from vpr_ros.maps import MapWriter
 
-    sensor, kind = parse_mount(mount), FOLDER_FORMATS[form]
-    opt.refuse_idle(context, f'with --format {form}', 'poses', when=not kind.needs_poses)
-    opt.refuse_idle(context, f'with --format {form}', 'times', when=not kind.takes_times)
-    if kind.needs_poses and poses is None:
-        msg = f'--format {form} needs --poses'
-        raise typer.BadParameter(msg)
-    left_out: Counter[str] = Counter()
+    opt.refuse_idle(
+        context, 'with --no-poses', 'keyframe_distance', 'keyframe_angle', 'mount', when=no_poses
+    )
+    sensor, left_out = parse_mount(mount), Counter[str]()
     with progress_bar(f'reading {folder.name}') as progress:
-        sightings = kind.read(folder, poses, times, progress, left_out)
+        if form is None:
+            sightings = _without_format(context, folder, no_poses=no_poses)
+        else:
+            kind = _usable(context, form, poses)
+            sightings = kind.read(folder, poses, times, progress, left_out)
+    if no_poses:
+        sightings = [image.without_pose() for image in sightings]
     keyframes = None
     if keyframe_distance is not None or keyframe_angle is not None:
         turn = math.radians(keyframe_angle or 0.0)
@@ -133,6 +140,26 @@ def import_(
         total = len(place_map)
     answer = {'images': len(sightings), 'added': added, 'places': total, 'left_out': left_out}
     say(as_json, answer, f'{path}: {added} places of {len(sightings)} images added, {total} now')
+
+
+def _usable(context: typer.Context, form: str, poses: Path | None) -> FolderFormat:
+    """Return a format, once the options fit it."""
+    kind = FOLDER_FORMATS[form]
+    opt.refuse_idle(context, f'with --format {form}', 'poses', when=not kind.needs_poses)
+    opt.refuse_idle(context, f'with --format {form}', 'times', when=not kind.takes_times)
+    if kind.needs_poses and poses is None:
+        msg = f'--format {form} needs --poses'
+        raise typer.BadParameter(msg)
+    return kind
+
+
+def _without_format(context: typer.Context, folder: Path, *, no_poses: bool) -> list[PosedImage]:
+    """Return the images of a folder that says nothing of their poses."""
+    if not no_poses:
+        msg = '--format says where the poses come from; --no-poses makes a map without poses'
+        raise typer.BadParameter(msg)
+    opt.refuse_idle(context, 'without --format', 'poses', 'times')
+    return images_in_order(folder)
 
 
 @contextmanager

@@ -85,7 +85,8 @@ def show(health: MapHealth, out: Console) -> None:
             f'{health.least_distinctness:.1f} at the worst 5 %)'
         )
     if health.healthy:
-        out.print('healthy: no look-alike stretches, blank places, gaps or places without a pose')
+        poseless = '' if health.poseless else ', none without a pose'
+        out.print(f'healthy: no look-alike stretches, blank places or gaps{poseless}')
 
 
 def _span(first: int, last: int) -> str:

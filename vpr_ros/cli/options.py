@@ -276,6 +276,13 @@ MapBag = Annotated[
 MapImageTopic = Annotated[str | None, typer.Option(help='Topic of the images in the map bag.')]
 KeyframeDistance = Annotated[float, number('Metres between two keyframes.', min=0)]
 KeyframeAngle = Annotated[float, number('Degrees of a turn that make a keyframe.', min=0)]
+NoPoses = Annotated[
+    bool,
+    typer.Option(
+        '--no-poses',
+        help='Map places without poses: answers say which place it is, and never a pose.',
+    ),
+]
 Mount = Annotated[
     str,
     typer.Option(

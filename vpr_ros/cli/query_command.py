@@ -12,6 +12,7 @@ import typer
 from vpr_ros.cli import console
 from vpr_ros.cli import options as opt
 from vpr_ros.errors import ImageError, VprError
+from vpr_ros.stamps import format_stamp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +94,7 @@ def query(
                 answers.append({'image': str(path), 'error': about})
                 continue
             if as_json:
-                answers.append(answer_of(path, result))
+                answers.append(answer_of(path, result, place_map))
             else:
                 show(path, result, place_map, console.console())
         made_by = place_map.model
@@ -110,8 +111,9 @@ def _backend(weights: Path | None, count: int) -> Backend:
     return 'auto' if exported or count >= _MANY else 'torch'
 
 
-def answer_of(path: Path, result: Localization) -> dict[str, Any]:
+def answer_of(path: Path, result: Localization, place_map: PlaceMap) -> dict[str, Any]:
     """Return the answer for one image as it is in the JSON."""
+    names = _session_names(place_map)
     return {
         'image': str(path),
         'status': result.decision.status.name,
@@ -121,6 +123,8 @@ def answer_of(path: Path, result: Localization) -> dict[str, Any]:
             {
                 'place_id': place.id,
                 'session_id': place.session,
+                'session': names[place.session],
+                'picture': _picture(place_map, place) or None,
                 'stamp': place.stamp,
                 'similarity': similarity,
                 'probability': probability,
@@ -155,6 +159,17 @@ def _rows(
     )
 
 
+def _session_names(place_map: PlaceMap) -> dict[int, str]:
+    return {session.id: session.name for session in place_map.session_list()}
+
+
+def _picture(place_map: PlaceMap, place: Place) -> str:
+    """Return the name of the picture of a place, empty where it is not known."""
+    from vpr_ros.inputs.frames.jpeg_comment import comment_of
+
+    return comment_of(place_map.thumbnail(place.id))
+
+
 def _seven(pose: Pose | None) -> list[float] | None:
     return None if pose is None else [float(value) for value in pose.as_array()]
 
@@ -162,18 +177,25 @@ def _seven(pose: Pose | None) -> list[float] | None:
 def show(path: Path, result: Localization, place_map: PlaceMap, out: Console) -> None:
     """Print one image's candidates."""
     decision = result.decision
-    names = {session.id: session.name for session in place_map.session_list()}
-    headers = ['place', 'session', 'x', 'y', 'z', 'yaw', 'similarity', 'bits', 'probability']
+    names, rows = _session_names(place_map), _rows(result)
+    # What nobody knows of any of them gets no column.
+    posed = any(place.pose is not None for place, *_ in rows)
+    pictures = [_picture(place_map, place) for place, *_ in rows]
+    headers = ['place', 'session', *(['x', 'y', 'z', 'yaw'] if posed else ['time'])]
+    headers += [*(['picture'] if any(pictures) else []), 'similarity', 'bits', 'probability']
     compared = result.candidates.inliers is not None
     if compared:
         headers.append('inliers')
-    table = console.table_of(*headers, left=('session',), box=None, header_style='bold')
-    for place, similarity, hamming, known, inliers in _rows(result):
+    left = 'session', 'picture'
+    table = console.table_of(*headers, left=left, box=None, header_style='bold')
+    for (place, similarity, hamming, known, inliers), picture in zip(rows, pictures, strict=True):
         pose = place.pose
-        where = [''] * 4
+        where = [''] * 4 if posed else [f'{format_stamp(place.stamp)} s']
         if pose is not None:
             where = [f'{value:.2f}' for value in pose.position]
             where.append(f'{math.degrees(pose.yaw):.0f}°')
+        if any(pictures):
+            where.append(picture)
         bits = '' if hamming < 0 else str(hamming)
         session = names.get(place.session) or str(place.session)
         probability = '' if known is None else f'{known:.3f}'

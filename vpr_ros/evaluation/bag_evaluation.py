@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vpr_ros.errors import ImageError, VprError
+from vpr_ros.evaluation.metrics import pose_rows
 from vpr_ros.evaluation.results import Evaluation, Setup
 from vpr_ros.evaluation.summary import PlaceTable, QueryResult
 from vpr_ros.inputs.frames import DynamicRange, Frame, stamp_of
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
     from vpr_ros.evaluation.gallery import Pictures
     from vpr_ros.evaluation.metrics import Tolerance
-    from vpr_ros.geometry import Pose
-    from vpr_ros.inputs.bags import Bag, ChosenTopics
+    from vpr_ros.geometry import Datum, Pose
+    from vpr_ros.inputs.bags import Bag, ChosenTopics, Topic
     from vpr_ros.localize import Localization, Localizer
     from vpr_ros.maps import PlaceMap
 
@@ -51,6 +52,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
     odometry: bool = False,
     mode: str = 'single frame',
     created: str = '',
+    placed: PlacedBy | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Localise every image of a bag and compare with the poses of the bag.
@@ -66,22 +68,27 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
         odometry: Whether the temporal filter gets odometry, for which the true poses stand in.
         mode: Of the decision, stored with the results.
         created: Date and time, ISO 8601, stored with the results.
+        placed: True poses of the places of a map without poses.
         progress: Called after each image.
 
     Raises:
-        VprError: The bag has fixes and the map no datum.
+        VprError: The map has no poses and `placed` is not given, or the bag has fixes and the map
+            no datum.
     """
-    if pose_format(topics.pose.type).geodetic and place_map.datum is None:
+    if placed is None:
+        require_poses(place_map)
+    datum = placed.datum if placed else place_map.datum
+    if pose_format(topics.pose.type).geodetic and datum is None:
         msg = (
             f'{topics.pose.name} has positions on Earth, but the map {place_map.path} has no '
             'datum: choose a pose topic in the frame of the map, or build the map from fixes too'
         )
         raise VprError(msg)
     total = topics.image.count if limit is None else min(limit, topics.image.count)
-    places = place_table(place_map)
+    places = placed.table if placed else place_table(place_map)
     queries: list[QueryResult] = []
     unreadable = 0
-    source = PoseSource(topics.pose.type, place_map.datum)
+    source = PoseSource(topics.pose.type, datum)
     frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
     for done, (frame, reading) in enumerate(islice(frames, limit), start=1):
         try:
@@ -91,7 +98,11 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
             unreadable += 1
             _log.warning('frame at %d ns left out: %s', frame.stamp, error)
         else:
-            queries.append(query_result(result, reading.pose if reading else None))
+            query = query_result(result, reading.pose if reading else None)
+            if placed is not None:
+                poses = places.poses_of(query.candidates.ids)
+                query = replace(query, candidates=replace(query.candidates, poses=poses))
+            queries.append(query)
         if progress is not None:
             progress(done, max(done, total))
     setup = Setup(
@@ -107,6 +118,51 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
         detector=localizer.detector,
     )
     return Evaluation(setup, places, tuple(queries))
+
+
+def require_poses(place_map: PlaceMap) -> None:
+    """Make sure that answers can be judged by the poses of a map.
+
+    Raises:
+        VprError: No place has one.
+    """
+    if len(place_map) and np.isnan(place_map.positions).all():
+        msg = (
+            f'{place_map.path} has no poses to judge answers by: `vpr map update-poses` gives it '
+            'some, and `vpr evaluate bag --map-bag` takes those of the bag that it was built from'
+        )
+        raise VprError(msg)
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedBy:
+    """True poses of the places of a map without poses, by the bag that it was built from.
+
+    Attributes:
+        table: The places with these poses.
+        datum: Origin of their frame on Earth, where it is known.
+    """
+
+    table: PlaceTable
+    datum: Datum | None
+
+    @staticmethod
+    def bag(place_map: PlaceMap, bag: Bag, image: Topic, pose: Topic) -> PlacedBy:
+        """Read them from a bag.
+
+        Raises:
+            VprError: No place has the stamp of an image of the bag that has a pose.
+        """
+        table, source = place_table(place_map), PoseSource(pose.type)
+        frames = replay_frames(bag, image.name, pose.name, source)
+        known = {frame.stamp: reading.pose for frame, reading in frames if reading is not None}
+        poses = pose_rows(known.get(stamp) for stamp in table.stamps.tolist())
+        if np.isnan(poses).all():
+            msg = (
+                f'{bag.path} has no image with a pose at the stamp of a place of {place_map.path}'
+            )
+            raise VprError(msg)
+        return PlacedBy(replace(table, poses=poses), source.datum)
 
 
 def place_table(place_map: PlaceMap) -> PlaceTable:

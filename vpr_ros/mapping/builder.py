@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Adds frames with poses to a map as places: of a robot, of bags and of folders."""
+"""Adds frames with poses to a map as places: of a robot and of bags."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.errors import ImageError, MapError
-from vpr_ros.geometry import Datum, Pose
 from vpr_ros.inputs.frames.information import emptiness
+from vpr_ros.inputs.frames.jpeg_comment import with_comment
 from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
 from vpr_ros.inputs.poses import PoseSource
 from vpr_ros.inputs.replay import replay_frames
@@ -23,17 +23,20 @@ from vpr_ros.maps import NewPlace
 from vpr_ros.types import THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from vpr_ros.describe import Describer
-    from vpr_ros.inputs.bags import Bag, ChosenTopics
-    from vpr_ros.inputs.folders import PosedImage
+    from vpr_ros.geometry import Datum, Pose
+    from vpr_ros.inputs.bags import Bag, ChosenTopics, Topic
     from vpr_ros.inputs.frames import Picture
     from vpr_ros.inputs.poses import PoseReading
     from vpr_ros.maps import MapWriter
     from vpr_ros.types import Description
 
 _log = logging.getLogger(__name__)
+
+BLANK = 'they show nothing (dark, blank, covered or noise)'
+"""Why images are left out."""
 
 
 class MapBuilder:
@@ -112,10 +115,15 @@ class MapBuilder:
             raise MapError(msg)
         self._map.set_datum(datum)
 
-    def offer(self, frame: Picture, reading: PoseReading | None) -> int | None:
+    def offer(self, frame: Picture, reading: PoseReading | None, name: str = '') -> int | None:
         """Add the frame as a place if a keyframe is due; return the new place's id.
 
         A due frame whose picture shows nothing is left out; the next frame is due instead.
+
+        Args:
+            frame: The image.
+            reading: Its pose.
+            name: Of the image, for people; kept as the comment of the thumbnail.
 
         Raises:
             ImageError: A due frame cannot be decoded (the next frame is due instead).
@@ -124,7 +132,7 @@ class MapBuilder:
         if not self.due(frame, reading) or self.left_out(frame):
             return None
         (description,) = self._describer.describe([frame.rgb])
-        return self.add(frame, reading, description)
+        return self.add(frame, reading, description, name)
 
     def due(self, frame: Picture, reading: PoseReading | None) -> bool:
         """Note the robot's motion and return whether this frame should become a place."""
@@ -142,7 +150,13 @@ class MapBuilder:
         self.blank += bool(why)
         return why
 
-    def add(self, frame: Picture, reading: PoseReading | None, description: Description) -> int:
+    def add(
+        self,
+        frame: Picture,
+        reading: PoseReading | None,
+        description: Description,
+        name: str = '',
+    ) -> int:
         """Add a described frame as a place; return its id, which is durable by then.
 
         Raises:
@@ -159,7 +173,9 @@ class MapBuilder:
             camera=frame.camera or self._camera,
             distance=self.travelled,
             mount=self._mounts.get(frame.camera),
-            thumbnail=encode_thumbnail(frame.rgb, self._thumbnails) if self._thumbnails else None,
+            thumbnail=with_comment(encode_thumbnail(frame.rgb, self._thumbnails), name)
+            if self._thumbnails
+            else None,
         )
         with self._map.transaction():
             if session is None:
@@ -227,79 +243,46 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
     return added
 
 
-def import_images(  # noqa: PLR0913  each is a choice of its own
+def map_bag_without_poses(
     place_map: MapWriter,
-    images: Sequence[PosedImage],
+    bag: Bag,
     describer: Describer,
-    keyframes: KeyframeConfig | None = None,
+    image: Topic,
+    interval: float,
     *,
     session: str = '',
-    camera: str = '',
-    mount: Pose | None = None,
     thumbnails: int = THUMBNAIL_SIZE,
-    left_out: Counter[str] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
-    """Add images to a map, a session for each of theirs, and return how many became places.
-
-    Images without a readable picture, whose picture shows nothing, or whose pose is not known but
-    should be, are left out and reported in the log.
+    """Add images of a bag to a map as places without poses and return how many.
 
     Args:
-        place_map: Open for writing, made with the describer's model. Where poses have to be made
-            of positions on Earth and it has no datum, the first such position becomes it.
-        images: In the order in which they are to be added.
+        place_map: Open for writing, made with the describer's model.
+        bag: An open bag.
         describer: Describes the images.
-        keyframes: Spacing of the places; None makes a place of every image.
-        session: Name of the session of images that name none.
-        camera: Name of the camera of images that name none.
-        mount: Pose in the base frame of the body whose poses are given; None for the base.
+        image: Topic of the images.
+        interval: Seconds between two places; 0 makes a place of every image.
+        session: Name of the traverse.
         thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
-        left_out: Takes the number of images that are left out, by the reason; it may hold those
-            that their reader left out.
-        progress: Told after each image how many are done, and of how many.
+        progress: Told after each frame how many are done, and of how many.
 
     Raises:
         MapError: The map cannot be written; the places added so far stay.
     """
-    keyframes = keyframes or KeyframeConfig(every=True)
-    left_out = Counter() if left_out is None else left_out
-    builders: dict[str, MapBuilder] = {}
+    keyframes = KeyframeConfig(interval=interval, every=not interval)
+    builder = MapBuilder(place_map, describer, keyframes, session=session, thumbnails=thumbnails)
     added = 0
-    for done, image in enumerate(images, start=1):
-        name = image.session or session
-        builder = builders.get(name)
-        if builder is None:
-            builder = builders[name] = MapBuilder(
-                place_map, describer, keyframes, session=name, camera=camera, thumbnails=thumbnails
-            )
-        if image.pose is None and image.geo is not None:
-            builder.set_datum(Datum.at(image.geo))
-        reading = image.reading(place_map.datum, mount)
-        if reading is None and image.left_out:
-            left_out[image.left_out] += 1
-        else:
-            sensor = mount or Pose.identity()
-            builder.set_mount(image.camera, image.mount and sensor @ image.mount)
-            try:
-                added += builder.offer(image.picture(), reading) is not None
-            except ImageError as error:
-                _log.warning('image left out: %s', error)
-                left_out['they cannot be read'] += 1
-        progress(done, len(images))
-    for builder in builders.values():
-        if builder.blank:
-            left_out[_BLANK] += builder.blank
-    for reason, count in left_out.items():
-        _log.warning('%d images left out: %s', count, reason)
-    for builder in builders.values():
-        builder.finish()
+    for done, (frame, _) in enumerate(replay_frames(bag, image.name), start=1):
+        progress(done, max(done, image.count))
+        try:
+            added += builder.offer(frame, None) is not None
+        except ImageError as error:
+            _log.warning('frame at %d ns left out: %s', frame.stamp, error)
+    _warn_of_blank(builder, 'frames')
+    builder.finish()
     return added
-
-
-_BLANK = 'they show nothing (dark, blank, covered or noise)'
 
 
 def _warn_of_blank(builder: MapBuilder, kind: str) -> None:
     if builder.blank:
-        _log.warning('%d %s left out: %s', builder.blank, kind, _BLANK)
+        _log.warning('%d %s left out: %s', builder.blank, kind, BLANK)

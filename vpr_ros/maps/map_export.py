@@ -100,10 +100,16 @@ def write_tum(
         file: Open for writing text.
         sessions: Identities; None for all.
         ids: Write identities of places where the form has stamps, in order of identity.
+
+    Raises:
+        MapError: There are places, and none has a pose.
     """
-    rows = _rows(place_map, sessions)
+    chosen = _rows(place_map, sessions)
     columns = place_map.snapshot.columns
-    rows = rows[~np.isnan(columns.poses[rows, 0])]
+    rows = chosen[~np.isnan(columns.poses[chosen, 0])]
+    if len(chosen) and not len(rows):
+        msg = f'{place_map.path}: no place has a pose; --format csv lists places without one'
+        raise MapError(msg)
     if not ids:
         rows = rows[np.argsort(columns.stamps[rows], kind='stable')]
     file.write(f'# {"id" if ids else "stamp"} x y z qx qy qz qw\n')

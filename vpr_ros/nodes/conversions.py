@@ -11,6 +11,7 @@ import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Pose
 
+from vpr_ros.geometry import Pose as OurPose
 from vpr_ros.maps import MapWriter
 from vpr_ros.msg import MapInfo, PlaceCandidate, PlaceCandidateArray
 from vpr_ros.stamps import SECOND
@@ -18,13 +19,14 @@ from vpr_ros.stamps import SECOND
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vpr_ros.geometry import Pose as OurPose
     from vpr_ros.localize import Localization
     from vpr_ros.maps import Place, PlaceMap
     from vpr_ros.srv import GetPlace
     from vpr_ros.types import ModelInfo
 
 _NO_CODES = 65535
+_UNKNOWN = OurPose(np.full(3, np.nan), np.full(4, np.nan))
+"""Of a place without a pose, so that nobody takes it for one at the origin."""
 _MOST_INLIERS = 65535
 _SHA256 = 64
 """Length of a SHA-256 in hexadecimal; a weights id of another length is no checksum."""
@@ -69,8 +71,7 @@ def to_covariance(covariance: NDArray[np.float64] | None) -> NDArray[np.float64]
 
 def fill_place(message: PlaceCandidate | GetPlace.Response, place: Place) -> None:
     """Write where a place is into a message; numbers that are not known are NaN."""
-    if place.pose is not None:
-        fill_pose(message.pose.pose, place.pose)
+    fill_pose(message.pose.pose, place.pose or _UNKNOWN)
     message.pose.covariance = to_covariance(place.covariance)
     geo = place.geo
     message.latitude, message.longitude, message.altitude = (

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vpr_ros.geometry import Pose
 from vpr_ros.geometry.pose import multiplied, rotation_of
+from vpr_ros.search.time_lines import positions_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,6 +124,14 @@ class Candidates:
             for place, pose in zip(places, self.poses, strict=True)
         ]
 
+    @cached_property
+    def _positions(self) -> NDArray[np.float64]:
+        """Positions (H, 3) that tell which candidates are near to one another."""
+        if self.snapshot is None or self.rows is None or not np.isnan(self.poses[:, 0]).any():
+            return self.poses[:, :3]
+        columns = self.snapshot.columns
+        return positions_of(self.poses, columns.sessions[self.rows], columns.stamps[self.rows])
+
     def place(self, i: int) -> Place:
         """Read the place of one candidate."""
         return self.take([i]).places()[0]
@@ -154,14 +164,15 @@ class Candidates:
 
         Args:
             rows: Indices of those.
-            radius: Metres within which places are one.
+            radius: Metres within which places are one; of places without a pose, the seconds
+                between two of one session.
         """
         # Axis by axis, which takes a third of the time of a norm of the whole.
         squares = np.zeros((len(rows), len(self)))
-        for axis in self.poses[:, :3].T:
+        for axis in self._positions.T:
             offsets = np.subtract.outer(axis[rows], axis)
             squares += offsets * offsets
-        here = squares <= radius**2  # NaN is not
+        here = squares <= radius**2  # NaN, of a place that only a file of results knows, is not
         here[np.arange(len(rows)), rows] = True
         return here
 

@@ -122,8 +122,8 @@ class MapHealth:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing was found."""
-        found = self.look_alikes or self.blank or self.gaps or self.poseless
+        """Whether nothing was found; a map without any pose was meant to be so."""
+        found = self.look_alikes or self.blank or self.gaps or 0 < self.poseless < self.places
         return not found and self.distinct != 'poor'
 
 

@@ -20,7 +20,7 @@ from vpr_ros.inputs.folders.kitti import kitti_folder
 from vpr_ros.inputs.folders.tum import tum_folder
 from vpr_ros.inputs.folders.utm_names import utm_folder
 from vpr_ros.mapping import KeyframeConfig
-from vpr_ros.mapping.builder import import_images
+from vpr_ros.mapping.image_import import import_images
 from vpr_ros.maps import MapWriter
 from vpr_ros.types import Description, ModelInfo
 

@@ -9,6 +9,7 @@ from vpr_ros.inputs.folders.folder_format import (
     PosedImage,
     dataset_formats,
     folder_format,
+    images_in_order,
 )
 from vpr_ros.inputs.folders.image_files import (
     FolderError,
@@ -29,6 +30,7 @@ __all__ = [
     'dataset_formats',
     'folder_format',
     'images_in',
+    'images_in_order',
     'listing',
     'unread_in',
     'walk_files',

@@ -11,18 +11,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpr_ros.geometry import Pose
-from vpr_ros.inputs.folders.image_files import FolderError
+from vpr_ros.inputs.folders.image_files import FolderError, images_in
 from vpr_ros.inputs.frames import ImageFile
 from vpr_ros.inputs.poses import PoseReading
 from vpr_ros.inputs.poses.pose_reading import base_of, base_of_antenna, unknown_rotation
 from vpr_ros.registries import Registry, entries_of
+from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from vpr_ros.geometry import Datum, GeoPoint
     from vpr_ros.inputs.frames import Picture
@@ -56,6 +57,11 @@ class PosedImage:
     camera: str = ''
     mount: Pose | None = None
     left_out: str = 'they have no pose'
+
+    @property
+    def name(self) -> str:
+        """Name for people: the file with its folder."""
+        return Path(*self.path.parts[-2:]).as_posix()
 
     def picture(self) -> Picture:
         """Return the image, which is read when its pixels are asked for."""
@@ -159,6 +165,16 @@ FOLDER_FORMATS: Registry[FolderFormat] = Registry(
     'vpr_ros.folder_formats', lambda: entries_of(__package__, 'FORMATS')
 )
 """Formats of folders of images, by name."""
+
+
+def images_in_order(folder: Path) -> list[PosedImage]:
+    """Return the images of a folder as places without poses, one a second, in natural order.
+
+    Raises:
+        FolderError: There is none, or a folder cannot be read.
+    """
+    paths = enumerate(images_in(folder))
+    return [PosedImage(path, i * SECOND).without_pose() for i, path in paths]
 
 
 def dataset_formats() -> dict[str, FolderFormat]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from vpr_ros.geometry.pose import yaw_of
+from vpr_ros.search.time_lines import positions_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.intp]
 
 _FAR = 1e7
-"""Metres or seconds that sessions without a common frame are kept apart."""
+"""Seconds that sessions are kept apart."""
 
 
 class Places(Protocol):
@@ -38,8 +39,7 @@ class MapLayout:
     """Geometry of the places of one version of a map.
 
     Attributes:
-        positions: (N, 3) metres. Places without a pose lie on a line for each session, a metre
-            for each second, far from everything else.
+        positions: (N, 3) metres, see `positions_of`.
         poses: (N, 7) those positions, and orientations; none is turned where it is not known.
         yaws: (N,) radians, 0 for places without a pose.
         posed: (N,) whether a place has a pose.
@@ -51,10 +51,7 @@ class MapLayout:
         self._seconds = (places.stamps - places.stamps[:1].sum()) * 1e-9
         poses = np.asarray(places.poses, np.float64)
         self.posed = np.isfinite(poses[:, 0])
-        line = np.column_stack(
-            [self._seconds, _FAR * (self._sessions + 1.0), np.zeros(len(poses))]
-        )
-        self.positions = np.where(self.posed[:, None], poses[:, :3], line)
+        self.positions = positions_of(poses, self._sessions, np.asarray(places.stamps))
         turns = np.where(self.posed[:, None], poses[:, 3:], (0.0, 0.0, 0.0, 1.0))
         self.poses = np.concatenate([self.positions, turns], axis=1)
         self.yaws = yaw_of(turns.T)

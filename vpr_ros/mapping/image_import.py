@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Adds images of folders and of other programs' maps to a map as places."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from vpr_ros.errors import ImageError
+from vpr_ros.geometry import Datum, Pose
+from vpr_ros.mapping.builder import BLANK, MapBuilder
+from vpr_ros.mapping.keyframes import KeyframeConfig
+from vpr_ros.types import THUMBNAIL_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vpr_ros.describe import Describer
+    from vpr_ros.inputs.folders import PosedImage
+    from vpr_ros.maps import MapWriter
+
+_log = logging.getLogger(__name__)
+
+
+def import_images(  # noqa: PLR0913  each is a choice of its own
+    place_map: MapWriter,
+    images: Sequence[PosedImage],
+    describer: Describer,
+    keyframes: KeyframeConfig | None = None,
+    *,
+    session: str = '',
+    camera: str = '',
+    mount: Pose | None = None,
+    thumbnails: int = THUMBNAIL_SIZE,
+    left_out: Counter[str] | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> int:
+    """Add images to a map, a session for each of theirs, and return how many became places.
+
+    Images without a readable picture, whose picture shows nothing, or whose pose is not known but
+    should be, are left out and reported in the log.
+
+    Args:
+        place_map: Open for writing, made with the describer's model. Where poses have to be made
+            of positions on Earth and it has no datum, the first such position becomes it.
+        images: In the order in which they are to be added.
+        describer: Describes the images.
+        keyframes: Spacing of the places; None makes a place of every image.
+        session: Name of the session of images that name none.
+        camera: Name of the camera of images that name none.
+        mount: Pose in the base frame of the body whose poses are given; None for the base.
+        thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
+        left_out: Takes the number of images that are left out, by the reason; it may hold those
+            that their reader left out.
+        progress: Told after each image how many are done, and of how many.
+
+    Raises:
+        MapError: The map cannot be written; the places added so far stay.
+    """
+    keyframes = keyframes or KeyframeConfig(every=True)
+    left_out = Counter() if left_out is None else left_out
+    builders: dict[str, MapBuilder] = {}
+    added = 0
+    for done, image in enumerate(images, start=1):
+        name = image.session or session
+        builder = builders.get(name)
+        if builder is None:
+            builder = builders[name] = MapBuilder(
+                place_map, describer, keyframes, session=name, camera=camera, thumbnails=thumbnails
+            )
+        if image.pose is None and image.geo is not None:
+            builder.set_datum(Datum.at(image.geo))
+        reading = image.reading(place_map.datum, mount)
+        if reading is None and image.left_out:
+            left_out[image.left_out] += 1
+        else:
+            sensor = mount or Pose.identity()
+            builder.set_mount(image.camera, image.mount and sensor @ image.mount)
+            try:
+                added += builder.offer(image.picture(), reading, image.name) is not None
+            except ImageError as error:
+                _log.warning('image left out: %s', error)
+                left_out['they cannot be read'] += 1
+        progress(done, len(images))
+    for builder in builders.values():
+        if builder.blank:
+            left_out[BLANK] += builder.blank
+    for reason, count in left_out.items():
+        _log.warning('%d images left out: %s', count, reason)
+    for builder in builders.values():
+        builder.finish()
+    return added
