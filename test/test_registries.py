@@ -93,7 +93,7 @@ def test_one_file_adds_a_pose_format_to_bags_and_nodes(install, tmp_path):
     with Bag(transforms(tmp_path / 'bag')) as bag:
         topic = choose_pose(bag)
         source = PoseSource(topic.type)
-        (reading,) = (source.read(bag.deserialize(message)) for message in bag.messages())
+        ((reading,),) = (source.read(bag.deserialize(message)) for message in bag.messages())
     assert topic.name == '/capture'
     assert reading.stamp == 1_000_000_005
     np.testing.assert_array_equal(reading.pose.position, [1, 2, 3])

@@ -170,6 +170,8 @@ def show(evaluation: Evaluation, out: Console) -> None:
         table.add_row(f'recall@{n}', share(value))
     if s.recall_alone is not None:
         table.add_row('recall@1 by similarity alone', share(s.recall_alone[1]))
+    if s.judged < len(evaluation.queries):
+        table.add_row('frames with a true pose', f'{s.judged} of {len(evaluation.queries)}')
     if s.localisable < s.judged:
         table.add_row('frames with a place in the map', f'{s.localisable} of {s.judged}')
         table.add_row('recall@1 of those', share(s.recall_localisable[1]))

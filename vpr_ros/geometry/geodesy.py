@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _SEMI_MAJOR = 6378137.0
 _FLATTENING = 1 / 298.257223563
+_NULL = 1e-5
+"""Degrees; a metre."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class GeoPoint:
                 ' within [-90, 90] and [-180, 180] and metres are needed'
             )
             raise ValueError(msg)
+
+
+def is_null_island(lat: float, lon: float) -> bool:
+    """Tell whether a position is latitude 0, longitude 0, which devices give for an unknown."""
+    return abs(lat) < _NULL and abs(lon) < _NULL
 
 
 @dataclass(frozen=True)

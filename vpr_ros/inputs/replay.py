@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import VprError
@@ -25,27 +27,60 @@ def replay_frames(
 ) -> Iterator[tuple[Frame, PoseReading | None]]:
     """Yield every frame of a bag with the pose at its stamp, None where there is none.
 
-    Messages that cannot be read are reported in the log and left out.
+    Messages that cannot be read are left out. The log names each kind once, and says at the end
+    how many there were and how many frames have no pose, and why.
 
     Args:
         bag: An open bag.
         image_topic: Image or CompressedImage.
         pose_topic: Messages of one of ``POSE_FORMATS``.
-        source: Reads the pose topic; None makes one, for which the first fix is the datum.
+        source: Reads the pose topic; None makes one, for which the first fixes give the datum.
     """
-    pairs, values = FramesWithPoses(), DynamicRange(image_topic)
     if pose_topic and source is None:
         source = PoseSource(bag.require(pose_topic).type)
-    for message in bag.messages([image_topic] + ([pose_topic] if pose_topic else [])):
-        try:
-            if message.topic == image_topic:
-                pairs.add_frame(Frame(message.raw, message.type, values=values))
-            elif source is not None:
-                pairs.add_pose(source.read(bag.deserialize(message)))
-        except VprError as error:
-            _log.warning('%s: message left out: %s', message.topic, error)
-        if source is None:
-            yield from pairs.rest()
-        else:
-            yield from pairs.ready()
-    yield from pairs.rest()
+    pairs, refused, values = FramesWithPoses(), _Refused(), DynamicRange(image_topic)
+    try:
+        for message in bag.messages([image_topic] + ([pose_topic] if pose_topic else [])):
+            try:
+                if message.topic == image_topic:
+                    pairs.add_frame(Frame(message.raw, message.type, values=values))
+                elif source is not None:
+                    pairs.add_poses(source.read(bag.deserialize(message)))
+            except VprError as error:
+                refused.add(message.topic, error)
+            yield from pairs.ready() if source is not None else pairs.unpaired()
+        if source is not None:
+            pairs.add_poses(source.finish())
+        yield from pairs.rest()
+    finally:
+        refused.report()
+        if missing := pairs.poseless:
+            _log.warning('%d of %d frames have no pose: %s', len(missing), pairs.taken, missing)
+        if pairs.dropped:
+            _log.warning('%d frames left out: the clock jumped back', pairs.dropped)
+
+
+class _Refused:
+    """Names messages that cannot be read: the first of each kind, and then only their number.
+
+    Of one kind are errors that differ in numbers alone.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._texts: dict[tuple[str, str], str] = {}
+
+    def add(self, topic: str, error: VprError) -> None:
+        """Count an error, and name it if it is the first of its kind."""
+        kind = topic, re.sub(r'\d+(\.\d+)?', '', str(error))
+        self._counts[kind] += 1
+        if self._counts[kind] == 1:
+            self._texts[kind] = str(error)
+            _log.warning('%s: message left out: %s', topic, error)
+
+    def report(self) -> None:
+        """Say how many more there were of each kind."""
+        for kind, count in self._counts.items():
+            if count > 1:
+                text = '%s: %d messages in all left out like the first of them: %s'
+                _log.warning(text, kind[0], count, self._texts[kind])

@@ -224,20 +224,17 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
     """
     builder = MapBuilder(place_map, describer, keyframes, session=session, thumbnails=thumbnails)
     source = source or PoseSource(topics.pose.type, place_map.datum)
-    added = poseless = 0
+    added = 0
     frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
     for done, (frame, reading) in enumerate(frames, start=1):
         progress(done, max(done, topics.image.count))
         if reading is None:
-            poseless += 1
             continue
         builder.set_datum(source.datum)
         try:
             added += builder.offer(frame, reading) is not None
         except ImageError as error:
             _log.warning('frame at %d ns left out: %s', frame.stamp, error)
-    if poseless:
-        _log.warning('%d frames left out: no pose at their stamps', poseless)
     _warn_of_blank(builder, 'frames')
     builder.finish()
     return added

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.errors import ImageError
 from vpr_ros.geometry import Datum, Pose
+from vpr_ros.inputs.folders.positions import believed
 from vpr_ros.mapping.builder import BLANK, MapBuilder
 from vpr_ros.mapping.keyframes import KeyframeConfig
 from vpr_ros.types import THUMBNAIL_SIZE
@@ -44,7 +45,7 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
 
     Args:
         place_map: Open for writing, made with the describer's model. Where poses have to be made
-            of positions on Earth and it has no datum, the first such position becomes it.
+            of positions on Earth and it has no datum, the first believed position becomes it.
         images: In the order in which they are to be added.
         describer: Describes the images.
         keyframes: Spacing of the places; None makes a place of every image.
@@ -63,7 +64,7 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
     left_out = Counter() if left_out is None else left_out
     builders: dict[str, MapBuilder] = {}
     added = 0
-    for done, image in enumerate(images, start=1):
+    for done, image in enumerate(believed(images, place_map.datum), start=1):
         name = image.session or session
         builder = builders.get(name)
         if builder is None:

@@ -39,7 +39,7 @@ class MappingNode(VprNode[PosedFrame]):
         super().__init__(name)
         self._pairs: FramesWithPoses | None = None
         self._pose_input: PoseInput | None = None
-        self._poseless = 0
+        self._told = 0
 
     def datum(self) -> Datum | None:
         """Return the origin of the ENU frame for GNSS fixes, or None to take the first fix."""
@@ -61,7 +61,6 @@ class MappingNode(VprNode[PosedFrame]):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to listen to poses, then to images."""
         kind = self.parameters.pose_source
-        self._poseless = 0
         if kind != 'none':
             try:
                 mount = parse_mount(self.parameters.pose_mount)
@@ -69,12 +68,13 @@ class MappingNode(VprNode[PosedFrame]):
                 self.get_logger().error(f'pose_mount: {error}')
                 return TransitionCallbackReturn.FAILURE
             limits = FixLimits(self.parameters.fix_min_status, self.parameters.fix_max_sigma)
+            self._told = 0
             self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES * len(self.cameras))
             self._pose_input = PoseInput(
                 self,
                 kind,
                 lambda typename: PoseSource(typename, self.datum(), mount, limits),
-                self._on_pose,
+                self._on_poses,
                 self.fail,
             )
             self.listening.append(self._pose_input)
@@ -89,8 +89,9 @@ class MappingNode(VprNode[PosedFrame]):
     def forget_poses(self) -> None:
         """Drop waiting frames and poses, and take the datum of the map in use."""
         if self._pairs is not None and self._pose_input is not None:
+            self._told = 0
             self._pairs = FramesWithPoses(capacity=self._pairs.capacity)
-            self._pose_input.source.datum = self.datum()
+            self._pose_input.source.restart(self.datum())
 
     def on_frame(self, frame: Frame) -> None:
         """Queue the frame until its pose is known; without poses, submit it."""
@@ -105,7 +106,11 @@ class MappingNode(VprNode[PosedFrame]):
         return super().inputs() + ([self._pose_input.health] if self._pose_input else [])
 
     def tick(self) -> None:
-        """Warn if images wait for poses that do not come."""
+        """Warn if images wait for poses that do not come, or have none."""
+        if self._pairs is not None and len(missing := self._pairs.poseless) > self._told:
+            self._told = len(missing)
+            text = f'images without a pose: {missing}'
+            self.get_logger().warning(text, throttle_duration_sec=REPEAT)
         if self._pairs is not None and self._pose_input is not None and self._pairs.waiting > 1:
             topic = self._pose_input.topic
             self.get_logger().warning(
@@ -121,19 +126,17 @@ class MappingNode(VprNode[PosedFrame]):
         return {
             'images waiting for a pose': str(self._pairs.waiting),
             'images dropped while waiting for a pose': str(self._pairs.dropped),
-            'images without a pose': str(self._poseless),
+            'images without a pose': str(self._pairs.poseless) or '0',
         }
 
-    def _on_pose(self, reading: PoseReading) -> None:
+    def _on_poses(self, readings: list[PoseReading]) -> None:
         if self._pairs is not None:
-            self._pairs.add_pose(reading)
+            self._pairs.add_poses(readings)
             self._submit_ready(self._pairs)
 
     def _submit_ready(self, pairs: FramesWithPoses) -> None:
         for frame, reading in pairs.ready():
-            if reading is None:
-                self._poseless += 1
-            else:
+            if reading is not None:
                 self._submit(frame, reading)
 
     def _submit(self, frame: Frame, reading: PoseReading | None) -> None:

@@ -215,9 +215,10 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             )
         return self._localizer
 
-    def _on_odometry(self, reading: PoseReading) -> None:
-        self._odometry.add(reading)
-        self._newest_odometry = reading
+    def _on_odometry(self, readings: list[PoseReading]) -> None:
+        for reading in readings:
+            self._odometry.add(reading)
+            self._newest_odometry = reading
 
     def _odometry_at(self, stamp: int) -> Pose | None:
         """Return the odometry at a stamp; the newest one if it is late by a little."""
@@ -231,8 +232,8 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         if self._verifier is not None:
             self._verifier.camera = camera
 
-    def _on_fix(self, reading: PoseReading) -> None:
-        self._fix = reading
+    def _on_fix(self, readings: list[PoseReading]) -> None:
+        self._fix = readings[-1] if readings else self._fix
 
     def _prior_at(self, stamp: int) -> Prior | None:
         """Return the circle about the last fix; None if it is too old or there is none."""

@@ -216,7 +216,7 @@ class PoseInput(TopicInput):
         node: Node,
         kind: str,
         source: Callable[[str], PoseSource],
-        received: Callable[[PoseReading], None],
+        received: Callable[[list[PoseReading]], None],
         refused: Callable[[VprError], None],
     ) -> None:
         form = POSE_FORMATS[kind]

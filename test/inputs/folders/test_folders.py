@@ -343,7 +343,7 @@ def test_keyframes_thin_images_out_and_bad_ones_are_left_out(tmp_path, place_map
     assert import_images(place_map, sightings, Describing(), KeyframeConfig(2.0, 0.0)) == 2
     assert [place.stamp for place in place_map.places(place_map.ids)] == [0, 3 * SECOND]
     assert '2.0.png: ' in caplog.text
-    assert '1 images left out: they have no pose' in caplog.text
+    assert '1 images left out: they were taken after the last pose' in caplog.text
 
 
 def test_positions_on_earth_are_not_mixed_with_unrelated_poses(tmp_path, place_map):

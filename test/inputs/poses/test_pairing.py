@@ -21,9 +21,9 @@ def pose(stamp: int) -> PoseReading:
 def test_frame_waits_for_the_pose_source_to_pass_it():
     pairs = FramesWithPoses()
     pairs.add_frame(Stamped(10))
-    pairs.add_pose(pose(5))
+    pairs.add_poses([pose(5)])
     assert not list(pairs.ready())
-    pairs.add_pose(pose(15))
+    pairs.add_poses([pose(15)])
     ((frame, reading),) = pairs.ready()
     assert frame.stamp == reading.stamp == 10
 
@@ -42,7 +42,7 @@ def test_pairs_do_not_depend_on_which_message_came_first(data):
             if kind == 'frame':
                 pairs.add_frame(Stamped(stamp))
             else:
-                pairs.add_pose(pose(stamp))
+                pairs.add_poses([pose(stamp)])
             out += pairs.ready()
         out += pairs.rest()
         return [(f.stamp, r and r.pose.position[0]) for f, r in out]
@@ -60,8 +60,8 @@ def test_oldest_frame_gives_way_where_poses_never_come():
 
 def test_frames_of_before_a_clock_jump_are_dropped():
     pairs = FramesWithPoses()
-    pairs.add_pose(pose(100 * 10**9))
+    pairs.add_poses([pose(100 * 10**9)])
     pairs.add_frame(Stamped(101 * 10**9))
-    pairs.add_pose(pose(1))
+    pairs.add_poses([pose(1)])
     assert pairs.dropped == 1
     assert pairs.waiting == 0

@@ -5,7 +5,7 @@ from types import SimpleNamespace as Message
 import numpy as np
 import pytest
 
-from vpr_ros.geometry import Pose
+from vpr_ros.geometry import Datum, Pose
 from vpr_ros.geometry.mounts import parse_mount
 from vpr_ros.inputs.poses import FixLimits, PoseReadingError, PoseSource
 
@@ -46,24 +46,26 @@ def fix(
 
 
 def test_odometry_gives_pose_covariance_and_stamp():
-    reading = PoseSource('nav_msgs/msg/Odometry').read(odometry())
+    (reading,) = PoseSource('nav_msgs/msg/Odometry').read(odometry())
     assert reading.stamp == 1_000_000_005
     np.testing.assert_array_equal(reading.pose.position, [1, 2, 3])
     assert reading.covariance.shape == (6, 6)
 
 
 def test_a_reading_names_the_frame_of_the_pose_which_no_fix_does():
-    assert PoseSource('nav_msgs/msg/Odometry').read(odometry()).frame == 'map'
-    assert PoseSource('sensor_msgs/msg/NavSatFix').read(fix()).frame == ''
+    assert PoseSource('nav_msgs/msg/Odometry').read(odometry())[0].frame == 'map'
+    assert located(fix()).frame == ''
 
 
 def test_all_zero_covariance_counts_as_unknown():
-    assert PoseSource('nav_msgs/msg/Odometry').read(odometry(covariance=0.0)).covariance is None
+    (reading,) = PoseSource('nav_msgs/msg/Odometry').read(odometry(covariance=0.0))
+    assert reading.covariance is None
 
 
 def test_pose_stamped_has_no_covariance():
     message = Message(header=header(), pose=pose())
-    assert PoseSource('geometry_msgs/msg/PoseStamped').read(message).covariance is None
+    (reading,) = PoseSource('geometry_msgs/msg/PoseStamped').read(message)
+    assert reading.covariance is None
 
 
 @pytest.mark.parametrize(
@@ -80,16 +82,24 @@ def test_bad_pose_is_refused_with_the_reason(message, words):
         PoseSource('nav_msgs/msg/Odometry').read(message)
 
 
-def test_first_good_fix_becomes_the_datum():
+def located(*fixes, **options):
+    """Return the last pose that fixes give at the end of a session."""
+    source = PoseSource('sensor_msgs/msg/NavSatFix', **options)
+    return [*(r for each in fixes for r in source.read(each)), *source.finish()][-1]
+
+
+def test_first_fix_that_others_agree_with_becomes_the_datum():
     source = PoseSource('sensor_msgs/msg/NavSatFix')
-    np.testing.assert_allclose(source.read(fix()).pose.position, 0, atol=1e-6)
-    north = source.read(fix(latitude=48.001)).pose.position
-    assert north[1] == pytest.approx(111.2, abs=0.3)
+    steps = [source.read(fix(latitude=48 + 1e-5 * i, seconds=i)) for i in range(4)]
+    assert [len(readings) for readings in steps] == [0, 0, 3, 1]
+    np.testing.assert_allclose(steps[2][0].pose.position, 0, atol=1e-6)
+    north = steps[3][0].pose.position
+    assert north[1] == pytest.approx(3.336, abs=0.01)
     assert abs(north[0]) < 1e-3
 
 
 def test_fix_knows_its_position_but_no_rotation():
-    reading = PoseSource('sensor_msgs/msg/NavSatFix').read(fix())
+    reading = located(fix())
     np.testing.assert_allclose(np.diag(reading.covariance)[:3], [1, 1, 4])
     assert (np.diag(reading.covariance)[3:] > 9).all()
     assert reading.geo.lat == 48.0
@@ -101,6 +111,8 @@ def test_fix_knows_its_position_but_no_rotation():
         (fix(status=-1), 'no fix'),
         (fix(latitude=float('nan')), 'no position'),
         (fix(latitude=91.0), 'no position'),
+        (fix(latitude=0.0, longitude=0.0), 'latitude 0, longitude 0'),
+        (fix(latitude=-0.0, longitude=1e-9), 'latitude 0, longitude 0'),
     ],
 )
 def test_fix_without_position_is_refused(message, words):
@@ -111,7 +123,7 @@ def test_fix_without_position_is_refused(message, words):
 
 
 def test_fix_without_height_still_gives_a_position():
-    reading = PoseSource('sensor_msgs/msg/NavSatFix').read(fix(altitude=float('nan')))
+    reading = located(fix(altitude=float('nan')))
     assert np.isfinite(reading.pose.position).all()
 
 
@@ -162,15 +174,12 @@ def test_sigma_is_that_of_the_worst_direction():
 
 def test_fix_of_unknown_quality_is_not_taken_for_a_good_one():
     message = fix(variances=(0.0, 0.0, 0.0), covariance_type=0)
-    reading = PoseSource('sensor_msgs/msg/NavSatFix').read(message)
+    reading = located(message)
     assert (np.diag(reading.covariance)[:3] == 25).all()
 
 
 def test_lever_of_the_antenna_is_taken_off():
-    datum = PoseSource('sensor_msgs/msg/NavSatFix')
-    datum.read(fix())
-    source = PoseSource('sensor_msgs/msg/NavSatFix', datum.datum, parse_mount('1 0 2'))
-    reading = source.read(fix())
+    reading = located(fix(), datum=Datum(48.0, 11.0, 500.0), mount=parse_mount('1 0 2'))
     np.testing.assert_allclose(reading.pose.position, [0, 0, -2], atol=1e-6)
     assert np.diag(reading.covariance)[:3] == pytest.approx([1.5, 1.5, 4])
 
@@ -178,7 +187,7 @@ def test_lever_of_the_antenna_is_taken_off():
 def test_pose_of_a_camera_becomes_that_of_the_base():
     mount = Pose.planar(0.5, 0.0, np.pi / 2)
     message = odometry(covariance=0.0)
-    reading = PoseSource('nav_msgs/msg/Odometry', mount=mount).read(message)
+    (reading,) = PoseSource('nav_msgs/msg/Odometry', mount=mount).read(message)
     np.testing.assert_allclose((reading.pose @ mount).position, [1, 2, 3])
 
 
@@ -194,6 +203,12 @@ def test_pose_of_a_camera_becomes_that_of_the_base():
 )
 def test_drive_across_borders_of_zones_and_halves_is_smooth(first, second, metres):
     source = PoseSource('sensor_msgs/msg/NavSatFix')
-    here = source.read(fix(*first, altitude=0.0)).pose
-    there = source.read(fix(*second, altitude=0.0, seconds=2)).pose
-    assert here.distance_to(there) == pytest.approx(metres, abs=0.06)
+    readings = [*source.read(fix(*first, altitude=0.0)), *source.read(fix(*first, altitude=0.0))]
+    readings += source.read(fix(*second, altitude=0.0, seconds=2))
+    assert readings[0].pose.distance_to(readings[2].pose) == pytest.approx(metres, abs=0.06)
+
+
+def test_fix_farther_from_the_datum_than_any_session_is_refused():
+    source = PoseSource('sensor_msgs/msg/NavSatFix', Datum(-33.86, 151.2))
+    with pytest.raises(PoseReadingError, match=r'\d+ km from the datum.*make a new map'):
+        source.read(fix())

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from vpr_ros.errors import VprError
 from vpr_ros.geometry import GeoPoint
+from vpr_ros.geometry.geodesy import is_null_island
 from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
 from vpr_ros.inputs.folders.image_files import FolderError, images_in
 from vpr_ros.inputs.frames.pillow_images import pillow
@@ -27,7 +30,7 @@ _LAT_REF, _LAT, _LON_REF, _LON, _ALT_REF, _ALT, _TIME, _DIRECTION_REF, _DIRECTIO
     16,
     17,
 )
-_DATE = 29
+_STATUS, _DATE = 9, 29
 _BELOW_SEA = b'\x01'
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -49,22 +52,32 @@ def photo_folder(
         ModuleNotFoundError: Pillow is not installed.
     """
     images = images_in(folder)
-    photos = []
+    photos: list[PosedImage] = []
+    unplaced: defaultdict[str, list[Path]] = defaultdict(list)
     for done, path in enumerate(images, start=1):
-        photo = read_photo(path)
-        if photo is not None:
-            photos.append(photo)
+        try:
+            photos.append(read_photo(path))
+        except NoPositionError as error:
+            unplaced[str(error)].append(path)
         progress(done, len(images))
+    for why, paths in unplaced.items():
+        _log.warning('%d images left out, such as %s: %s', len(paths), paths[0].name, why)
     if not photos:
         msg = f'none of the {len(images)} images in {folder} says where it was taken (EXIF GPS)'
         raise FolderError(msg)
-    if len(photos) < len(images):
-        _log.warning('%d images left out: no GPS position', len(images) - len(photos))
     return sorted(photos, key=lambda photo: (photo.stamp, photo.path))
 
 
-def read_photo(path: Path) -> PosedImage | None:
-    """Return a photograph with its stamp and position, None where it has no position."""
+class NoPositionError(VprError):
+    """A photograph that does not say where it was taken; the text says why."""
+
+
+def read_photo(path: Path) -> PosedImage:
+    """Return a photograph with its stamp and position.
+
+    Raises:
+        NoPositionError: It cannot be read, or has no position that is complete.
+    """
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  An extra.
 
     pillow()  # Reads HEIC too, and photographs of 200 megapixels.
@@ -73,24 +86,55 @@ def read_photo(path: Path) -> PosedImage | None:
             tags = image.getexif()
             exif, gps = tags.get_ifd(_EXIF), tags.get_ifd(_GPS)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        _log.warning('%s: %s', path, error)
-        return None
+        msg = f'{path}: {error}'
+        raise NoPositionError(msg) from error
+    return PosedImage(path, _stamp(exif, gps), geo=_position(gps), heading=_heading(gps))
+
+
+def _position(gps: Mapping[int, Any]) -> GeoPoint:
+    if _LAT not in gps or _LON not in gps:
+        msg = 'no GPS position'
+        raise NoPositionError(msg)
+    if _text(gps, _STATUS).upper() == 'V':
+        msg = 'the receiver had no fix (GPSStatus V)'
+        raise NoPositionError(msg)
     try:
-        geo = GeoPoint(
-            _angle(gps[_LAT], gps.get(_LAT_REF, 'N')),
-            _angle(gps[_LON], gps.get(_LON_REF, 'E')),
-            _altitude(gps),
-        )
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        return None
-    return PosedImage(path, _stamp(exif, gps), geo=geo, heading=_heading(gps))
+        lat = _angle(gps[_LAT]) * _sign(gps, _LAT_REF, 'NS', 'GPSLatitudeRef')
+        lon = _angle(gps[_LON]) * _sign(gps, _LON_REF, 'EW', 'GPSLongitudeRef')
+        point = GeoPoint(lat, lon, _altitude(gps))
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        msg = 'the GPS position is no place on Earth'
+        raise NoPositionError(msg) from error
+    if is_null_island(lat, lon):
+        msg = 'the GPS position is latitude 0, longitude 0, as cameras write for an unknown one'
+        raise NoPositionError(msg)
+    return point
 
 
-def _angle(parts: Any, reference: str) -> float:
-    """Return degrees, from degrees, minutes and seconds."""
+def _angle(parts: Any) -> float:
+    """Return degrees, from degrees, minutes and seconds.
+
+    Raises:
+        TypeError, ValueError, ZeroDivisionError: They are something else.
+    """
     degrees, minutes, seconds = (float(part) for part in parts)
-    angle = degrees + minutes / 60 + seconds / 3600
-    return -angle if str(reference).strip('\0 ').upper() in ('S', 'W') else angle
+    if not (degrees >= 0 and 0 <= minutes <= 60 and 0 <= seconds <= 60):
+        msg = f'{degrees} degrees {minutes} minutes {seconds} seconds is no angle'
+        raise ValueError(msg)
+    return degrees + minutes / 60 + seconds / 3600
+
+
+def _sign(gps: Mapping[int, Any], tag: int, letters: str, name: str) -> int:
+    """Return 1 or -1 for the hemispheres of two letters; an unknown one is an unknown position."""
+    reference = _text(gps, tag)
+    letter = reference[:1].upper()
+    words = {'N': 'NORTH', 'S': 'SOUTH', 'E': 'EAST', 'W': 'WEST'}
+    if letter and letter in letters and words[letter].startswith(reference.upper()):
+        return -1 if letter == letters[1] else 1
+    msg = f'the GPS position lacks its hemisphere ({name})'
+    if reference:
+        msg = f'the hemisphere of the GPS position ({name}) is {reference[:10]!r}'
+    raise NoPositionError(msg)
 
 
 def _altitude(gps: Mapping[int, Any]) -> float:
@@ -141,7 +185,9 @@ def _camera_time(exif: Mapping[int, Any]) -> datetime | None:
 
 
 def _text(tags: Mapping[int, Any], tag: int) -> str:
-    return str(tags.get(tag, '')).strip('\0 ')
+    value = tags.get(tag, '')
+    text = value.decode('ascii', 'replace') if isinstance(value, bytes) else str(value)
+    return text.strip('\0 ')
 
 
 FORMATS = (FolderFormat('exif', 'photographs with GPS positions', photo_folder, reports=True),)

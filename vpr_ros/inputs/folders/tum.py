@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vpr_ros.geometry.trajectory_file import read_tum
 from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
 from vpr_ros.inputs.folders.image_files import FolderError, images_in
-from vpr_ros.inputs.poses import PoseBuffer, PoseReading
+from vpr_ros.inputs.poses import NoPose, PoseBuffer, PoselessFrames, PoseReading
 from vpr_ros.stamps import parse_stamp
 
 if TYPE_CHECKING:
@@ -34,14 +34,21 @@ def tum_folder(folder: Path, poses: Path) -> list[PosedImage]:
     trajectory = read_tum(poses)
     keys = trajectory.keys.tolist()
     in_order = iter(sorted(range(len(keys)), key=keys.__getitem__))
-    buffer = PoseBuffer()
-    found = []
+    buffer, poseless = PoseBuffer(), PoselessFrames()
+    found: list[tuple[int, Path, PoseReading | NoPose]] = []
     for stamp, path in images:
         while not buffer.decided(stamp) and (i := next(in_order, None)) is not None:
             buffer.add(PoseReading(keys[i], trajectory.poses[i]))
-        at_stamp = buffer.at(stamp)
-        found.append(PosedImage(path, stamp, at_stamp.pose if at_stamp else None))
-    return found
+        found.append((stamp, path, buffer.find(stamp)))
+    for _, _, at_stamp in found:
+        if isinstance(at_stamp, NoPose):
+            poseless.add(at_stamp)
+    return [
+        PosedImage(path, stamp, left_out=f'they were taken {poseless.words(at_stamp.cause)}')
+        if isinstance(at_stamp, NoPose)
+        else PosedImage(path, stamp, at_stamp.pose)
+        for stamp, path, at_stamp in found
+    ]
 
 
 def _stamp(path: Path) -> int:

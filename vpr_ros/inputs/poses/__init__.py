@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The robot's pose from odometry, localisation or GNSS messages, at the stamps of images."""
 
-from vpr_ros.inputs.poses.pose_reading import FramesWithPoses, PoseBuffer, PoseReading
+from vpr_ros.inputs.poses.pairing import FramesWithPoses
+from vpr_ros.inputs.poses.pose_buffer import Cause, NoPose, PoseBuffer, PoselessFrames
+from vpr_ros.inputs.poses.pose_reading import PoseReading
 from vpr_ros.inputs.poses.pose_source import (
     POSE_FORMATS,
     FixLimits,
@@ -15,13 +17,16 @@ from vpr_ros.inputs.poses.pose_source import (
 
 __all__ = [
     'POSE_FORMATS',
+    'Cause',
     'FixLimits',
     'FramesWithPoses',
+    'NoPose',
     'PoseBuffer',
     'PoseFormat',
     'PoseReading',
     'PoseReadingError',
     'PoseSource',
+    'PoselessFrames',
     'pose_format',
     'pose_types',
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vpr_ros.geometry import GeoPoint, Pose
+from vpr_ros.geometry.geodesy import is_null_island
 from vpr_ros.inputs.poses.pose_source import FixLimits, PoseFormat, PoseReadingError
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ def _fix(fix: Any, limits: FixLimits) -> tuple[GeoPoint, NDArray[np.float64] | N
         msg = 'the receiver reports no fix'
         if status >= 0:
             msg = f'the fix has status {status}; at least {least} is asked for'
+        raise PoseReadingError(msg)
+    if is_null_island(fix.latitude, fix.longitude):
+        msg = 'the fix lies at latitude 0, longitude 0, as receivers say that have no position yet'
         raise PoseReadingError(msg)
     covariance = _position_covariance(fix)
     if covariance is not None and limits.max_sigma:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpr_ros.errors import VprError
 from vpr_ros.geometry import Datum, Pose
+from vpr_ros.inputs.poses.fix_agreement import MAX_SPAN, Fix, FixAgreement, separation
 from vpr_ros.inputs.poses.pose_reading import (
     PoseReading,
     base_of,
@@ -101,7 +102,8 @@ class PoseSource:
 
     Args:
         typename: Type of the messages, see ``POSE_FORMATS``.
-        datum: Origin of the ENU frame; None lets the first good fix set it. Only for fixes.
+        datum: Origin of the ENU frame; None lets the first fix that later ones agree with set it.
+            Only for fixes.
         mount: Pose in the base frame of the sensor that the messages are about (an antenna, a
             camera); None where they are about the base itself.
         limits: Which fixes are accepted.
@@ -121,25 +123,54 @@ class PoseSource:
         self.datum = datum
         self._mount = mount
         self._limits = limits or FixLimits()
+        self._fixes = FixAgreement()
 
-    def read(self, message: Any) -> PoseReading:
-        """Return the pose of the base that a message (of rclpy or rosbags) gives.
+    def read(self, message: Any) -> list[PoseReading]:
+        """Return the poses of the base that are known after a message (of rclpy or rosbags).
+
+        Fixes wait until they agree with each other, see ``FixAgreement``.
 
         Raises:
             PoseReadingError: Values that are not finite, a zero quaternion, or a fix without
-                position or beyond the limits.
+                position, beyond the limits or too far from the datum for any session.
         """
         stamp = from_time(message.header.stamp)
         try:
             where, covariance = self._format.read(message, self._limits)
         except ValueError as error:
             raise PoseReadingError(str(error)) from error
-        if isinstance(where, Pose):
-            frame = str(message.header.frame_id)
-            reading = PoseReading(stamp, where, covariance, frame=frame)
-            return reading if self._mount is None else base_of(reading, self._mount)
-        if self.datum is None:
-            self.datum = Datum.at(where)
-        pose = Pose.of(self.datum.position_of(where))
-        reading = PoseReading(stamp, pose, unknown_rotation(covariance), where)
-        return reading if self._mount is None else base_of_antenna(reading, self._mount.position)
+        if not isinstance(where, Pose):
+            self._check_span(where)
+            return self._located(self._fixes.add(Fix(stamp, where, covariance)))
+        reading = PoseReading(stamp, where, covariance, frame=str(message.header.frame_id))
+        return [reading if self._mount is None else base_of(reading, self._mount)]
+
+    def finish(self) -> list[PoseReading]:
+        """Return the poses that were held back, when no more messages will come."""
+        return self._located(self._fixes.finish())
+
+    def restart(self, datum: Datum | None) -> None:
+        """Begin anew with this datum."""
+        self.datum, self._fixes = datum, FixAgreement()
+
+    def _check_span(self, point: GeoPoint) -> None:
+        if self.datum is not None and (metres := separation(self.datum, point)) > MAX_SPAN:
+            msg = (
+                f'the fix lies {metres / 1e3:.0f} km from the datum of the map (latitude '
+                f'{self.datum.lat:.5f}, longitude {self.datum.lon:.5f}), which no session spans: '
+                'make a new map there'
+            )
+            raise PoseReadingError(msg)
+
+    def _located(self, fixes: list[Fix]) -> list[PoseReading]:
+        """Return the poses of the base in the frame of the datum, which the first fix may set."""
+        readings = []
+        for fix in fixes:
+            if self.datum is None:
+                self.datum = Datum.at(fix.point)
+            pose = Pose.of(self.datum.position_of(fix.point))
+            reading = PoseReading(fix.stamp, pose, unknown_rotation(fix.covariance), fix.point)
+            if self._mount is not None:
+                reading = base_of_antenna(reading, self._mount.position)
+            readings.append(reading)
+        return readings

@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which positions on Earth of a folder of images are not believed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_ros.geometry.geodesy import is_null_island, surface_positions
+from vpr_ros.inputs.poses.fix_agreement import MAX_SPAN, MAX_SPEED
+from vpr_ros.stamps import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vpr_ros.geometry import Datum
+    from vpr_ros.inputs.folders.folder_format import PosedImage
+
+_FIRST = 12
+"""Images among which a false start is looked for."""
+_START = 5
+"""Images that it may have at most."""
+_JUMP, _TIMES = 100.0, 10.0
+"""Metres from a false start to the rest, at least; and times the longest step of the rest."""
+
+NULL_ISLAND = 'their position is latitude 0, longitude 0, as devices write for an unknown one'
+FALSE_START = 'the images after them contradict their position: a receiver that had just started'
+FAR_AWAY = f'their position lies more than {MAX_SPAN / 1e3:.0f} km from the others'
+
+
+def believed(images: Sequence[PosedImage], datum: Datum | None = None) -> list[PosedImage]:
+    """Return the images, those whose position is not believed without it.
+
+    Not believed are latitude 0 with longitude 0, positions farther from the others than any
+    session, and those of the first images where later ones contradict them.
+
+    Args:
+        images: In order.
+        datum: Of the map, if it has one.
+    """
+    checked = list(images)
+    placed = [
+        (i, image.geo)
+        for i, image in enumerate(images)
+        if image.pose is None and image.geo is not None
+    ]
+
+    def refuse(rows: Sequence[int], why: str) -> None:
+        for row in rows:
+            checked[row] = replace(checked[row].without_pose(), left_out=why)
+
+    refuse([i for i, at in placed if is_null_island(at.lat, at.lon)], NULL_ISLAND)
+    placed = [(i, at) for i, at in placed if not is_null_island(at.lat, at.lon)]
+    if not placed:
+        return checked
+    rows = np.array([i for i, _ in placed])
+    points = surface_positions(*np.array([[at.lat, at.lon] for _, at in placed]).T)
+    if datum is None:
+        middle = np.median(points, axis=0)
+        middle = points[np.linalg.norm(points - middle, axis=1).argmin()]
+    else:
+        middle = surface_positions(np.array([datum.lat]), np.array([datum.lon]))[0]
+    far = np.linalg.norm(points - middle, axis=1) > MAX_SPAN
+    refuse(rows[far].tolist(), FAR_AWAY)
+    rows, points = rows[~far][:_FIRST], points[~far][:_FIRST]
+    stamps = np.array([images[i].stamp for i in rows], np.int64)
+    refuse(rows[: _false_start(points, stamps)].tolist(), FALSE_START)
+    return checked
+
+
+def _false_start(points: NDArray[np.float64], stamps: NDArray[np.int64]) -> int:
+    """Return how many of the first positions (N, 3) the later ones contradict; 0 for none."""
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    if len(steps) < _START:
+        return 0
+    at = int(steps.argmax())
+    others = np.delete(steps, at).max()
+    fast = steps[at] > MAX_SPEED * max(np.diff(stamps)[at] / SECOND, 0)
+    if at < min(_START, len(steps) - 2) and fast and steps[at] > max(_JUMP, _TIMES * others):
+        return at + 1
+    return 0
