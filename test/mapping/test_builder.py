@@ -126,8 +126,8 @@ def test_images_that_are_no_files_become_places_of_their_own_sessions_and_camera
     ]
     sessions, places = importing(tmp_path, images, session='photos', camera='roof')
     assert [(each.name, each.places) for each in sessions] == [
-        ('day', 2),
-        ('night', 1),
+        ('photos day', 2),
+        ('photos night', 1),
         ('photos', 1),
     ]
     assert [place.camera for place in places] == ['left', 'left', 'right', 'roof']

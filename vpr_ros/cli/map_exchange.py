@@ -74,7 +74,10 @@ def import_(
     context: typer.Context,
     path: opt.NewMapPath,
     folder: Annotated[
-        Path, typer.Argument(metavar='FOLDER', callback=opt.check_not_map, help='Images.')
+        Path,
+        typer.Argument(
+            metavar='FOLDER', callback=opt.check_not_map, help='Images; for rtabmap, the database.'
+        ),
     ],
     *,
     form: _Format = None,
@@ -130,7 +133,7 @@ def import_(
             sightings,
             describer,
             keyframes,
-            session=folder.resolve().name if session_name is None else session_name,
+            session=_name(folder) if session_name is None else session_name,
             camera=camera,
             mount=sensor,
             thumbnails=thumbnails,
@@ -140,6 +143,12 @@ def import_(
         total = len(place_map)
     answer = {'images': len(sightings), 'added': added, 'places': total, 'left_out': left_out}
     say(as_json, answer, f'{path}: {added} places of {len(sightings)} images added, {total} now')
+
+
+def _name(source: Path) -> str:
+    """Return the name of a session: that of the folder, or of the file less its suffix."""
+    whole = source.resolve()
+    return whole.stem if whole.is_file() else whole.name
 
 
 def _usable(context: typer.Context, form: str, poses: Path | None) -> FolderFormat:

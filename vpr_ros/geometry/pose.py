@@ -125,6 +125,31 @@ def rotation_of(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
     )
 
 
+def quaternion_of(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return x, y, z, w >= 0 of a rotation matrix (3, 3), also of a rounded one.
+
+    Bar-Itzhack, New method for extracting the quaternion from a rotation matrix, JGCD 2000,
+    version 3: the eigenvector of the greatest eigenvalue.
+
+    Raises:
+        ValueError: The matrix is not a rotation.
+    """
+    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3) or np.linalg.det(rotation) < 0:
+        msg = 'the matrix is no rotation'
+        raise ValueError(msg)
+    (a, b, c), (d, e, f), (g, h, i) = rotation
+    symmetric = np.array(
+        [
+            [a - e - i, b + d, c + g, h - f],
+            [b + d, e - a - i, f + h, c - g],
+            [c + g, f + h, i - a - e, d - b],
+            [h - f, c - g, d - b, a + e + i],
+        ]
+    )
+    quaternion = np.asarray(np.linalg.eigh(symmetric)[1][:, -1])
+    return -quaternion if quaternion[3] < 0 else quaternion
+
+
 def yaw_of(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the heading about +z (...), radians, (-pi, pi], of a unit quaternion (4, ...)."""
     x, y, z, w = quaternion

@@ -8,8 +8,11 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vpr_ros.errors import ImageError
 from vpr_ros.geometry import Datum, Pose
+from vpr_ros.geometry.frame_on_earth import datum_of
 from vpr_ros.inputs.folders.positions import believed
 from vpr_ros.mapping.builder import BLANK, MapBuilder
 from vpr_ros.mapping.keyframes import KeyframeConfig
@@ -44,12 +47,13 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
     should be, are left out and reported in the log.
 
     Args:
-        place_map: Open for writing, made with the describer's model. Where poses have to be made
-            of positions on Earth and it has no datum, the first believed position becomes it.
+        place_map: Open for writing, made with the describer's model. Where it has no datum,
+            images with both pose and position on Earth tell that, if x is east; where poses have
+            to be made of positions, the first believed one becomes it.
         images: In the order in which they are to be added.
         describer: Describes the images.
         keyframes: Spacing of the places; None makes a place of every image.
-        session: Name of the session of images that name none.
+        session: Name of the session; it precedes those that images name.
         camera: Name of the camera of images that name none.
         mount: Pose in the base frame of the body whose poses are given; None for the base.
         thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
@@ -64,8 +68,9 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
     left_out = Counter() if left_out is None else left_out
     builders: dict[str, MapBuilder] = {}
     added = 0
+    _give_datum(place_map, images, mount)
     for done, image in enumerate(believed(images, place_map.datum), start=1):
-        name = image.session or session
+        name = ' '.join(filter(None, (session, image.session)))
         builder = builders.get(name)
         if builder is None:
             builder = builders[name] = MapBuilder(
@@ -93,3 +98,20 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
     for builder in builders.values():
         builder.finish()
     return added
+
+
+def _give_datum(place_map: MapWriter, images: Sequence[PosedImage], mount: Pose | None) -> None:
+    """Give a map its datum, if poses and measured positions of images agree about it."""
+    if place_map.datum is not None or not np.isnan(place_map.positions).all():
+        return
+    readings = [image.reading(None, mount) for image in images if image.geo is not None]
+    both = [(each.pose.position, each.geo) for each in readings if each is not None and each.geo]
+    datum = datum_of([position for position, _ in both], [geo for _, geo in both])
+    if datum is not None:
+        place_map.set_datum(datum)
+    elif both:
+        _log.warning(
+            '%d images have a pose and a position on Earth, but x of the poses is not east, or '
+            'they are too few to tell: the map gets no datum (`vpr map datum` sets one)',
+            len(both),
+        )

@@ -108,10 +108,10 @@ ANGLE = st.floats(-math.pi, math.pi)
 
 @given(st.tuples(ANGLE, ANGLE, ANGLE))
 def test_any_rotation_matrix_is_read(angles):
-    from vpr_ros.inputs.folders.kitti import _quaternion
+    from vpr_ros.geometry.pose import quaternion_of
 
     pose = parse_mount(' '.join(map(str, (0, 0, 0, *angles))))
-    read = Pose.of((0, 0, 0), _quaternion(pose.rotation.round(6)))
+    read = Pose.of((0, 0, 0), quaternion_of(pose.rotation.round(6)))
     assert read.angle_to(pose) < 1e-5
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from vpr_ros.geometry import Pose
 from vpr_ros.geometry.mounts import OPTICAL_ROTATION
+from vpr_ros.geometry.pose import quaternion_of
 from vpr_ros.geometry.trajectory_file import located, numbered_fields, parse_number
 from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
 from vpr_ros.inputs.folders.image_files import FolderError, images_in
@@ -17,8 +18,6 @@ from vpr_ros.stamps import SECOND, parse_stamp
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 _PERIOD = SECOND // 10
 """Nanoseconds between images without times: KITTI's cameras take ten a second."""
@@ -65,33 +64,9 @@ def _read_poses(path: Path) -> list[Pose]:
                 msg = f'{len(fields)} numbers, not the 12 of a 3 x 4 matrix'
                 raise ValueError(msg)
             matrix = np.array([parse_number(field) for field in fields]).reshape(3, 4)
-            optical = Pose.of(matrix[:, 3], _quaternion(matrix[:, :3]))
+            optical = Pose.of(matrix[:, 3], quaternion_of(matrix[:, :3]))
             poses.append(OPTICAL_ROTATION @ optical @ OPTICAL_ROTATION.inverse())
     return poses
-
-
-def _quaternion(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return x, y, z, w of a rotation matrix, also of a rounded one.
-
-    Bar-Itzhack, New method for extracting the quaternion from a rotation matrix, JGCD 2000,
-    version 3: the eigenvector of the greatest eigenvalue.
-
-    Raises:
-        ValueError: The matrix is not a rotation.
-    """
-    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3) or np.linalg.det(rotation) < 0:
-        msg = 'the matrix is no rotation'
-        raise ValueError(msg)
-    (a, b, c), (d, e, f), (g, h, i) = rotation
-    symmetric = np.array(
-        [
-            [a - e - i, b + d, c + g, h - f],
-            [b + d, e - a - i, f + h, c - g],
-            [c + g, f + h, i - a - e, d - b],
-            [h - f, c - g, d - b, a + e + i],
-        ]
-    )
-    return np.asarray(np.linalg.eigh(symmetric)[1][:, -1])
 
 
 FORMATS = (
