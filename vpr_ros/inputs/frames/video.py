@@ -1,0 +1,198 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Videos as pictures with stamps, by OpenCV."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from vpr_ros.errors import ImageError, VprError
+from vpr_ros.inputs.frames.pixels import check_size
+from vpr_ros.stamps import SECOND
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+_log = logging.getLogger(__name__)
+
+VIDEO_SUFFIXES = frozenset(
+    {'.3gp', '.avi', '.flv', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts'}
+    | {'.ogv', '.ts', '.webm', '.wmv'}
+)
+"""Of the files that are read as videos, in lower case."""
+_SIZE = cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT
+_FASTEST = 1000.0
+"""Frames a second; more is no rate but a damaged header."""
+_USUAL = 30.0
+"""Frames a second of a video that says neither when its frames were taken nor its rate."""
+_LOST = 0.02
+"""Share of the frames that a header may claim too many, for it only estimates them."""
+
+
+class VideoError(VprError):
+    """A video that cannot be read."""
+
+
+def is_video(path: Path) -> bool:
+    """Tell whether a path has the suffix of a video and is no folder."""
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
+
+
+class Video:
+    """A video file, whose frames are turned as its metadata say; read from the start to the end.
+
+    Going back reads it from the start again.
+
+    Args:
+        path: The file.
+
+    Raises:
+        VideoError: It is no video, its frames are too large, or it has none.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._rewind()
+        try:
+            check_size(*(int(self._capture.get(one)) for one in _SIZE))
+        except ImageError as error:
+            msg = f'{self.path}: {error}'
+            raise VideoError(msg) from error
+        if not self._grab():
+            msg = f'{self.path}: the video has no frame that can be read'
+            raise VideoError(msg)
+
+    @cached_property
+    def stamps(self) -> tuple[int, ...]:
+        """Nanoseconds from the first frame to each, by their positions in the video.
+
+        Frames without a position of their own follow at the frame rate.
+        """
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        period = round(SECOND / (rate if 0 < rate <= _FASTEST else _USUAL))
+        claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self._rewind()
+        stamps, placed = _from_first(self._positions(), period)
+        if placed:
+            _log.warning(
+                '%s: %d of %d frames do not say when they were taken: each is put %.1f ms after the '
+                'one before',
+                self.path,
+                placed,
+                len(stamps),
+                period / 1e6,
+            )
+        if claimed * (1 - _LOST) > len(stamps) + 1:
+            _log.warning(
+                '%s is damaged or cut short: %d of %d frames were read',
+                self.path,
+                len(stamps),
+                int(claimed),
+            )
+        return tuple(stamps)
+
+    def rgb(self, index: int) -> NDArray[np.uint8]:
+        """Return a frame (H, W, 3), uint8 RGB, by its number from 0.
+
+        Raises:
+            ImageError: It cannot be decoded.
+        """
+        if index < self._grabbed - 1:
+            self._rewind()
+        while self._grabbed <= index:
+            if not self._grab():
+                msg = f'{self.path}: frame {index} cannot be read'
+                raise ImageError(msg)
+        good, bgr = self._capture.retrieve()
+        if not good:
+            msg = f'{self.path}: frame {index} cannot be decoded'
+            raise ImageError(msg)
+        return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+    def every(self, seconds: float) -> Iterator[VideoFrame]:
+        """Yield the first frame, and the first that comes so long or longer after the last one."""
+        due = 0
+        for index, stamp in enumerate(self.stamps):
+            if stamp >= due:
+                due = stamp + round(seconds * SECOND)
+                yield VideoFrame(self, index, stamp)
+
+    def _positions(self) -> Iterator[float]:
+        """Yield the position of each frame, milliseconds."""
+        while self._grab():
+            yield self._capture.get(cv2.CAP_PROP_POS_MSEC)
+
+    def _rewind(self) -> None:
+        # By FFmpeg where OpenCV has it: others take a name for a pattern of images.
+        known = cv2.videoio_registry.getStreamBackends()
+        backend = cv2.CAP_FFMPEG if cv2.CAP_FFMPEG in known else cv2.CAP_ANY
+        if not self.path.is_file():
+            msg = f'{self.path}: there is no such file'
+            raise VideoError(msg)
+        self._capture = cv2.VideoCapture(str(self.path), backend)
+        self._grabbed = 0
+        if not self._capture.isOpened():
+            msg = f'{self.path} cannot be read as a video: it is damaged, or of an unknown kind'
+            raise VideoError(msg)
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+
+    def _grab(self) -> bool:
+        done = bool(self._capture.grab())
+        self._grabbed += done
+        return done
+
+
+def _from_first(positions: Iterable[float], period: int) -> tuple[list[int], int]:
+    """Return nanoseconds from the first of some positions (ms), and how many had to be made up.
+
+    Positions that do not grow are none; a frame without one follows after a period.
+    """
+    stamps: list[int] = []
+    first, made_up = 0.0, 0
+    for position in positions:
+        if not stamps:
+            first = position if math.isfinite(position) else 0.0
+            stamps.append(0)
+            continue
+        stamp = round((position - first) * 1e6) if math.isfinite(position) else 0
+        if stamp <= stamps[-1]:
+            stamp, made_up = stamps[-1] + period, made_up + 1
+        stamps.append(stamp)
+    return stamps, made_up
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """A frame of a video, decoded when its pixels are asked for.
+
+    Attributes:
+        video: That it belongs to.
+        index: Its number, from 0.
+        stamp: Nanoseconds.
+        camera: Empty: a video names no camera.
+    """
+
+    video: Video
+    index: int
+    stamp: int
+    camera: str = ''
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB.
+
+        Raises:
+            ImageError: The frame cannot be decoded.
+        """
+        return self.video.rgb(self.index)
