@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vpr_ros.cli import options as opt
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation import Tolerance
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.bags import Bag
+    from vpr_ros.inputs.frames import ImageFile, VideoFrame
     from vpr_ros.localize import Calibration, DecisionConfig, Localizer, Verifier
     from vpr_ros.maps import PlaceMap
 
@@ -145,6 +147,31 @@ def tolerance_of(metres: float, degrees: float | None) -> Tolerance:
     from vpr_ros.evaluation import Tolerance
 
     return Tolerance(metres, None if degrees is None else math.radians(degrees))
+
+
+def pictures_of(path: Path, seconds: float) -> list[Callable[[], ImageFile | VideoFrame]]:
+    """Return what opens each picture of an image, of a folder of images or of a video, in order.
+
+    Args:
+        path: Of the image, folder or video.
+        seconds: Between two frames of a video; 0 for all.
+
+    Raises:
+        FolderError: The folder has no images, or is a bag.
+        VideoError: The video cannot be read.
+    """
+    from vpr_ros.inputs.folders import FolderError, images_in
+    from vpr_ros.inputs.frames import ImageFile, Video, VideoFrame, is_video
+
+    if is_video(path):
+        video = Video(path)
+        return [partial(VideoFrame, video, index) for index in video.chosen(seconds)]
+    if not path.is_dir():
+        return [partial(ImageFile, path)]
+    if (path / 'metadata.yaml').exists():
+        msg = f'{path} is a bag, not a folder of images: `vpr evaluate bag` localises its images'
+        raise FolderError(msg)
+    return [partial(ImageFile, image) for image in images_in(path)]
 
 
 def photographs(folder: Path, most: int) -> list[NDArray[np.uint8]]:

@@ -17,7 +17,8 @@ import typer
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, require_folders, say
 from vpr_ros.cli.map_edit import sessions_of
-from vpr_ros.inputs.folders import FOLDER_FORMATS, images_in_order
+from vpr_ros.inputs.folders import FOLDER_FORMATS, images_in_order, video_images
+from vpr_ros.stamps import parse_stamp
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ _Format = Annotated[
     str | None,
     opt.format_option('--format', {name: form.help for name, form in FOLDER_FORMATS.items()}),
 ]
+
+
+_VIDEO = 'video'
+_VIDEO_INTERVAL = 1.0
+"""Seconds between two keyframes of a video without poses."""
 
 
 def export(
@@ -76,7 +82,9 @@ def import_(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar='FOLDER', callback=opt.check_not_map, help='Images; for rtabmap, the database.'
+            metavar='FOLDER',
+            callback=opt.check_not_map,
+            help='Images; or a video, or for rtabmap the database.',
         ),
     ],
     *,
@@ -87,14 +95,25 @@ def import_(
     ] = None,
     no_poses: opt.NoPoses = False,
     times: Annotated[Path | None, typer.Option(help='KITTI: times.txt.')] = None,
+    start: Annotated[
+        str,
+        typer.Option(metavar='SECONDS', help='Video: stamp of its first frame, as in --poses.'),
+    ] = '0',
     model: opt.Network = DEFAULT_MODEL,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
     keyframe_distance: Annotated[
-        float | None, opt.number('Metres between two keyframes; every image, if not given.', min=0)
+        float | None,
+        opt.number(
+            'Metres between two keyframes; if not given, every image, or 0.5 of a video.', min=0
+        ),
     ] = None,
     keyframe_angle: Annotated[
         float | None, opt.number('Degrees of a turn that make a keyframe.', min=0)
+    ] = None,
+    interval: Annotated[
+        float | None,
+        opt.number('Seconds between two keyframes; 1 of a video with --no-poses.', min=0),
     ] = None,
     session_name: opt.SessionName = None,
     camera: Annotated[str, typer.Option(help='Name of the camera.')] = '',
@@ -114,17 +133,19 @@ def import_(
     )
     sensor, left_out = parse_mount(mount), Counter[str]()
     with progress_bar(f'reading {folder.name}') as progress:
-        if form is None:
-            sightings = _without_format(context, folder, no_poses=no_poses)
+        if form is None or (form == _VIDEO and no_poses):
+            sightings = _without_format(context, folder, interval, no_poses=no_poses)
         else:
             kind = _usable(context, form, poses)
-            sightings = kind.read(folder, poses, times, progress, left_out)
+            sightings = kind.read(folder, poses, times, progress, left_out, _stamp(start))
     if no_poses:
         sightings = [image.without_pose() for image in sightings]
     keyframes = None
-    if keyframe_distance is not None or keyframe_angle is not None:
+    if not (keyframe_distance is keyframe_angle is interval is None):
         turn = math.radians(keyframe_angle or 0.0)
-        keyframes = KeyframeConfig(keyframe_distance or 0.0, turn)
+        keyframes = KeyframeConfig(keyframe_distance or 0.0, turn, interval or 0.0)
+    elif form == _VIDEO and not no_poses:
+        keyframes = KeyframeConfig()
     describer = Describer(model, device=device, weights=weights)
     place_map = MapWriter.open_or_create(path, describer.model_info)
     with place_map, progress_bar(f'importing {folder.name}') as progress:
@@ -156,18 +177,33 @@ def _usable(context: typer.Context, form: str, poses: Path | None) -> FolderForm
     kind = FOLDER_FORMATS[form]
     opt.refuse_idle(context, f'with --format {form}', 'poses', when=not kind.needs_poses)
     opt.refuse_idle(context, f'with --format {form}', 'times', when=not kind.takes_times)
+    opt.refuse_idle(context, f'with --format {form}', 'start', when=not kind.takes_start)
     if kind.needs_poses and poses is None:
         msg = f'--format {form} needs --poses'
         raise typer.BadParameter(msg)
     return kind
 
 
-def _without_format(context: typer.Context, folder: Path, *, no_poses: bool) -> list[PosedImage]:
-    """Return the images of a folder that says nothing of their poses."""
+def _stamp(start: str) -> int:
+    """Return the nanoseconds of an option in seconds."""
+    try:
+        return parse_stamp(start)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint='--start') from error
+
+
+def _without_format(
+    context: typer.Context, folder: Path, interval: float | None, *, no_poses: bool
+) -> list[PosedImage]:
+    """Return the images of a folder or video that says nothing of their poses."""
     if not no_poses:
         msg = '--format says where the poses come from; --no-poses makes a map without poses'
         raise typer.BadParameter(msg)
-    opt.refuse_idle(context, 'without --format', 'poses', 'times')
+    from vpr_ros.inputs.frames import is_video
+
+    opt.refuse_idle(context, 'without poses', 'poses', 'times', 'start')
+    if is_video(folder):
+        return video_images(folder, _VIDEO_INTERVAL if interval is None else interval)
     return images_in_order(folder)
 
 

@@ -215,7 +215,9 @@ BagPath = Annotated[
 ]
 Images = Annotated[
     list[Path],
-    typer.Argument(metavar='IMAGE', callback=check_not_map, help='JPEG, PNG or TIFF.'),
+    typer.Argument(
+        metavar='IMAGE', callback=check_not_map, help='An image, a folder of images or a video.'
+    ),
 ]
 Sessions = Annotated[
     list[str] | None,

@@ -5,22 +5,24 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from vpr_ros.cli import console
 from vpr_ros.cli import options as opt
-from vpr_ros.errors import ImageError, VprError
+from vpr_ros.errors import VprError
 from vpr_ros.stamps import format_stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from rich.console import Console
 
     from vpr_ros.describe.describer import Backend
     from vpr_ros.geometry import Pose
+    from vpr_ros.inputs.frames import ImageFile, VideoFrame
     from vpr_ros.localize import Localization
     from vpr_ros.maps import Place, PlaceMap
 
@@ -44,6 +46,9 @@ def query(
     max_distance_ratio: opt.MaxDistanceRatio = 0.85,
     place_radius: opt.PlaceRadius = 5.0,
     calibration: opt.CalibrationFile = '',
+    interval: Annotated[
+        float, opt.number('Seconds between two frames of a video; 0: all.', min=0)
+    ] = 1.0,
     verify: opt.Verify = None,
     rerank: opt.Rerank = 10,
     min_inliers: opt.MinInliers = 0,
@@ -54,12 +59,12 @@ def query(
 ) -> None:
     """Find the places that images show in a map.
 
-    Images that cannot be read are named, and the others are answered; the exit status is 1 then.
+    A folder stands for its images, a video for frames of it. Images that cannot be read are named,
+    and the others are answered; the exit status is 1 then.
     """
     unverified = 'rerank', 'min_inliers'
     opt.refuse_idle(context, 'with --verify none', *unverified, when=verify == 'none')
     from vpr_ros.cli.localizing import localizing
-    from vpr_ros.inputs.frames import ImageFile
     from vpr_ros.localize import DecisionConfig
 
     config = DecisionConfig(
@@ -69,12 +74,13 @@ def query(
     )
     failed = False
     answers = []
+    pictures = [(path, opens) for path in images for opens in _pictures(path, interval)]
     with localizing(
         map_path,
         model,
         weights,
         device,
-        backend=_backend(weights, len(images)),
+        backend=_backend(weights, len(pictures)),
         config=config,
         candidates=candidates,
         calibration=calibration,
@@ -83,11 +89,14 @@ def query(
         min_inliers=min_inliers,
         context=context,
     ) as (place_map, localizer):
-        for path in images:
+        for source, opens in pictures:
+            path = source
             try:
-                result = localizer.localize(ImageFile(path), k=k)
+                picture = opens()
+                path = picture.path
+                result = localizer.localize(picture, k=k)
             except VprError as error:
-                named = str(error) if isinstance(error, ImageError) else f'{path}: {error}'
+                named = str(error) if str(source) in str(error) else f'{path}: {error}'
                 typer.secho(f'vpr: {named}', fg=typer.colors.RED, err=True)
                 failed = True
                 about = {'type': type(error).__name__, 'message': str(error)}
@@ -103,6 +112,21 @@ def query(
         console.print_json({'map': str(map_path), **made, 'answers': answers})
     if failed:
         raise typer.Exit(1)
+
+
+def _pictures(path: Path, interval: float) -> list[Callable[[], ImageFile | VideoFrame]]:
+    """Return what opens the pictures of a path; where that fails, what says so in their place."""
+    from vpr_ros.cli.localizing import pictures_of
+
+    try:
+        return pictures_of(path, interval)
+    except VprError as error:
+        reason = error
+
+    def fail() -> NoReturn:
+        raise reason
+
+    return [fail]
 
 
 def _backend(weights: Path | None, count: int) -> Backend:

@@ -19,6 +19,7 @@ from vpr_ros.inputs.folders.image_files import (
     walk_files,
 )
 from vpr_ros.inputs.folders.utm_names import UtmName
+from vpr_ros.inputs.folders.video_frames import video_images
 
 __all__ = [
     'FOLDER_FORMATS',
@@ -33,5 +34,6 @@ __all__ = [
     'images_in_order',
     'listing',
     'unread_in',
+    'video_images',
     'walk_files',
 ]

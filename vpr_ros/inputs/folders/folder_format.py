@@ -100,9 +100,10 @@ class FolderFormat:
         name: Value of options and of recipes.
         help: One line for people: where the poses come from.
         reader: Takes the folder, the file of poses where `needs_poses`, and the keywords `times`,
-            `progress` and `left_out` where it has them.
+            `start`, `progress` and `left_out` where it has them.
         needs_poses: Whether there is a file of poses.
         takes_times: Whether there may be a file of times.
+        takes_start: Whether images are stamped by the time from the first, whose stamp is given.
         reports: Whether the reader takes long and reports its progress.
         selects: Whether the reader leaves images out and counts them, by the reason.
         for_maps: Whether the images are no files of their own, so that they can become places but
@@ -114,6 +115,7 @@ class FolderFormat:
     reader: Callable[..., list[PosedImage]]
     needs_poses: bool = False
     takes_times: bool = False
+    takes_start: bool = False
     reports: bool = False
     selects: bool = False
     for_maps: bool = False
@@ -125,6 +127,7 @@ class FolderFormat:
         times: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
         left_out: Counter[str] | None = None,
+        start: int = 0,
     ) -> list[PosedImage]:
         """Return the images of a folder, each with its pose.
 
@@ -134,6 +137,7 @@ class FolderFormat:
             times: File of times, for formats that take one.
             progress: Told how many images are read, of how many.
             left_out: Takes the number of images that are left out, by the reason.
+            start: Stamp of the first image, nanoseconds, for formats that take one.
 
         Raises:
             FolderError: The folder or a file is not as the format has it, or a file is missing.
@@ -144,6 +148,8 @@ class FolderFormat:
         optional: dict[str, Any] = {}
         if self.takes_times:
             optional['times'] = times
+        if self.takes_start:
+            optional['start'] = start
         if self.reports and progress:
             optional['progress'] = progress
         if self.selects:

@@ -13,7 +13,11 @@ from vpr_ros.inputs.poses import NoPose, PoseBuffer, PoselessFrames, PoseReading
 from vpr_ros.stamps import parse_stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from vpr_ros.geometry import Pose
+    from vpr_ros.geometry.trajectory_file import Trajectory
 
 _NANOSECOND_DIGITS = 16
 """Whole numbers this long are nanoseconds, as EuRoC names its images; else seconds."""
@@ -31,23 +35,31 @@ def tum_folder(folder: Path, poses: Path) -> list[PosedImage]:
         TrajectoryError: The trajectory cannot be read.
     """
     images = sorted((_stamp(path), path) for path in images_in(folder))
-    trajectory = read_tum(poses)
+    found = poses_at([stamp for stamp, _ in images], read_tum(poses))
+    return [
+        PosedImage(path, stamp, pose, left_out=why)
+        for (stamp, path), (pose, why) in zip(images, found, strict=True)
+    ]
+
+
+def poses_at(stamps: Iterable[int], trajectory: Trajectory) -> list[tuple[Pose | None, str]]:
+    """Return the pose at each of some stamps in order, interpolated; else None, and why."""
     keys = trajectory.keys.tolist()
     in_order = iter(sorted(range(len(keys)), key=keys.__getitem__))
     buffer, poseless = PoseBuffer(), PoselessFrames()
-    found: list[tuple[int, Path, PoseReading | NoPose]] = []
-    for stamp, path in images:
+    found: list[PoseReading | NoPose] = []
+    for stamp in stamps:
         while not buffer.decided(stamp) and (i := next(in_order, None)) is not None:
             buffer.add(PoseReading(keys[i], trajectory.poses[i]))
-        found.append((stamp, path, buffer.find(stamp)))
-    for _, _, at_stamp in found:
+        found.append(buffer.find(stamp))
+    for at_stamp in found:
         if isinstance(at_stamp, NoPose):
             poseless.add(at_stamp)
     return [
-        PosedImage(path, stamp, left_out=f'they were taken {poseless.words(at_stamp.cause)}')
+        (None, f'they were taken {poseless.words(at_stamp.cause)}')
         if isinstance(at_stamp, NoPose)
-        else PosedImage(path, stamp, at_stamp.pose)
-        for stamp, path, at_stamp in found
+        else (at_stamp.pose, '')
+        for at_stamp in found
     ]
 
 

@@ -8,6 +8,7 @@ from vpr_ros.inputs.frames.dynamic_range import DynamicRange
 from vpr_ros.inputs.frames.frame import Frame, Picture
 from vpr_ros.inputs.frames.image_file import SUFFIXES, ImageFile
 from vpr_ros.inputs.frames.stored_picture import StoredPicture
+from vpr_ros.inputs.frames.video import Video, VideoError, VideoFrame, is_video
 
 __all__ = [
     'SUFFIXES',
@@ -17,8 +18,12 @@ __all__ = [
     'ImageFile',
     'Picture',
     'StoredPicture',
+    'Video',
+    'VideoError',
+    'VideoFrame',
     'decode',
     'deserialize',
     'image_decoder',
+    'is_video',
     'stamp_of',
 ]

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,10 +83,11 @@ class Video:
         claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._rewind()
         stamps, placed = _from_first(self._positions(), period)
+        self._rewind()
         if placed:
             _log.warning(
-                '%s: %d of %d frames do not say when they were taken: each is put %.1f ms after the '
-                'one before',
+                '%s: %d of %d frames do not say when they were taken: each follows the one before '
+                'it by %.1f ms',
                 self.path,
                 placed,
                 len(stamps),
@@ -120,13 +120,14 @@ class Video:
             raise ImageError(msg)
         return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
-    def every(self, seconds: float) -> Iterator[VideoFrame]:
-        """Yield the first frame, and the first that comes so long or longer after the last one."""
-        due = 0
+    def chosen(self, seconds: float) -> list[int]:
+        """Return the numbers of frames so many seconds apart, or a little more; 0 for all."""
+        chosen, due = [], 0
         for index, stamp in enumerate(self.stamps):
             if stamp >= due:
                 due = stamp + round(seconds * SECOND)
-                yield VideoFrame(self, index, stamp)
+                chosen.append(index)
+        return chosen
 
     def _positions(self) -> Iterator[float]:
         """Yield the position of each frame, milliseconds."""
@@ -138,14 +139,14 @@ class Video:
         known = cv2.videoio_registry.getStreamBackends()
         backend = cv2.CAP_FFMPEG if cv2.CAP_FFMPEG in known else cv2.CAP_ANY
         if not self.path.is_file():
-            msg = f'{self.path}: there is no such file'
+            msg = f'{self.path} is no file, and so no video'
             raise VideoError(msg)
         self._capture = cv2.VideoCapture(str(self.path), backend)
         self._grabbed = 0
         if not self._capture.isOpened():
             msg = f'{self.path} cannot be read as a video: it is damaged, or of an unknown kind'
             raise VideoError(msg)
-        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # The default of some versions only.
 
     def _grab(self) -> bool:
         done = bool(self._capture.grab())
@@ -165,34 +166,41 @@ def _from_first(positions: Iterable[float], period: int) -> tuple[list[int], int
             first = position if math.isfinite(position) else 0.0
             stamps.append(0)
             continue
-        stamp = round((position - first) * 1e6) if math.isfinite(position) else 0
+        offset = (position - first) * 1e6
+        stamp = round(offset) if math.isfinite(offset) else 0
         if stamp <= stamps[-1]:
             stamp, made_up = stamps[-1] + period, made_up + 1
         stamps.append(stamp)
     return stamps, made_up
 
 
-@dataclass(frozen=True)
 class VideoFrame:
     """A frame of a video, decoded when its pixels are asked for.
 
-    Attributes:
+    Args:
         video: That it belongs to.
         index: Its number, from 0.
-        stamp: Nanoseconds.
+        stamp: Nanoseconds; None for its time from the first frame.
+
+    Attributes:
         camera: Empty: a video names no camera.
+        path: Name for people, with the seconds from the first frame: `drive.mp4#t=12.500`.
     """
 
-    video: Video
-    index: int
-    stamp: int
-    camera: str = ''
+    camera = ''
 
-    @property
+    def __init__(self, video: Video, index: int, stamp: int | None = None) -> None:
+        offset = video.stamps[index]
+        self.stamp = offset if stamp is None else stamp
+        self.path = video.path.with_name(f'{video.path.name}#t={offset / SECOND:.3f}')
+        self._video = video
+        self._index = index
+
+    @cached_property
     def rgb(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB.
 
         Raises:
             ImageError: The frame cannot be decoded.
         """
-        return self.video.rgb(self.index)
+        return self._video.rgb(self._index)
