@@ -78,7 +78,7 @@ def test_a_trajectory_with_the_time_of_day_needs_the_start_of_the_video(tmp_path
     poses = trajectory(tmp_path / 'poses.txt', start=1700000000.0)
     words = 'map', 'import', tmp_path / 'a.vprmap', drive / 'drive.avi', '--format', 'video'
     assert run(*words, '--poses', poses) == 1
-    assert 'give the stamp of the first frame as --start' in capsys.readouterr().err
+    assert 'give the stamp of the first frame (start)' in capsys.readouterr().err
     assert run(*words, '--poses', poses, '--start', '1700000001') == 0
     with PlaceMap.open(tmp_path / 'a.vprmap') as place_map:
         assert place_map.positions[0, 0] == pytest.approx(0.5)

@@ -40,7 +40,7 @@ def video_frames(path: Path, poses: Path, start: int = 0) -> list[PosedImage]:
         msg = (
             f'{poses} has poses from {format_stamp(min(keys))} to {format_stamp(max(keys))} s, '
             f'and none at the frames of {path}, from {format_stamp(start)} to '
-            f'{format_stamp(stamps[-1])} s: give the stamp of the first frame as --start'
+            f'{format_stamp(stamps[-1])} s: give the stamp of the first frame (start)'
         )
         raise FolderError(msg)
     return [
@@ -68,7 +68,7 @@ def _image(video: Video, index: int, stamp: int) -> PosedImage:
 FORMATS = (
     FolderFormat(
         'video',
-        'a video; the file of poses is a trajectory, in seconds from its first frame (--start)',
+        'a video; the file of poses is a trajectory, in seconds from its first frame or from start',
         video_frames,
         needs_poses=True,
         takes_start=True,
