@@ -68,7 +68,7 @@ def _image(video: Video, index: int, stamp: int) -> PosedImage:
 FORMATS = (
     FolderFormat(
         'video',
-        'a video; the file of poses is a trajectory, in seconds from its first frame or from start',
+        'a video; the file of poses is a trajectory, in seconds from its first frame',
         video_frames,
         needs_poses=True,
         takes_start=True,
