@@ -103,3 +103,28 @@ def test_other_bag_than_the_map_was_built_from_is_told(query, town, tmp_path, ca
     other = write_traverse(tmp_path / 'other', [look(0)], [0])
     assert explain(town, query, '--map-bag', other) == 1
     assert 'was the map built from it?' in capsys.readouterr().err
+
+
+def test_each_image_of_a_folder_is_explained_and_what_cannot_be_read_is_named(
+    town, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / 'pictures'
+    (folder / 'more').mkdir(parents=True)
+    for i, name in enumerate(('2.png', '10.png', 'more/1.png')):
+        cv2.imwrite(str(folder / name), look(i))
+    (folder / '3.png').write_bytes(b'')
+    with pytest.raises(SystemExit) as end:
+        explain(town, folder)
+    assert end.value.code == 1
+    written = sorted(tmp_path.glob('explanation/**/*.png'))
+    assert [path.relative_to(tmp_path / 'explanation').as_posix() for path in written] == [
+        '10.png.png',
+        '2.png.png',
+        'more/1.png.png',
+    ]
+    assert '3.png: the file is empty' in capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        explain(town, folder, '-o', 'one.png')
+    assert end.value.code == 2
+    assert 'must be a folder' in capsys.readouterr().err

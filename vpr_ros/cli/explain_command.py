@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vpr_ros.localize import Localization
+    from vpr_ros.describe.explanation import Explainer
+    from vpr_ros.inputs.frames import ImageFile, VideoFrame
+    from vpr_ros.localize import Localizer
+    from vpr_ros.maps import PlaceMap
 
 
 def explain(
@@ -27,15 +32,22 @@ def explain(
         list[Path],
         typer.Argument(
             metavar='[MAP] IMAGE',
-            help='A JPEG, PNG or TIFF; before it, if wanted, the place map to find it in.',
+            help='An image, a folder of images or a video; before it, if wanted, the place map to '
+            'find it in.',
         ),
     ],
     *,
     map_bag: opt.MapBag = None,
     map_image_topic: opt.MapImageTopic = None,
     output: Annotated[
-        Path, typer.Option('--output', '-o', help='Picture to write, PNG or JPEG.')
-    ] = Path('explanation.png'),
+        Path | None,
+        typer.Option(
+            '--output',
+            '-o',
+            help='Picture to write, PNG or JPEG (explanation.png); for a folder or a video, the '
+            'folder to write pictures in (explanation).',
+        ),
+    ] = None,
     width: Annotated[int, typer.Option(min=80, max=2000, help='Of a panel, pixels.')] = 360,
     model: opt.ModelName = None,
     weights: opt.Weights = None,
@@ -45,75 +57,136 @@ def explain(
     """Draw the attention of a network, the weight of each part in its descriptor, and its regions.
 
     With a map, the image is found in it first; with the map's bag, the place found is drawn below
-    the image, and the regions of the two are compared.
+    the image, and the regions of the two are compared. Of a video, a frame a second is explained.
     """
     image, map_path = inputs[-1], inputs[0] if len(inputs) > 1 else None
     if len(inputs) > 2 or image.suffix.lower() == opt.MAP_SUFFIX:
         msg = 'the order is `vpr explain [MAP] IMAGE`, with one image'
         raise typer.BadParameter(msg)
+    from vpr_ros.inputs.frames import is_video
+
     opt.check_map(map_path)
     if map_bag is not None and map_path is None:
         msg = '--map-bag shows the place found in a map: name the map too'
         raise typer.BadParameter(msg)
-    if output.suffix.lower() not in ('.png', '.jpg', '.jpeg'):
-        msg = f'--output {output} must end in .png or .jpg'
-        raise typer.BadParameter(msg)
     opt.refuse_idle(context, 'without a map', 'device', when=map_path is None)
     opt.refuse_idle(context, 'without --map-bag', 'map_image_topic', when=map_bag is None)
-    console.require_folders(output)
-    import cv2
-
+    from vpr_ros.cli.localizing import localizing, pictures_of
     from vpr_ros.describe.explanation import Explainer
-    from vpr_ros.describe.explanation_picture import Shown, picture
-    from vpr_ros.inputs.frames import ImageFile
 
-    rgb = ImageFile(image).rgb
-    found: Localization | None = None
-    about: dict[str, Any] = {}
-    if map_path is not None:
-        model, found, about = _found(image, map_path, model, weights, device, as_json=as_json)
-    explainer = Explainer(model or DEFAULT_MODEL, weights)
-    rows = [Shown(image.name, rgb, explainer.explain(rgb))]
-    caption = explainer.model + ('' if explainer.trained else ' with untrained weights')
-    if found is not None and len(found.candidates):
-        best = found.candidates.place(0)
-        bits = found.candidates.hamming[0]
-        caption += f': place {best.id}, similarity {found.candidates.similarities[0]:.3f}'
-        caption += f', {bits} bits differ' if bits >= 0 else ''
-        caption += f', {found.decision.status.name}'
-        if map_bag is not None:
-            place = _picture_at(best.stamp, map_bag, map_image_topic)
-            rows.append(Shown(f'place {best.id}', place, explainer.explain(place)))
-    _, encoded = cv2.imencode(output.suffix.lower(), picture(rows, caption, width)[..., ::-1])
-    output.write_bytes(encoded.tobytes())
-    answer: dict[str, Any] = {'image': str(image), 'model': explainer.model, 'output': str(output)}
-    if found is not None:
-        answer['answer'] = about
-    console.say(as_json, answer, str(output))
+    many = image.is_dir() or is_video(image)
+    target = _target(output, many=many)
+    pictures = pictures_of(image, 1.0)
+    answers, failed = [], False
+    with ExitStack() as stack:
+        opened = None
+        if map_path is not None:
+            opened = stack.enter_context(
+                localizing(map_path, model, weights, device, backend='torch')
+            )
+            model = opened[0].model.name
+        drawing = _Drawing(
+            Explainer(model or DEFAULT_MODEL, weights), opened, map_bag, map_image_topic, width
+        )
+        for opens in pictures:
+            path = image
+            try:
+                shown = opens()
+                path = shown.path
+                out = target / f'{_name(path, image)}.png' if many else target
+                answers.append(drawing.draw(shown, out, as_json=as_json))
+            except VprError as error:
+                if not many:
+                    raise
+                typer.secho(f'vpr: {error}', fg=typer.colors.RED, err=True)
+                failed = True
+                about = {'type': type(error).__name__, 'message': str(error)}
+                answers.append({'image': str(path), 'error': about})
+    if as_json:
+        console.print_json({'explanations': answers} if many else answers[0])
+    if failed:
+        raise typer.Exit(1)
 
 
-def _found(
-    image: Path,
-    map_path: Path,
-    model: str | None,
-    weights: Path | None,
-    device: str,
-    *,
-    as_json: bool,
-) -> tuple[str, Localization, dict[str, Any]]:
-    """Find the image in the map and print the candidates.
+def _target(output: Path | None, *, many: bool) -> Path:
+    """Return the picture, or the folder of pictures, that is written."""
+    if not many:
+        output = output or Path('explanation.png')
+        if output.suffix.lower() not in ('.png', '.jpg', '.jpeg'):
+            msg = f'--output {output} must end in .png or .jpg'
+            raise typer.BadParameter(msg)
+        console.require_folders(output)
+        return output
+    output = output or Path('explanation')
+    if output.suffix.lower() in ('.png', '.jpg', '.jpeg') or output.is_file():
+        msg = f'--output {output} must be a folder: a picture is written for each image'
+        raise typer.BadParameter(msg)
+    console.require_folders(output / 'picture.png' if output.is_dir() else output)
+    return output
 
-    Returns:
-        The map's model, the answer, and the answer as it is in the JSON.
+
+def _name(path: Path, root: Path) -> str:
+    """Return the name of a picture within the folder that was given."""
+    return path.relative_to(root).as_posix() if root.is_dir() else path.name
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """Explains one picture after the other.
+
+    Attributes:
+        explainer: With the network.
+        opened: The map with its localizer, None without a map.
+        bag: That the map was built from, None without one.
+        topic: Of the images in the bag; None for the only one.
+        width: Of a panel, pixels.
     """
-    from vpr_ros.cli.localizing import localizing
-    from vpr_ros.inputs.frames import ImageFile
 
-    with localizing(map_path, model, weights, device, backend='torch') as (place_map, localizer):
-        found = localizer.localize(ImageFile(image), k=5)
-        query_command.show(image, found, place_map, console.console(stderr=as_json))
-        answer = query_command.answer_of(image, found, place_map)
-        return place_map.model.name, found, answer
+    explainer: Explainer
+    opened: tuple[PlaceMap, Localizer] | None
+    bag: Path | None
+    topic: str | None
+    width: int
+
+    def draw(
+        self, shown: ImageFile | VideoFrame, output: Path, *, as_json: bool
+    ) -> dict[str, Any]:
+        """Write the explanation, print the candidates, and return the answer as in the JSON.
+
+        Raises:
+            VprError: The picture, or that of the place in the bag, cannot be read.
+        """
+        import cv2
+
+        from vpr_ros.describe.explanation_picture import Shown, picture
+
+        explainer, path = self.explainer, shown.path
+        answer: dict[str, Any] = {'image': str(path), 'model': explainer.model}
+        answer['output'] = str(output)
+        rows = [Shown(path.name, shown.rgb, explainer.explain(shown.rgb))]
+        caption = explainer.model + ('' if explainer.trained else ' with untrained weights')
+        if self.opened is not None:
+            place_map, localizer = self.opened
+            found = localizer.localize(shown, k=5)
+            query_command.show(path, found, place_map, console.console(stderr=as_json))
+            answer['answer'] = query_command.answer_of(path, found, place_map)
+            if len(found.candidates):
+                best = found.candidates.place(0)
+                bits = found.candidates.hamming[0]
+                caption += f': place {best.id}, similarity {found.candidates.similarities[0]:.3f}'
+                caption += f', {bits} bits differ' if bits >= 0 else ''
+                caption += f', {found.decision.status.name}'
+                if self.bag is not None:
+                    place = _picture_at(best.stamp, self.bag, self.topic)
+                    rows.append(Shown(f'place {best.id}', place, explainer.explain(place)))
+        _, encoded = cv2.imencode(
+            output.suffix.lower(), picture(rows, caption, self.width)[..., ::-1]
+        )
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(encoded.tobytes())
+        if not as_json:
+            typer.echo(str(output))
+        return answer
 
 
 def _picture_at(stamp: int, bag: Path, topic: str | None) -> NDArray[np.uint8]:
