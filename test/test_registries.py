@@ -16,8 +16,7 @@ from pictures import blocks
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from vpr_ros.evaluation.datasets import posed_pair
-from vpr_ros.inputs.bags import Bag
-from vpr_ros.inputs.bags.bag import choose_pose
+from vpr_ros.inputs.bags import Bag, choose_pose
 from vpr_ros.inputs.folders import FOLDER_FORMATS, FolderError, folder_format
 from vpr_ros.inputs.frames.cdr import types
 from vpr_ros.inputs.poses import POSE_FORMATS, PoseReadingError, PoseSource

@@ -24,8 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 
 from vpr_ros.errors import BagError, VprError
-from vpr_ros.inputs.bags import Bag
-from vpr_ros.inputs.bags.bag import IMAGE_TYPES
+from vpr_ros.inputs.bags import IMAGE_TYPES, Bag
 from vpr_ros.inputs.frames import stamp_of
 from vpr_ros.nodes.subscriptions import message_class
 from vpr_ros.stamps import SECOND

@@ -36,6 +36,8 @@ def bag(
     map_bag: opt.MapBag = None,
     image_topic: opt.ImageTopic = None,
     pose_topic: opt.PoseTopic = None,
+    fixed_frame: opt.FixedFrame = '',
+    base_frame: opt.BaseFrame = '',
     map_image_topic: opt.MapImageTopic = None,
     tolerance: opt.Distance = 5.0,
     angle: opt.Angle = None,
@@ -83,6 +85,7 @@ def bag(
     )
     from vpr_ros.evaluation.words import now
     from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
+    from vpr_ros.inputs.poses import TreeFrames
     from vpr_ros.localize import DecisionConfig
 
     if report is not None:  # missing packages are told now, not after an hour of work
@@ -97,7 +100,11 @@ def bag(
         mode = f'{temporal} {"with" if odometry else "without"} odometry'
     with ExitStack() as stack:
         source = stack.enter_context(Bag(bag_path))
-        topics = choose_topics(source, image_topic, pose_topic)
+        frames = TreeFrames(fixed_frame, base_frame)
+        topics = choose_topics(source, image_topic, pose_topic, frames)
+        why = f'on the poses of {topics.pose.name}, which are not those of tf'
+        named = 'fixed_frame', 'base_frame'
+        opt.refuse_idle(context, why, *named, when=topics.pose.frames is None)
         mapped = None if map_bag is None else stack.enter_context(Bag(map_bag))
         mapped_topic = None if mapped is None else choose_image(mapped, map_image_topic).name
         opened = localizing(

@@ -59,6 +59,8 @@ def loops(
     pair_tolerance: Annotated[int, typer.Option(min=0, help='Frames to either side.')] = 2,
     image_topic: opt.ImageTopic = None,
     pose_topic: opt.PoseTopic = None,
+    fixed_frame: opt.FixedFrame = '',
+    base_frame: opt.BaseFrame = '',
     tolerance: opt.Distance = 5.0,
     angle: opt.Angle = None,
     keyframe_distance: opt.KeyframeDistance = 0.5,
@@ -91,7 +93,15 @@ def loops(
     device: opt.Device = 'auto',
 ) -> None:
     """Close loops within one traverse and compare with the revisits there really were."""
-    by_poses = 'pose_topic', 'tolerance', 'angle', 'exclude_time', 'exclude_distance'
+    by_poses = (
+        'pose_topic',
+        'fixed_frame',
+        'base_frame',
+        'tolerance',
+        'angle',
+        'exclude_time',
+        'exclude_distance',
+    )
     keyframes_by_poses = 'keyframe_distance', 'keyframe_angle'
     opt.refuse_idle(
         context, 'with --pairs', *by_poses, *keyframes_by_poses, when=pairs is not None
@@ -146,7 +156,13 @@ def loops(
     )
     with ExitStack() as stack:
         frames, camera, pictures, count = _traverse(
-            stack, source, image_topic, pose_topic, field_of_view, poses=pairs is None
+            stack,
+            source,
+            image_topic,
+            pose_topic,
+            field_of_view,
+            poses=pairs is None,
+            tree=(fixed_frame, base_frame),
         )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vpr_loops_')))
         place_map = stack.enter_context(
@@ -195,12 +211,13 @@ def _traverse(
     degrees: float | None,
     *,
     poses: bool,
+    tree: tuple[str, str],
 ) -> Traverse:
     """Return frames, intrinsics, a source of pictures by stamp, and how many frames there are."""
     from vpr_ros.cli.localizing import camera_of
     from vpr_ros.evaluation.bag_evaluation import frame_pictures
-    from vpr_ros.inputs.bags import Bag, choose_image, choose_pose
-    from vpr_ros.inputs.poses import PoseSource
+    from vpr_ros.inputs.bags import Bag, choose_image, choose_pose, pose_source
+    from vpr_ros.inputs.poses import TreeFrames
     from vpr_ros.inputs.replay import replay_frames
 
     if _is_folder(source):
@@ -209,8 +226,8 @@ def _traverse(
     image = choose_image(bag, image_topic)
     camera = camera_of(bag, image.name, degrees)
     if poses:
-        pose = choose_pose(bag, pose_topic)
-        frames = replay_frames(bag, image.name, pose.name, PoseSource(pose.type))
+        pose = choose_pose(bag, pose_topic, TreeFrames(*tree))
+        frames = replay_frames(bag, image.name, pose.name, pose_source(pose))
     else:
         frames = replay_frames(bag, image.name)
     return iter(frames), camera, frame_pictures(bag, image.name), image.count

@@ -51,6 +51,8 @@ def stress(
     ] = None,
     image_topic: opt.ImageTopic = None,
     pose_topic: opt.PoseTopic = None,
+    fixed_frame: opt.FixedFrame = '',
+    base_frame: opt.BaseFrame = '',
     tolerance: opt.Distance = 5.0,
     angle: opt.Angle = 45.0,
     calibration: opt.CalibrationFile = '',
@@ -80,6 +82,7 @@ def stress(
     from vpr_ros.evaluation.stress.stress_run import StressTest, run_stress
     from vpr_ros.evaluation.words import now
     from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
+    from vpr_ros.inputs.poses import TreeFrames
     from vpr_ros.localize import Reranking, calibration_for
     from vpr_ros.maps import PlaceMap
 
@@ -92,7 +95,11 @@ def stress(
     with ExitStack() as stack:
         place_map = stack.enter_context(PlaceMap.open(map_path, model=describer.model_info))
         source = stack.enter_context(Bag(bag_path))
-        topics = choose_topics(source, image_topic, pose_topic)
+        frames = TreeFrames(fixed_frame, base_frame)
+        topics = choose_topics(source, image_topic, pose_topic, frames)
+        why = f'on the poses of {topics.pose.name}, which are not those of tf'
+        named = 'fixed_frame', 'base_frame'
+        opt.refuse_idle(context, why, *named, when=topics.pose.frames is None)
         camera = camera_of(source, topics.image.name, field_of_view)
         with progress_steps('reading') as tell:
             read = partial(read_recording, describer=describer, limit=limit)

@@ -36,6 +36,8 @@ def build(
     *,
     image_topic: opt.ImageTopic = None,
     pose_topic: opt.PoseTopic = None,
+    fixed_frame: opt.FixedFrame = '',
+    base_frame: opt.BaseFrame = '',
     model: opt.Network = DEFAULT_MODEL,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
@@ -60,13 +62,20 @@ def build(
     """Build a map from a bag, or add the bag as a session to a map that exists."""
     from vpr_ros.describe import Describer
     from vpr_ros.geometry.mounts import parse_mount
-    from vpr_ros.inputs.bags import Bag, choose_topics
-    from vpr_ros.inputs.poses import POSE_FORMATS, FixLimits, PoseSource
+    from vpr_ros.inputs.bags import Bag, choose_topics, is_geodetic, pose_source
+    from vpr_ros.inputs.poses import FixLimits, TreeFrames
     from vpr_ros.mapping import KeyframeConfig, map_bag
     from vpr_ros.maps import MapWriter
 
     if no_poses:
-        of_poses = 'pose_topic', 'keyframe_distance', 'keyframe_angle', 'mount'
+        of_poses = (
+            'pose_topic',
+            'fixed_frame',
+            'base_frame',
+            'keyframe_distance',
+            'keyframe_angle',
+            'mount',
+        )
         opt.refuse_idle(context, 'with --no-poses', *of_poses, 'fix_min_status', 'fix_max_sigma')
         describer = Describer(model, device=device, weights=weights)
         seconds = _INTERVAL if interval is None else interval
@@ -78,9 +87,12 @@ def build(
     keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle), interval or 0.0)
     sensor, limits = parse_mount(mount), FixLimits(fix_min_status, fix_max_sigma)
     with Bag(bag_path) as bag:
-        topics = choose_topics(bag, image_topic, pose_topic)
+        frames = TreeFrames(fixed_frame, base_frame)
+        topics = choose_topics(bag, image_topic, pose_topic, frames)
+        why = f'on the poses of {topics.pose.name}, which are not those of tf'
+        opt.refuse_idle(context, why, 'fixed_frame', when=topics.pose.frames is None)
         why = f'on the poses of {topics.pose.name}, which are no fixes'
-        other = topics.pose.type != POSE_FORMATS['fix'].typename
+        other = not is_geodetic(topics.pose)
         opt.refuse_idle(context, why, 'fix_min_status', 'fix_max_sigma', when=other)
         describer = Describer(model, device=device, weights=weights)
         place_map = MapWriter.open_or_create(path, describer.model_info)
@@ -92,7 +104,7 @@ def build(
                 topics,
                 keyframes,
                 session=bag.path.name if session_name is None else session_name,
-                source=PoseSource(topics.pose.type, place_map.datum, sensor, limits),
+                source=pose_source(topics.pose, place_map.datum, sensor, limits),
                 thumbnails=thumbnails,
                 progress=progress,
             )

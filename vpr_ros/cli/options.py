@@ -265,8 +265,12 @@ Device = Annotated[
 ]
 
 ImageTopic = Annotated[str | None, typer.Option(help='Topic of the images in the bag.')]
-PoseTopic = Annotated[
-    str | None, typer.Option(help='Topic of the poses or satellite fixes in the bag.')
+PoseTopic = Annotated[str | None, typer.Option(help='Topic of the poses, fixes or tf in the bag.')]
+FixedFrame = Annotated[
+    str, typer.Option(help='Frame of tf that the poses are in; map, if not given.')
+]
+BaseFrame = Annotated[
+    str, typer.Option(help='Frame of the base in tf; base_link or base_footprint, if not given.')
 ]
 MapBag = Annotated[
     Path | None,

@@ -16,8 +16,8 @@ from vpr_ros.errors import ImageError, VprError
 from vpr_ros.evaluation.metrics import pose_rows
 from vpr_ros.evaluation.results import Evaluation, Setup
 from vpr_ros.evaluation.summary import PlaceTable, QueryResult
+from vpr_ros.inputs.bags import is_geodetic, pose_source
 from vpr_ros.inputs.frames import DynamicRange, Frame, stamp_of
-from vpr_ros.inputs.poses import PoseSource, pose_format
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.version import SOFTWARE
 
@@ -78,7 +78,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
     if placed is None:
         require_poses(place_map)
     datum = placed.datum if placed else place_map.datum
-    if pose_format(topics.pose.type).geodetic and datum is None:
+    if is_geodetic(topics.pose) and datum is None:
         msg = (
             f'{topics.pose.name} has positions on Earth, but the map {place_map.path} has no '
             'datum: choose a pose topic in the frame of the map, or build the map from fixes too'
@@ -88,7 +88,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
     places = placed.table if placed else place_table(place_map)
     queries: list[QueryResult] = []
     unreadable = 0
-    source = PoseSource(topics.pose.type, datum)
+    source = pose_source(topics.pose, datum)
     frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
     for done, (frame, reading) in enumerate(islice(frames, limit), start=1):
         try:
@@ -153,7 +153,7 @@ class PlacedBy:
         Raises:
             VprError: No place has the stamp of an image of the bag that has a pose.
         """
-        table, source = place_table(place_map), PoseSource(pose.type)
+        table, source = place_table(place_map), pose_source(pose)
         frames = replay_frames(bag, image.name, pose.name, source)
         known = {frame.stamp: reading.pose for frame, reading in frames if reading is not None}
         poses = pose_rows(known.get(stamp) for stamp in table.stamps.tolist())

@@ -10,8 +10,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import VprError
+from vpr_ros.inputs.bags import choose_pose, pose_source
+from vpr_ros.inputs.bags.bag_transforms import STATIC
 from vpr_ros.inputs.frames import DynamicRange, Frame
-from vpr_ros.inputs.poses import FramesWithPoses, PoseSource
+from vpr_ros.inputs.poses import TRANSFORMS, FramesWithPoses, PoseSource, TransformSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +25,10 @@ _log = logging.getLogger(__name__)
 
 
 def replay_frames(
-    bag: Bag, image_topic: str, pose_topic: str | None = None, source: PoseSource | None = None
+    bag: Bag,
+    image_topic: str,
+    pose_topic: str | None = None,
+    source: PoseSource | TransformSource | None = None,
 ) -> Iterator[tuple[Frame, PoseReading | None]]:
     """Yield every frame of a bag with the pose at its stamp, None where there is none.
 
@@ -33,17 +38,20 @@ def replay_frames(
     Args:
         bag: An open bag.
         image_topic: Image or CompressedImage.
-        pose_topic: Messages of one of ``POSE_FORMATS``.
+        pose_topic: Messages of one of ``POSE_FORMATS``, or of tf.
         source: Reads the pose topic; None makes one, for which the first fixes give the datum.
     """
     if pose_topic and source is None:
-        source = PoseSource(bag.require(pose_topic).type)
+        source = pose_source(choose_pose(bag, pose_topic))
     pairs, refused, values = FramesWithPoses(), _Refused(), DynamicRange(image_topic)
     try:
-        for message in bag.messages([image_topic] + ([pose_topic] if pose_topic else [])):
+        for message in bag.messages([image_topic, *_topics_of_poses(bag, pose_topic)]):
             try:
                 if message.topic == image_topic:
                     pairs.add_frame(Frame(message.raw, message.type, values=values))
+                elif isinstance(source, TransformSource):
+                    static = message.topic != pose_topic
+                    pairs.add_poses(source.read(bag.deserialize(message), static=static))
                 elif source is not None:
                     pairs.add_poses(source.read(bag.deserialize(message)))
             except VprError as error:
@@ -58,6 +66,18 @@ def replay_frames(
             _log.warning('%d of %d frames have no pose: %s', len(missing), pairs.taken, missing)
         if pairs.dropped:
             _log.warning('%d frames left out: the clock jumped back', pairs.dropped)
+
+
+def _topics_of_poses(bag: Bag, topic: str | None) -> list[str]:
+    """Return the topic of the poses, and with tf that of the static transforms."""
+    if topic is None:
+        return []
+    static = topic + STATIC
+    return (
+        [topic, static]
+        if bag.require(topic).type == TRANSFORMS and static in bag.topics
+        else [topic]
+    )
 
 
 class _Refused:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.errors import ImageError, MapError
+from vpr_ros.errors import ImageError, MapError, MessageError
+from vpr_ros.inputs.bags import camera_mount, pose_source
 from vpr_ros.inputs.frames.information import emptiness
 from vpr_ros.inputs.frames.jpeg_comment import with_comment
 from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
-from vpr_ros.inputs.poses import PoseSource
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.mapping.keyframes import KeyframeConfig, KeyframeGate
 from vpr_ros.maps import NewPlace
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from vpr_ros.describe import Describer
     from vpr_ros.geometry import Datum, Pose
     from vpr_ros.inputs.bags import Bag, ChosenTopics, Topic
-    from vpr_ros.inputs.frames import Picture
-    from vpr_ros.inputs.poses import PoseReading
+    from vpr_ros.inputs.frames import Frame, Picture
+    from vpr_ros.inputs.poses import PoseReading, PoseSource, TransformSource
     from vpr_ros.maps import MapWriter
     from vpr_ros.types import Description
 
@@ -199,7 +199,7 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
     keyframes: KeyframeConfig,
     *,
     session: str = '',
-    source: PoseSource | None = None,
+    source: PoseSource | TransformSource | None = None,
     thumbnails: int = THUMBNAIL_SIZE,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
@@ -223,11 +223,13 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
         MapError: The map cannot be written; the places added so far stay.
     """
     builder = MapBuilder(place_map, describer, keyframes, session=session, thumbnails=thumbnails)
-    source = source or PoseSource(topics.pose.type, place_map.datum)
+    source = source or pose_source(topics.pose, place_map.datum)
     added = 0
     frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
     for done, (frame, reading) in enumerate(frames, start=1):
         progress(done, max(done, topics.image.count))
+        if done == 1:
+            builder.set_mount(frame.camera, _mount_of(frame, bag, topics.base))
         if reading is None:
             continue
         builder.set_datum(source.datum)
@@ -238,6 +240,14 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
     _warn_of_blank(builder, 'frames')
     builder.finish()
     return added
+
+
+def _mount_of(frame: Frame, bag: Bag, base: str) -> Pose | None:
+    """Return the mount that tf in the bag knows of the camera of a frame."""
+    try:
+        return camera_mount(bag, frame.frame_id, base)
+    except MessageError:
+        return None
 
 
 def map_bag_without_poses(

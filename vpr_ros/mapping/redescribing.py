@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from vpr_ros.errors import BagError, ImageError, MapError, VprError
-from vpr_ros.inputs.bags import choose_image
-from vpr_ros.inputs.bags.bag import IMAGE_TYPES
+from vpr_ros.inputs.bags import IMAGE_TYPES, choose_image
 from vpr_ros.inputs.frames import DynamicRange, Frame
 from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.errors import VprError
+from vpr_ros.inputs.bags import pose_source
 from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail, encode_thumbnail
-from vpr_ros.inputs.poses import PoseSource
 from vpr_ros.inputs.replay import replay_frames
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def read_recording(
     """
     shots, stamps, truths = [], [], []
     total = -(-min(limit or image.count, image.count) // every)
-    source = None if pose is None else PoseSource(pose.type, datum)
+    source = None if pose is None else pose_source(pose, datum)
     frames = replay_frames(bag, image.name, None if pose is None else pose.name, source)
     for done, (frame, reading) in enumerate(islice(frames, 0, limit, every), start=1):
         progress(done, max(done, total))

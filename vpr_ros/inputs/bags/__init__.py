@@ -2,22 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading bags without ROS."""
 
-from vpr_ros.inputs.bags.bag import (
-    Bag,
+from vpr_ros.inputs.bags.bag import Bag, Message, Topic
+from vpr_ros.inputs.bags.bag_transforms import camera_mount
+from vpr_ros.inputs.bags.topic_choice import (
+    IMAGE_TYPES,
     ChosenTopics,
-    Message,
-    Topic,
     choose_image,
     choose_pose,
     choose_topics,
+    is_geodetic,
+    pose_source,
 )
 
 __all__ = [
+    'IMAGE_TYPES',
     'Bag',
     'ChosenTopics',
     'Message',
     'Topic',
+    'camera_mount',
     'choose_image',
     'choose_pose',
     'choose_topics',
+    'is_geodetic',
+    'pose_source',
 ]

@@ -12,19 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vpr_ros.errors import BagError
 from vpr_ros.inputs.bags.storage import explain, open_storages
 from vpr_ros.inputs.frames import deserialize
-from vpr_ros.inputs.poses import pose_types
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from vpr_ros.inputs.bags.storage import Record, Storage
+    from vpr_ros.inputs.poses import TreeFrames
 
 _LOG = logging.getLogger(__name__)
-_COMPRESSED = '/compressed'
-_DEPTH = '/compressedDepth'
-
-IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
-"""Image types, preferred first: raw images have lost nothing."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +31,14 @@ class Topic:
         type: For example ``sensor_msgs/msg/Image``.
         count: Number of messages, as far as the bag knows.
         latched: Its publishers kept the last messages for late subscribers (transient local).
+        frames: Of a chosen topic of tf, between which the robot's pose is.
     """
 
     name: str
     type: str
     count: int
     latched: bool = False
+    frames: TreeFrames | None = None
 
 
 class Message(NamedTuple):
@@ -196,77 +193,3 @@ def _is_latched(connection: Any) -> bool:
     if not offered:
         return str(connection.topic) == '/tf_static'
     return all(qos.durability.name == 'TRANSIENT_LOCAL' for qos in offered)
-
-
-@dataclass(frozen=True)
-class ChosenTopics:
-    """The topics a traverse is read from."""
-
-    image: Topic
-    pose: Topic
-
-
-def choose_topics(bag: Bag, image: str | None = None, pose: str | None = None) -> ChosenTopics:
-    """Choose the images and the poses of a traverse.
-
-    Raises:
-        BagError: A named topic is not there or of another type, or the bag leaves no single
-            choice; the text lists the topics.
-    """
-    return ChosenTopics(choose_image(bag, image), choose_pose(bag, pose))
-
-
-def choose_image(bag: Bag, name: str | None = None) -> Topic:
-    """Choose the topic of the camera.
-
-    Args:
-        bag: The bag.
-        name: The topic asked for, with or without ``/compressed``.
-
-    Raises:
-        BagError: See ``choose_topics``.
-    """
-    if name is not None:
-        other = (
-            name.removesuffix(_COMPRESSED) if name.endswith(_COMPRESSED) else name + _COMPRESSED
-        )
-        there = other if name not in bag.topics and other in bag.topics else name
-        return _of_type(bag, bag.require(there), IMAGE_TYPES, 'images')
-    topics = [topic for topic in bag.topics_of(IMAGE_TYPES) if not topic.name.endswith(_DEPTH)]
-    cameras: dict[str, Topic] = {}
-    for topic in topics:  # raw comes first
-        cameras.setdefault(topic.name.removesuffix(_COMPRESSED), topic)
-    return _only(bag, list(cameras.values()), 'images')
-
-
-def choose_pose(bag: Bag, name: str | None = None) -> Topic:
-    """Choose the topic with poses: poses in the map frame first, then positions on Earth.
-
-    Raises:
-        BagError: See ``choose_topics``.
-    """
-    if name is not None:
-        return _of_type(bag, bag.require(name), pose_types(), 'poses')
-    topics = bag.topics_of(pose_types())
-    return _only(bag, [t for t in topics if t.type == topics[0].type], 'poses')
-
-
-def _of_type(bag: Bag, topic: Topic, kinds: tuple[str, ...], what: str) -> Topic:
-    if topic.type in kinds:
-        return topic
-    msg = (
-        f'the topic {topic.name} of {bag.path} holds {topic.type} and not {what} '
-        f'({", ".join(kinds)}); the bag has: {bag.describe_topics()}'
-    )
-    raise BagError(msg)
-
-
-def _only(bag: Bag, topics: list[Topic], what: str) -> Topic:
-    if len(topics) == 1:
-        return topics[0]
-    if not topics:
-        msg = f'the bag {bag.path} has no {what}; it has: {bag.describe_topics()}'
-    else:
-        names = ', '.join(topic.name for topic in topics)
-        msg = f'the bag {bag.path} has {what} on several topics, name one of them: {names}'
-    raise BagError(msg)

@@ -14,9 +14,19 @@ from vpr_ros.inputs.poses.pose_source import (
     pose_format,
     pose_types,
 )
+from vpr_ros.inputs.poses.transform_source import (
+    BASES,
+    MAP,
+    TRANSFORMS,
+    TransformSource,
+    TreeFrames,
+)
 
 __all__ = [
+    'BASES',
+    'MAP',
     'POSE_FORMATS',
+    'TRANSFORMS',
     'Cause',
     'FixLimits',
     'FramesWithPoses',
@@ -27,6 +37,8 @@ __all__ = [
     'PoseReadingError',
     'PoseSource',
     'PoselessFrames',
+    'TransformSource',
+    'TreeFrames',
     'pose_format',
     'pose_types',
 ]

@@ -136,6 +136,16 @@ class PoseBuffer:
             del self._readings[: min(old, len(self._readings) - _KEPT_READINGS)]
         return jumped
 
+    @property
+    def newest(self) -> int | None:
+        """The last stamp, None before the first reading."""
+        return self._readings[-1].stamp if self._readings else None
+
+    def stamps(self, after: int | None, until: int) -> list[int]:
+        """Return the stamps of the readings after one, None for all, up to another."""
+        begin = 0 if after is None else self._index(after + 1)
+        return [reading.stamp for reading in self._readings[begin : self._index(until + 1)]]
+
     def decided(self, stamp: int) -> bool:
         """Whether no later reading can change the answer of ``at(stamp)``."""
         return bool(self._readings) and self._readings[-1].stamp >= stamp
