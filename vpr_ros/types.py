@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = 'd2vpr-nano'
 """The model in the box that recognises most on held-back traverses."""
+LOOP_PROBABILITY = 0.98
+"""Least probability of a loop. The thresholds for poses are higher, to keep out places 6 to 8 m
+beyond the end of a map: as a loop, with its measured transform, such a place is no wrong one."""
 THUMBNAIL_SIZE = 320
 """Longest side, pixels, of the thumbnails of places, unless told otherwise."""
 

@@ -29,7 +29,7 @@ from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.poses import PoseReading, PoseSource
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.localize import DecisionConfig, Localizer, Verifier
-from vpr_ros.localize.verification import SiftDetector
+from vpr_ros.localize.verification import XFeatDetector
 from vpr_ros.loops import LoopConfig, LoopDetector
 from vpr_ros.mapping import KeyframeConfig, MapBuilder
 from vpr_ros.maps import MapWriter
@@ -139,7 +139,7 @@ def find_loops(
                 describer,
                 Retriever(place_map),
                 decision,
-                verifier=Verifier(place_map, SiftDetector(), camera),
+                verifier=Verifier(place_map, XFeatDetector(), camera),
             ),
             LoopConfig(require_transform=True),
         )

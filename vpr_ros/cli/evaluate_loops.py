@@ -20,7 +20,7 @@ from vpr_ros.cli.console import (
     table_of_figures,
 )
 from vpr_ros.stamps import SECOND
-from vpr_ros.types import DEFAULT_MODEL
+from vpr_ros.types import DEFAULT_MODEL, LOOP_PROBABILITY, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -81,6 +81,15 @@ def loops(
     min_inliers: opt.MinInliers = 0,
     field_of_view: opt.FieldOfView = None,
     candidates: opt.Candidates = 100,
+    min_probability: Annotated[
+        float,
+        opt.number(
+            'Announce no loop of a lower calibrated probability; 0 takes the threshold of the '
+            'calibration.',
+            min=0,
+            max=1,
+        ),
+    ] = LOOP_PROBABILITY,
     min_similarity: opt.MinSimilarity = 0.0,
     max_distance_ratio: opt.MaxDistanceRatio = 0.85,
     place_radius: opt.PlaceRadius = 5.0,
@@ -128,7 +137,6 @@ def loops(
     from vpr_ros.mapping import KeyframeConfig, MapBuilder
     from vpr_ros.maps import MapWriter
     from vpr_ros.search import Retriever
-    from vpr_ros.types import THUMBNAIL_SIZE
     from vpr_ros.version import SOFTWARE
 
     if report is not None:  # missing packages are told now, not after an hour of work
@@ -172,6 +180,7 @@ def loops(
             describer,
             Retriever(place_map),
             DecisionConfig(
+                min_probability=min_probability,
                 min_similarity=min_similarity,
                 max_distance_ratio=max_distance_ratio,
                 place_radius=place_radius,

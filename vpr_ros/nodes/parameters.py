@@ -15,7 +15,7 @@ from typing import Literal
 from vpr_ros.inputs.poses import POSE_FORMATS
 from vpr_ros.localize import DecisionConfig, Reranking
 from vpr_ros.nodes.parameter_fields import parameter
-from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
+from vpr_ros.types import DEFAULT_MODEL, LOOP_PROBABILITY, THUMBNAIL_SIZE
 
 _MAP_PATH = 'File of the place map; empty for vpr/map.vprmap in ROS_HOME (~/.ros).'
 
@@ -306,6 +306,14 @@ class MapBuilderParameters(MapParameters, MappingParameters):
 class LoopClosureParameters(VerificationParameters, DecisionParameters, MappingParameters):
     """Parameters of loop_closure_node."""
 
+    min_probability: float = parameter(
+        LOOP_PROBABILITY,
+        'Announce no loop of a lower calibrated probability; 0 takes the threshold of the'
+        ' calibration, which is that for poses. No effect without a calibration.',
+        minimum=0.0,
+        maximum=1.0,
+        dynamic=True,
+    )
     exclude_time: float = parameter(
         20.0, 'Smallest age of a place that closes a loop.', 's', minimum=0.0
     )
