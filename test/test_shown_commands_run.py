@@ -16,7 +16,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from documented_commands import ROOT, commands_of, programs_of
 
+sys.path.insert(0, str(Path(__file__).parent / 'inputs' / 'folders'))
+
+from colmap_sample import write_binary
+from rtabmap_sample import SampleNode, write_database
+
 from vpr_ros.cli.main import main
+from vpr_ros.geometry import Pose
+from vpr_ros.geometry.trajectory_file import tum_line
 from vpr_ros.inputs.bags import Bag
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.simulation import Conditions, SimulatedCamera, Town, Traverse, write_bag
@@ -41,6 +48,27 @@ def _photograph(path, rgb):
     image.save(path, exif=exif)
 
 
+def _maps_of_other_programs(folder, pictures):
+    """Write a database of RTAB-Map, a model of COLMAP and keyframes of ORB-SLAM3."""
+    nodes = [SampleNode(i, Pose.planar(i, 0, 0)) for i in range(1, 4)]
+    write_database(folder / 'rtabmap.db', nodes, {node.id: node.odometry for node in nodes})
+    poses = [Pose.of((0, 0, i)) for i in range(4)]
+    names = [f'{i}.jpg' for i in range(4)]
+    write_binary(
+        folder / 'sparse' / '0',
+        [(name, 1, pose.inverse()) for name, pose in zip(names, poses, strict=True)],
+    )
+    stamps = [f'170000000{i}.5' for i in range(4)]
+    for inner, stems in (('images', '0123'), ('pictures', '0123'), ('rgb', stamps)):
+        (folder / inner).mkdir()
+        for stem, rgb in zip(stems, pictures, strict=True):
+            assert cv2.imwrite(str(folder / inner / f'{stem}.jpg'), rgb[..., ::-1])
+    lines = [tum_line(*each) for each in zip(stamps, [p.as_array() for p in poses], strict=True)]
+    (folder / 'KeyFrameTrajectory.txt').write_text('\n'.join(lines))
+    named = [f'{stamp} pictures/{name}' for stamp, name in zip(stamps, names, strict=True)]
+    (folder / 'rgb.txt').write_text('\n'.join(named))
+
+
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     """A folder with all that the commands read: bags, a photograph, a data set."""
@@ -57,6 +85,7 @@ def folder(tmp_path_factory):
     _photograph(folder / 'photo.jpg', pictures[0])
     for i, rgb in enumerate(pictures[:3]):
         _photograph(folder / 'photos' / f'{i}.jpg', rgb)
+    _maps_of_other_programs(folder, pictures[:4])
     for part, east in (('database', 0.0), ('queries', 1.0)):
         images = folder / 'pitts30k/images/test' / part
         images.mkdir(parents=True)

@@ -91,10 +91,12 @@ def import_(
     form: _Format = None,
     poses: Annotated[
         Path | None,
-        typer.Option(help='File of poses, where the format needs one.'),
+        typer.Option(help='File of poses, or folder of the model, where the format needs one.'),
     ] = None,
     no_poses: opt.NoPoses = False,
-    times: Annotated[Path | None, typer.Option(help='KITTI: times.txt.')] = None,
+    times: Annotated[
+        Path | None, typer.Option(help='File that relates stamps to images (kitti, orbslam).')
+    ] = None,
     start: Annotated[
         str,
         typer.Option(metavar='SECONDS', help='Video: stamp of its first frame, as in --poses.'),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from vpr_ros.geometry.trajectory_file import read_tum
 from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
 from vpr_ros.inputs.folders.image_files import FolderError, images_in
+from vpr_ros.inputs.folders.stamped_names import stamp_of
 from vpr_ros.inputs.poses import NoPose, PoseBuffer, PoselessFrames, PoseReading
-from vpr_ros.stamps import parse_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from vpr_ros.geometry import Pose
     from vpr_ros.geometry.trajectory_file import Trajectory
-
-_NANOSECOND_DIGITS = 16
-"""Whole numbers this long are nanoseconds, as EuRoC names its images; else seconds."""
 
 
 def tum_folder(folder: Path, poses: Path) -> list[PosedImage]:
@@ -64,11 +61,8 @@ def poses_at(stamps: Iterable[int], trajectory: Trajectory) -> list[tuple[Pose |
 
 
 def _stamp(path: Path) -> int:
-    stem = path.stem
-    if stem.isdecimal() and len(stem) >= _NANOSECOND_DIGITS:
-        return int(stem)
     try:
-        return parse_stamp(stem)
+        return stamp_of(path.stem)
     except ValueError as error:
         msg = f'{path}: {error}; images beside a TUM trajectory are named by their stamps'
         raise FolderError(msg) from error

@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Maps of other programs become place maps in one command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+from pictures import blocks
+
+from vpr_ros.cli.main import main
+from vpr_ros.geometry import Pose
+from vpr_ros.geometry.mounts import OPTICAL_ROTATION
+from vpr_ros.geometry.trajectory_file import tum_line
+from vpr_ros.maps import PlaceMap
+
+sys.path.insert(0, str(Path(__file__).parent.parent / 'inputs' / 'folders'))
+
+from colmap_sample import write_binary
+from rtabmap_sample import SampleNode, write_database
+
+MODEL = ('--model', 'patchnorm', '--device', 'cpu')
+
+
+def run(*arguments):
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return end.code or 0
+
+
+@pytest.fixture
+def ask(tmp_path, capsys):
+    """Import a map, and return what was said and the answer to a picture."""
+
+    def asked(picture, *arguments):
+        path = tmp_path / 'site.vprmap'
+        capsys.readouterr()
+        assert run('map', 'import', path, *arguments, *MODEL, '--json') == 0
+        said = json.loads(capsys.readouterr().out)
+        file = tmp_path / 'query.png'
+        cv2.imwrite(str(file), picture[..., ::-1])
+        assert run('query', path, file, '--json') == 0
+        (answer,) = json.loads(capsys.readouterr().out)['answers']
+        return said, answer
+
+    return asked
+
+
+def photos(folder, names):
+    folder.mkdir()
+    for i, name in enumerate(names):
+        cv2.imwrite(str(folder / name), blocks(i)[..., ::-1])
+    return folder
+
+
+def drive(i):
+    return Pose.of((20.0 * i, 0, 0))
+
+
+def test_a_database_of_rtabmap(tmp_path, ask):
+    nodes = [SampleNode(i, drive(i), session=i // 6) for i in range(1, 12)]
+    nodes += [SampleNode(12, drive(12), weight=-9), SampleNode(13, None, session=1)]
+    graph = {i: drive(i) for i in range(1, 10)}
+    database = write_database(tmp_path / 'rtabmap.db', nodes, graph)
+    before = database.read_bytes()
+    said, answer = ask(blocks(7), database, '--format', 'rtabmap')
+    assert said['added'] == 10
+    assert sorted(said['left_out'].values()) == [1, 2]
+    first = answer['candidates'][0]
+    assert (first['pose'][0], first['session']) == (140, 'rtabmap map1')
+    assert first['picture'] == 'rtabmap.db/node 7'
+    assert database.read_bytes() == before
+    with PlaceMap.open(tmp_path / 'site.vprmap') as place_map:
+        assert [session.places for session in place_map.session_list()] == [5, 5]
+        assert place_map.info().cameras[0].mount is not None
+    said, answer = ask(blocks(12), database, '--format', 'rtabmap', '--no-poses')
+    assert (said['added'], said['places']) == (12, 22)
+
+
+def test_a_model_of_colmap(tmp_path, ask):
+    names = [f'{i}.png' for i in range(12)]
+    images = [(name, 1, (drive(i) @ OPTICAL_ROTATION).inverse()) for i, name in enumerate(names)]
+    model = write_binary(tmp_path / 'sparse' / '0', images)
+    folder = photos(tmp_path / 'images', [*names, 'other.png'])
+    said, answer = ask(blocks(4), folder, '--format', 'colmap', '--poses', model)
+    assert said == {
+        'images': 12,
+        'added': 12,
+        'places': 12,
+        'left_out': {'COLMAP did not register them': 1},
+    }
+    assert answer['candidates'][0]['pose'][:3] == pytest.approx([80, 0, 0])
+
+
+def test_keyframes_of_orbslam(tmp_path, ask):
+    names = [f'170000000{i}.000000' for i in range(8)]
+    folder = photos(tmp_path / 'rgb', [f'{name}.png' for name in names])
+    poses = tmp_path / 'KeyFrameTrajectory.txt'
+    back = OPTICAL_ROTATION.inverse()
+    lines = [
+        tum_line(name, (back @ drive(i) @ OPTICAL_ROTATION).as_array())
+        for i, name in enumerate(names)
+    ]
+    poses.write_text('\n'.join(lines[::2]))
+    said, answer = ask(blocks(4), folder, '--format', 'orbslam', '--poses', poses)
+    assert said['added'] == 4
+    assert answer['candidates'][0]['pose'][:3] == pytest.approx([80, 0, 0])
+
+
+def test_a_folder_in_the_place_of_a_database_is_a_clear_error(tmp_path, capsys):
+    arguments = tmp_path / 'm.vprmap', tmp_path, '--format', 'rtabmap', *MODEL
+    assert run('map', 'import', *arguments) == 1
+    assert 'is no file: an RTAB-Map database is one' in capsys.readouterr().err
+    assert not (tmp_path / 'm.vprmap').exists()
