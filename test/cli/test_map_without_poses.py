@@ -101,7 +101,7 @@ def test_poses_are_not_taken_where_none_are_wanted(photos, tmp_path, capsys):
     [
         ([], '--no-poses makes a map without poses'),
         (['--no-poses', '--mount', '1 0 0'], '--mount has no effect with --no-poses'),
-        (['--no-poses', '--poses', 'p.txt'], '--poses has no effect without --format'),
+        (['--no-poses', '--poses', 'p.txt'], '--poses has no effect'),
         (['--no-poses', '--keyframe-distance', '1'], '--keyframe-distance has no effect'),
     ],
 )
