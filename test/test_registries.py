@@ -129,7 +129,9 @@ def test_one_file_adds_a_folder_format_to_import_evaluation_and_training(install
 
 
 def test_unknown_formats_and_missing_files_are_named(tmp_path):
-    with pytest.raises(FolderError, match=r"unknown format 'named'.*known: colmap, csv, exif, kitti, orbslam, tum"):
+    with pytest.raises(
+        FolderError, match=r"unknown format 'named'.*known: colmap, csv, exif, kitti, orbslam, tum"
+    ):
         folder_format('named')
     with pytest.raises(FolderError, match='the format kitti needs a file of poses'):
         folder_format('kitti').read(tmp_path)
