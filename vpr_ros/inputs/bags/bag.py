@@ -4,19 +4,23 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vpr_ros.errors import BagError
-from vpr_ros.inputs.bags.storage import explain, open_storages
+from vpr_ros.inputs.bags.opening import open_storages
+from vpr_ros.inputs.bags.storage import explain
+from vpr_ros.inputs.bags.unpacking import ZSTD, unpack_message
 from vpr_ros.inputs.frames import deserialize
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from vpr_ros.inputs.bags.storage import Record, Storage
+    from vpr_ros.inputs.bags.storage import Storage
     from vpr_ros.inputs.poses import TreeFrames
 
 _LOG = logging.getLogger(__name__)
@@ -51,9 +55,10 @@ class Message(NamedTuple):
 
 
 class Bag:
-    """A rosbag2 folder, a single ``.mcap`` or ``.db3`` file, or a ROS 1 ``.bag`` (as CDR).
+    """A bag of rosbag2 or ROS 1 (as CDR): a folder, or one of its files.
 
-    Files whose recording was cut off are read as far as they go, with a warning.
+    Files whose recording was cut off are read as far as they go, and what a bag promises and does
+    not hold is said, with warnings. No file of the bag is ever changed.
 
     Args:
         path: The bag.
@@ -65,6 +70,7 @@ class Bag:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._storages: list[Storage] = open_storages(self.path)
+        """By the times of their first messages."""
         filled = [storage for storage in self._storages if storage.start <= storage.end]
         if not filled:
             self.close()
@@ -147,28 +153,55 @@ class Bag:
     def _read(
         self, topics: Collection[str] | None, start: int | None, stop: int | None
     ) -> Iterator[Message]:
-        count = 0
-        for storage in self._storages:
-            wanted = [c for c in storage.connections if topics is None or c.topic in topics]
-            if not wanted:  # which rosbags takes for all
-                continue
-            records = storage.read(wanted, start, stop)
-            while (record := self._next(records, count)) is not None:
-                connection, time, raw = record
-                yield Message(connection.topic, time, connection.msgtype, bytes(raw))
-                count += 1
+        read: Counter[str] = Counter()
+        parts = [self._part(storage, topics, start, stop) for storage in self._storages]
+        for _, message in heapq.merge(*parts, key=lambda entry: entry[0]):
+            if message is not None:
+                read[message.topic] += 1
+                yield message
+        if start is None and stop is None:
+            self._compare(self.topics if topics is None else topics, read)
 
-    def _next(self, records: Iterator[Record], count: int) -> Record | None:
-        try:
-            return next(records, None)
-        except Exception as error:  # noqa: BLE001  rosbags raises all kinds on damaged files
-            _LOG.warning(
-                '%s is damaged after %d messages: %s; the rest of the file is lost',
-                self.path,
-                count,
-                explain(error),
-            )
-            return None
+    def _part(
+        self,
+        storage: Storage,
+        topics: Collection[str] | None,
+        start: int | None,
+        stop: int | None,
+    ) -> Iterator[tuple[int, Message | None]]:
+        """Yield the messages of one file with their times."""
+        wanted = [c for c in storage.connections if topics is None or c.topic in topics]
+        if not wanted:  # which rosbags takes for all
+            return
+        # The file is not read before its first message is due.
+        yield storage.start, None
+        records, count = storage.read(wanted, start, stop), 0
+        while True:
+            try:
+                record = next(records, None)
+                if record is None:
+                    return
+                connection, time, raw = record
+                # Only the metadata, which may be gone, say whether messages are compressed.
+                raw = unpack_message(raw) if raw[:4] == ZSTD else bytes(raw)
+            except Exception as error:  # noqa: BLE001  rosbags raises all kinds on damaged files
+                _LOG.warning(
+                    '%s is damaged after %d messages: %s; the rest of the file is lost',
+                    storage.path,
+                    count,
+                    explain(error),
+                )
+                return
+            yield time, Message(connection.topic, time, connection.msgtype, raw)
+            count += 1
+
+    def _compare(self, topics: Iterable[str], read: Mapping[str, int]) -> None:
+        """Say which messages the files promise and did not give."""
+        for name in topics:
+            promised = self.topics[name].count
+            if read.get(name, 0) < promised:
+                text = '%s: %d of the %d messages on %s are missing'
+                _LOG.warning(text, self.path, promised - read.get(name, 0), promised, name)
 
     def _collect_topics(self) -> dict[str, Topic]:
         topics: dict[str, Topic] = {}

@@ -1,0 +1,205 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Opens MCAP files, with the index that their recorder wrote or with one that is made here.
+
+The summary at the end of a file is optional in each of its parts (https://mcap.dev/spec), and a
+robot that loses power leaves none. rosbags takes what a summary does not list as absent, so a
+summary is used only where it lists every message; otherwise the chunks are read once to find out.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import struct
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from rosbags.rosbag2 import storage_mcap
+from rosbags.rosbag2.storage_mcap import ChunkInfo, McapReader
+
+from vpr_ros.inputs.bags.mended_file import MendedFile
+from vpr_ros.inputs.bags.storage import Record, Storage, explain, reasons
+from vpr_ros.inputs.bags.unpacking import unpack_lz4, unpack_zstd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_LOG = logging.getLogger(__name__)
+
+# rosbags calls these with the size that a chunk claims, which its own functions ignore.
+storage_mcap.DECOMPRESSORS.update(zstd=unpack_zstd, lz4=unpack_lz4)
+
+MAGIC = b'\x89MCAP0\r\n'
+_NO_SUMMARY = b'\x02' + struct.pack('<QQQI', 20, 0, 0, 0) + MAGIC
+_RECORD = struct.Struct('<BQ')
+_CHUNK = struct.Struct('<QQQII')
+_MESSAGE, _CHUNK_CODE = 0x05, 0x06
+_ENDS = frozenset({0x00, 0x02, 0x0F})
+"""Zeros that file systems leave after a crash, the footer, the end of the data section."""
+_PRIVATE = b'\x80'
+"""Code of records that readers pass over."""
+_LATEST = 2**63 - 1
+
+
+def open_mcap(path: Path) -> Storage:
+    """Open an MCAP file.
+
+    Raises:
+        BagError: It cannot be read.
+    """
+    reader = McapReader(path)
+    try:
+        reader.open()
+    except Exception as error:  # noqa: BLE001  rosbags raises all kinds on damaged files
+        storage = _scanned(path)
+        _LOG.warning(
+            '%s is not a readable bag: %s; the messages before the damage are read',
+            path,
+            explain(error),
+        )
+        return storage
+    if not _lists_all(reader):
+        with suppress(Exception):
+            reader.close()
+        return _scanned(path)
+    return Storage(
+        path,
+        list(reader.connections),
+        reader.metadata.start_time,
+        reader.metadata.end_time - 1,
+        lambda wanted, start, stop: iter(reader.messages(wanted, start, stop)),
+        reader.close,
+    )
+
+
+def _lists_all(reader: McapReader) -> bool:
+    """Tell whether the summary lists each message in the index of a chunk."""
+    indexed: Counter[int] = Counter()
+    for chunk in reader.chunks:
+        indexed.update(chunk.channel_count)
+    statistics = reader.statistics
+    return (
+        statistics is not None
+        and len(reader.chunks) == statistics.chunk_count
+        and +indexed == +Counter(statistics.channel_message_counts)
+        and indexed.total() == statistics.message_count > 0
+        and set(indexed) <= {connection.id for connection in reader.connections}
+    )
+
+
+def _scanned(path: Path) -> Storage:
+    """Open a file by reading all of it once, without its summary."""
+    with reasons(path):
+        with path.open('rb') as file:
+            found = _scan(file)
+        patches = dict.fromkeys(found.damaged, _PRIVATE)
+        # rosbags opens a path by its name only.
+        reader = McapReader(MendedFile(path, found.end, patches, _NO_SUMMARY))
+        reader.open()
+    if found.damaged:
+        _LOG.warning('%s: %d damaged chunks are left out', path, len(found.damaged))
+    channels = dict.fromkeys((connection.id for connection in reader.connections), 1)
+    if found.sortable:
+        reader.chunks[:] = [chunk._replace(channel_count=channels) for chunk in found.chunks]
+
+    def read(wanted: Sequence[Any], start: int | None, stop: int | None) -> Iterator[Record]:
+        begin, end = start or 0, _LATEST if stop is None else stop
+        # ``messages`` insists on the order of time where no chunks are; recorders write as data
+        # arrive.
+        iterate = reader.messages if found.sortable else reader.messages_scan
+        return iter(iterate(wanted, begin, end))
+
+    return Storage(
+        path,
+        list(reader.connections),
+        reader.metadata.start_time,
+        reader.metadata.end_time - 1,
+        read,
+        reader.close,
+    )
+
+
+@dataclass
+class _Scan:
+    """What the records of a file are.
+
+    Attributes:
+        end: Offset behind the last whole record of the data section.
+        chunks: Of every readable chunk.
+        damaged: Offsets of the chunks that cannot be read.
+        loose: Messages outside chunks.
+    """
+
+    end: int
+    chunks: list[ChunkInfo] = field(default_factory=list)
+    damaged: list[int] = field(default_factory=list)
+    loose: int = 0
+
+    @property
+    def sortable(self) -> bool:
+        """Whether the chunks hold every message."""
+        return bool(self.chunks) and not self.loose
+
+
+def _scan(file: BinaryIO) -> _Scan:
+    size = file.seek(0, io.SEEK_END)
+    found = _Scan(len(MAGIC))
+    while found.end + _RECORD.size <= size:
+        at = found.end
+        file.seek(at)
+        kind, length = _RECORD.unpack(file.read(_RECORD.size))
+        after = at + _RECORD.size + length
+        if kind in _ENDS or after > size:
+            break
+        found.loose += kind == _MESSAGE
+        if kind == _CHUNK_CODE:
+            try:
+                found.chunks.append(_chunk_at(at, file.read(length)))
+            except Exception as error:  # noqa: BLE001  any bytes may stand in a damaged chunk
+                _LOG.debug('chunk at %d: %s', at, error)
+                found.damaged.append(at)
+        found.end = after
+    found.end = min(found.end, size)
+    return found
+
+
+def _chunk_at(offset: int, record: bytes) -> ChunkInfo:
+    """Return the index entry of a chunk, whose own times are not believed.
+
+    Raises:
+        Exception: The chunk is damaged.
+    """
+    _, _, size, crc, name_length = _CHUNK.unpack_from(record)
+    name_end = _CHUNK.size + name_length
+    compression = record[_CHUNK.size : name_end].decode()
+    (packed,) = struct.unpack_from('<Q', record, name_end)
+    data = record[name_end + 8 : name_end + 8 + packed]
+    if len(data) != packed:
+        msg = 'the chunk is shorter than it claims'
+        raise ValueError(msg)
+    raw = storage_mcap.decompress(data, compression, size, crc)
+    times, at = [], 0
+    while at < len(raw):
+        kind, length = _RECORD.unpack_from(raw, at)
+        if kind == _MESSAGE:
+            times.append(struct.unpack_from('<Q', raw, at + _RECORD.size + 6)[0])
+        at += _RECORD.size + length
+    if at != len(raw):
+        msg = 'the chunk ends within a record'
+        raise ValueError(msg)
+    return ChunkInfo(
+        min(times, default=0),
+        max(times, default=0),
+        offset,
+        _RECORD.size + len(record),
+        {},
+        0,
+        compression,
+        packed,
+        size,
+        {},
+    )

@@ -1,0 +1,173 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Unpacks compressed files and messages, as far as the disk and reason allow."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import lz4.frame
+
+from vpr_ros.errors import BagError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ZSTD = b'\x28\xb5\x2f\xfd'
+"""The first bytes of everything that zstd has compressed; no CDR message begins so."""
+
+_OPENERS: Mapping[bytes, Callable[..., Any]] = {
+    ZSTD: zstd.open,
+    b'\x1f\x8b': gzip.open,
+    b'BZh': bz2.open,
+    b'\xfd7zXZ\0': lzma.open,
+    b'\x04\x22\x4d\x18': lz4.frame.open,
+}
+SUFFIXES = frozenset({'.zstd', '.zst', '.gz', '.bz2', '.xz', '.lz4'})
+"""Endings of the names of compressed files."""
+
+_PIECE = 2**22
+_RATIO = 200
+"""A recording shrinks by less; more is a file made to fill the disk."""
+_ALWAYS = 2**30
+"""Bytes that a file may unpack to whatever its ratio, and a message at all."""
+_SPARE = 2**28
+"""Bytes of the disk that are left free."""
+
+
+class TemporaryFolder:
+    """A temporary folder for a copy of a bag that has to be changed to be read.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix='vpr_bag_')
+        self.path = Path(self._folder.name)
+
+    def require(self, size: int, what: Path) -> None:
+        """Check that so many more bytes may be written here for a file.
+
+        Raises:
+            BagError: The disk has not the room.
+        """
+        if size > shutil.disk_usage(self.path).free - _SPARE:
+            msg = (
+                f'{what} has to be unpacked or copied to be read, and {self.path.parent} has not '
+                'the room: free some, or name another folder in the environment variable TMPDIR'
+            )
+            raise BagError(msg)
+
+    def copy(self, path: Path) -> Path:
+        """Copy a file into the folder.
+
+        Raises:
+            BagError: There is no room.
+        """
+        self.require(path.stat().st_size, path)
+        return Path(shutil.copyfile(path, self.path / path.name))
+
+    def close(self) -> None:
+        """Delete the folder and what is in it."""
+        self._folder.cleanup()
+
+
+def is_packed(begin: bytes) -> bool:
+    """Tell by its first bytes whether a file is compressed."""
+    return begin.startswith(tuple(_OPENERS))
+
+
+def unpack(path: Path, folder: TemporaryFolder) -> Path:
+    """Unpack a compressed file into a folder; one that was cut off gives what is whole.
+
+    Args:
+        path: A file that ``is_packed``.
+        folder: Takes the file.
+
+    Raises:
+        BagError: It cannot be unpacked, or to more than it may, or there is no room.
+    """
+    with path.open('rb') as file:
+        begin = file.read(8)
+    opener = next(open_ for magic, open_ in _OPENERS.items() if begin.startswith(magic))
+    target = folder.path / (path.stem if path.suffix in SUFFIXES else path.name)
+    limit = max(_ALWAYS, _RATIO * path.stat().st_size)
+    written = 0
+    with path.open('rb') as packed, target.open('wb') as out:
+        stream = cast('BinaryIO', opener(packed, 'rb'))
+        while piece := _piece(stream, path, written):
+            written += len(piece)
+            if written > limit:
+                msg = (
+                    f'{path} unpacks to more than {limit / 1e9:.1f} GB, which no recording does: '
+                    'unpack it by hand if it is to be trusted'
+                )
+                raise BagError(msg)
+            folder.require(len(piece), path)
+            out.write(piece)
+    return target
+
+
+def _piece(stream: BinaryIO, path: Path, written: int) -> bytes:
+    try:
+        return stream.read(_PIECE)
+    except (EOFError, OSError, RuntimeError, zstd.ZstdError, lzma.LZMAError) as error:
+        if not written:
+            msg = f'{path} cannot be unpacked: {error}'
+            raise BagError(msg) from error
+        return b''
+
+
+def unpack_message(raw: bytes) -> bytes:
+    """Unpack a message that zstd has compressed.
+
+    Raises:
+        ValueError: It is damaged, or larger than any message.
+    """
+    return unpack_zstd(raw, _ALWAYS)
+
+
+def unpack_zstd(data: bytes, size: int) -> bytes:
+    """Unpack zstd to a number of bytes at most, whatever the data claim.
+
+    Raises:
+        ValueError: It is damaged or larger.
+    """
+    unpacker = zstd.ZstdDecompressor()
+    return _bounded(unpacker, data, size)
+
+
+def unpack_lz4(data: bytes, size: int) -> bytes:
+    """Unpack lz4 to a number of bytes at most, whatever the data claim.
+
+    Raises:
+        ValueError: It is damaged or larger.
+    """
+    return _bounded(lz4.frame.LZ4FrameDecompressor(), data, size)
+
+
+def _bounded(unpacker: Any, data: bytes, size: int) -> bytes:
+    try:
+        raw: bytes = unpacker.decompress(bytes(data), max_length=size + 1)
+    except (zstd.ZstdError, RuntimeError) as error:
+        raise ValueError(str(error)) from error
+    if len(raw) > size:
+        msg = f'more is compressed than the {size} bytes that it claims'
+        raise ValueError(msg)
+    if not unpacker.eof:
+        msg = 'the compressed data end too early'
+        raise ValueError(msg)
+    return raw
