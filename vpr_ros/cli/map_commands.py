@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -19,8 +20,10 @@ from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vpr_ros.describe import Describer
-    from vpr_ros.maps import MapInfo
+    from vpr_ros.maps import MapInfo, MapWriter
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -65,7 +68,6 @@ def build(
     from vpr_ros.inputs.bags import Bag, choose_topics, is_geodetic, pose_source
     from vpr_ros.inputs.poses import FixLimits, TreeFrames
     from vpr_ros.mapping import KeyframeConfig, map_bag
-    from vpr_ros.maps import MapWriter
 
     if no_poses:
         of_poses = (
@@ -95,8 +97,8 @@ def build(
         other = not is_geodetic(topics.pose)
         opt.refuse_idle(context, why, 'fix_min_status', 'fix_max_sigma', when=other)
         describer = Describer(model, device=device, weights=weights)
-        place_map = MapWriter.open_or_create(path, describer.model_info)
-        with place_map, progress_bar(f'mapping {bag.path.name}') as progress:
+        added_to = _adding_to(path, describer)
+        with added_to as place_map, progress_bar(f'mapping {bag.path.name}') as progress:
             added = map_bag(
                 place_map,
                 bag,
@@ -124,12 +126,11 @@ def _without_poses(
     """Add a bag to a map without poses; return how many places were added, and the map."""
     from vpr_ros.inputs.bags import Bag, choose_image
     from vpr_ros.mapping.builder import map_bag_without_poses
-    from vpr_ros.maps import MapWriter
 
     with Bag(bag_path) as bag:
         image = choose_image(bag, image_topic)
-        place_map = MapWriter.open_or_create(path, describer.model_info)
-        with place_map, progress_bar(f'mapping {bag.path.name}') as progress:
+        added_to = _adding_to(path, describer)
+        with added_to as place_map, progress_bar(f'mapping {bag.path.name}') as progress:
             added = map_bag_without_poses(
                 place_map,
                 bag,
@@ -141,6 +142,22 @@ def _without_poses(
                 progress=progress,
             )
         return added, place_map.info()
+
+
+@contextlib.contextmanager
+def _adding_to(path: Path, describer: Describer) -> Iterator[MapWriter]:
+    """Open the map of a path, or make it; one that is still empty after an error is removed."""
+    from vpr_ros.maps import MapWriter
+
+    made = not path.exists()
+    place_map = MapWriter.open_or_create(path, describer.model_info)
+    try:
+        with place_map:
+            yield place_map
+    except BaseException:
+        if made and not len(place_map):
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _say_added(added: int, about: MapInfo, *, as_json: bool) -> None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -220,24 +220,31 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
         progress: Told after each frame how many are done, and of how many.
 
     Raises:
-        MapError: The map cannot be written; the places added so far stay.
+        MapError: The map cannot be written; the places added so far stay. Or no frame became a
+            place; the text says why.
     """
     builder = MapBuilder(place_map, describer, keyframes, session=session, thumbnails=thumbnails)
     source = source or pose_source(topics.pose, place_map.datum)
-    added = 0
+    added = done = 0
+    left_out: Counter[str] = Counter()
     frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
     for done, (frame, reading) in enumerate(frames, start=1):
         progress(done, max(done, topics.image.count))
         if done == 1:
             builder.set_mount(frame.camera, _mount_of(frame, bag, topics.base))
         if reading is None:
+            left_out['have no pose'] += 1
             continue
         builder.set_datum(source.datum)
         try:
             added += builder.offer(frame, reading) is not None
         except ImageError as error:
             _log.warning('frame at %d ns left out: %s', frame.stamp, error)
+            left_out['cannot be read'] += 1
     _warn_of_blank(builder, 'frames')
+    if not added:
+        left_out['show nothing'] = builder.blank
+        raise MapError(_why_none(bag, topics.image.name, done, left_out))
     builder.finish()
     return added
 
@@ -274,20 +281,35 @@ def map_bag_without_poses(
         progress: Told after each frame how many are done, and of how many.
 
     Raises:
-        MapError: The map cannot be written; the places added so far stay.
+        MapError: The map cannot be written; the places added so far stay. Or no frame became a
+            place; the text says why.
     """
     keyframes = KeyframeConfig(interval=interval, every=not interval)
     builder = MapBuilder(place_map, describer, keyframes, session=session, thumbnails=thumbnails)
-    added = 0
+    added = done = 0
+    left_out: Counter[str] = Counter()
     for done, (frame, _) in enumerate(replay_frames(bag, image.name), start=1):
         progress(done, max(done, image.count))
         try:
             added += builder.offer(frame, None) is not None
         except ImageError as error:
             _log.warning('frame at %d ns left out: %s', frame.stamp, error)
+            left_out['cannot be read'] += 1
     _warn_of_blank(builder, 'frames')
+    if not added:
+        left_out['show nothing'] = builder.blank
+        raise MapError(_why_none(bag, image.name, done, left_out))
     builder.finish()
     return added
+
+
+def _why_none(bag: Bag, topic: str, frames: int, left_out: Counter[str]) -> str:
+    """Return why no frame of a bag became a place."""
+    why = '; '.join(f'{count} {reason}' for reason, count in (+left_out).items())
+    return (
+        f'no place was added: of {frames} images on {topic} of {bag.path} '
+        f'({bag.topics[topic].count} recorded), {why or "none could be used"}'
+    )
 
 
 def _warn_of_blank(builder: MapBuilder, kind: str) -> None:

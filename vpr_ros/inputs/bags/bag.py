@@ -15,7 +15,7 @@ from vpr_ros.errors import BagError
 from vpr_ros.inputs.bags.opening import open_storages
 from vpr_ros.inputs.bags.storage import explain
 from vpr_ros.inputs.bags.unpacking import ZSTD, unpack_message
-from vpr_ros.inputs.frames import deserialize
+from vpr_ros.inputs.frames import UnsetStamps, deserialize
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -46,7 +46,10 @@ class Topic:
 
 
 class Message(NamedTuple):
-    """One recorded message: topic, time of recording in ns, type and CDR bytes."""
+    """One recorded message: topic, time of recording in ns, type and CDR bytes.
+
+    A stamp that was never set (0) is the time of recording in the bytes, see ``UnsetStamps``.
+    """
 
     topic: str
     time: int
@@ -76,6 +79,7 @@ class Bag:
             self.close()
             msg = f'the bag {self.path} holds no messages'
             raise BagError(msg)
+        self._unset = UnsetStamps()
         self.start = min(storage.start for storage in filled)
         """Time of the first message, ns."""
         self.end = max(storage.end for storage in filled)
@@ -184,6 +188,7 @@ class Bag:
                 connection, time, raw = record
                 # Only the metadata, which may be gone, say whether messages are compressed.
                 raw = unpack_message(raw) if raw[:4] == ZSTD else bytes(raw)
+                raw = self._unset.mend(connection.topic, connection.msgtype, raw, time)
             except Exception as error:  # noqa: BLE001  rosbags raises all kinds on damaged files
                 _LOG.warning(
                     '%s is damaged after %d messages: %s; the rest of the file is lost',

@@ -51,7 +51,7 @@ def open_mcap(path: Path) -> Storage:
     Raises:
         BagError: It cannot be read.
     """
-    reader = McapReader(path)
+    reader = _Reader(path)
     try:
         reader.open()
     except Exception as error:  # noqa: BLE001  rosbags raises all kinds on damaged files
@@ -76,14 +76,25 @@ def open_mcap(path: Path) -> Storage:
     )
 
 
-def _lists_all(reader: McapReader) -> bool:
+class _Reader(McapReader):  # type: ignore[misc]  # rosbags is not looked into
+    """Remembers whether the summary has statistics, which rosbags makes up where it has none."""
+
+    counted = False
+
+    def read_index(self) -> None:
+        super().read_index()
+        self.counted = self.statistics is not None
+
+
+def _lists_all(reader: _Reader) -> bool:
     """Tell whether the summary lists each message in the index of a chunk."""
     indexed: Counter[int] = Counter()
     for chunk in reader.chunks:
         indexed.update(chunk.channel_count)
     statistics = reader.statistics
     return (
-        statistics is not None
+        reader.counted
+        and statistics is not None
         and len(reader.chunks) == statistics.chunk_count
         and +indexed == +Counter(statistics.channel_message_counts)
         and indexed.total() == statistics.message_count > 0

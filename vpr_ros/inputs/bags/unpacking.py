@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import lz4.frame
 
@@ -107,7 +107,7 @@ def unpack(path: Path, folder: TemporaryFolder) -> Path:
     limit = max(_ALWAYS, _RATIO * path.stat().st_size)
     written = 0
     with path.open('rb') as packed, target.open('wb') as out:
-        stream = cast('BinaryIO', opener(packed, 'rb'))
+        stream = opener(packed, 'rb')
         while piece := _piece(stream, path, written):
             written += len(piece)
             if written > limit:
@@ -121,9 +121,10 @@ def unpack(path: Path, folder: TemporaryFolder) -> Path:
     return target
 
 
-def _piece(stream: BinaryIO, path: Path, written: int) -> bytes:
+def _piece(stream: Any, path: Path, written: int) -> bytes:
     try:
-        return stream.read(_PIECE)
+        # Not ``read``, which loses what it has unpacked where the file was cut off.
+        return cast('bytes', stream.read1(_PIECE))
     except (EOFError, OSError, RuntimeError, zstd.ZstdError, lzma.LZMAError) as error:
         if not written:
             msg = f'{path} cannot be unpacked: {error}'

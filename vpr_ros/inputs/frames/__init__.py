@@ -8,6 +8,7 @@ from vpr_ros.inputs.frames.dynamic_range import DynamicRange
 from vpr_ros.inputs.frames.frame import Frame, Picture
 from vpr_ros.inputs.frames.image_file import SUFFIXES, ImageFile
 from vpr_ros.inputs.frames.stored_picture import StoredPicture
+from vpr_ros.inputs.frames.unset_stamps import UnsetStamps
 from vpr_ros.inputs.frames.video import Video, VideoError, VideoFrame, is_video
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     'ImageFile',
     'Picture',
     'StoredPicture',
+    'UnsetStamps',
     'Video',
     'VideoError',
     'VideoFrame',
