@@ -18,7 +18,10 @@ IMAGE, ODOMETRY = 'sensor_msgs/msg/Image', 'nav_msgs/msg/Odometry'
 
 
 def write_drive(path, count=8, unset=(), picture=blocks, poses=True):
-    """Write a drive of a picture and a pose a metre; messages of ``unset`` have no stamp."""
+    """Write a drive of a picture and a pose a metre; messages of ``unset`` have no stamp.
+
+    Without ``poses`` there is one, long before the drive.
+    """
     store = types()
     kinds = store.types
 
@@ -40,9 +43,10 @@ def write_drive(path, count=8, unset=(), picture=blocks, poses=True):
             at = kinds[geometry + 'Point'](float(i), 0.0, 0.0)
             pose = kinds[geometry + 'Pose'](at, kinds[geometry + 'Quaternion'](0.0, 0.0, 0.0, 1.0))
             pose = kinds[geometry + 'PoseWithCovariance'](pose, zeros)
-            message = kinds[ODOMETRY](header(time, 'odom'), 'base_link', pose, still)
+            moment = time if poses else time - 100 * SECOND
+            message = kinds[ODOMETRY](header(moment, 'odom'), 'base_link', pose, still)
             if poses or i == 0:
-                writer.write(odom, time, store.serialize_cdr(message, ODOMETRY))
+                writer.write(odom, moment, store.serialize_cdr(message, ODOMETRY))
             pixels = picture(i)
             height, width = pixels.shape[:2]
             image = kinds[IMAGE](
