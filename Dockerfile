@@ -14,7 +14,7 @@ RUN apt-get update \
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN python3 -m venv --system-site-packages /opt/vpr \
  && /opt/vpr/bin/pip install --no-cache-dir --index-url ${TORCH_INDEX} 'torch>=2.6' \
- && /opt/vpr/bin/pip install --no-cache-dir faiss-cpu safetensors threadpoolctl rosbags 'typer>=0.19' 'numpy>=1.26,<2'
+ && /opt/vpr/bin/pip install --no-cache-dir faiss-cpu safetensors threadpoolctl 'rosbags>=0.11' 'typer>=0.19' 'numpy>=1.26,<2'
 
 WORKDIR /ws
 COPY . src/vpr_ros

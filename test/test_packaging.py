@@ -73,6 +73,7 @@ ROSDEP_KEYS = {
     'jinja2': 'python3-jinja2',
     'markupsafe': 'python3-jinja2',  # which depends on it
     'matplotlib': 'python3-matplotlib',
+    'lz4': 'python3-lz4',
     'numpy': 'python3-numpy',
     'opencv-python-headless': 'python3-opencv',
     'pillow': 'python3-pil',

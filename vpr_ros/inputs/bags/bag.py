@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vpr_ros.errors import BagError
-from vpr_ros.inputs.bags.opening import open_storages
+from vpr_ros.inputs.bags.bag_files import open_storages
 from vpr_ros.inputs.bags.storage import explain
 from vpr_ros.inputs.bags.unpacking import ZSTD, unpack_message
 from vpr_ros.inputs.frames import UnsetStamps, deserialize

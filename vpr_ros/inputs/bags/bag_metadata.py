@@ -42,8 +42,7 @@ def read_metadata(folder: Path) -> BagMetadata | None:
         if path.stat().st_size > _LARGEST:
             msg = f'{path} is too large'
             raise BagError(msg)
-        loader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
-        content = yaml.load(path.read_text(encoding='utf-8'), Loader=loader)  # noqa: S506  safe
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
         content = content['rosbag2_bagfile_information']
         files = tuple(PurePath(str(name)).name for name in content['relative_file_paths'])
         topics = content['topics_with_message_count']

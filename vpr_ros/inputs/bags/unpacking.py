@@ -8,19 +8,14 @@ import bz2
 import gzip
 import lzma
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import lz4.frame
+from rosbags.rosbag2.storage_mcap import zstd  # of Python or its backport
 
 from vpr_ros.errors import BagError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
