@@ -14,6 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from camera_bags import write_drive
 from documented_commands import ROOT, commands_of, programs_of
 
 sys.path.insert(0, str(Path(__file__).parent / 'inputs' / 'folders'))
@@ -79,6 +80,7 @@ def folder(tmp_path_factory):
             town, Conditions.named('day'), seed=1, lateral_shift=lane, spacing=120.0
         )
         write_bag(traverse, folder / name)
+    write_drive(folder / 'rover_bag', ('/front/image_raw', '/back/camera/image'), seconds=1)
     with Bag(folder / 'morning_bag') as bag:
         pictures = [frame.rgb for frame, _ in replay_frames(bag, '/camera/image_raw', '/odom')]
     (folder / 'photos').mkdir()

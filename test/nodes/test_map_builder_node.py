@@ -7,6 +7,7 @@ import signal
 
 import numpy as np
 import pytest
+from camera_bags import write_drive
 from pictures import blocks
 
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
@@ -16,9 +17,14 @@ from nav_msgs.msg import Odometry
 from node_samples import Reports
 from sensor_msgs.msg import CompressedImage, Image, NavSatFix
 
+from vpr_ros.bench.bag_player import Playback, play
 from vpr_ros.bench.node_process import NodeProcess
+from vpr_ros.describe import Describer
 from vpr_ros.errors import MapError
-from vpr_ros.maps import PlaceMap
+from vpr_ros.geometry.mounts import parse_extrinsics
+from vpr_ros.inputs.bags import Bag, choose_cameras, choose_topics
+from vpr_ros.mapping import KeyframeConfig, map_bag
+from vpr_ros.maps import MapWriter, PlaceMap
 from vpr_ros.nodes.conversions import to_time
 
 pytestmark = pytest.mark.ros
@@ -104,6 +110,45 @@ def test_drive_becomes_places_with_poses(start, listener, tmp_path):
             step = (place.stamp - 10**18) / STEP
             assert place.pose.position[0] == pytest.approx(step)
     assert 'Traceback' not in node.output
+
+
+def test_two_cameras_give_the_places_that_their_bag_gives(start, tmp_path):
+    bag_path = write_drive(tmp_path / 'drive')
+    path = tmp_path / 'live.vprmap'
+    node = start(
+        'map_builder_node',
+        kind=NodeProcess,
+        remap={f'{name}/image': f'/{name}/image_raw' for name in ('front', 'rear')},
+        map_path=path,
+        model='hog',
+        keyframe_distance=0.1,  # Each image is due, so that a dropped one changes no other.
+        cameras='front rear',
+        camera_extrinsics='0.3 0 1.2; -0.3 0 1.2 0 0 3.14159',
+    )
+    play(bag_path, Playback(subscribers=1, timeout=60))
+    assert node.stop() == 0
+    with Bag(bag_path) as bag:
+        cameras = choose_cameras(bag, ('/front/image_raw', '/rear/image_raw'))
+        mounts = parse_extrinsics('0.3 0 1.2; -0.3 0 1.2 0 0 3.14159', tuple(cameras))
+        topics, keyframes = choose_topics(bag, '/front/image_raw'), KeyframeConfig(0.1)
+        describer = Describer('hog')
+        with MapWriter.create(tmp_path / 'bag.vprmap', describer.model_info) as offline:
+            map_bag(offline, bag, describer, topics, keyframes, cameras=cameras, mounts=mounts)
+
+    def places(path):
+        with PlaceMap.open(path) as place_map:
+            return {
+                (place.camera, place.stamp): (*place.pose.as_array(), *place.mount.as_array())
+                for place in place_map.places(place_map.ids)
+            }
+
+    live, wanted = places(path), places(tmp_path / 'bag.vprmap')
+    assert len(wanted) == 30
+    # Images may be dropped where the machine is too slow, but never invented or moved.
+    assert 10 <= len(live) <= 30
+    assert {camera for camera, _ in live} == {'front', 'rear'}
+    for key, place in live.items():
+        np.testing.assert_allclose(place, wanted[key], atol=1e-9)
 
 
 def test_second_drive_is_added_as_a_session(start, listener, tmp_path):

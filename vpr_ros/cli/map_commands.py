@@ -20,7 +20,7 @@ from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from vpr_ros.describe import Describer
     from vpr_ros.maps import MapInfo, MapWriter
@@ -37,10 +37,11 @@ def build(
     path: opt.NewMapPath,
     bag_path: opt.BagPath,
     *,
-    image_topic: opt.ImageTopic = None,
+    image_topic: opt.ImageTopics = None,
     pose_topic: opt.PoseTopic = None,
     fixed_frame: opt.FixedFrame = '',
     base_frame: opt.BaseFrame = '',
+    camera_extrinsics: opt.CameraExtrinsics = '',
     model: opt.Network = DEFAULT_MODEL,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
@@ -64,8 +65,14 @@ def build(
 ) -> None:
     """Build a map from a bag, or add the bag as a session to a map that exists."""
     from vpr_ros.describe import Describer
-    from vpr_ros.geometry.mounts import parse_mount
-    from vpr_ros.inputs.bags import Bag, choose_topics, is_geodetic, pose_source
+    from vpr_ros.geometry.mounts import parse_extrinsics, parse_mount
+    from vpr_ros.inputs.bags import (
+        Bag,
+        choose_cameras,
+        choose_topics,
+        is_geodetic,
+        pose_source,
+    )
     from vpr_ros.inputs.poses import FixLimits, TreeFrames
     from vpr_ros.mapping import KeyframeConfig, map_bag
 
@@ -77,12 +84,13 @@ def build(
             'keyframe_distance',
             'keyframe_angle',
             'mount',
+            'camera_extrinsics',
         )
         opt.refuse_idle(context, 'with --no-poses', *of_poses, 'fix_min_status', 'fix_max_sigma')
         describer = Describer(model, device=device, weights=weights)
         seconds = _INTERVAL if interval is None else interval
         added, about = _without_poses(
-            path, bag_path, describer, image_topic, seconds, session_name, thumbnails
+            path, bag_path, describer, image_topic or (), seconds, session_name, thumbnails
         )
         _say_added(added, about, as_json=as_json)
         return
@@ -90,7 +98,9 @@ def build(
     sensor, limits = parse_mount(mount), FixLimits(fix_min_status, fix_max_sigma)
     with Bag(bag_path) as bag:
         frames = TreeFrames(fixed_frame, base_frame)
-        topics = choose_topics(bag, image_topic, pose_topic, frames)
+        cameras = choose_cameras(bag, image_topic or ())
+        mounts = parse_extrinsics(camera_extrinsics, tuple(cameras))
+        topics = choose_topics(bag, next(iter(cameras.values())).name, pose_topic, frames)
         why = f'on the poses of {topics.pose.name}, which are not those of tf'
         opt.refuse_idle(context, why, 'fixed_frame', when=topics.pose.frames is None)
         why = f'on the poses of {topics.pose.name}, which are no fixes'
@@ -105,6 +115,8 @@ def build(
                 describer,
                 topics,
                 keyframes,
+                cameras=cameras,
+                mounts=mounts,
                 session=bag.path.name if session_name is None else session_name,
                 source=pose_source(topics.pose, place_map.datum, sensor, limits),
                 thumbnails=thumbnails,
@@ -118,24 +130,24 @@ def _without_poses(
     path: Path,
     bag_path: Path,
     describer: Describer,
-    image_topic: str | None,
+    image_topics: Sequence[str],
     interval: float,
     session: str | None,
     thumbnails: int,
 ) -> tuple[int, MapInfo]:
     """Add a bag to a map without poses; return how many places were added, and the map."""
-    from vpr_ros.inputs.bags import Bag, choose_image
+    from vpr_ros.inputs.bags import Bag, choose_cameras
     from vpr_ros.mapping.builder import map_bag_without_poses
 
     with Bag(bag_path) as bag:
-        image = choose_image(bag, image_topic)
+        cameras = choose_cameras(bag, image_topics)
         added_to = _adding_to(path, describer)
         with added_to as place_map, progress_bar(f'mapping {bag.path.name}') as progress:
             added = map_bag_without_poses(
                 place_map,
                 bag,
                 describer,
-                image,
+                cameras,
                 interval,
                 session=bag.path.name if session is None else session,
                 thumbnails=thumbnails,

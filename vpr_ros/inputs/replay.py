@@ -16,7 +16,7 @@ from vpr_ros.inputs.frames import DynamicRange, Frame
 from vpr_ros.inputs.poses import TRANSFORMS, FramesWithPoses, PoseSource, TransformSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from vpr_ros.inputs.bags import Bag
     from vpr_ros.inputs.poses import PoseReading
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 def replay_frames(
     bag: Bag,
-    image_topic: str,
+    image_topic: str | Mapping[str, str],
     pose_topic: str | None = None,
     source: PoseSource | TransformSource | None = None,
 ) -> Iterator[tuple[Frame, PoseReading | None]]:
@@ -37,18 +37,21 @@ def replay_frames(
 
     Args:
         bag: An open bag.
-        image_topic: Image or CompressedImage.
+        image_topic: Image or CompressedImage; several, with the name of the camera of each.
         pose_topic: Messages of one of ``POSE_FORMATS``, or of tf.
         source: Reads the pose topic; None makes one, for which the first fixes give the datum.
     """
     if pose_topic and source is None:
         source = pose_source(choose_pose(bag, pose_topic))
-    pairs, refused, values = FramesWithPoses(), _Refused(), DynamicRange(image_topic)
+    cameras = {image_topic: ''} if isinstance(image_topic, str) else image_topic
+    pairs, refused = FramesWithPoses(), _Refused()
+    values = {topic: DynamicRange(topic) for topic in cameras}
     try:
-        for message in bag.messages([image_topic, *_topics_of_poses(bag, pose_topic)]):
+        for message in bag.messages([*cameras, *_topics_of_poses(bag, pose_topic)]):
             try:
-                if message.topic == image_topic:
-                    pairs.add_frame(Frame(message.raw, message.type, values=values))
+                if (camera := cameras.get(message.topic)) is not None:
+                    own = values[message.topic]
+                    pairs.add_frame(Frame(message.raw, message.type, camera, values=own))
                 elif isinstance(source, TransformSource):
                     static = message.topic != pose_topic
                     pairs.add_poses(source.read(bag.deserialize(message), static=static))

@@ -23,7 +23,7 @@ from vpr_ros.maps import NewPlace
 from vpr_ros.types import THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from vpr_ros.describe import Describer
     from vpr_ros.geometry import Datum, Pose
@@ -198,6 +198,8 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
     topics: ChosenTopics,
     keyframes: KeyframeConfig,
     *,
+    cameras: Mapping[str, Topic] | None = None,
+    mounts: Mapping[str, Pose] = MappingProxyType({}),
     session: str = '',
     source: PoseSource | TransformSource | None = None,
     thumbnails: int = THUMBNAIL_SIZE,
@@ -213,7 +215,11 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
         bag: An open bag.
         describer: Describes the images.
         topics: Of the bag.
-        keyframes: Spacing of the places.
+        keyframes: Spacing of the places of each camera.
+        cameras: Topics of several cameras, by their names; None for the one of `topics`, without
+            a name.
+        mounts: The optical frame of each camera in the base frame, by the camera's name; empty
+            takes those that tf in the bag knows.
         session: Name of the traverse.
         source: Reads the poses; None takes them as poses of the base, and common fixes.
         thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
@@ -223,14 +229,19 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
         MapError: The map cannot be written; the places added so far stay. Or no frame became a
             place; the text says why.
     """
-    builder = MapBuilder(place_map, describer, keyframes, session=session, thumbnails=thumbnails)
+    builder = MapBuilder(
+        place_map, describer, keyframes, session=session, thumbnails=thumbnails, mounts=mounts
+    )
     source = source or pose_source(topics.pose, place_map.datum)
+    images, count = _images_of(cameras or {'': topics.image})
     added = done = 0
     left_out: Counter[str] = Counter()
-    frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
+    asked: set[str] = set()
+    frames = replay_frames(bag, images, topics.pose.name, source)
     for done, (frame, reading) in enumerate(frames, start=1):
-        progress(done, max(done, topics.image.count))
-        if done == 1:
+        progress(done, max(done, count))
+        if not mounts and frame.camera not in asked:
+            asked.add(frame.camera)
             builder.set_mount(frame.camera, _mount_of(frame, bag, topics.base))
         if reading is None:
             left_out['have no pose'] += 1
@@ -244,7 +255,7 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
     _warn_of_blank(builder, 'frames')
     if not added:
         left_out['show nothing'] = builder.blank
-        raise MapError(_why_none(bag, topics.image.name, done, left_out))
+        raise MapError(_why_none(bag, images, done, left_out))
     builder.finish()
     return added
 
@@ -261,7 +272,7 @@ def map_bag_without_poses(
     place_map: MapWriter,
     bag: Bag,
     describer: Describer,
-    image: Topic,
+    cameras: Mapping[str, Topic],
     interval: float,
     *,
     session: str = '',
@@ -274,8 +285,8 @@ def map_bag_without_poses(
         place_map: Open for writing, made with the describer's model.
         bag: An open bag.
         describer: Describes the images.
-        image: Topic of the images.
-        interval: Seconds between two places; 0 makes a place of every image.
+        cameras: Topics of the images, by the names of their cameras.
+        interval: Seconds between two places of a camera; 0 makes a place of every image.
         session: Name of the traverse.
         thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
         progress: Told after each frame how many are done, and of how many.
@@ -286,10 +297,11 @@ def map_bag_without_poses(
     """
     keyframes = KeyframeConfig(interval=interval, every=not interval)
     builder = MapBuilder(place_map, describer, keyframes, session=session, thumbnails=thumbnails)
+    images, count = _images_of(cameras)
     added = done = 0
     left_out: Counter[str] = Counter()
-    for done, (frame, _) in enumerate(replay_frames(bag, image.name), start=1):
-        progress(done, max(done, image.count))
+    for done, (frame, _) in enumerate(replay_frames(bag, images), start=1):
+        progress(done, max(done, count))
         try:
             added += builder.offer(frame, None) is not None
         except ImageError as error:
@@ -298,18 +310,25 @@ def map_bag_without_poses(
     _warn_of_blank(builder, 'frames')
     if not added:
         left_out['show nothing'] = builder.blank
-        raise MapError(_why_none(bag, image.name, done, left_out))
+        raise MapError(_why_none(bag, images, done, left_out))
     builder.finish()
     return added
 
 
-def _why_none(bag: Bag, topic: str, frames: int, left_out: Counter[str]) -> str:
+def _why_none(bag: Bag, topics: Collection[str], frames: int, left_out: Counter[str]) -> str:
     """Return why no frame of a bag became a place."""
     why = '; '.join(f'{count} {reason}' for reason, count in (+left_out).items())
+    recorded = sum(bag.topics[topic].count for topic in topics)
     return (
-        f'no place was added: of {frames} images on {topic} of {bag.path} '
-        f'({bag.topics[topic].count} recorded), {why or "none could be used"}'
+        f'no place was added: of {frames} images on {", ".join(topics)} of {bag.path} '
+        f'({recorded} recorded), {why or "none could be used"}'
     )
+
+
+def _images_of(cameras: Mapping[str, Topic]) -> tuple[dict[str, str], int]:
+    """Return the camera of each topic, and how many images there are."""
+    names = {topic.name: name for name, topic in cameras.items()}
+    return names, sum(topic.count for topic in cameras.values())
 
 
 def _warn_of_blank(builder: MapBuilder, kind: str) -> None:

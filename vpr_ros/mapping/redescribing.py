@@ -134,7 +134,7 @@ def _named_like(bag: Bag, camera: str) -> str | None:
     names = {
         topic.name.removesuffix(_COMPRESSED)
         for topic in bag.topics_of(IMAGE_TYPES)
-        if camera in topic.name.split('/') and not topic.name.endswith('/compressedDepth')
+        if f'/{camera}/' in f'/{topic.name}/' and not topic.name.endswith('/compressedDepth')
     }
     if len(names) > 1:
         listed = ', '.join(sorted(names))

@@ -4,6 +4,7 @@
 
 from vpr_ros.inputs.bags.bag import Bag, Message, Topic
 from vpr_ros.inputs.bags.bag_transforms import camera_mount
+from vpr_ros.inputs.bags.camera_topics import camera_name, choose_cameras
 from vpr_ros.inputs.bags.topic_choice import (
     IMAGE_TYPES,
     ChosenTopics,
@@ -21,6 +22,8 @@ __all__ = [
     'Message',
     'Topic',
     'camera_mount',
+    'camera_name',
+    'choose_cameras',
     'choose_image',
     'choose_pose',
     'choose_topics',
