@@ -265,22 +265,6 @@ Device = Annotated[
 ]
 
 ImageTopic = Annotated[str | None, typer.Option(help='Topic of the images in the bag.')]
-ImageTopics = Annotated[
-    list[str] | None,
-    typer.Option(
-        '--image-topic',
-        metavar='[CAMERA=]TOPIC',
-        help='Topic of the images in the bag; once for each of several cameras, which are named '
-        'after their topics (front for /front/image_raw) or here.',
-    ),
-]
-CameraExtrinsics = Annotated[
-    str,
-    typer.Option(
-        help='Mount of each camera in the base frame, in the order of --image-topic, separated by '
-        'semicolons: x y z, or x y z roll pitch yaw (m, rad; without rotation it looks forward).',
-    ),
-]
 PoseTopic = Annotated[str | None, typer.Option(help='Topic of the poses, fixes or tf in the bag.')]
 FixedFrame = Annotated[
     str, typer.Option(help='Frame of tf that the poses are in; map, if not given.')
