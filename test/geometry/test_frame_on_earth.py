@@ -31,6 +31,15 @@ def test_errors_of_measuring_are_forgiven_and_heights_may_be_unknown():
     assert np.linalg.norm(datum.to_enu([[found.lat, found.lon, 0]])[0, :2]) < 1.0
 
 
+def test_few_wrong_positions_do_not_count():
+    datum = Datum(48, 11, 0)
+    places = np.repeat(TRACK, 4, axis=0)
+    points = [datum.point_at(place) for place in places]
+    points[0] = points[7] = datum.point_at((400, 900, 0))
+    found = datum_of(places, points)
+    assert np.abs(datum.to_enu([[found.lat, found.lon, found.alt]])).max() < 0.1
+
+
 @pytest.mark.parametrize('turn', [0.2, math.pi / 2, math.pi])
 def test_a_frame_that_is_turned_has_none(turn):
     datum = Datum(48, 11, 0)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _LEAST_POINTS, _LEAST_EXTENT = 3, 20.0
 """Points, and metres between the two farthest, below which a heading cannot be told."""
 _MOST_OFF, _MOST_SHARE = 3.0, 0.02
-"""Metres, and share of the extent, that positions may be off on average."""
+"""Metres, and share of the extent, that positions may be off."""
+_BELIEVED = 0.8
+"""Share of the positions that must not be farther off; receivers err now and then."""
 
 
 def datum_of(positions: ArrayLike, points: Sequence[GeoPoint]) -> Datum | None:
@@ -41,6 +43,6 @@ def datum_of(positions: ArrayLike, points: Sequence[GeoPoint]) -> Datum | None:
     for _ in range(2):  # The second time about the origin, where the plane touches the Earth.
         offsets = local - datum.to_enu(measured)
         datum = Datum.at(datum.point_at(-np.median(offsets, axis=0)))
-    off = (local - datum.to_enu(measured))[:, :2]
-    rms = float(np.sqrt(np.mean(np.sum(off**2, axis=1))))
-    return datum if rms <= max(_MOST_OFF, _MOST_SHARE * extent) else None
+    off = np.linalg.norm((local - datum.to_enu(measured))[:, :2], axis=1)
+    usual = float(np.quantile(off, _BELIEVED))
+    return datum if usual <= max(_MOST_OFF, _MOST_SHARE * extent) else None

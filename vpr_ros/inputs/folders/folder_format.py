@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from vpr_ros.geometry import Pose
 from vpr_ros.inputs.folders.image_files import FolderError, images_in
+from vpr_ros.inputs.folders.stamped_names import stamps_of
 from vpr_ros.inputs.frames import ImageFile
 from vpr_ros.inputs.poses import PoseReading
 from vpr_ros.inputs.poses.pose_reading import base_of, base_of_antenna, unknown_rotation
 from vpr_ros.registries import Registry, entries_of
-from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,13 +174,18 @@ FOLDER_FORMATS: Registry[FolderFormat] = Registry(
 
 
 def images_in_order(folder: Path) -> list[PosedImage]:
-    """Return the images of a folder as places without poses, one a second, in natural order.
+    """Return the images of a folder as places without poses, in natural order.
+
+    Names that are stamps give the stamps; else the images count as one a second.
 
     Raises:
         FolderError: There is none, or a folder cannot be read.
     """
-    paths = enumerate(images_in(folder))
-    return [PosedImage(path, i * SECOND).without_pose() for i, path in paths]
+    paths = images_in(folder)
+    return [
+        PosedImage(path, stamp).without_pose()
+        for path, stamp in zip(paths, stamps_of(paths), strict=True)
+    ]
 
 
 def dataset_formats() -> dict[str, FolderFormat]:
