@@ -278,14 +278,18 @@ def test_damaged_graphs_and_bombs_are_refused(ids, poses, said):
         optimised_poses(ids, poses, nodes=10)
 
 
-def test_damaged_poses_and_calibrations_are_named(tmp_path):
-    wrong = Pose(np.zeros(3), np.array([9.0, 0, 0, 0]))
-    with pytest.raises(FolderError, match=r'damaged: node 1: the matrix is no rotation'):
-        rtabmap_database(write_database(tmp_path / 'p.db', [SampleNode(1, wrong)]))
-    nodes = [SampleNode(1, at(1)), SampleNode(2, at(2), calibration=b'x' * 100)]
+def test_nodes_with_damaged_values_are_named_and_left_out(tmp_path, caplog):
+    nodes = [
+        SampleNode(1, at(1)),
+        SampleNode(2, at(2), calibration=b'x' * 100),
+        SampleNode(3, Pose(np.zeros(3), np.array([9.0, 0, 0, 0]))),
+    ]
     left_out = Counter()
-    assert len(rtabmap_database(write_database(tmp_path / 'c.db', nodes), left_out=left_out)) == 1
-    assert left_out == {'they are damaged': 1}
+    file = write_database(tmp_path / 'r.db', nodes)
+    (image,) = rtabmap_database(file, left_out=left_out)
+    assert image.path.name == 'node 1'
+    assert left_out == {'they are damaged': 2}
+    assert 'node 3 is damaged: the matrix is no rotation' in caplog.text
 
 
 @settings(deadline=None)

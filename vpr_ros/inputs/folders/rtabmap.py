@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from vpr_ros.geometry import Pose
+    from vpr_ros.geometry import GeoPoint, Pose
+    from vpr_ros.inputs.folders.rtabmap_blobs import Version
     from vpr_ros.inputs.folders.rtabmap_file import Node
 
 _log = logging.getLogger(__name__)
@@ -30,6 +32,40 @@ _MERGED, _INTERMEDIATE = -9, -1
 _LEAST_PICTURE = 5
 """Bytes."""
 _UNRELATED = 'no optimised pose relates them to the others'
+
+
+@dataclass(frozen=True, eq=False)
+class _Values:
+    """The values of a node.
+
+    Attributes:
+        stamp: Nanoseconds.
+        odometry: The pose of the base in the frame of its session; None where there is none.
+        geo: Measured position.
+        mounts: Optical frame of each camera in the base, None where it is not known; of one where
+            there is no calibration.
+    """
+
+    stamp: int
+    odometry: Pose | None
+    geo: GeoPoint | None
+    mounts: list[Pose | None]
+
+    @staticmethod
+    def of(node: Node, version: Version) -> _Values:
+        """Read them.
+
+        Raises:
+            ValueError: One makes no sense.
+        """
+        stamp = parse_stamp(repr(node.stamp))
+        if stamp < 0:
+            msg = f'its stamp is {node.stamp}'
+            raise ValueError(msg)
+        mounts: list[Pose | None] = [None]
+        if isinstance(node.calibration, bytes) and node.calibration:
+            mounts = camera_mounts(node.calibration, version)
+        return _Values(stamp, pose_of(node.pose), position_of(node.gps), mounts)
 
 
 def rtabmap_database(
@@ -57,35 +93,33 @@ def rtabmap_database(
     database = RtabmapFile(file)
     rows = database.nodes()
     nodes = [node for node in rows if _is_place(node, left_out)]
-    odometry = {node.id: _pose(node, file) for node in rows}
+    values = {node.id: _values(node, database) for node in rows}
+    odometry = {key: value.odometry if value else None for key, value in values.items()}
     poses = _map_poses(database, rows, odometry)
     several = len({node.session for node in nodes}) > 1
     images: list[PosedImage] = []
     for done, node in enumerate(nodes, start=1):
         progress(done, len(nodes))
-        try:
-            stamp, geo, mounts = _stamp(node), position_of(node.gps), _mounts(node, database)
-        except ValueError as error:
-            _log.warning('%s: node %d left out: %s', file, node.id, error)
+        value = values[node.id]
+        if value is None:
             left_out['they are damaged'] += 1
             continue
-        never = odometry[node.id] is None
         name = file / f'node {node.id}'
-        for index, mount in enumerate(mounts):
-            camera = f'camera{index}' if len(mounts) > 1 else ''
-            part = index, len(mounts)
+        for index, mount in enumerate(value.mounts):
+            camera = f'camera{index}' if len(value.mounts) > 1 else ''
+            part = index, len(value.mounts)
             read = partial(database.picture, node.id)
             images.append(
                 PosedImage(
                     name,
-                    stamp,
+                    value.stamp,
                     poses.get(node.id),
-                    geo if node.id in poses or not poses else None,
-                    read=partial(StoredPicture, str(name), read, stamp, camera, part),
+                    value.geo if node.id in poses or not poses else None,
+                    read=partial(StoredPicture, str(name), read, value.stamp, camera, part),
                     session=f'map{node.session}' if several else '',
                     camera=camera,
                     mount=mount,
-                    left_out='' if never else _UNRELATED,
+                    left_out='' if value.odometry is None else _UNRELATED,
                 )
             )
     if not images:
@@ -106,13 +140,13 @@ def _is_place(node: Node, left_out: Counter[str]) -> bool:
     return False
 
 
-def _pose(node: Node, file: Path) -> Pose | None:
-    """Return the pose by odometry; None where there is none."""
+def _values(node: Node, database: RtabmapFile) -> _Values | None:
+    """Return the values of a node; None, with a warning, where one makes no sense."""
     try:
-        return pose_of(node.pose)
+        return _Values.of(node, database.version)
     except ValueError as error:
-        msg = f'{file} is damaged: node {node.id}: {error}'
-        raise FolderError(msg) from error
+        _log.warning('%s: node %d is damaged: %s', database.path, node.id, error)
+        return None
 
 
 def _map_poses(
@@ -157,26 +191,6 @@ def _between(
                 if here is not None and there is not None and anchor.id in optimised:
                     found.setdefault(node.id, optimised[anchor.id] @ there.inverse() @ here)
     return found
-
-
-def _stamp(node: Node) -> int:
-    """Return nanoseconds.
-
-    Raises:
-        ValueError: The stamp is no number of seconds since 1970.
-    """
-    stamp = parse_stamp(repr(node.stamp))
-    if stamp < 0:
-        msg = f'its stamp is {node.stamp}'
-        raise ValueError(msg)
-    return stamp
-
-
-def _mounts(node: Node, database: RtabmapFile) -> list[Pose | None]:
-    """Return the mount of each camera; of one, and not known, where there is no calibration."""
-    if not isinstance(node.calibration, bytes) or not node.calibration:
-        return [None]
-    return camera_mounts(node.calibration, database.version)
 
 
 FORMATS = (
