@@ -112,6 +112,33 @@ def test_the_frames_of_a_video_are_answered_with_their_times(drive, capsys):
     assert [round(one['candidates'][0]['pose'][0], 2) for one in found] == [0, 1, 2]
 
 
+def test_a_video_is_evaluated_by_its_trajectory(drive, capsys):
+    capsys.readouterr()
+    words = 'evaluate', 'bag', drive / 'town.vprmap', drive / 'drive.avi'
+    more = '--tolerance', '0.3', '--calibration', 'none', '--verify', 'none', '--json'
+    assert run(*words, '--poses', drive / 'poses.txt', *more) == 0
+    found = json.loads(capsys.readouterr().out)['summary']
+    assert found['frames'] == 12
+    # Every second frame is a place of the map, and the others are 0.25 m from one.
+    assert found['localisable'] == 12
+    assert found['recall']['1'] >= 0.5
+    assert run(*words) == 2
+    assert 'give its trajectory (TUM) as --poses' in capsys.readouterr().err
+    assert run(*words, '--poses', drive / 'poses.txt', '--image-topic', '/image') == 2
+    assert 'has no effect on a video' in capsys.readouterr().err
+
+
+def test_loops_of_a_video_are_compared_with_the_true_ones(tmp_path, drive, capsys):
+    pairs = tmp_path / 'pairs.txt'
+    pairs.write_text('0 11\n')
+    words = 'evaluate', 'loops', drive / 'drive.avi', '--model', 'hog', '--verify', 'none'
+    capsys.readouterr()
+    assert run(*words, '--pairs', pairs, '--json') == 0
+    assert json.loads(capsys.readouterr().out)['summary']['keyframes'] == 12
+    assert run(*words) == 2
+    assert 'for a folder or a video' in capsys.readouterr().err
+
+
 def test_what_cannot_be_read_is_named_and_the_rest_is_answered(tmp_path, drive, capsys):
     (tmp_path / 'empty').mkdir()
     (tmp_path / 'bag').mkdir()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,7 @@ from vpr_ros.cli.console import (
     table_of_figures,
     warn_untrained,
 )
+from vpr_ros.cli.video_options import Start, start_stamp
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +35,10 @@ def bag(
     map_path: opt.MapPath,
     bag_path: opt.BagPath,
     *,
+    poses: Annotated[
+        Path | None, typer.Option(help='Of a video in the place of the bag: its trajectory (TUM).')
+    ] = None,
+    start: Start = '0',
     map_bag: opt.MapBag = None,
     image_topic: opt.ImageTopic = None,
     pose_topic: opt.PoseTopic = None,
@@ -66,7 +72,7 @@ def bag(
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
 ) -> None:
-    """Localise every frame of a bag in a map and compare with the bag's own poses."""
+    """Localise every frame of a bag or video in a map and compare with its own poses."""
     opt.refuse_idle(context, 'without --map-bag', 'map_image_topic', when=map_bag is None)
     opt.refuse_idle(context, 'without --temporal', 'odometry', when=temporal == 'none')
     unverified = 'rerank', 'min_inliers', 'field_of_view'
@@ -76,15 +82,12 @@ def bag(
         raise typer.BadParameter(msg)
     import numpy as np
 
-    from vpr_ros.cli.localizing import camera_of, localizing, tolerance_of
-    from vpr_ros.evaluation.bag_evaluation import (
-        PlacedBy,
-        evaluate_bag,
-        frame_pictures,
-        place_pictures,
-    )
+    from vpr_ros.cli import recordings
+    from vpr_ros.cli.localizing import localizing, tolerance_of
+    from vpr_ros.evaluation.bag_evaluation import PlacedBy, place_pictures
     from vpr_ros.evaluation.words import now
     from vpr_ros.inputs.bags import Bag, choose_image, choose_topics
+    from vpr_ros.inputs.frames import is_video
     from vpr_ros.inputs.poses import TreeFrames
     from vpr_ros.localize import DecisionConfig
 
@@ -99,12 +102,15 @@ def bag(
     if temporal != 'none':
         mode = f'{temporal} {"with" if odometry else "without"} odometry'
     with ExitStack() as stack:
-        source = stack.enter_context(Bag(bag_path))
-        frames = TreeFrames(fixed_frame, base_frame)
-        topics = choose_topics(source, image_topic, pose_topic, frames)
-        why = f'on the poses of {topics.pose.name}, which are not those of tf'
-        named = 'fixed_frame', 'base_frame'
-        opt.refuse_idle(context, why, *named, when=topics.pose.frames is None)
+        if is_video(bag_path):
+            source = recordings.of_video(
+                context, bag_path, poses, start_stamp(start), field_of_view
+            )
+        else:
+            tree = TreeFrames(fixed_frame, base_frame)
+            source = recordings.of_bag(
+                stack, context, bag_path, image_topic, pose_topic, tree, field_of_view
+            )
         mapped = None if map_bag is None else stack.enter_context(Bag(map_bag))
         mapped_topic = None if mapped is None else choose_image(mapped, map_image_topic).name
         opened = localizing(
@@ -120,7 +126,7 @@ def bag(
             verify=verify,
             rerank=rerank,
             min_inliers=min_inliers,
-            camera=camera_of(source, topics.image.name, field_of_view),
+            camera=source.camera,
         )
         place_map, localizer = stack.enter_context(opened)
         posed = not np.isnan(place_map.positions).all()
@@ -130,12 +136,10 @@ def bag(
         if mapped is not None and not posed:
             true = choose_topics(mapped, map_image_topic)
             placed = PlacedBy.bag(place_map, mapped, true.image, true.pose)
-        with progress_bar(f'localising {source.path.name}') as progress:
-            evaluation = evaluate_bag(
+        with progress_bar(f'localising {bag_path.name}') as progress:
+            evaluation = source.evaluate(
                 place_map,
-                source,
                 localizer,
-                topics,
                 tolerance_of(tolerance, angle),
                 candidates=k,
                 limit=limit,
@@ -152,7 +156,7 @@ def bag(
                 pictures = place_pictures(evaluation.places, mapped, mapped_topic)
             return render_report(
                 evaluation,
-                query_pictures=frame_pictures(source, topics.image.name),
+                query_pictures=source.pictures,
                 place_pictures=pictures,
             )
 

@@ -116,10 +116,7 @@ def loops(
         context, 'with --pairs', *by_poses, *keyframes_by_poses, when=pairs is not None
     )
     opt.refuse_idle(context, 'without --pairs', 'pair_tolerance', when=pairs is None)
-    opt.refuse_idle(context, 'on a folder of images', 'image_topic', when=_is_folder(source))
-    if _is_folder(source) and pairs is None:
-        msg = f'{source} is no bag; for a folder of images, give the true loops as --pairs'
-        raise typer.BadParameter(msg)
+    _check_source(context, source, pairs)
     unverified = 'rerank', 'require_transform', 'min_inliers', 'field_of_view'
     opt.refuse_idle(context, 'with --verify none', *unverified, when=verify == 'none')
     from vpr_ros.cli.localizing import calibration_of, tolerance_of, verifier_of
@@ -208,6 +205,17 @@ def loops(
         )
 
 
+def _check_source(context: typer.Context, source: Path, pairs: Path | None) -> None:
+    """Refuse options that do not fit what the images come from."""
+    from vpr_ros.inputs.frames import is_video
+
+    alone = _is_folder(source) or is_video(source)
+    opt.refuse_idle(context, 'on a folder or a video', 'image_topic', when=alone)
+    if alone and pairs is None:
+        msg = f'{source} is no bag; for a folder or a video, give the true loops as --pairs'
+        raise typer.BadParameter(msg)
+
+
 def _is_folder(source: Path) -> bool:
     return source.is_dir() and not (source / 'metadata.yaml').exists()
 
@@ -226,9 +234,12 @@ def _traverse(
     from vpr_ros.cli.localizing import camera_of
     from vpr_ros.evaluation.bag_evaluation import frame_pictures
     from vpr_ros.inputs.bags import Bag, choose_image, choose_pose, pose_source
+    from vpr_ros.inputs.frames import is_video
     from vpr_ros.inputs.poses import TreeFrames
     from vpr_ros.inputs.replay import replay_frames
 
+    if is_video(source):
+        return _video(source, degrees)
     if _is_folder(source):
         return _folder(source, degrees)
     bag = stack.enter_context(Bag(source))
@@ -240,6 +251,16 @@ def _traverse(
     else:
         frames = replay_frames(bag, image.name)
     return iter(frames), camera, frame_pictures(bag, image.name), image.count
+
+
+def _video(source: Path, degrees: float | None) -> Traverse:
+    """Return the frames of a video."""
+    from vpr_ros.cli.recordings import pictures_of, view_of
+    from vpr_ros.inputs.frames import Video, VideoFrame
+
+    video = Video(source)
+    frames = ((VideoFrame(video, index), None) for index in range(len(video.stamps)))
+    return frames, view_of(video, degrees), pictures_of(video), len(video.stamps)
 
 
 def _folder(source: Path, degrees: float | None) -> Traverse:

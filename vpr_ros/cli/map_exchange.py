@@ -17,8 +17,8 @@ import typer
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, require_folders, say
 from vpr_ros.cli.map_edit import sessions_of
+from vpr_ros.cli.video_options import Start, start_stamp
 from vpr_ros.inputs.folders import FOLDER_FORMATS, images_in_order, video_images
-from vpr_ros.stamps import parse_stamp
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
@@ -97,10 +97,7 @@ def import_(
     times: Annotated[
         Path | None, typer.Option(help='File that relates stamps to images (kitti, orbslam).')
     ] = None,
-    start: Annotated[
-        str,
-        typer.Option(metavar='SECONDS', help='Video: stamp of its first frame, as in --poses.'),
-    ] = '0',
+    start: Start = '0',
     model: opt.Network = DEFAULT_MODEL,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
@@ -139,7 +136,7 @@ def import_(
             sightings = _without_format(context, folder, interval, no_poses=no_poses)
         else:
             kind = _usable(context, form, poses)
-            sightings = kind.read(folder, poses, times, progress, left_out, _stamp(start))
+            sightings = kind.read(folder, poses, times, progress, left_out, start_stamp(start))
     if no_poses:
         sightings = [image.without_pose() for image in sightings]
     keyframes = None
@@ -184,14 +181,6 @@ def _usable(context: typer.Context, form: str, poses: Path | None) -> FolderForm
         msg = f'--format {form} needs --poses'
         raise typer.BadParameter(msg)
     return kind
-
-
-def _stamp(start: str) -> int:
-    """Return the nanoseconds of an option in seconds."""
-    try:
-        return parse_stamp(start)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint='--start') from error
 
 
 def _without_format(

@@ -22,7 +22,7 @@ from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.metrics import Tolerance
     from vpr_ros.geometry import Datum, Pose
     from vpr_ros.inputs.bags import Bag, ChosenTopics, Topic
+    from vpr_ros.inputs.frames import Picture
+    from vpr_ros.inputs.poses import PoseReading
     from vpr_ros.localize import Localization, Localizer
     from vpr_ros.maps import PlaceMap
 
@@ -84,12 +86,66 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
             'datum: choose a pose topic in the frame of the map, or build the map from fixes too'
         )
         raise VprError(msg)
-    total = topics.image.count if limit is None else min(limit, topics.image.count)
+    source = pose_source(topics.pose, datum)
+    return evaluate_frames(
+        place_map,
+        replay_frames(bag, topics.image.name, topics.pose.name, source),
+        localizer,
+        tolerance,
+        name=bag.path.name,
+        count=topics.image.count,
+        candidates=candidates,
+        limit=limit,
+        odometry=odometry,
+        mode=mode,
+        created=created,
+        placed=placed,
+        progress=progress,
+    )
+
+
+def evaluate_frames(  # noqa: PLR0913  each is a choice of its own
+    place_map: PlaceMap,
+    frames: Iterable[tuple[Picture, PoseReading | None]],
+    localizer: Localizer,
+    tolerance: Tolerance,
+    *,
+    name: str,
+    count: int,
+    candidates: int,
+    limit: int | None = None,
+    odometry: bool = False,
+    mode: str = 'single frame',
+    created: str = '',
+    placed: PlacedBy | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Localise images with their true poses; see ``evaluate_bag``.
+
+    Args:
+        place_map: That the localizer searches.
+        frames: The images in order, each with its pose in the frame of the map.
+        localizer: To be evaluated.
+        tolerance: Of correct answers.
+        name: Of the images, stored with the results.
+        count: How many images there are.
+        candidates: Candidates per image, the largest N of recall@N.
+        limit: Stop after this many images.
+        odometry: Whether the temporal filter gets odometry, for which the true poses stand in.
+        mode: Of the decision, stored with the results.
+        created: Date and time, ISO 8601, stored with the results.
+        placed: True poses of the places of a map without poses.
+        progress: Called after each image.
+
+    Raises:
+        VprError: The map has no poses and `placed` is not given.
+    """
+    if placed is None:
+        require_poses(place_map)
+    total = count if limit is None else min(limit, count)
     places = placed.table if placed else place_table(place_map)
     queries: list[QueryResult] = []
     unreadable = 0
-    source = pose_source(topics.pose, datum)
-    frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
     for done, (frame, reading) in enumerate(islice(frames, limit), start=1):
         try:
             motion = reading.pose if odometry and reading else None
@@ -106,7 +162,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
         if progress is not None:
             progress(done, max(done, total))
     setup = Setup(
-        query=bag.path.name,
+        query=name,
         map=place_map.path.name,
         model=place_map.model,
         tolerance=tolerance,
