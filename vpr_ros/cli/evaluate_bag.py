@@ -82,7 +82,7 @@ def bag(
         raise typer.BadParameter(msg)
     import numpy as np
 
-    from vpr_ros.cli import recordings
+    from vpr_ros.cli import query_sources
     from vpr_ros.cli.localizing import localizing, tolerance_of
     from vpr_ros.evaluation.bag_evaluation import PlacedBy, place_pictures
     from vpr_ros.evaluation.words import now
@@ -103,12 +103,12 @@ def bag(
         mode = f'{temporal} {"with" if odometry else "without"} odometry'
     with ExitStack() as stack:
         if is_video(bag_path):
-            source = recordings.of_video(
+            source = query_sources.of_video(
                 context, bag_path, poses, start_stamp(start), field_of_view
             )
         else:
             tree = TreeFrames(fixed_frame, base_frame)
-            source = recordings.of_bag(
+            source = query_sources.of_bag(
                 stack, context, bag_path, image_topic, pose_topic, tree, field_of_view
             )
         mapped = None if map_bag is None else stack.enter_context(Bag(map_bag))

@@ -255,7 +255,7 @@ def _traverse(
 
 def _video(source: Path, degrees: float | None) -> Traverse:
     """Return the frames of a video."""
-    from vpr_ros.cli.recordings import pictures_of, view_of
+    from vpr_ros.cli.query_sources import pictures_of, view_of
     from vpr_ros.inputs.frames import Video, VideoFrame
 
     video = Video(source)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Recording:
+class QuerySource:
     """Images with true poses.
 
     Attributes:
@@ -49,7 +49,7 @@ def of_bag(
     pose_topic: str | None,
     tree: TreeFrames,
     degrees: float | None,
-) -> Recording:
+) -> QuerySource:
     """Open a bag until the stack is left.
 
     Raises:
@@ -65,7 +65,7 @@ def of_bag(
     why = f'on the poses of {topics.pose.name}, which are not those of tf'
     named = 'fixed_frame', 'base_frame'
     opt.refuse_idle(context, why, *named, when=topics.pose.frames is None)
-    return Recording(
+    return QuerySource(
         camera_of(bag, topics.image.name, degrees),
         frame_pictures(bag, topics.image.name),
         lambda place_map, localizer, tolerance, **more: evaluate_bag(
@@ -76,7 +76,7 @@ def of_bag(
 
 def of_video(
     context: typer.Context, path: Path, poses: Path | None, start: int, degrees: float | None
-) -> Recording:
+) -> QuerySource:
     """Open a video whose true poses are in a file.
 
     Raises:
@@ -95,7 +95,7 @@ def of_video(
         raise typer.BadParameter(msg)
     images = FOLDER_FORMATS['video'].read(path, poses, start=start)
     video = Video(path)
-    return Recording(
+    return QuerySource(
         view_of(video, degrees),
         pictures_of(video, start),
         lambda place_map, localizer, tolerance, **more: evaluate_frames(
