@@ -40,7 +40,7 @@ def header(seconds, frame):
 
 
 def image(seconds, frame='camera_optical_frame'):
-    rgb = blocks(round(seconds * 1000))
+    rgb = blocks(abs(round(seconds * 1000)))
     height, width = rgb.shape[:2]
     return of(IMAGE, header(seconds, frame), height, width, 'rgb8', 0, 3 * width, rgb.reshape(-1))
 

@@ -41,6 +41,7 @@ ROS_PACKAGES = {
     'sensor_msgs',
     'std_msgs',
     'std_srvs',
+    'tf2_msgs',
     'tf2_ros',
     'visualization_msgs',
 }

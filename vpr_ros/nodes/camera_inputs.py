@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rclpy.time import Time
 
-from vpr_ros.errors import MessageError
+from vpr_ros.errors import MessageError, VprError
 from vpr_ros.geometry import Pose
+from vpr_ros.inputs.poses import BASES, TransformSource, TreeFrames
+from vpr_ros.inputs.poses.transform_source import mount_in
 from vpr_ros.nodes.subscriptions import ImageInput
+from vpr_ros.nodes.transform_input import TransformInput
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
@@ -19,7 +23,6 @@ if TYPE_CHECKING:
 
     from rclpy.node import Node
 
-    from vpr_ros.errors import VprError
     from vpr_ros.inputs.frames import Frame, Picture
     from vpr_ros.nodes.health import InputHealth
     from vpr_ros.nodes.parameter_node import ParameterNode
@@ -50,37 +53,54 @@ class StampGate:
 
 
 class Transforms:
-    """Listens to tf where tf2_ros is installed: it comes with ROS and is not on PyPI."""
+    """Knows the mounts of cameras from tf: by tf2_ros, or where it is missing from the topics."""
 
     def __init__(self, node: Node, base_frame: str) -> None:
         self._node = node
         self._base_frame = base_frame
         self._tf: Any = None
+        self._input: TransformInput | None = None
         try:
             self._tf = importlib.import_module('tf2_ros')
         except ImportError:
+            source = TransformSource(TreeFrames(base=base_frame))
+            with suppress(VprError):  # The messages of tf are missing, too.
+                self._input = TransformInput(node, source, lambda _: None, lambda _: None)
             return
         self._buffer = self._tf.Buffer()
         self._listener = self._tf.TransformListener(self._buffer, node)
 
     def mount_of(self, frame: Frame) -> Pose | None:
         """Return the mount of the camera that took a frame; None while tf does not have it."""
-        if self._tf is None:
-            return None
         try:
-            found = self._buffer.lookup_transform(self._base_frame, frame.frame_id, Time())
-            p, q = found.transform.translation, found.transform.rotation
-            mount = Pose.of((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
-        except (self._tf.TransformException, MessageError, ValueError):
+            camera = frame.frame_id
+        except MessageError:
             return None
-        self._node.get_logger().info(
-            f'tf: {frame.frame_id} is mounted at {p.x:.3f} {p.y:.3f} {p.z:.3f} m in '
-            f'{self._base_frame}'
-        )
+        mount = None
+        if self._input is not None:
+            mount = mount_in(self._input.source.tree, camera, self._base_frame)
+        elif self._tf is not None:
+            bases = (self._base_frame,) if self._base_frame else BASES
+            mount = next((found for base in bases if (found := self._look_up(base, camera))), None)
+        if mount is not None:
+            x, y, z = mount.position
+            where = f'{x:.3f} {y:.3f} {z:.3f} m in {self._base_frame or "the base"}'
+            self._node.get_logger().info(f'tf: {camera} is mounted at {where}')
         return mount
+
+    def _look_up(self, base: str, camera: str) -> Pose | None:
+        try:
+            found = self._buffer.lookup_transform(base, camera, Time())
+            p, q = found.transform.translation, found.transform.rotation
+            return Pose.of((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
+        except (self._tf.TransformException, ValueError):
+            return None
 
     def close(self) -> None:
         """Stop listening."""
+        if self._input is not None:
+            self._input.destroy()
+            self._input = None
         if self._tf is not None:
             self._listener.unregister()
             self._tf = None

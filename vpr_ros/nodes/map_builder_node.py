@@ -88,6 +88,8 @@ class MapBuilderNode(MappingNode):
             return 0
         builder.set_keyframes(self.keyframe_config())
         builder.set_datum(self.datum_in_use)
+        for camera, mount in self.mounts.items():  # Which tf may give only now.
+            builder.set_mount(camera, mount)
         due = {id(frame): reading for frame, reading in items if builder.due(frame, reading)}
         started = time.perf_counter()
         readable = self.readable([frame for frame, _ in items if id(frame) in due])
@@ -149,7 +151,6 @@ class MapBuilderNode(MappingNode):
             self._describer,
             self.keyframe_config(),
             session=self.parameters.session_name,
-            mounts=self.mounts,
             thumbnails=self.parameters.thumbnails,
         )
         self._coded = len(place_map) if place_map.info().coder else 0

@@ -11,15 +11,23 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from vpr_ros.errors import VprError
 from vpr_ros.geometry.mounts import parse_mount
 from vpr_ros.inputs.frames import Frame
-from vpr_ros.inputs.poses import FixLimits, FramesWithPoses, PoseReading, PoseSource
+from vpr_ros.inputs.poses import (
+    FixLimits,
+    FramesWithPoses,
+    PoseReading,
+    PoseSource,
+    TransformSource,
+    TreeFrames,
+)
 from vpr_ros.mapping import KeyframeConfig
 from vpr_ros.nodes.node import REPEAT, VprNode
 from vpr_ros.nodes.subscriptions import PoseInput
+from vpr_ros.nodes.transform_input import TransformInput
 
 if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleState
 
-    from vpr_ros.geometry import Datum
+    from vpr_ros.geometry import Datum, Pose
     from vpr_ros.nodes.health import InputHealth
     from vpr_ros.nodes.parameters import MappingParameters
 
@@ -38,7 +46,7 @@ class MappingNode(VprNode[PosedFrame]):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._pairs: FramesWithPoses | None = None
-        self._pose_input: PoseInput | None = None
+        self._pose_input: PoseInput | TransformInput | None = None
         self._told = 0
 
     def datum(self) -> Datum | None:
@@ -64,22 +72,29 @@ class MappingNode(VprNode[PosedFrame]):
         if kind != 'none':
             try:
                 mount = parse_mount(self.parameters.pose_mount)
+                self._pose_input = self._listen(kind, mount)
             except VprError as error:
-                self.get_logger().error(f'pose_mount: {error}')
+                self.get_logger().error(f'cannot take poses: {error}')
                 return TransitionCallbackReturn.FAILURE
-            limits = FixLimits(self.parameters.fix_min_status, self.parameters.fix_max_sigma)
             self._told = 0
             self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES * len(self.cameras))
-            self._pose_input = PoseInput(
-                self,
-                kind,
-                lambda typename: PoseSource(typename, self.datum(), mount, limits),
-                self._on_poses,
-                self.fail,
-            )
             self.listening.append(self._pose_input)
             self.get_logger().info(f'taking poses from {self._pose_input.topic}')
         return super().on_activate(state)
+
+    def _listen(self, kind: str, mount: Pose | None) -> PoseInput | TransformInput:
+        p = self.parameters
+        if kind == 'tf':
+            source = TransformSource(TreeFrames(p.fixed_frame, p.base_frame), mount)
+            return TransformInput(self, source, self._on_poses, self.fail)
+        limits = FixLimits(p.fix_min_status, p.fix_max_sigma)
+        return PoseInput(
+            self,
+            kind,
+            lambda typename: PoseSource(typename, self.datum(), mount, limits),
+            self._on_poses,
+            self.fail,
+        )
 
     def stop(self) -> None:
         """Stop to listen."""
@@ -113,9 +128,10 @@ class MappingNode(VprNode[PosedFrame]):
             self.get_logger().warning(text, throttle_duration_sec=REPEAT)
         if self._pairs is not None and self._pose_input is not None and self._pairs.waiting > 1:
             topic = self._pose_input.topic
+            fault = self._pose_input.source.fault
             self.get_logger().warning(
                 f'{self._pairs.waiting} images wait for poses from {topic}'
-                f' ({self.count_publishers(topic)} publishers)',
+                f' ({self.count_publishers(topic)} publishers){": " * bool(fault)}{fault}',
                 throttle_duration_sec=REPEAT,
             )
 
@@ -127,6 +143,7 @@ class MappingNode(VprNode[PosedFrame]):
             'images waiting for a pose': str(self._pairs.waiting),
             'images dropped while waiting for a pose': str(self._pairs.dropped),
             'images without a pose': str(self._pairs.poseless) or '0',
+            'pose source': (self._pose_input and self._pose_input.source.fault) or 'gives poses',
         }
 
     def _on_poses(self, readings: list[PoseReading]) -> None:

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from vpr_ros.inputs.poses import POSE_FORMATS
+from vpr_ros.inputs.poses import BASES, MAP, POSE_FORMATS, TRANSFORMS
 from vpr_ros.localize import DecisionConfig, Reranking
 from vpr_ros.nodes.parameter_fields import parameter
 from vpr_ros.types import DEFAULT_MODEL, LOOP_PROBABILITY, THUMBNAIL_SIZE
@@ -66,9 +66,14 @@ class NodeParameters:
         '',
         'Mount of each camera in the base frame, in the order of cameras, separated by semicolons:'
         ' x y z, or x y z roll pitch yaw (m, rad; without rotation the camera looks forward).'
-        ' Empty takes mounts from tf, if tf2_ros is installed.',
+        ' Empty takes mounts from tf.',
     )
-    base_frame: str = parameter('base_link', "tf frame of the robot's base.")
+    base_frame: str = parameter(
+        '',
+        "tf frame of the robot's base; empty for "
+        + ', '.join(BASES[:-1])
+        + f' or {BASES[-1]}, the first that there is.',
+    )
     rectify: bool = parameter(
         default=False,
         description='Remove the lens distortion of images, by the camera_info beside image.',
@@ -103,8 +108,14 @@ class MappingParameters(NodeParameters):
         'odometry',
         'Messages that give the poses: '
         + ', '.join(f'{f.name} ({f.typename} on {f.topic})' for f in POSE_FORMATS.values())
-        + '; none maps without poses.',
-        choices=(*POSE_FORMATS, 'none'),
+        + f'; tf ({TRANSFORMS} on /tf and /tf_static) of base_frame in fixed_frame; none maps'
+        ' without poses.',
+        choices=(*POSE_FORMATS, 'tf', 'none'),
+    )
+    fixed_frame: str = parameter(
+        MAP,
+        'tf frame that the poses are in with pose_source tf: map, or the root of the tree of a'
+        ' robot that has none, such as odom or camera_init.',
     )
     pose_mount: str = parameter(
         '',

@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo
 
@@ -51,9 +51,16 @@ def _subscribe(
     *,
     depth: int,
     raw: bool = False,
+    latched: bool = False,
 ) -> Subscription:
-    """Subscribe with the quality of service of sensor data; parameters may override it."""
+    """Subscribe with the quality of service of sensor data; parameters may override it.
+
+    Latched messages, which were sent before, are asked for again.
+    """
     qos = QoSProfile(depth=depth, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+    if latched:
+        qos.reliability = QoSReliabilityPolicy.RELIABLE
+        qos.durability = QoSDurabilityPolicy.TRANSIENT_LOCAL
     return node.create_subscription(
         message_type,
         topic,
@@ -156,6 +163,7 @@ class TopicInput:
         what: Name of the input in messages, such as ``pose``.
         refused: Called with the error where ``received`` cannot use a message.
         depth: Messages that may wait.
+        latched: Also take the last messages of before.
     """
 
     def __init__(
@@ -168,6 +176,7 @@ class TopicInput:
         refused: Callable[[VprError], None],
         *,
         depth: int = 2,
+        latched: bool = False,
     ) -> None:
         def callback(message: Any) -> None:
             self.health.hear()
@@ -177,7 +186,9 @@ class TopicInput:
                 refused(error)
 
         self._node = node
-        self._subscription = _subscribe(node, message_type, topic, callback, depth=depth)
+        self._subscription = _subscribe(
+            node, message_type, topic, callback, depth=depth, latched=latched
+        )
         self.health = InputHealth(node, what, lambda: [self._subscription])
 
     @property

@@ -55,6 +55,11 @@ class FixAgreement:
         self._last: Fix | None = None
         self._held: list[Fix] = []
 
+    @property
+    def fault(self) -> str:
+        """Why fixes are held back, in words; empty if none are."""
+        return f'{len(self._held)} fixes wait for others that agree' if self._held else ''
+
     def add(self, fix: Fix) -> list[Fix]:
         """Take a fix; return those that are believed now, in order."""
         newest = self._held[-1] if self._held else self._last

@@ -149,6 +149,11 @@ class PoseSource:
         """Return the poses that were held back, when no more messages will come."""
         return self._located(self._fixes.finish())
 
+    @property
+    def fault(self) -> str:
+        """Why messages give no poses now, in words; empty if they do."""
+        return self._fixes.fault
+
     def restart(self, datum: Datum | None) -> None:
         """Begin anew with this datum."""
         self.datum, self._fixes = datum, FixAgreement()

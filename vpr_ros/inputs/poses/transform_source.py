@@ -62,18 +62,19 @@ class TransformSource:
     def __init__(self, frames: TreeFrames | None = None, mount: Pose | None = None) -> None:
         self._frames = frames or TreeFrames()
         self._mount = mount
-        self.restart()
-
-    def restart(self, _datum: Datum | None = None) -> None:
-        """Begin anew."""
         self.tree = TransformTree()
         self.datum: Datum | None = None
         self._way: list[str] = []
         self._fixed = ''
-        self._version = -1
+        self._found: tuple[int, bool] | None = None
         self._given: int | None = None
         self._first: int | None = None
         self._newest = 0
+
+    def restart(self, _datum: Datum | None = None) -> None:
+        """Forget the transforms by stamp; static ones come only once, and stay."""
+        self.tree.forget()
+        self._given = None
 
     def read(self, message: Any, *, static: bool = False) -> list[PoseReading]:
         """Return the poses of the base that are known after a message; see ``learn``."""
@@ -103,7 +104,13 @@ class TransformSource:
     def fault(self) -> str:
         """Why there are no poses, in words; empty where the chain is complete."""
         self._find_way()
-        return '' if self._way else missing_chain(self.tree, self._frames)
+        if self._way:
+            return ''
+        if found := find_chain(self.tree, self._frames):
+            return (
+                f'tf has no {BASES[0]} yet; it is waited for a little before {found[1]} is taken'
+            )
+        return missing_chain(self.tree, self._frames)
 
     def _take(self, transform: Any, static: bool) -> str:  # noqa: FBT001
         """Take one transform; return in words why it is none, else nothing."""
@@ -145,19 +152,20 @@ class TransformSource:
 
     def _find_way(self) -> None:
         """Find the chain from the base up to the fixed frame, anew where the tree has changed."""
-        if self._version == self.tree.version:
+        waited = self._first is not None and self._newest - self._first >= _PATIENCE
+        if self._found == (self.tree.version, waited):
             return
-        self._way = []
+        if self._way and self._found and self._found[0] == self.tree.version:
+            return
+        self._found, self._way = (self.tree.version, waited), []
         found = find_chain(self.tree, self._frames)
         if found is None:
+            self.tree.follow_above(find_frame(self.tree, self._frames.base or BASES[0]))
             return
         fixed, base, way = found
-        preferred = self._frames.base or base.rpartition('/')[2] == BASES[0]
-        waited = self._first is not None and self._newest - self._first >= _PATIENCE
-        if not (preferred or waited):
-            return
-        self._fixed, self._way, self._version = fixed, way, self.tree.version
-        self.tree.follow(self._way)
+        if self._frames.base or base.rpartition('/')[2] == BASES[0] or waited:
+            self._fixed, self._way = fixed, way
+            self.tree.follow(way)
 
 
 def name_of(frame: Any) -> str:

@@ -74,7 +74,8 @@ class TransformTree:
             edge = self._edges[child] = _Edge(parent, static, pose)
             self._followed = None
             self.version += 1
-        edge.moved |= not np.allclose(edge.latest.as_array(), pose.as_array(), rtol=0, atol=_STILL)
+        change = np.abs(edge.latest.as_array() - pose.as_array()).max()
+        edge.moved = edge.moved or bool(change > _STILL)
         edge.latest, edge.static = pose, static
         if static or (self._followed is not None and child not in self._followed):
             return False
@@ -86,6 +87,16 @@ class TransformTree:
         for child, edge in self._edges.items():
             if child not in children:
                 edge.readings = PoseBuffer()
+
+    def follow_above(self, base: str) -> None:
+        """Keep no history of what hangs below a frame, such as the joints of an arm."""
+        if base:
+            self.follow([c for c in self._edges if base not in self.ancestors(c)[1:]])
+
+    def forget(self) -> None:
+        """Forget the transforms by stamp."""
+        for edge in self._edges.values():
+            edge.readings = PoseBuffer()
 
     def ancestors(self, frame: str) -> list[str]:
         """Return a frame and those above it, up to the root."""
