@@ -6,18 +6,42 @@ from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     ExecuteProcess,
-    IncludeLaunchDescription,
+    OpaqueFunction,
     RegisterEventHandler,
     Shutdown,
 )
-from launch.conditions import IfCondition, UnlessCondition
 from launch.event_handlers import OnProcessExit
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
-from launch_ros.substitutions import FindPackageShare
+from launch.substitutions import LaunchConfiguration
+
+from vpr_ros.nodes.launch_arguments import LaunchArgument
+from vpr_ros.nodes.launching import all_arguments, declare, nodes
+
+NODES = 'place_recognition_node', 'map_builder_node'
+OWN = (
+    LaunchArgument(
+        'build_map', 'false', 'Build the map from the bag instead of using it.', ('true', 'false')
+    ),
+    LaunchArgument('rate', '1.0', 'Speed of the replay.'),
+)
+DEFAULTS = {
+    'image_topic': '/camera/image_raw',
+    'odom_topic': '/odom',
+    'use_sim_time': 'true',
+    'respawn': 'false',
+}
 
 
 def generate_launch_description():
-    image = LaunchConfiguration('image_topic')
+    arguments = [
+        LaunchArgument(one.name, DEFAULTS.get(one.name, one.default), one.description, one.choices)
+        for one in (*OWN, *all_arguments(*NODES))
+    ]
+    bag = LaunchArgument('bag', '', 'The bag: a folder or a file.')
+
+    def start(context):
+        builds = LaunchConfiguration('build_map').perform(context) == 'true'
+        return nodes(context, NODES[builds], [bag, *arguments])
+
     player = ExecuteProcess(
         cmd=[
             'vpr',
@@ -32,43 +56,11 @@ def generate_launch_description():
         ],
         output='screen',
     )
-
-    def include(name, condition):
-        file = PathJoinSubstitution([FindPackageShare('vpr_ros'), 'launch', f'{name}.launch.py'])
-        arguments = {
-            'map_path': LaunchConfiguration('map_path'),
-            'image_topic': image,
-            'odom_topic': LaunchConfiguration('odom_topic'),
-            'use_sim_time': 'true',
-            'respawn': 'false',
-        }
-        return IncludeLaunchDescription(
-            file, launch_arguments=arguments.items(), condition=condition
-        )
-
-    build_map = LaunchConfiguration('build_map')
     return LaunchDescription(
         [
-            DeclareLaunchArgument('bag', description='Folder of the rosbag2.'),
-            DeclareLaunchArgument('map_path', description='File of the place map.'),
-            DeclareLaunchArgument(
-                'build_map',
-                default_value='false',
-                description='Build the map from the bag instead of using it.',
-            ),
-            DeclareLaunchArgument(
-                'image_topic',
-                default_value='/camera/image_raw',
-                description='Camera topic of the bag, without /compressed.',
-            ),
-            DeclareLaunchArgument(
-                'odom_topic',
-                default_value='/odom',
-                description='Odometry topic of the bag.',
-            ),
-            DeclareLaunchArgument('rate', default_value='1.0', description='Speed of the replay.'),
-            include('map_builder', IfCondition(build_map)),
-            include('place_recognition', UnlessCondition(build_map)),
+            DeclareLaunchArgument('bag', description=bag.description),
+            *declare(arguments),
+            OpaqueFunction(function=start),
             player,
             RegisterEventHandler(OnProcessExit(target_action=player, on_exit=[Shutdown()])),
         ]

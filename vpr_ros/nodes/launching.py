@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The launch description of one node, for the files in ``launch/``.
+"""The launch descriptions of the nodes, for the files in ``launch/``.
 
 Imported by launch files only: the ``launch`` packages come with a ROS distribution.
 """
@@ -9,76 +9,126 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import launch.logging
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
+from vpr_ros.nodes.launch_arguments import (
+    TOPICS,
+    LaunchArgument,
+    arguments_of,
+    unknown_arguments,
+    value_of,
+)
+from vpr_ros.nodes.parameter_fields import parameters_of
+from vpr_ros.nodes.parameters import NODES
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from launch import LaunchContext
 
-_COMMON = {
-    'namespace': ('', 'Namespace of the node and of its relative topics.'),
-    'use_sim_time': ('false', 'Take the time from /clock (simulation, bag replay).'),
-    'log_level': ('info', 'debug, info, warn, error or fatal.'),
-    'respawn': ('true', 'Start the node again if it dies.'),
-}
+_SHARE = FindPackageShare('vpr_ros')
+_PARAMETER_FILE = LaunchArgument(
+    'params_file', '', 'Parameter file; empty for the one of vpr_ros.'
+)
+_VIEWED = 'markers', 'pose', 'debug_image'
+"""Topics below the node's name that the file of RViz shows."""
 
 
-def node_launch(
-    executable: str, topics: Mapping[str, str], parameters: Mapping[str, str]
-) -> LaunchDescription:
-    """Return a launch description of one node of this package.
+def node_launch(executable: str) -> LaunchDescription:
+    """Return the launch description of one node, with an argument for each parameter and topic."""
+    return LaunchDescription(
+        [
+            *declare(all_arguments(executable)),
+            OpaqueFunction(function=lambda context: nodes(context, executable)),
+        ]
+    )
+
+
+def all_arguments(*executables: str) -> tuple[LaunchArgument, ...]:
+    """Return the arguments of some nodes, each once."""
+    found = (argument for name in executables for argument in arguments_of(name))
+    unique = {argument.name: argument for argument in (*found, _PARAMETER_FILE)}
+    return tuple(unique.values())
+
+
+def declare(arguments: Iterable[LaunchArgument]) -> list[DeclareLaunchArgument]:
+    """Return the actions that declare arguments."""
+    return [
+        DeclareLaunchArgument(
+            one.name,
+            default_value=one.default,
+            description=one.description,
+            choices=list(one.choices) or None,
+        )
+        for one in arguments
+    ]
+
+
+def nodes(
+    context: LaunchContext, executable: str, others: Iterable[LaunchArgument] = ()
+) -> list[Node]:
+    """Return the actions that start a node and what was asked for beside it.
+
+    Evaluated at launch, so that an empty argument does not override the parameter file.
 
     Args:
+        context: Of the launch.
         executable: Name of the executable, the node and its parameter file.
-        topics: Descriptions of input topics; each becomes an argument ``<name>_topic``.
-        parameters: Descriptions of parameters that become arguments; an empty argument leaves the
-            value to the parameter file.
+        others: Arguments that the launch file has beside those of the node.
     """
-    parameter_file = PathJoinSubstitution(
-        [FindPackageShare('vpr_ros'), 'config', f'{executable}.yaml']
-    )
-    arguments = {
-        **_COMMON,
-        'params_file': (parameter_file, 'Parameter file.'),
-        **{f'{name}_topic': (name, text) for name, text in topics.items()},
-        **{name: ('', text) for name, text in parameters.items()},
-    }
+    known = {one.name for one in (*all_arguments(executable), *others)}
+    given = {word.partition(':=')[0] for word in context.argv if ':=' in word}
+    for text in unknown_arguments(given, known):
+        launch.logging.get_logger('vpr_ros').warning(text)
 
-    def make_node(context: LaunchContext) -> list[Node]:
-        # Evaluated at launch, so that an empty argument does not override the file.
-        def argument(name: str) -> str:
-            return str(LaunchConfiguration(name).perform(context))
+    def argument(name: str) -> str:
+        return str(LaunchConfiguration(name).perform(context))
 
-        overrides = {name: _typed(argument(name)) for name in parameters if argument(name)}
-        overrides['use_sim_time'] = argument('use_sim_time').lower() in ('true', '1')
-        remapped = {name: argument(f'{name}_topic') for name in topics}
-        return [
-            Node(
-                package='vpr_ros',
-                executable=executable,
-                name=executable,
-                namespace=argument('namespace'),
-                output='screen',
-                emulate_tty=True,
-                parameters=[argument('params_file'), overrides],
-                remappings=[(name, topic) for name, topic in remapped.items() if topic != name],
-                arguments=['--ros-args', '--log-level', argument('log_level')],
-                respawn=argument('respawn').lower() in ('true', '1'),
-                respawn_delay=2.0,
-            )
-        ]
-
-    declared = [
-        DeclareLaunchArgument(name, default_value=default, description=text)
-        for name, (default, text) in arguments.items()
+    simulated = argument('use_sim_time') == 'true'
+    overrides: dict[str, object] = {'use_sim_time': simulated}
+    for parameter in parameters_of(NODES[executable]):
+        if text := argument(parameter.name):
+            value = value_of(parameter, text)
+            # Or launch takes the name 2026 for a number.
+            overrides[parameter.name] = ParameterValue(value, value_type=type(parameter.default))
+    own_file = PathJoinSubstitution([_SHARE, 'config', f'{executable}.yaml'])
+    topics = {name: argument(f'{name}_topic') for name in TOPICS[executable]}
+    actions = [
+        Node(
+            package='vpr_ros',
+            executable=executable,
+            name=executable,
+            namespace=argument('namespace'),
+            output='screen',
+            emulate_tty=True,
+            parameters=[argument('params_file') or own_file, overrides],
+            remappings=[
+                (name, topic) for name, topic in topics.items() if topic not in ('', name)
+            ],
+            arguments=['--ros-args', '--log-level', argument('log_level')],
+            respawn=argument('respawn') == 'true',
+            respawn_delay=2.0,
+        )
     ]
-    return LaunchDescription([*declared, OpaqueFunction(function=make_node)])
+    if argument('rviz') == 'true':
+        actions.append(_rviz(executable, argument('namespace'), simulated=simulated))
+    return actions
 
 
-def _typed(text: str) -> str | bool:
-    return text == 'true' if text in ('true', 'false') else text
+def _rviz(executable: str, namespace: str, *, simulated: bool) -> Node:
+    inside = f'/{namespace.strip("/")}/{executable}'.replace('//', '/')
+    return Node(
+        package='rviz2',
+        executable='rviz2',
+        name='vpr_rviz',
+        output='log',
+        arguments=['-d', PathJoinSubstitution([_SHARE, 'visualization', 'vpr_ros.rviz'])],
+        parameters=[{'use_sim_time': simulated}],
+        remappings=[(f'/place_recognition_node/{name}', f'{inside}/{name}') for name in _VIEWED],
+    )

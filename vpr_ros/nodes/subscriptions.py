@@ -12,11 +12,12 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo
 
 from vpr_ros.errors import VprError
-from vpr_ros.inputs.frames import DynamicRange, Frame
+from vpr_ros.inputs.frames import DynamicRange, Frame, UnsetStamps
 from vpr_ros.inputs.frames.frame import FreezeWatch
 from vpr_ros.inputs.frames.rectify import Rectifier
 from vpr_ros.inputs.poses import POSE_FORMATS
 from vpr_ros.nodes.health import InputHealth
+from vpr_ros.stamps import SECOND, from_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +96,7 @@ class ImageInput:
         self._received = received
         self._refused = refused
         self._freeze = FreezeWatch()
+        self._unset = UnsetStamps()
         self._values = DynamicRange(camera or 'camera')
         namespace = f'{camera}/' if camera else ''
         topic = node.resolve_topic_name(f'{namespace}image')
@@ -112,7 +114,7 @@ class ImageInput:
         self._info: TopicInput | None = None
         self._rectifier: Rectifier | None = None
         if rectify:
-            self._rectifier = Rectifier(node.resolve_topic_name(f'{namespace}camera_info'))
+            self._rectifier = Rectifier(info_topic(node, camera))
             self._info = camera_info(node, camera, self._rectifier.learn, refused)
 
     @property
@@ -137,6 +139,7 @@ class ImageInput:
         def callback(raw: bytes) -> None:
             self._listen_only_to(typename)
             self.health.hear()
+            raw = self._unset.mend(topic, typename, raw, self._node.get_clock().now().nanoseconds)
             self._freeze.see(raw)
             try:
                 frame = Frame(raw, typename, self._camera, self._rectifier, self._values)
@@ -208,10 +211,23 @@ def camera_info(
     refused: Callable[[VprError], None],
 ) -> TopicInput:
     """Deliver the camera_info of a camera; its name is empty for the only one."""
-    what, topic = 'camera_info', 'camera_info'
-    if camera:
-        what, topic = f'camera_info of {camera}', f'{camera}/camera_info'
-    return TopicInput(node, what, CameraInfo, topic, received, refused)
+    what = f'camera_info of {camera}' if camera else 'camera_info'
+    return TopicInput(node, what, CameraInfo, info_topic(node, camera), received, refused)
+
+
+def info_topic(node: Node, camera: str) -> str:
+    """Return the full name of the camera_info of a camera.
+
+    It lies beside the images as these are remapped, as with image_transport, unless it is itself
+    remapped.
+    """
+    prefix = f'{camera}/' if camera else ''
+    name = f'{prefix}camera_info'
+    resolved = str(node.resolve_topic_name(name))
+    if resolved != node.resolve_topic_name(name, only_expand=True):
+        return resolved
+    beside, _, _ = node.resolve_topic_name(f'{prefix}image').rpartition('/')
+    return f'{beside}/camera_info'
 
 
 class PoseInput(TopicInput):
@@ -232,12 +248,14 @@ class PoseInput(TopicInput):
     ) -> None:
         form = POSE_FORMATS[kind]
         self.source = source(form.typename)
-        super().__init__(
-            node,
-            'pose',
-            message_class(form.typename),
-            form.topic,
-            lambda message: received(self.source.read(message)),
-            refused,
-            depth=100,
-        )
+        unset = UnsetStamps()
+
+        def read(message: Any) -> None:
+            stamp = message.header.stamp
+            now = node.get_clock().now().nanoseconds
+            time = unset.time_of(self.topic, from_time(stamp), now)
+            stamp.sec, stamp.nanosec = divmod(time, SECOND)
+            received(self.source.read(message))
+
+        kind_of_message = message_class(form.typename)
+        super().__init__(node, 'pose', kind_of_message, form.topic, read, refused, depth=100)
