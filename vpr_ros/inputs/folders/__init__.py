@@ -9,7 +9,6 @@ from vpr_ros.inputs.folders.folder_format import (
     PosedImage,
     dataset_formats,
     folder_format,
-    images_in_order,
 )
 from vpr_ros.inputs.folders.image_files import (
     FolderError,
@@ -18,6 +17,7 @@ from vpr_ros.inputs.folders.image_files import (
     unread_in,
     walk_files,
 )
+from vpr_ros.inputs.folders.unposed_images import images_in_order
 from vpr_ros.inputs.folders.utm_names import UtmName
 from vpr_ros.inputs.folders.video_frames import video_images
 

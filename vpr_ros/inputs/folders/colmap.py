@@ -14,7 +14,8 @@ from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.inputs.folders.colmap_model import read_images, read_rigs
 from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
 from vpr_ros.inputs.folders.image_files import FolderError, images_in
-from vpr_ros.inputs.folders.stamped_names import stamps_of
+from vpr_ros.inputs.folders.stamped_names import named_stamps
+from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +65,9 @@ def colmap_folder(
         model,
     )
     images = []
-    for name, stamp in zip(known, stamps_of(files[name] for name in known), strict=True):
+    counted = range(0, len(known) * SECOND, SECOND)
+    stamps = named_stamps(files[name] for name in known) or counted
+    for name, stamp in zip(known, stamps, strict=True):
         image = registered[name]
         camera_from_rig = rigs.get(image.camera, Pose.identity())
         rig = image.world.inverse() @ camera_from_rig

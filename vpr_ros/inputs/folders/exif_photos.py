@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import defaultdict
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from vpr_ros.inputs.folders.image_files import FolderError, images_in
 from vpr_ros.inputs.frames.pillow_images import pillow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -78,6 +79,31 @@ def read_photo(path: Path) -> PosedImage:
     Raises:
         NoPositionError: It cannot be read, or has no position that is complete.
     """
+    exif, gps = _tags(path)
+    return PosedImage(path, _stamp(exif, gps), geo=_position(gps), heading=_heading(gps))
+
+
+def photo_stamps(paths: Iterable[Path]) -> list[int] | None:
+    """Return when photographs were taken, nanoseconds; None where one does not say.
+
+    None, too, where Pillow is not installed.
+    """
+    stamps = []
+    with suppress(NoPositionError, ModuleNotFoundError):
+        for path in paths:
+            stamps.append(_stamp(*_tags(path)))
+            if not stamps[-1]:
+                return None
+        return stamps
+    return None
+
+
+def _tags(path: Path) -> tuple[Mapping[int, Any], Mapping[int, Any]]:
+    """Return the EXIF and GPS tags of a photograph.
+
+    Raises:
+        NoPositionError: It cannot be read.
+    """
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  An extra.
 
     pillow()  # Reads HEIC too, and photographs of 200 megapixels.
@@ -88,7 +114,7 @@ def read_photo(path: Path) -> PosedImage:
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
         msg = f'{path}: {error}'
         raise NoPositionError(msg) from error
-    return PosedImage(path, _stamp(exif, gps), geo=_position(gps), heading=_heading(gps))
+    return exif, gps
 
 
 def _position(gps: Mapping[int, Any]) -> GeoPoint:

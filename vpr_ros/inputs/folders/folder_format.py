@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpr_ros.geometry import Pose
-from vpr_ros.inputs.folders.image_files import FolderError, images_in
-from vpr_ros.inputs.folders.stamped_names import stamps_of
+from vpr_ros.inputs.folders.image_files import FolderError
 from vpr_ros.inputs.frames import ImageFile
 from vpr_ros.inputs.poses import PoseReading
 from vpr_ros.inputs.poses.pose_reading import base_of, base_of_antenna, unknown_rotation
@@ -171,21 +170,6 @@ FOLDER_FORMATS: Registry[FolderFormat] = Registry(
     'vpr_ros.folder_formats', lambda: entries_of(__package__, 'FORMATS')
 )
 """Formats of folders of images, by name."""
-
-
-def images_in_order(folder: Path) -> list[PosedImage]:
-    """Return the images of a folder as places without poses, in natural order.
-
-    Names that are stamps give the stamps; else the images count as one a second.
-
-    Raises:
-        FolderError: There is none, or a folder cannot be read.
-    """
-    paths = images_in(folder)
-    return [
-        PosedImage(path, stamp).without_pose()
-        for path, stamp in zip(paths, stamps_of(paths), strict=True)
-    ]
 
 
 def dataset_formats() -> dict[str, FolderFormat]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vpr_ros.stamps import SECOND, parse_stamp
+from vpr_ros.stamps import parse_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,12 +30,12 @@ def stamp_of(text: str) -> int:
     return parse_stamp(text)
 
 
-def stamps_of(paths: Iterable[Path]) -> list[int]:
-    """Return the stamps that images are named by; one a second, where the names are none."""
+def named_stamps(paths: Iterable[Path]) -> list[int] | None:
+    """Return the stamps that images are named by; None where a name is no stamp."""
     stems = [path.stem for path in paths]
+    if any(len(stem.partition('.')[0]) < _LEAST_DIGITS for stem in stems):
+        return None
     try:
-        if all(len(stem.partition('.')[0]) >= _LEAST_DIGITS for stem in stems):
-            return [stamp_of(stem) for stem in stems]
+        return [stamp_of(stem) for stem in stems]
     except ValueError:
-        pass
-    return [i * SECOND for i in range(len(stems))]
+        return None
