@@ -66,7 +66,7 @@ def photo_folder(
     if not photos:
         msg = f'none of the {len(images)} images in {folder} says where it was taken (EXIF GPS)'
         raise FolderError(msg)
-    return sorted(photos, key=lambda photo: (photo.stamp, photo.path))
+    return sorted(photos, key=lambda photo: photo.stamp)
 
 
 class NoPositionError(VprError):
