@@ -41,11 +41,11 @@ def number_of(rgb):
     return round(float(rgb.mean()) / 10)
 
 
-def turned(path):
-    """Say in the header of an MP4 that the picture is to be turned by 90 degrees to the right."""
+def turned(path, cosine, sine):
+    """Say in the header of an MP4 that the picture is to be turned to the right by an angle."""
     data = bytearray(path.read_bytes())
-    at = data.index(b'tkhd') + 4 + 40
-    struct.pack_into('>9i', data, at, 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    matrix = cosine << 16, sine << 16, 0, -(sine << 16), cosine << 16, 0, 0, 0, 1 << 30
+    struct.pack_into('>9i', data, data.index(b'tkhd') + 44, *matrix)
     path.write_bytes(data)
     return path
 
@@ -79,10 +79,13 @@ def test_frames_are_chosen_so_many_seconds_apart(tmp_path):
     assert video.chosen(60) == [0]
 
 
-def test_the_picture_is_turned_as_the_phone_was(tmp_path):
+@pytest.mark.parametrize(
+    ('cosine', 'sine', 'quarters'), [(1, 0, 0), (0, 1, 3), (-1, 0, 2), (0, -1, 1)]
+)
+def test_the_picture_is_turned_as_the_phone_was(tmp_path, cosine, sine, quarters):
     rgb = blocks(2, 48, 64)
-    found = Video(turned(film(tmp_path / 'portrait.mp4', [rgb] * 3))).rgb(1)
-    upright = np.rot90(rgb, 3)
+    found = Video(turned(film(tmp_path / 'portrait.mp4', [rgb] * 3), cosine, sine)).rgb(1)
+    upright = np.rot90(rgb, quarters)
     assert found.shape == upright.shape
     assert np.abs(found.astype(int) - upright).mean() < 12
 

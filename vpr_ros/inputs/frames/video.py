@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 from functools import cached_property
@@ -30,6 +31,13 @@ VIDEO_SUFFIXES = frozenset(
     | {'.ogv', '.ts', '.webm', '.wmv'}
 )
 """Of the files that are read as videos, in lower case."""
+_ROTATIONS = {
+    90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
+"""By degrees to the right."""
+_TURNED_RIGHT = Path(__file__).with_name('turned_right.mp4')
 _SIZE = cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT
 _FASTEST = 1000.0
 """Frames a second; more is no rate but a damaged header."""
@@ -118,7 +126,10 @@ class Video:
         if not good:
             msg = f'{self.path}: frame {index} cannot be decoded'
             raise ImageError(msg)
-        return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+        rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        if self._turned in _ROTATIONS:
+            rgb = cv2.rotate(rgb, _ROTATIONS[_right_way(self._turned)])
+        return np.asarray(rgb, np.uint8)
 
     def chosen(self, seconds: float) -> list[int]:
         """Return the numbers of frames so many seconds apart, or a little more; 0 for all."""
@@ -135,23 +146,44 @@ class Video:
             yield self._capture.get(cv2.CAP_PROP_POS_MSEC)
 
     def _rewind(self) -> None:
-        # By FFmpeg where OpenCV has it: others take a name for a pattern of images.
-        known = cv2.videoio_registry.getStreamBackends()
-        backend = cv2.CAP_FFMPEG if cv2.CAP_FFMPEG in known else cv2.CAP_ANY
         if not self.path.is_file():
             msg = f'{self.path} is no file, and so no video'
             raise VideoError(msg)
-        self._capture = cv2.VideoCapture(str(self.path), backend)
+        self._capture = _capture(self.path)
         self._grabbed = 0
         if not self._capture.isOpened():
             msg = f'{self.path} cannot be read as a video: it is damaged, or of an unknown kind'
             raise VideoError(msg)
-        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # The default of some versions only.
+        self._turned = round(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
 
     def _grab(self) -> bool:
         done = bool(self._capture.grab())
         self._grabbed += done
         return done
+
+
+def _capture(path: Path) -> cv2.VideoCapture:
+    """Open a file whose frames come as they were recorded, not turned."""
+    # By FFmpeg where OpenCV has it: others take a name for a pattern of images.
+    known = cv2.videoio_registry.getStreamBackends()
+    backend = cv2.CAP_FFMPEG if cv2.CAP_FFMPEG in known else cv2.CAP_ANY
+    capture = cv2.VideoCapture(str(path), backend)
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+    return capture
+
+
+@functools.cache
+def _is_reversed() -> bool:
+    """Tell whether this OpenCV gives angles the wrong way round, as 4.6 does with FFmpeg 5.
+
+    Asked of a video that is to be turned by 90 degrees to the right.
+    """
+    return round(_capture(_TURNED_RIGHT).get(cv2.CAP_PROP_ORIENTATION_META)) == 270
+
+
+def _right_way(turned: int) -> int:
+    """Return the degrees by which a picture is to be turned to the right."""
+    return -turned % 360 if _is_reversed() else turned
 
 
 def _from_first(positions: Iterable[float], period: int) -> tuple[list[int], int]:
