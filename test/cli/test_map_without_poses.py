@@ -120,6 +120,7 @@ def test_a_bag_without_poses_becomes_a_map_with_a_place_a_second(tmp_path, capsy
     assert json.loads(capsys.readouterr().out)['added'] == 3
     with PlaceMap.open(path) as place_map:
         assert np.isnan(place_map.positions).all()
+        assert {place.distance for place in place_map.places(place_map.ids)} == {None}
         assert place_map.info().bounds is None
 
 

@@ -171,7 +171,7 @@ class MapBuilder:
             covariance=reading.covariance if reading else None,
             geo=reading.geo if reading else None,
             camera=frame.camera or self._camera,
-            distance=self.travelled,
+            distance=self.travelled if reading else None,
             mount=self._mounts.get(frame.camera),
             thumbnail=with_comment(encode_thumbnail(frame.rgb, self._thumbnails), name)
             if self._thumbnails
