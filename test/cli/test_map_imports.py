@@ -117,3 +117,18 @@ def test_a_folder_in_the_place_of_a_database_is_a_clear_error(tmp_path, capsys):
     assert run('map', 'import', *arguments) == 1
     assert 'is no file: an RTAB-Map database is one' in capsys.readouterr().err
     assert not (tmp_path / 'm.vprmap').exists()
+
+
+def test_poses_of_another_frame_are_not_mixed_into_a_map(tmp_path, capsys):
+    path = tmp_path / 'm.vprmap'
+    nodes = [SampleNode(i, drive(i)) for i in range(1, 4)]
+    database = write_database(tmp_path / 'r.db', nodes, {node.id: node.odometry for node in nodes})
+    arguments = 'map', 'import', path, database, '--format', 'rtabmap', *MODEL
+    assert run(*arguments) == 0
+    assert run(*arguments) == 1
+    assert 'nobody knows how the two are related' in capsys.readouterr().err
+    assert run(*arguments, '--no-poses') == 0
+    assert run(*arguments, '--anchored') == 0
+    with PlaceMap.open(path) as place_map:
+        assert [session.places for session in place_map.session_list()] == [3, 3, 3]
+    assert run(*arguments, '--no-poses', '--anchored') == 2

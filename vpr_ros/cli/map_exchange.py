@@ -94,6 +94,12 @@ def import_(
         typer.Option(help='File of poses, or folder of the model, where the format needs one.'),
     ] = None,
     no_poses: opt.NoPoses = False,
+    same_frame: Annotated[
+        bool,
+        typer.Option(
+            '--anchored', help='The poses are in the frame of the map (rtabmap, colmap, orbslam).'
+        ),
+    ] = False,
     times: Annotated[
         Path | None, typer.Option(help='File that relates stamps to images (kitti, orbslam).')
     ] = None,
@@ -130,6 +136,11 @@ def import_(
     opt.refuse_idle(
         context, 'with --no-poses', 'keyframe_distance', 'keyframe_angle', 'mount', when=no_poses
     )
+    kind = None if form is None else FOLDER_FORMATS[form]
+    own_frame = kind is not None and kind.own_frame and not no_poses
+    opt.refuse_idle(context, 'on such poses', 'same_frame', when=not own_frame)
+    if own_frame and not same_frame:
+        _require_no_poses(path, form)
     sensor, left_out = parse_mount(mount), Counter[str]()
     with progress_bar(f'reading {folder.name}') as progress:
         if form is None or (form == _VIDEO and no_poses):
@@ -169,6 +180,30 @@ def _name(source: Path) -> str:
     """Return the name of a session: that of the folder, or of the file less its suffix."""
     whole = source.resolve()
     return whole.stem if whole.is_file() else whole.name
+
+
+def _require_no_poses(path: Path, form: str | None) -> None:
+    """Make sure that a map has no poses, to which those of another program could not be related.
+
+    Raises:
+        MapFrameError: It has some.
+    """
+    import numpy as np
+
+    from vpr_ros.errors import MapFrameError
+    from vpr_ros.maps import PlaceMap
+
+    if not path.exists():
+        return
+    with PlaceMap.open(path, memory_budget=0) as place_map:
+        posed = not np.isnan(place_map.positions).all()
+    if posed:
+        msg = (
+            f'{path} holds poses, and those of --format {form} are in a frame that another '
+            'program began: nobody knows how the two are related. Import into a new map; '
+            '--anchored says that the frames are the same, as of two parts of one model'
+        )
+        raise MapFrameError(msg)
 
 
 def _usable(context: typer.Context, form: str, poses: Path | None) -> FolderFormat:

@@ -96,5 +96,6 @@ FORMATS = (
         colmap_folder,
         needs_poses=True,
         selects=True,
+        own_frame=True,
     ),
 )

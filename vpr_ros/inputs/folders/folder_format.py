@@ -107,6 +107,8 @@ class FolderFormat:
         selects: Whether the reader leaves images out and counts them, by the reason.
         for_maps: Whether the images are no files of their own, so that they can become places but
             not a data set.
+        own_frame: Whether another program began the frame of the poses, so that they are in the
+            frame of no map that holds poses already.
     """
 
     name: str
@@ -118,6 +120,7 @@ class FolderFormat:
     reports: bool = False
     selects: bool = False
     for_maps: bool = False
+    own_frame: bool = False
 
     def read(
         self,

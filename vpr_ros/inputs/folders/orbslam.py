@@ -155,5 +155,6 @@ FORMATS = (
         needs_poses=True,
         takes_times=True,
         selects=True,
+        own_frame=True,
     ),
 )

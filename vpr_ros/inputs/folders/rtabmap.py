@@ -200,6 +200,7 @@ FORMATS = (
         rtabmap_database,
         reports=True,
         selects=True,
+        own_frame=True,
         for_maps=True,
     ),
 )
