@@ -23,6 +23,7 @@ from vpr_ros.inputs.folders import (
     dataset_formats,
     images_in,
 )
+from vpr_ros.inputs.folders.positions import without_null_island
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -154,7 +155,7 @@ def posed_pair(
         read = _PUBLISHED[form]
         return read(folders[0]), read(folders[1])
     images = [
-        FOLDER_FORMATS[form].read(folder, file)
+        without_null_island(FOLDER_FORMATS[form].read(folder, file))
         for folder, file in zip(folders, files, strict=True)
     ]
     first = next((s.geo for group in images for s in group if s.geo is not None), None)

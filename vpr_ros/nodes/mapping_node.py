@@ -72,9 +72,13 @@ class MappingNode(VprNode[PosedFrame]):
         if kind != 'none':
             try:
                 mount = parse_mount(self.parameters.pose_mount)
+            except VprError as error:
+                self.get_logger().error(f'pose_mount: {error}')
+                return TransitionCallbackReturn.FAILURE
+            try:
                 self._pose_input = self._listen(kind, mount)
             except VprError as error:
-                self.get_logger().error(f'cannot take poses: {error}')
+                self.get_logger().error(f'pose_source: {error}')
                 return TransitionCallbackReturn.FAILURE
             self._told = 0
             self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES * len(self.cameras))

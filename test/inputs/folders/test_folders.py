@@ -281,6 +281,52 @@ def test_photographs_without_a_position_are_refused(tmp_path, photo, gps):
         photo_folder(tmp_path)
 
 
+_ZERO_BY_ZERO = 'a fraction whose denominator is zero'
+COMPLETE = {1: 'N', 2: (48.0, 6.0, 0.0), 3: 'E', 4: (11.0, 36.0, 0.0)}
+
+
+@pytest.mark.parametrize(
+    ('change', 'why'),
+    [
+        ({1: None}, 'lacks its hemisphere (GPSLatitudeRef)'),
+        ({3: None}, 'lacks its hemisphere (GPSLongitudeRef)'),
+        ({1: ''}, 'lacks its hemisphere (GPSLatitudeRef)'),
+        ({1: '\0\0'}, 'lacks its hemisphere (GPSLatitudeRef)'),
+        ({3: ' '}, 'lacks its hemisphere (GPSLongitudeRef)'),
+        ({1: '?'}, "(GPSLatitudeRef) is '?'"),
+        ({1: 'E'}, "(GPSLatitudeRef) is 'E'"),
+        ({3: 'N'}, "(GPSLongitudeRef) is 'N'"),
+        ({3: 'O'}, "(GPSLongitudeRef) is 'O'"),
+        ({9: 'V'}, 'no fix (GPSStatus V)'),
+        ({2: (48.0, _ZERO_BY_ZERO, 0.0)}, 'no place on Earth'),
+        ({2: (91.0, 0.0, 0.0)}, 'no place on Earth'),
+        ({4: (181.0, 0.0, 0.0)}, 'no place on Earth'),
+        ({2: (48.0, 75.0, 0.0)}, 'no place on Earth'),
+        ({2: (48.0, 6.0)}, 'no place on Earth'),
+        ({2: (0.0, 0.0, 0.0), 4: (0.0, 0.0, 0.0)}, 'latitude 0, longitude 0'),
+        ({2: None}, 'no GPS position'),
+    ],
+)
+def test_incomplete_position_of_a_photograph_is_none(tmp_path, photo, caplog, change, why):
+    tiff = pytest.importorskip('PIL.TiffImagePlugin', reason='needs Pillow')
+    gps = {tag: value for tag, value in {**COMPLETE, **change}.items() if value is not None}
+    if _ZERO_BY_ZERO in gps.get(2, ()):
+        gps[2] = (gps[2][0], tiff.IFDRational(0, 0), gps[2][2])
+    photo(tmp_path / 'bad.jpg', gps)
+    photo(tmp_path / 'good.jpg', COMPLETE)
+    (good,) = photo_folder(tmp_path)
+    assert good.path.name == 'good.jpg'
+    assert '1 images left out, such as bad.jpg: ' in caplog.text
+    assert why in caplog.text
+
+
+@pytest.mark.parametrize('reference', ['S', 's', 'S\0', ' S', 'South', 'SOUTH', b'S\0'])
+def test_hemispheres_are_read_as_cameras_write_them(tmp_path, photo, reference):
+    photo(tmp_path / 'a.jpg', {**COMPLETE, 1: reference})
+    (image,) = photo_folder(tmp_path)
+    assert image.geo.lat == pytest.approx(-48.1)
+
+
 def test_photograph_is_turned_upright(tmp_path, photo):
     from vpr_ros.inputs.frames import ImageFile
 

@@ -33,8 +33,17 @@ FALSE_START = 'the images after them contradict their position: a receiver that 
 FAR_AWAY = f'their position lies more than {MAX_SPAN / 1e3:.0f} km from the others'
 
 
+def without_null_island(images: Sequence[PosedImage]) -> list[PosedImage]:
+    """Return the images, those at latitude 0 and longitude 0 without this position."""
+    null = [image.geo and is_null_island(image.geo.lat, image.geo.lon) for image in images]
+    return [
+        _without(image, NULL_ISLAND) if at_null else image
+        for image, at_null in zip(images, null, strict=True)
+    ]
+
+
 def believed(images: Sequence[PosedImage], datum: Datum | None = None) -> list[PosedImage]:
-    """Return the images, those whose position is not believed without it.
+    """Return the images of one session, those whose position is not believed without it.
 
     Not believed are latitude 0 with longitude 0, positions farther from the others than any
     session, and those of the first images where later ones contradict them.
@@ -43,21 +52,15 @@ def believed(images: Sequence[PosedImage], datum: Datum | None = None) -> list[P
         images: In order.
         datum: Of the map, if it has one.
     """
-    checked = list(images)
-    placed = [
-        (i, image.geo)
-        for i, image in enumerate(images)
-        if image.pose is None and image.geo is not None
-    ]
-
-    def refuse(rows: Sequence[int], why: str) -> None:
-        for row in rows:
-            checked[row] = replace(checked[row].without_pose(), left_out=why)
-
-    refuse([i for i, at in placed if is_null_island(at.lat, at.lon)], NULL_ISLAND)
-    placed = [(i, at) for i, at in placed if not is_null_island(at.lat, at.lon)]
+    checked = without_null_island(images)
+    placed = [(i, image.geo) for i, image in enumerate(checked) if image.geo is not None]
     if not placed:
         return checked
+
+    def refuse(rows: NDArray[np.intp], why: str) -> None:
+        for row in rows.tolist():
+            checked[row] = _without(checked[row], why)
+
     rows = np.array([i for i, _ in placed])
     points = surface_positions(*np.array([[at.lat, at.lon] for _, at in placed]).T)
     if datum is None:
@@ -66,11 +69,18 @@ def believed(images: Sequence[PosedImage], datum: Datum | None = None) -> list[P
     else:
         middle = surface_positions(np.array([datum.lat]), np.array([datum.lon]))[0]
     far = np.linalg.norm(points - middle, axis=1) > MAX_SPAN
-    refuse(rows[far].tolist(), FAR_AWAY)
+    refuse(rows[far], FAR_AWAY)
     rows, points = rows[~far][:_FIRST], points[~far][:_FIRST]
     stamps = np.array([images[i].stamp for i in rows], np.int64)
-    refuse(rows[: _false_start(points, stamps)].tolist(), FALSE_START)
+    refuse(rows[: _false_start(points, stamps)], FALSE_START)
     return checked
+
+
+def _without(image: PosedImage, why: str) -> PosedImage:
+    """Return an image without its position on Earth, and so without a pose if it has no other."""
+    if image.pose is not None:
+        return replace(image, geo=None)
+    return replace(image.without_pose(), left_out=why)
 
 
 def _false_start(points: NDArray[np.float64], stamps: NDArray[np.int64]) -> int:

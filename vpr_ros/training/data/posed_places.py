@@ -25,6 +25,7 @@ from vpr_ros.errors import ImageError
 from vpr_ros.geometry import Datum
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.folders import csv_folder
+from vpr_ros.inputs.folders.positions import without_null_island
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.mapping import KeyframeConfig, KeyframeGate
 from vpr_ros.training.data.source import ImageFiles, TrainingDataError
@@ -120,6 +121,7 @@ def posed_places(
         TrainingDataError: No place has so many images.
     """
     cells = cells or Cells()
+    images = without_null_island(images)
     datum = next((Datum.at(s.geo) for s in images if s.pose is None and s.geo), None)
     groups: dict[tuple[int, int, int], dict[tuple[int, int, int], list[Path]]] = defaultdict(
         lambda: defaultdict(list)
