@@ -109,6 +109,7 @@ def test_a_killed_recorder_leaves_odometry_of_which_one_session_is_taken(tmp_pat
     images = rtabmap_database(write_database(tmp_path / 'r.db', nodes))
     assert positions(images) == [None, None, 3, 4, 5, None, None]
     assert 'those of 3 nodes are the odometry of session 1' in caplog.text
+    assert images[2].reading(None).frame == 'odom'
 
 
 def test_nodes_that_never_had_a_pose_are_places_without_one(tmp_path):

@@ -44,6 +44,7 @@ class PosedImage:
         mount: Pose of the optical frame in the body whose poses are given, where it is known.
         left_out: Why the image is left out if its pose is unknown; empty where it becomes a place
             without a pose.
+        frame: Name of the frame of the pose, see `PoseReading.frame`.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class PosedImage:
     camera: str = ''
     mount: Pose | None = None
     left_out: str = 'they have no pose'
+    frame: str = ''
 
     @property
     def name(self) -> str:
@@ -78,7 +80,7 @@ class PosedImage:
             mount: Pose of the sensor in the base frame.
         """
         if self.pose is not None:
-            reading = PoseReading(self.stamp, self.pose, geo=self.geo)
+            reading = PoseReading(self.stamp, self.pose, geo=self.geo, frame=self.frame)
             return reading if mount is None else base_of(reading, mount)
         if self.geo is None or datum is None:
             return None

@@ -95,7 +95,7 @@ def rtabmap_database(
     nodes = [node for node in rows if _is_place(node, left_out)]
     values = {node.id: _values(node, database) for node in rows}
     odometry = {key: value.odometry if value else None for key, value in values.items()}
-    poses = _map_poses(database, rows, odometry)
+    poses, frame = _map_poses(database, rows, odometry)
     several = len({node.session for node in nodes}) > 1
     images: list[PosedImage] = []
     for done, node in enumerate(nodes, start=1):
@@ -120,6 +120,7 @@ def rtabmap_database(
                     camera=camera,
                     mount=mount,
                     left_out='' if value.odometry is None else _UNRELATED,
+                    frame=frame,
                 )
             )
     if not images:
@@ -151,17 +152,17 @@ def _values(node: Node, database: RtabmapFile) -> _Values | None:
 
 def _map_poses(
     database: RtabmapFile, rows: list[Node], odometry: dict[int, Pose | None]
-) -> dict[int, Pose]:
-    """Return the poses of nodes in one frame."""
+) -> tuple[dict[int, Pose], str]:
+    """Return the poses of nodes in one frame, and its name where it is that of odometry."""
     optimised = database.optimised(len(rows))
     if optimised:
-        return {**_between(rows, odometry, optimised), **optimised}
+        return {**_between(rows, odometry, optimised), **optimised}, ''
     sessions: defaultdict[int, dict[int, Pose]] = defaultdict(dict)
     for node in rows:
         if (pose := odometry[node.id]) is not None:
             sessions[node.session][node.id] = pose
     if not sessions:
-        return {}
+        return {}, ''
     number, poses = max(sessions.items(), key=lambda item: (len(item[1]), -item[0]))
     _log.warning(
         '%s has no optimised poses, as where the recorder was killed: those of %d nodes are the '
@@ -170,7 +171,7 @@ def _map_poses(
         len(poses),
         number,
     )
-    return poses
+    return poses, 'odom'
 
 
 def _between(
