@@ -101,6 +101,16 @@ def test_stamps_of_euroc_in_a_file_name_the_images(tmp_path):
     assert [image.path.stem for image in found] == NANOSECONDS[1:4]
 
 
+@pytest.mark.parametrize('folders', [('rgb', 'depth'), ('cam0/data', 'cam1/data')])
+def test_of_several_cameras_the_first_is_taken_and_never_depth(tmp_path, folders):
+    for folder in folders:
+        (tmp_path / 'set' / folder).parent.mkdir(parents=True, exist_ok=True)
+        images(tmp_path / 'set' / folder, [f'{stamp}.png' for stamp in SECONDS])
+    poses = keyframes(tmp_path / 'k.txt', SECONDS[::2], optical(DRIVE))
+    found = orbslam_folder(tmp_path / 'set', poses)
+    assert {image.path.parent for image in found} == {tmp_path / 'set' / folders[0]}
+
+
 def test_keyframes_without_an_image_are_counted_as_left_out(tmp_path):
     names = [f'{stamp}.png' for stamp in SECONDS if stamp != SECONDS[2]]
     folder, left_out = images(tmp_path / 'rgb', names), Counter()

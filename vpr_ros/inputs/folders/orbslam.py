@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 _MOST_APART = SECOND // 20
 """Nanoseconds between a keyframe and its image, at most."""
+_DEPTH = 'depth'
+"""Folder beside the images of a depth camera, with pictures of the same stamps."""
 _STILL = 1e-3
 """Metres and radians within which the first pose is the origin."""
 
@@ -108,7 +110,12 @@ def _in_body(
 
 
 def _by_name(folder: Path) -> dict[int, Path]:
-    return {_named(path): path for path in images_in(folder)}
+    """Return the images by the stamps in their names; of two cameras, those of the first."""
+    images: dict[int, Path] = {}
+    for path in images_in(folder):
+        if path.parent.name != _DEPTH:
+            images.setdefault(_named(path), path)
+    return images
 
 
 def _named(path: Path) -> int:
