@@ -37,7 +37,7 @@ def path(bags, tmp_path, capsys):
     """A map of two sessions, made with patchnorm."""
     path = tmp_path / 'town.vprmap'
     for name in ('morning', 'evening'):
-        assert run('build', path, bags / name, '--model', 'patchnorm') == 0
+        assert run('build', path, bags / name, '--model', 'patchnorm', '--anchored') == 0
     capsys.readouterr()
     return path
 
@@ -72,7 +72,7 @@ def test_the_result_is_the_map_that_the_model_would_have_made(path, bags, tmp_pa
     assert f'{count} places described by hog, {count} from bags' in capsys.readouterr().out
     built = tmp_path / 'built.vprmap'
     for name in ('morning', 'evening'):
-        run('build', built, bags / name, '--model', 'hog')
+        run('build', built, bags / name, '--model', 'hog', '--anchored')
     run('recode', built)
     for found in (new, path):
         assert run('verify', found) == 0
@@ -90,7 +90,7 @@ def test_one_bag_and_thumbnails_of_the_rest_with_a_warning(path, bags, capsys, c
 def test_places_without_an_image_are_refused_or_deleted(bags, tmp_path, capsys):
     path = tmp_path / 'plain.vprmap'
     for name in ('morning', 'evening'):
-        run('build', path, bags / name, '--model', 'patchnorm', '--thumbnails', 0)
+        run('build', path, bags / name, '--model', 'patchnorm', '--thumbnails', 0, '--anchored')
     with MapWriter.open(path) as place_map:
         first, second = (session.places for session in place_map.session_list())
     capsys.readouterr()

@@ -127,7 +127,7 @@ def alter(path, *statements):
         ('DELETE FROM meta', 'checksum of table meta'),
         ('DROP TABLE descriptors', 'its tables are not'),
         ('CREATE TRIGGER t DELETE ON places BEGIN SELECT 1; END', 'its tables are not'),
-        ('PRAGMA user_version = 3', 'newer version of vpr_ros'),
+        ('PRAGMA user_version = 4', 'newer version of vpr_ros'),
         ('PRAGMA user_version = 0', 'format 0'),
         ('PRAGMA application_id = 1', 'not a place map'),
     ],

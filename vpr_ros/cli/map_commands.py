@@ -13,14 +13,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpr_ros.cli import map_edit, map_exchange, map_redescribe, map_server, map_weak_spots
+from vpr_ros.cli import (
+    map_edit,
+    map_exchange,
+    map_redescribe,
+    map_register,
+    map_server,
+    map_weak_spots,
+)
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import console, print_json, progress_bar, say
+from vpr_ros.errors import MapFrameError
 from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vpr_ros.describe import Describer
     from vpr_ros.maps import MapInfo, MapWriter
@@ -70,6 +78,19 @@ def build(
         opt.number('Seconds between two keyframes; 0: no limit. 1 with --no-poses.', min=0),
     ] = None,
     no_poses: opt.NoPoses = False,
+    anchored: Annotated[
+        bool,
+        typer.Option(
+            '--anchored', help='The poses are in the frame of the map, whatever frame they name.'
+        ),
+    ] = False,
+    register: Annotated[
+        bool,
+        typer.Option(
+            '--register',
+            help='Bring the poses into the frame of the map by places that it already holds.',
+        ),
+    ] = False,
     session_name: opt.SessionName = None,
     thumbnails: opt.Thumbnails = THUMBNAIL_SIZE,
     mount: opt.Mount = '',
@@ -96,6 +117,8 @@ def build(
 
     if no_poses:
         of_poses = (
+            'anchored',
+            'register',
             'pose_topic',
             'fixed_frame',
             'base_frame',
@@ -125,23 +148,42 @@ def build(
         other = not is_geodetic(topics.pose)
         opt.refuse_idle(context, why, 'fix_min_status', 'fix_max_sigma', when=other)
         describer = Describer(model, device=device, weights=weights)
-        added_to = _adding_to(path, describer)
-        with added_to as place_map, progress_bar(f'mapping {bag.path.name}') as progress:
-            added = map_bag(
-                place_map,
-                bag,
-                describer,
-                topics,
-                keyframes,
-                cameras=cameras,
-                mounts=mounts,
-                session=bag.path.name if session_name is None else session_name,
-                source=pose_source(topics.pose, place_map.datum, sensor, limits),
-                thumbnails=thumbnails,
-                progress=progress,
-            )
-        about = place_map.info()
+
+        def mapped(place_map: MapWriter) -> int:
+            with progress_bar(f'mapping {bag.path.name}') as progress:
+                return map_bag(
+                    place_map,
+                    bag,
+                    describer,
+                    topics,
+                    keyframes,
+                    cameras=cameras,
+                    mounts=mounts,
+                    session=bag.path.name if session_name is None else session_name,
+                    source=pose_source(topics.pose, place_map.datum, sensor, limits),
+                    thumbnails=thumbnails,
+                    anchored=anchored,
+                    progress=progress,
+                )
+
+        if register:
+            added, about = map_register.mapped_apart(path, describer.model_info, mapped)
+        else:
+            added, about = _mapped(path, describer, mapped)
     _say_added(added, about, as_json=as_json)
+
+
+def _mapped(
+    path: Path, describer: Describer, mapped: Callable[[MapWriter], int]
+) -> tuple[int, MapInfo]:
+    """Add a session to a map; return how many places were added, and the map."""
+    with _adding_to(path, describer) as place_map:
+        try:
+            added = mapped(place_map)
+        except MapFrameError as error:
+            msg = f'{error}: --register, --no-poses, or --anchored'
+            raise MapFrameError(msg) from error
+        return added, place_map.info()
 
 
 def _without_poses(
@@ -291,6 +333,7 @@ def recode(
 
 app.command()(map_redescribe.redescribe)
 app.command()(map_edit.merge)
+app.command()(map_register.register)
 app.command()(map_edit.delete)
 app.command()(map_edit.compact)
 app.command()(map_edit.update_poses)
@@ -352,4 +395,5 @@ def _print(about: MapInfo) -> None:
         started = datetime.fromtimestamp(session.started / SECOND, timezone.utc).isoformat()
         typer.echo(
             f'session {session.id} {session.name!r}: {session.places} places, began {started}'
+            + (f', poses in the frame {session.frame!r} that began with it' * bool(session.frame))
         )

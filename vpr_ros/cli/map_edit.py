@@ -46,18 +46,26 @@ def merge(
     output: Annotated[
         Path, typer.Option('--output', '-o', callback=opt.check_new_map, help='The map to write.')
     ],
+    anchored: Annotated[
+        bool,
+        typer.Option(
+            '--anchored', help='All poses are in one frame, though it began with a session.'
+        ),
+    ] = False,
     as_json: opt.AsJson = False,
 ) -> None:
     """Make one map of several; they stay as they are.
 
     All must be of one model. Poses are brought into the frame of the first map by way of the
-    datums; without datums all must name the same frame. Codes are copied, or made anew by the
+    datums; without datums all must name the same frame, and none may begin anew with each run
+    (see `vpr map register`). Codes are copied, or made anew by the
     coder of the first map. Interrupted, it leaves nothing.
     """
     from vpr_ros import maps as place_maps
 
     with progress_bar(f'merging into {output.name}') as progress:
-        about = place_maps.merge(output, [_source(text) for text in maps], progress)
+        sources = [_source(text) for text in maps]
+        about = place_maps.merge(output, sources, progress, anchored=anchored)
     text = f'{output}: {about.places} places in {len(about.sessions)} sessions of {len(maps)} maps'
     say(as_json, asdict(about), text)
 

@@ -18,6 +18,7 @@ from vpr_ros.inputs.frames.information import emptiness
 from vpr_ros.inputs.frames.jpeg_comment import with_comment
 from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
 from vpr_ros.inputs.replay import replay_frames
+from vpr_ros.mapping.anchoring import frame_of_session
 from vpr_ros.mapping.keyframes import KeyframeConfig, KeyframeGate
 from vpr_ros.maps import NewPlace
 from vpr_ros.types import THUMBNAIL_SIZE
@@ -50,6 +51,7 @@ class MapBuilder:
         camera: Name of the camera, for pictures that name none.
         thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
         mounts: The optical frame of each camera in the base frame, by the camera's name.
+        anchored: Whether the poses are in the frame of the map whatever frame they name.
 
     Attributes:
         session: Identity of the traverse in the map, None before its first place.
@@ -66,7 +68,9 @@ class MapBuilder:
         camera: str = '',
         thumbnails: int = THUMBNAIL_SIZE,
         mounts: Mapping[str, Pose] = MappingProxyType({}),
+        anchored: bool = False,
     ) -> None:
+        self._anchored = anchored
         self._map = place_map
         self._describer = describer
         self._keyframes = keyframes or KeyframeConfig()
@@ -160,9 +164,13 @@ class MapBuilder:
         """Add a described frame as a place; return its id, which is durable by then.
 
         Raises:
+            MapFrameError: The poses cannot be related to those of the map.
             MapError: The map cannot be written; no half place is left behind.
         """
         session = self.session
+        beginning = ''
+        if session is None and reading is not None and not self._anchored:
+            beginning = frame_of_session(self._map, reading.frame)
         place = NewPlace(
             description=description,
             session=session or 0,
@@ -179,7 +187,7 @@ class MapBuilder:
         )
         with self._map.transaction():
             if session is None:
-                session = self._map.begin_session(self._session_name, frame.stamp)
+                session = self._map.begin_session(self._session_name, frame.stamp, beginning)
             (place_id,) = self._map.add([replace(place, session=session)])
         self.session = session
         self._gates[frame.camera].take(frame.stamp, place.pose)
@@ -203,6 +211,7 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
     session: str = '',
     source: PoseSource | TransformSource | None = None,
     thumbnails: int = THUMBNAIL_SIZE,
+    anchored: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
     """Add the keyframes of a bag to a map and return how many became places.
@@ -223,6 +232,7 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
         session: Name of the traverse.
         source: Reads the poses; None takes them as poses of the base, and common fixes.
         thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
+        anchored: Whether the poses are in the frame of the map whatever frame they name.
         progress: Told after each frame how many are done, and of how many.
 
     Raises:
@@ -230,7 +240,13 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
             place; the text says why.
     """
     builder = MapBuilder(
-        place_map, describer, keyframes, session=session, thumbnails=thumbnails, mounts=mounts
+        place_map,
+        describer,
+        keyframes,
+        session=session,
+        thumbnails=thumbnails,
+        mounts=mounts,
+        anchored=anchored,
     )
     source = source or pose_source(topics.pose, place_map.datum)
     images, count = _images_of(cameras or {'': topics.image})

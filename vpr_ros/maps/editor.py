@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from vpr_ros.maps.snapshot import Snapshot
 
 
+_TURN_VARIANCE = 0.05**2
+"""Of the directions of a registered session, radians squared."""
+
+
 class MapEditor(TransactionalMap):
     """Changes the datum, mounts and poses of a map, and deletes places."""
 
@@ -103,6 +107,30 @@ class MapEditor(TransactionalMap):
                 now, replace(columns, poses=new_poses, covariances=new_covariances), rows
             )
 
+    def anchor_session(
+        self, session: int, poses: Sequence[Pose | None], sigmas: Sequence[float]
+    ) -> None:
+        """Give the places of a session poses in the frame of the map; see `Session.frame`.
+
+        Args:
+            session: Its identity.
+            poses: Of each of its places in order of their identities; None for those without.
+            sigmas: Standard deviations of the positions, metres.
+
+        Raises:
+            MapError: There is no such session, or a pose is not finite; then none is changed.
+        """
+        with self.transaction():
+            now = self._now
+            rows = np.flatnonzero(now.columns.sessions == session)
+            known = [i for i, pose in enumerate(poses) if pose is not None]
+            moved = [pose for pose in poses if pose is not None]
+            spread = [np.diag([sigmas[i] ** 2] * 3 + [_TURN_VARIANCE] * 3) for i in known]
+            self.update_poses(now.columns.ids[rows[known]], moved, spread)
+            frames = {key: name for key, name in now.meta.frames.items() if key != str(session)}
+            now = self._now
+            self._store(replace(now, meta=replace(now.meta, frames=frames)))
+
     def delete(self, ids: Sequence[int] | NDArray[np.int64]) -> None:
         """Delete places; their identities are never used again.
 
@@ -118,7 +146,8 @@ class MapEditor(TransactionalMap):
         with self.transaction():
             now = self._now
             self._database().execute('DELETE FROM sessions')
-            self._delete_rows(replace(now, names={}), np.arange(len(now)))
+            now = replace(now, names={}, meta=replace(now.meta, frames={}))
+            self._delete_rows(now, np.arange(len(now)))
 
     def delete_session(self, session: int) -> None:
         """Delete a session and all its places.
@@ -133,8 +162,10 @@ class MapEditor(TransactionalMap):
                 raise MapError(msg)
             self._database().execute('DELETE FROM sessions WHERE id = ?', (session,))
             names = {key: value for key, value in now.names.items() if key != session}
+            frames = {key: name for key, name in now.meta.frames.items() if key != str(session)}
             rows = np.flatnonzero(now.columns.sessions == session)
-            self._delete_rows(replace(now, names=names), rows)
+            meta = replace(now.meta, frames=frames)
+            self._delete_rows(replace(now, names=names, meta=meta), rows)
 
     def compact(self) -> int:
         """Return the space of deleted places to the disk; return how many bytes.

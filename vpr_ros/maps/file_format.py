@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x5650524D
 """'VPRM' in the SQLite header."""
-FORMAT = 2
+FORMAT = 3
 """Raised when older software could no longer read the file correctly.
 
-1: without mounts. 2: `meta` has mounts of cameras; maps without any are still written as 1.
+1: without mounts. 2: `meta` has mounts of cameras. 3: `meta` has frames of sessions. A map is
+written in the oldest format that can say all that it holds.
 """
 
 _META = 'CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID'
@@ -84,6 +85,8 @@ class Meta:
     reduced_dim: int = 0  # Length of the descriptors where there is a reducer.
     # Poses on the base (7 numbers), by identity of the camera as a text.
     mounts: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    # Frames of poses that begin where their session did, by identity of the session as a text.
+    frames: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def packing(self) -> Packing:
@@ -93,6 +96,8 @@ class Meta:
     @property
     def format(self) -> int:
         """The oldest version of the format that can say all this."""
+        if self.frames:
+            return 3
         return 2 if self.mounts else 1
 
 
@@ -134,9 +139,10 @@ def write_meta(connection: sqlite3.Connection, meta: Meta) -> None:
     if version != meta.format:
         connection.execute(f'PRAGMA user_version = {meta.format}')
     values = dataclasses.asdict(meta)
-    if not meta.mounts:
-        del values['mounts']  # Not known to format 1.
-        connection.execute("DELETE FROM meta WHERE key = 'mounts'")
+    for key in ('mounts', 'frames'):
+        if not values[key]:
+            del values[key]  # Not known to format 1.
+            connection.execute('DELETE FROM meta WHERE key = ?', (key,))
     items = {key: json.dumps(value) for key, value in values.items()}
     items['crc'] = str(crc_of(*sorted(items.items())))
     connection.executemany('INSERT OR REPLACE INTO meta VALUES (?, ?)', items.items())

@@ -98,6 +98,8 @@ def merge(
     path: str | os.PathLike[str],
     sources: Sequence[Source],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    *,
+    anchored: bool = False,
 ) -> MapInfo:
     """Make a new map of the sessions of others, which stay as they are.
 
@@ -108,6 +110,7 @@ def merge(
         path: The file to be; nothing may be there yet.
         sources: At least one.
         progress: Told after each portion how many places are done, and of how many.
+        anchored: See `MapWriter.merge`.
 
     Returns:
         The summary of the new map.
@@ -118,7 +121,7 @@ def merge(
     """
     path = Path(path)
     with _new_file(path, '-merge', 'name a file that does not') as draft:
-        _build(draft, sources, progress)
+        _build(draft, sources, progress, anchored=anchored)
     with PlaceMap.open(path, memory_budget=0) as place_map:
         return place_map.info()
 
@@ -150,7 +153,13 @@ def _new_file(path: Path, ending: str, remedy: str) -> Iterator[Path]:
         lock.release()
 
 
-def _build(draft: Path, sources: Sequence[Source], progress: Callable[[int, int], None]) -> None:
+def _build(
+    draft: Path,
+    sources: Sequence[Source],
+    progress: Callable[[int, int], None],
+    *,
+    anchored: bool,
+) -> None:
     with ExitStack() as stack:
         maps = [stack.enter_context(PlaceMap.open(file, memory_budget=0)) for file, _ in sources]
         first = maps[0]
@@ -171,7 +180,7 @@ def _build(draft: Path, sources: Sequence[Source], progress: Callable[[int, int]
                 progress(before + done, total)
 
             try:
-                merged.merge(place_map, chosen, tell)
+                merged.merge(place_map, chosen, tell, anchored=anchored)
             except MapError as error:
                 msg = f'{file} cannot be merged: {str(error).removeprefix(f"{draft}: ")}'
                 raise MapError(msg) from error

@@ -31,6 +31,7 @@ class MergedSessions:
         target: The map they go into.
         source: The map they are in.
         sessions: Identities in the source, None for all.
+        anchored: See `MapWriter.merge`.
 
     Attributes:
         sessions: Identities in the source; the values are those in the target, to be filled in.
@@ -42,7 +43,12 @@ class MergedSessions:
     """
 
     def __init__(
-        self, target: Snapshot, source: Snapshot, sessions: Collection[int] | None
+        self,
+        target: Snapshot,
+        source: Snapshot,
+        sessions: Collection[int] | None,
+        *,
+        anchored: bool = False,
     ) -> None:
         require_same_model(target.meta.model, source.meta.model)
         if source.meta.reducer not in ('', target.meta.reducer):
@@ -60,6 +66,8 @@ class MergedSessions:
         }
         self._source = source
         posed = not np.isnan(source.columns.poses[self.rows, 0]).all()
+        if posed and not anchored:
+            _require_related(target, source)
         self._frame = _frame_in(target, source) if posed else None
 
     def converted(
@@ -111,6 +119,19 @@ def _require_new(target: Snapshot, source: Snapshot, chosen: list[int]) -> None:
             raise MapExistsError(msg)
 
 
+def _require_related(target: Snapshot, source: Snapshot) -> None:
+    """Refuse poses in a frame that began with a session, unless both hold it, or a datum."""
+    begun = sorted({*target.begun_frames, *source.begun_frames})
+    on_earth = target.meta.datum is not None and source.meta.datum is not None
+    if begun and len(target) and not on_earth and not _share_a_beginning(target, source):
+        msg = (
+            f'the poses of the map {source.meta.id} cannot be related to those here: the frame '
+            f'{begun[0]!r} begins anew with each run. `vpr map register` finds out by the '
+            'pictures how they are related'
+        )
+        raise MapFrameError(msg)
+
+
 def _frame_in(target: Snapshot, source: Snapshot) -> Pose | None:
     """Return the pose of the source's frame in the target's, None where they are the same."""
     ours, theirs = target.meta.datum, source.meta.datum
@@ -124,6 +145,18 @@ def _frame_in(target: Snapshot, source: Snapshot) -> Pose | None:
         reason = 'one has a datum, the other has none'
     msg = f'the poses of the map {source.meta.id} cannot be related to those here: {reason}'
     raise MapFrameError(msg)
+
+
+def _share_a_beginning(one: Snapshot, other: Snapshot) -> bool:
+    """Return whether one map holds the very session that the frame of the other began with."""
+
+    def begun(snapshot: Snapshot) -> set[str]:
+        return {snapshot.names[int(key)][2] for key in snapshot.meta.frames}
+
+    def uids(snapshot: Snapshot) -> set[str]:
+        return {uid for _, _, uid in snapshot.names.values()}
+
+    return bool(begun(one) & uids(other) or begun(other) & uids(one))
 
 
 def _moved(columns: Columns, frame: Pose) -> Columns:

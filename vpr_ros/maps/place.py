@@ -95,6 +95,8 @@ class Session:
         started: Nanoseconds.
         places: How many of its places the map holds.
         uid: Random identity (UUID), the same in every map the session was merged into.
+        frame: Frame that its poses were given in where that begins with the session, such as
+            ``odom``; empty where they are in the frame of the map.
     """
 
     id: int
@@ -102,6 +104,7 @@ class Session:
     started: int
     places: int
     uid: str
+    frame: str = ''
 
 
 @dataclass(frozen=True)

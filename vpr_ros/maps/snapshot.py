@@ -142,10 +142,16 @@ class Snapshot:
         """Return every session in order."""
         ids, counts = np.unique(self.columns.sessions, return_counts=True)
         places = dict(zip(ids.tolist(), counts.tolist(), strict=True))
+        frames = self.meta.frames
         return tuple(
-            Session(key, name, started, places.get(key, 0), uid)
+            Session(key, name, started, places.get(key, 0), uid, frames.get(str(key), ''))
             for key, (name, started, uid) in sorted(self.names.items())
         )
+
+    @property
+    def begun_frames(self) -> set[str]:
+        """Frames of poses that began with a session, see `Session.frame`."""
+        return set(self.meta.frames.values())
 
     def query_of(
         self, description: Description

@@ -114,20 +114,22 @@ class MapWriter(MapRecoder):
             return cls.open(path, model=model)
         return cls.create(path, model=model)
 
-    def begin_session(self, name: str, started: int) -> int:
+    def begin_session(self, name: str, started: int, frame: str = '') -> int:
         """Begin a traverse.
 
         Args:
             name: For people; need not be unique.
             started: Nanoseconds.
+            frame: See `Session.frame`.
 
         Returns:
             Identity for `NewPlace.session`.
         """
         _require_storable(name, started)
+        _require_storable(frame)
         with self.transaction():
             now = self._now
-            self._store(self._with_session(now, (name, started, str(uuid.uuid4()))))
+            self._store(self._with_session(now, (name, started, str(uuid.uuid4())), frame))
             return now.meta.next_session
 
     def add(self, places: Sequence[NewPlace]) -> list[int]:
@@ -159,6 +161,8 @@ class MapWriter(MapRecoder):
         source: MergeSource,
         sessions: Collection[int] | None = None,
         progress: Callable[[int, int], None] = lambda _done, _total: None,
+        *,
+        anchored: bool = False,
     ) -> dict[int, int]:
         """Add sessions of another map: on return all are on the disk; if this raises, none is.
 
@@ -170,6 +174,8 @@ class MapWriter(MapRecoder):
             source: Made with the same model; stays as it is.
             sessions: Identities of sessions there, None for all.
             progress: Told after each portion how many places are done, and of how many.
+            anchored: Whether the poses are in the frame of this map though one of the two began
+                with a session, see `Session.frame`.
 
         Returns:
             The identity here of each session, by its identity there.
@@ -182,14 +188,15 @@ class MapWriter(MapRecoder):
             now = self._now
             theirs = source.snapshot
             new = now if len(now) else _empty_like(now, theirs)
-            merged = MergedSessions(new, theirs, sessions)
+            merged = MergedSessions(new, theirs, sessions, anchored=anchored)
             if (new.coder, new.reducer) != (now.coder, now.reducer):
                 self._store_projections(new)
             before, new = new, _with_cameras(new, merged.cameras)
             self._insert_cameras(before, new)
             for session in merged.sessions:
                 merged.sessions[session] = new.meta.next_session
-                new = self._with_session(new, theirs.names[session])
+                frame = theirs.meta.frames.get(str(session), '')
+                new = self._with_session(new, theirs.names[session], frame)
             added = []
             for rows in np.split(
                 merged.rows, range(_MERGED_AT_ONCE, len(merged.rows), _MERGED_AT_ONCE)
@@ -207,14 +214,17 @@ class MapWriter(MapRecoder):
             self._store(new, cols.concatenate(added))
             return merged.sessions
 
-    def _with_session(self, now: Snapshot, session: tuple[str, int, str]) -> Snapshot:
-        """Insert a session: name, start, UUID."""
+    def _with_session(
+        self, now: Snapshot, session: tuple[str, int, str], frame: str = ''
+    ) -> Snapshot:
+        """Insert a session: name, start, UUID; and the frame of its poses."""
         key = now.meta.next_session
         row = (key, *session)
         self._database().execute(
             'INSERT INTO sessions VALUES (?, ?, ?, ?, ?)', (*row, schema.crc_of(*row))
         )
-        meta = replace(now.meta, next_session=key + 1)
+        frames = {**now.meta.frames, str(key): frame} if frame else now.meta.frames
+        meta = replace(now.meta, next_session=key + 1, frames=frames)
         return replace(now, meta=meta, names={**now.names, key: session})
 
     def _insert_cameras(self, before: Snapshot, new: Snapshot) -> None:

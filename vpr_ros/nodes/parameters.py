@@ -303,6 +303,11 @@ class MapBuilderParameters(MapParameters, MappingParameters):
 
     map_frame: str = parameter('map', 'Coordinate frame of the poses in a new map.')
     session_name: str = parameter('', 'Name of this session in the map.')
+    anchored: bool = parameter(
+        default=False,
+        description='The poses are in the frame of the map even where their messages name a frame'
+        ' that begins anew with each run (odom).',
+    )
     thumbnails: int = parameter(
         THUMBNAIL_SIZE,
         'Longest side of the thumbnails in the map, which verification and redescribing need;'
