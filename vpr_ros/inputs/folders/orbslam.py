@@ -130,7 +130,8 @@ def _named(path: Path) -> int:
 def _by_file(folder: Path, times: Path) -> dict[int, Path]:
     """Return the images by the stamps that a file gives them; only those in the folder."""
     paths = images_in(folder)
-    names = {path.name: path for path in paths} | {path.stem: path for path in paths}
+    # Of two cameras whose images have the same names, those of the first.
+    names = {name: path for path in reversed(paths) for name in (path.name, path.stem)}
     names |= {path.relative_to(folder).as_posix(): path for path in paths}
     bare: list[int] = []
     images: dict[int, Path] = {}
