@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import pose_bags
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -70,6 +71,21 @@ def _maps_of_other_programs(folder, pictures):
     (folder / 'rgb.txt').write_text('\n'.join(named))
 
 
+def poses_as_robots_have_them(folder):
+    """Write bags with tf alone, with fixes at 1 Hz, and with localisation on motion."""
+    seconds = pose_bags.every(1.25, 5)
+    localised = [('/amcl_pose', s, pose_bags.localised(s, pose_bags.drive(s))) for s in seconds]
+    odometry = [('/odom', s, pose_bags.odometry(s, pose_bags.drive(s))) for s in seconds]
+    fixes = [
+        ('/fix', s, pose_bags.fix(s, pose_bags.drive(s).position))
+        for s in pose_bags.every(1.001, 5)
+    ]
+    images = pose_bags.images(3)
+    pose_bags.write(folder / 'slam_bag', *pose_bags.tf_messages(4), *images)
+    pose_bags.write(folder / 'gnss_bag', *fixes, *images)
+    pose_bags.write(folder / 'amcl_bag', *localised, *odometry, *images)
+
+
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     """A folder with all that the commands read: bags, a photograph, a data set."""
@@ -81,6 +97,7 @@ def folder(tmp_path_factory):
         )
         write_bag(traverse, folder / name)
     write_drive(folder / 'rover_bag', ('/front/image_raw', '/back/camera/image'), seconds=1)
+    poses_as_robots_have_them(folder)
     with Bag(folder / 'morning_bag') as bag:
         pictures = [frame.rgb for frame, _ in replay_frames(bag, '/camera/image_raw', '/odom')]
     (folder / 'photos').mkdir()

@@ -98,6 +98,8 @@ RHYTHMS = {
     'localisation on motion': ([1.25 * i for i in range(20)], 0.2),
     'localisation on slow motion': ([6.0 * i for i in range(20)], 0.08),
     'keyframes': ([2.5 * i for i in range(20)], 1.0),
+    'fixes of a car every two seconds': ([2.0 * i for i in range(20)], 12.0),
+    'keyframes far apart': ([3.0 * i for i in range(8)], 4.0),
     'sparse keyframes': ([5.0 * i for i in range(20)], 1.0),
 }
 
@@ -158,6 +160,14 @@ def test_a_pose_that_turns_round_at_once_jumps():
     seconds = [0.1 * i for i in range(10)]
     poses, middles = drive(seconds, [0.0] * 10, [3.0 * (i >= 5) for i in range(10)])
     assert found(poses, middles)[4].cause is Cause.JUMP
+
+
+def test_a_source_that_begins_shows_its_rhythm_first():
+    poses, (first, *_) = drive([0, 2, 4, 6], [0, 24, 48, 72])
+    assert not poses.decided(round(first * SECOND))
+    poses.add(reading(8, 96))
+    assert poses.decided(round(first * SECOND))
+    assert poses.at(round(first * SECOND)).pose.position[0] == pytest.approx(12)
 
 
 def test_poses_of_two_frames_are_not_mixed():

@@ -54,6 +54,12 @@ def test_base_link_above_a_footprint_is_the_base():
     assert_true(readings, pose=lambda s: drive(s) @ Pose.of((0, 0, 0.1)))
 
 
+def test_base_whose_preferred_name_comes_late_stays():
+    messages = tf_messages(10, footprint='base_footprint')
+    late = [(topic, at + 5 * (topic == '/tf_static'), message) for topic, at, message in messages]
+    assert_true(read(late)[0])
+
+
 def test_slam_in_frames_of_its_own_is_named():
     messages = tf_messages(10, fixed='', odom='camera_init', base='body', camera='')
     readings, source = read(messages)

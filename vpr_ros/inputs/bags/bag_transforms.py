@@ -58,8 +58,10 @@ def find_frames(
     tree = source.tree
     messages = chain(_learning(bag, topic + STATIC, source), _learning(bag, topic, source))
     for _ in islice(messages, _QUICK if quick else None):
-        if find_chain(tree, asked):
-            return asked
+        if way := find_chain(tree, asked):
+            fixed, base, _ = way
+            # Another name of the base may give way to a preferred one, as it does live.
+            return TreeFrames(fixed, base if base.endswith(BASES[0]) else asked.base)
     if quick:
         return None
     if not asked.fixed:

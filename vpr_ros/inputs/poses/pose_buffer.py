@@ -9,7 +9,6 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from vpr_ros.inputs.poses.pose_reading import PoseReading
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _KEPT = 30 * SECOND
 """Nanoseconds of history; frames wait for their poses far shorter than this."""
@@ -44,6 +43,8 @@ _FASTER = 3.0, 1.0
 """A pose jumps if it moves faster than so many times the latest top speed, plus metres/second."""
 _PAST, _LEAST_PAST = 20, 3
 """Intervals that show the rhythm of a source, and how many must be known."""
+_SETTLED = _LEAST_PAST + 2
+"""Readings after which the rhythm of a source is known."""
 
 
 class Cause(Enum):
@@ -146,9 +147,18 @@ class PoseBuffer:
         begin = 0 if after is None else self._index(after + 1)
         return [reading.stamp for reading in self._readings[begin : self._index(until + 1)]]
 
+    @property
+    def _settled(self) -> bool:
+        return len(self._readings) >= _SETTLED
+
     def decided(self, stamp: int) -> bool:
         """Whether no later reading can change the answer of ``at(stamp)``."""
-        return bool(self._readings) and self._readings[-1].stamp >= stamp
+        if not self._readings or self._readings[-1].stamp < stamp:
+            return False
+        if self._settled:
+            return True
+        found = self.find(stamp)
+        return not (isinstance(found, NoPose) and found.cause is Cause.GAP)
 
     def at(self, stamp: int) -> PoseReading | None:
         """Return the reading at a stamp, interpolated, or None where it is unknown."""
@@ -168,7 +178,12 @@ class PoseBuffer:
         if i == 0:
             return NoPose(Cause.BEFORE)
         before = self._readings[i - 1]
-        why = _apart(self._readings[max(i - 1 - _PAST, 0) : i], after)
+        steps = self._steps(range(max(1, i - _PAST), i))
+        why = _apart(before, after, steps if len(steps) >= _LEAST_PAST else [])
+        if why is not None and i <= _LEAST_PAST and self._settled:
+            # The rhythm of a source that has just begun shows in the readings that follow.
+            first = (j for j in range(1, _SETTLED) if j != i)
+            why = _apart(before, after, self._steps(first))
         if why is not None:
             return why
         fraction = (stamp - before.stamp) / (after.stamp - before.stamp)
@@ -176,13 +191,24 @@ class PoseBuffer:
         nearest = before if fraction < 0.5 else after
         return PoseReading(stamp, pose, nearest.covariance, nearest.geo, nearest.frame)
 
+    def _steps(self, rows: Iterable[int]) -> list[tuple[float, float]]:
+        """Return the seconds and metres from the reading before to each of some readings."""
+        return [_step(self._readings[j - 1], self._readings[j]) for j in rows]
+
     def _index(self, stamp: int) -> int:
         return bisect_left(self._readings, stamp, key=lambda reading: reading.stamp)
 
 
-def _apart(past: Sequence[PoseReading], after: PoseReading) -> NoPose | None:
-    """Return why the last of some readings and the next one are not interpolated, None if so."""
-    before = past[-1]
+def _apart(
+    before: PoseReading, after: PoseReading, steps: Sequence[tuple[float, float]]
+) -> NoPose | None:
+    """Return why two readings in a row are not interpolated, None where they are.
+
+    Args:
+        before: A reading.
+        after: The next one.
+        steps: Seconds and metres of other intervals of their source; none where too few are known.
+    """
     seconds, metres = _step(before, after)
     turn = before.pose.angle_to(after.pose)
     if turn > _HALF_TURN or before.frame != after.frame:
@@ -190,8 +216,7 @@ def _apart(past: Sequence[PoseReading], after: PoseReading) -> NoPose | None:
     nearest, farthest = _NEAR
     if seconds <= _SHORT and metres <= nearest:
         return None
-    steps = [_step(*pair) for pair in pairwise(past)]
-    known = len(steps) >= _LEAST_PAST
+    known = bool(steps)
     if known and metres > nearest:
         times, more = _FASTER
         top = max(length / time for time, length in steps)

@@ -165,6 +165,8 @@ class TransformSource:
         fixed, base, way = found
         if self._frames.base or base.rpartition('/')[2] == BASES[0] or waited:
             self._fixed, self._way = fixed, way
+            # A base whose preferred name comes late would make poses of two frames.
+            self._frames = TreeFrames(fixed, base)
             self.tree.follow(way)
 
 
