@@ -144,9 +144,7 @@ def test_two_cameras_give_the_places_that_their_bag_gives(start, tmp_path):
 
     live, wanted = places(path), places(tmp_path / 'bag.vprmap')
     assert len(wanted) == 30
-    # Images may be dropped where the machine is too slow, but never invented or moved.
-    assert 10 <= len(live) <= 30
-    assert {camera for camera, _ in live} == {'front', 'rear'}
+    assert live.keys() == wanted.keys()
     for key, place in live.items():
         np.testing.assert_allclose(place, wanted[key], atol=1e-9)
 
@@ -233,7 +231,7 @@ def test_images_that_show_nothing_are_left_out_and_counted(start, listener, tmp_
     robot, reports = Robot(listener), Reports(listener)
     robot.wait_for_node()
     drive(robot, path, 1)
-    covered, before = np.zeros((48, 64, 3), np.uint8), count(path)
+    covered = np.zeros((48, 64, 3), np.uint8)
 
     def left_out():
         robot.step(robot.image(covered))
@@ -246,7 +244,11 @@ def test_images_that_show_nothing_are_left_out_and_counted(start, listener, tmp_
 
     listener.wait_until(left_out, 30, 'for the warning')
     listener.wait_until(counted, 30, 'for the count')
-    assert count(path) <= before + 1  # one that was under way
+    listener.wait_until(lambda: reports.values('place recognition')['keyframes waiting'] == '0')
+    before = count(path)
+    for _ in range(5):
+        robot.step(robot.image(covered))
+    assert count(path) == before
     drive(robot, path, before + 2)
 
 

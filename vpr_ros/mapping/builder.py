@@ -160,8 +160,17 @@ class MapBuilder:
         reading: PoseReading | None,
         description: Description,
         name: str = '',
+        travelled: float | None = None,
     ) -> int:
         """Add a described frame as a place; return its id, which is durable by then.
+
+        Args:
+            frame: The image.
+            reading: Its pose.
+            description: Of the image.
+            name: Of the image, see ``offer``.
+            travelled: Metres travelled by then, of a frame that was ``taken`` before; None takes
+                the frame now.
 
         Raises:
             MapFrameError: The poses cannot be related to those of the map.
@@ -179,7 +188,7 @@ class MapBuilder:
             covariance=reading.covariance if reading else None,
             geo=reading.geo if reading else None,
             camera=frame.camera or self._camera,
-            distance=self.travelled if reading else None,
+            distance=(self.travelled if travelled is None else travelled) if reading else None,
             mount=self._mounts.get(frame.camera),
             thumbnail=with_comment(encode_thumbnail(frame.rgb, self._thumbnails), name)
             if self._thumbnails
@@ -190,8 +199,13 @@ class MapBuilder:
                 session = self._map.begin_session(self._session_name, frame.stamp, beginning)
             (place_id,) = self._map.add([replace(place, session=session)])
         self.session = session
-        self._gates[frame.camera].take(frame.stamp, place.pose)
+        if travelled is None:
+            self.take(frame, reading)
         return place_id
+
+    def take(self, frame: Picture, reading: PoseReading | None) -> None:
+        """Make a due frame the last keyframe, before or after it is added."""
+        self._gates[frame.camera].take(frame.stamp, reading.pose if reading else None)
 
     def finish(self) -> None:
         """Give the map its codes, where the model makes none itself and there are none yet."""

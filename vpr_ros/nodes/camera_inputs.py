@@ -123,6 +123,7 @@ class CameraInputs:
         mounts: dict[str, Pose],
         received: Callable[[Frame], None],
         refused: Callable[[VprError], None],
+        depth: int,
     ) -> None:
         self._node = node
         self._cameras = cameras
@@ -133,7 +134,13 @@ class CameraInputs:
         self._transforms = None if mounts else Transforms(node, asked.base_frame)
         self._images = [
             ImageInput(
-                node, camera, asked.image_transport, self._take, refused, rectify=asked.rectify
+                node,
+                camera,
+                asked.image_transport,
+                self._take,
+                refused,
+                rectify=asked.rectify,
+                depth=depth,
             )
             for camera in cameras
         ]

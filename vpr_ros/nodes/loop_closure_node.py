@@ -17,7 +17,7 @@ from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import MapWriter, Place, PlaceMap
 from vpr_ros.msg import LoopClosure
 from vpr_ros.nodes.conversions import to_count, to_covariance, to_pose, to_time
-from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
+from vpr_ros.nodes.mapping_node import MappingNode
 from vpr_ros.nodes.running import run
 from vpr_ros.search import Retriever
 from vpr_ros.types import THUMBNAIL_SIZE
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.frames import Frame
     from vpr_ros.inputs.poses import PoseReading
+    from vpr_ros.nodes.keyframe_queue import PosedFrame
     from vpr_ros.nodes.parameters import LoopClosureParameters
 
 
@@ -112,7 +113,7 @@ class LoopClosureNode(MappingNode):
 
     def work(self, items: list[PosedFrame]) -> int:
         """Add the due frames as places and announce the loops that they close."""
-        return sum(self.attempt(self._offer, *item) for item in items)
+        return sum(self.attempt(self._offer, item.frame, item.reading) for item in items)
 
     def _offer(self, frame: Frame, reading: PoseReading | None) -> None:
         started = time.perf_counter()

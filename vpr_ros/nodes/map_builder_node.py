@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from std_srvs.srv import SetBool, Trigger
 
+from vpr_ros.errors import VprError
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import MapWriter, PlaceMap
+from vpr_ros.nodes.keyframe_queue import KeyframeQueue, PosedFrame
 from vpr_ros.nodes.map_follower import MapFollower
-from vpr_ros.nodes.mapping_node import MappingNode, PosedFrame
+from vpr_ros.nodes.mapping_node import MappingNode
 from vpr_ros.nodes.node import REPEAT
 from vpr_ros.nodes.running import run
 from vpr_ros.nodes.services import RefusedError, serve
@@ -22,6 +24,7 @@ from vpr_ros.srv import DeleteSession, MergeMap
 if TYPE_CHECKING:
     from vpr_ros.geometry import Datum
     from vpr_ros.inputs.frames import Frame
+    from vpr_ros.inputs.poses import PoseReading
     from vpr_ros.nodes.parameters import MapBuilderParameters
 
 _CODED_FROM = 512
@@ -35,11 +38,14 @@ class MapBuilderNode(MappingNode):
     """Adds keyframes to the map, each durable before the next is processed."""
 
     parameters: MapBuilderParameters
+    image_depth = 30  # a busy executor must not lose keyframes
 
     def __init__(self) -> None:
         super().__init__('map_builder_node')
         self._builder: MapBuilder | None = None
         self._mapping = True
+        self._queue: KeyframeQueue | None = None
+        self._progress, self._next_word = (0, 0, 0), 0.0
         self._coded = 0
         self._maps: MapFollower[MapWriter] = MapFollower(
             self,
@@ -77,37 +83,75 @@ class MapBuilderNode(MappingNode):
         if self._mapping:
             super().on_frame(frame)
 
+    def make_worker(self) -> KeyframeQueue:
+        """Return a queue: no keyframe gives way to a newer one."""
+        self._progress = (0, 0, 0)
+        self._queue = KeyframeQueue(self.work, self.fail, len(self.cameras))
+        return self._queue
+
+    @property
+    def waiting(self) -> int:
+        """Keyframes that are added before the node stops."""
+        return self._queue.waiting if self._queue is not None else 0
+
+    def finish(self) -> None:
+        """Add the keyframes that wait, unless the node is hurried."""
+        queue, self._queue = self._queue, None
+        if queue is None:
+            return
+        if queue.waiting:
+            self.get_logger().info(
+                f'{queue.waiting} keyframes wait and are added first; another signal leaves them'
+            )
+        while not (queue.wait(0.1) or self.hurried):
+            pass
+        if left := queue.waiting:
+            self.get_logger().error(f'{left} keyframes that waited are not in the map')
+
+    def submit(self, frame: Frame, reading: PoseReading | None) -> None:
+        """Queue the frame if a keyframe is due; the decision cannot wait, since it may be next."""
+        builder, queue = self._builder, self._queue
+        if builder is None or queue is None:
+            return
+        builder.set_keyframes(self.keyframe_config())
+        try:
+            if builder.due(frame, reading):
+                if self._left_out(builder, frame):
+                    return
+                builder.take(frame, reading)
+                queue.submit(PosedFrame(frame, reading, builder.travelled), frame.camera)
+            else:
+                queue.processed += 1
+        except VprError as error:
+            self.fail(error)
+
     def work(self, items: list[PosedFrame]) -> int:
-        """Add the due frames as places, described in one batch."""
+        """Add keyframes as places, described in one batch."""
         with self._maps.lock:
             return self._add(items)
 
     def _add(self, items: list[PosedFrame]) -> int:
         builder = self._builder
-        if builder is None or not self._mapping:
+        if builder is None:
             return 0
-        builder.set_keyframes(self.keyframe_config())
         builder.set_datum(self.datum_in_use)
         for camera, mount in self.mounts.items():  # Which tf may give only now.
             builder.set_mount(camera, mount)
-        due = {id(frame): reading for frame, reading in items if builder.due(frame, reading)}
         started = time.perf_counter()
-        readable = self.readable([frame for frame, _ in items if id(frame) in due])
-        frames = [frame for frame in readable if not self._left_out(builder, frame)]
+        pictures = [item.frame.rgb for item in items]
         decoded = time.perf_counter()
-        descriptions = self._describer.describe([frame.rgb for frame in frames])
+        descriptions = self._describer.describe(pictures)
         described = time.perf_counter()
-        for frame, description in zip(frames, descriptions, strict=True):
-            builder.add(frame, due[id(frame)], description)
-        if frames:
-            self.times.add(
-                {
-                    'decode': decoded - started,
-                    'describe': described - decoded,
-                    'write': time.perf_counter() - described,
-                }
-            )
-        return len(items) - len(due) + len(readable)
+        for (frame, reading, travelled), description in zip(items, descriptions, strict=True):
+            builder.add(frame, reading, description, travelled=travelled)
+        self.times.add(
+            {
+                'decode': decoded - started,
+                'describe': described - decoded,
+                'write': time.perf_counter() - described,
+            }
+        )
+        return len(items)
 
     def _left_out(self, builder: MapBuilder, frame: Frame) -> bool:
         """Return whether the frame's picture shows nothing, and say so."""
@@ -124,10 +168,26 @@ class MapBuilderNode(MappingNode):
         if place_map is None:
             return
         self._maps.announce()
+        self._tell_progress(len(place_map))
         fits = not place_map.model.code_bits
         if fits and len(place_map) >= max(_CODED_FROM, 2 * self._coded) and self.jobs.idle:
             self._coded = len(place_map)
             self.jobs.submit(lambda: self.attempt(place_map.recode))
+
+    def _tell_progress(self, places: int) -> None:
+        """Say every few seconds how mapping goes, where that has changed."""
+        unpaired = self._pairs.dropped if self._pairs is not None else 0
+        dropped = unpaired + (self._queue.dropped if self._queue is not None else 0)
+        state = places, self.waiting, dropped
+        now = time.monotonic()
+        if state == self._progress or now < self._next_word:
+            return
+        text = f'{places} places, {self.waiting} waiting, {dropped} dropped'
+        if dropped > self._progress[2]:
+            self.get_logger().warning(f'{text}: there is no more room for images that wait')
+        else:
+            self.get_logger().info(text)
+        self._progress, self._next_word = state, now + REPEAT
 
     def report(self) -> dict[str, str]:
         """Return also the size of the map, and how many images were left out."""
@@ -137,6 +197,7 @@ class MapBuilderNode(MappingNode):
         return {
             **super().report(),
             'mapping': state,
+            'keyframes waiting': str(self.waiting),
             'places': places,
             'images that show nothing': blank,
         }
@@ -171,11 +232,15 @@ class MapBuilderNode(MappingNode):
         self._mapping = request.data
 
     def _finish_frame(self, request: Any, response: Any) -> None:
+        if not request.data and self._queue is not None:
+            self._queue.wait()
         with self._maps.lock:  # Mapping has stopped when the caller is told so.
             response.message = 'mapping' if request.data else 'paused'
 
     def _clear(self, _request: Any, response: Any) -> None:
         place_map = self._maps.required()
+        if self._queue is not None:
+            self._queue.discard()
         with self._maps.lock:
             count = len(place_map)
             place_map.clear()

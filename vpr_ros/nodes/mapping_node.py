@@ -10,7 +10,6 @@ from rclpy.lifecycle import TransitionCallbackReturn
 
 from vpr_ros.errors import VprError
 from vpr_ros.geometry.mounts import parse_mount
-from vpr_ros.inputs.frames import Frame
 from vpr_ros.inputs.poses import (
     FixLimits,
     FramesWithPoses,
@@ -20,6 +19,7 @@ from vpr_ros.inputs.poses import (
     TreeFrames,
 )
 from vpr_ros.mapping import KeyframeConfig
+from vpr_ros.nodes.keyframe_queue import PosedFrame
 from vpr_ros.nodes.node import REPEAT, VprNode
 from vpr_ros.nodes.subscriptions import PoseInput
 from vpr_ros.nodes.transform_input import TransformInput
@@ -28,14 +28,12 @@ if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleState
 
     from vpr_ros.geometry import Datum, Pose
+    from vpr_ros.inputs.frames import Frame
     from vpr_ros.nodes.health import InputHealth
     from vpr_ros.nodes.parameters import MappingParameters
 
-PosedFrame = tuple[Frame, 'PoseReading | None']
-"""A frame and the robot's pose at its stamp; None only if the node maps without poses."""
-
-_WAITING_FRAMES = 16
-"""Frames of one camera that may wait for poses; poses lag less in practice."""
+_WAITING_FRAMES = 64
+"""Frames of one camera that may wait for poses: two seconds of a fast one, for fixes at 1 Hz."""
 
 
 class MappingNode(VprNode[PosedFrame]):
@@ -102,8 +100,8 @@ class MappingNode(VprNode[PosedFrame]):
 
     def stop(self) -> None:
         """Stop to listen."""
+        super().stop()  # which needs the datum of the poses
         self._pose_input = self._pairs = None
-        super().stop()
 
     def forget_poses(self) -> None:
         """Drop waiting frames and poses, and take the datum of the map in use."""
@@ -115,7 +113,7 @@ class MappingNode(VprNode[PosedFrame]):
     def on_frame(self, frame: Frame) -> None:
         """Queue the frame until its pose is known; without poses, submit it."""
         if self._pairs is None:
-            self._submit(frame, None)
+            self.submit(frame, None)
         else:
             self._pairs.add_frame(frame)
             self._submit_ready(self._pairs)
@@ -158,8 +156,9 @@ class MappingNode(VprNode[PosedFrame]):
     def _submit_ready(self, pairs: FramesWithPoses) -> None:
         for frame, reading in pairs.ready():
             if reading is not None:
-                self._submit(frame, reading)
+                self.submit(frame, reading)
 
-    def _submit(self, frame: Frame, reading: PoseReading | None) -> None:
+    def submit(self, frame: Frame, reading: PoseReading | None) -> None:
+        """Hand a frame whose pose is known to the worker."""
         if self.worker is not None:
-            self.worker.submit((frame, reading), frame.camera)
+            self.worker.submit(PosedFrame(frame, reading), frame.camera)

@@ -24,7 +24,7 @@ from vpr_ros.nodes.camera_inputs import CameraInputs
 from vpr_ros.nodes.parameter_node import ParameterNode
 from vpr_ros.nodes.subscriptions import TopicInput, camera_info
 from vpr_ros.nodes.timing import RecentRate, StageTimes
-from vpr_ros.nodes.worker import Jobs, NewestWorker
+from vpr_ros.nodes.worker import Jobs, NewestWorker, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,12 +56,16 @@ class VprNode(ParameterNode, Generic[Item]):
         worker: Works on images; None while the node is not active.
         jobs: Does slow work other than images.
         configured: Whether ``load`` has succeeded.
+        hurried: Whether the process must end without finishing what waits.
         listening: Inputs beside images; ``stop`` ends them.
         refused: Messages that could not be used.
         cameras: Names of the cameras; one empty name if there is only one.
         mounts: The optical frame of each camera in the base frame, by name, if known.
         times: Seconds of recent images by stage.
     """
+
+    image_depth = 2
+    """Images that the middleware keeps while the node is busy; old ones are of no use to most."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
@@ -73,7 +77,8 @@ class VprNode(ParameterNode, Generic[Item]):
         self.listening: list[TopicInput] = []
         self.cameras: tuple[str, ...] = ()
         self.mounts: dict[str, Pose] = {}
-        self.worker: NewestWorker[Item] | None = None
+        self.worker: Worker[Item] | None = None
+        self.hurried = False
         self.jobs = Jobs(lambda: self.executor and self.executor.wake())
         self.configured = False
         self.refused = 0
@@ -107,6 +112,15 @@ class VprNode(ParameterNode, Generic[Item]):
             How many of them could be used.
         """
         raise NotImplementedError
+
+    def make_worker(self) -> Worker[Item]:
+        """Return what calls ``work``; by default with the newest items only."""
+        return NewestWorker(self.work, self.fail, len(self.cameras))
+
+    @property
+    def waiting(self) -> int:
+        """Items that are finished before the node stops."""
+        return 0
 
     def tick(self) -> None:
         """Do the work of every second."""
@@ -156,9 +170,11 @@ class VprNode(ParameterNode, Generic[Item]):
         self.refused = 0
         self.times = StageTimes()
         self._processed_rate = RecentRate()
-        self.worker = NewestWorker(self.work, self.fail, len(self.cameras))
+        self.worker = self.make_worker()
         self.get_logger().info(image_decoder().reason)
-        self._inputs = CameraInputs(self, self.cameras, self.mounts, self.on_frame, self.fail)
+        self._inputs = CameraInputs(
+            self, self.cameras, self.mounts, self.on_frame, self.fail, self.image_depth
+        )
         # A steady clock: simulated time stands still without /clock.
         clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._ticks = [self.create_timer(1.0, self._tick, clock=clock)]
@@ -219,9 +235,13 @@ class VprNode(ParameterNode, Generic[Item]):
         if self._inputs is not None:
             self._inputs.destroy()
             self._inputs = None
+        self.finish()
         if self.worker is not None:
             self.worker.stop()
             self.worker = None
+
+    def finish(self) -> None:
+        """Finish the items that are waited for, unless the node is ``hurried``."""
 
     # Input.
 
@@ -321,7 +341,7 @@ class VprNode(ParameterNode, Generic[Item]):
         if self.worker is not None and self._inputs is not None:
             self._publish_diagnostics(self.worker, self._inputs)
 
-    def _publish_diagnostics(self, worker: NewestWorker[Item], images: CameraInputs) -> None:
+    def _publish_diagnostics(self, worker: Worker[Item], images: CameraInputs) -> None:
         inputs = self.inputs()
         faults = [fault for health in inputs if (fault := health.fault())]
         values = {

@@ -61,17 +61,18 @@ def _leave() -> NoReturn:
 def _leave_at_last(node: VprNode[Any]) -> None:
     """End the process soon, also during a slow network, merge or middleware.
 
-    Nothing is lost: every place is on the disk once it is added, and an unfinished write leaves
-    the map as it was.
+    Items that wait to be finished are waited for. Nothing else is lost: every place is on the disk
+    once it is added, and an unfinished write leaves the map as it was.
     """
 
     def leave() -> None:
+        time.sleep(_PATIENCE)
+        while node.waiting and not node.hurried:
+            time.sleep(0.1)
         node.get_logger().warning('ending without waiting for the work in progress')
         _leave()
 
-    timer = threading.Timer(_PATIENCE, leave)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=leave, name='vpr-leave', daemon=True).start()
 
 
 def run(node_class: Callable[[], VprNode[Any]]) -> int:
@@ -82,9 +83,12 @@ def run(node_class: Callable[[], VprNode[Any]]) -> int:
     """
     # Our own handlers: rclpy's would shut the context down under the worker's feet.
     stop = False
+    node: VprNode[Any] | None = None
 
     def request_stop(*_: object) -> None:
         nonlocal stop
+        if stop and node is not None:
+            node.hurried = True
         stop = True
 
     signal.signal(signal.SIGINT, request_stop)

@@ -79,6 +79,7 @@ class ImageInput:
         camera: Name of the camera and namespace of its topics; empty for the only one.
         transport: ``raw``, ``compressed``, or ``auto`` for the one that delivers first.
         rectify: Rectify the images with the camera's camera_info.
+        depth: Images that may wait in the middleware.
     """
 
     def __init__(
@@ -90,8 +91,10 @@ class ImageInput:
         refused: Callable[[VprError], None],
         *,
         rectify: bool,
+        depth: int = 2,
     ) -> None:
         self._node = node
+        self._depth = depth
         self._camera = camera
         self._received = received
         self._refused = refused
@@ -148,10 +151,9 @@ class ImageInput:
             else:
                 self._received(frame)
 
-        # Raw bytes: a frame that is dropped is never deserialised. A short queue is enough, since
-        # the callback only hands the bytes on, and old frames are of no use.
+        # Raw bytes: a frame that is dropped is never deserialised.
         kind = message_class(typename)
-        return _subscribe(self._node, kind, topic, callback, depth=2, raw=True)
+        return _subscribe(self._node, kind, topic, callback, depth=self._depth, raw=True)
 
     def _listen_only_to(self, typename: str) -> None:
         """Unsubscribe from the other transport, which carries the same images."""

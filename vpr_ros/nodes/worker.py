@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from rclpy.task import Future
 
@@ -16,11 +16,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Item = TypeVar('Item')
+Taken_contra = TypeVar('Taken_contra', contravariant=True)
 
 _TOGETHER = 0.02
 """Seconds within which cameras that are triggered together deliver their images."""
 _WAITING = 16
 """Jobs that may wait; more requests are refused."""
+
+
+class Worker(Protocol[Taken_contra]):
+    """Works on items in a thread.
+
+    Attributes:
+        received: Number of items submitted.
+        dropped: Number of items that were not worked on.
+        processed: Number of items that could be used.
+    """
+
+    received: int
+    dropped: int
+    processed: int
+
+    def submit(self, item: Taken_contra, source: str = '') -> None:
+        """Take an item of a source; return without waiting for the work."""
+
+    def stop(self) -> None:
+        """Finish the items in progress, drop those that wait, end the thread."""
 
 
 class NewestWorker(Generic[Item]):

@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from vpr_ros.errors import MessageError
 from vpr_ros.inputs.frames.cdr import deserialize, frame_id_of, stamp_of
 from vpr_ros.inputs.frames.decoder_choice import image_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -82,6 +85,7 @@ class Frame:
         self._typename = typename
         self._straighten = straighten
         self._values = values
+        self._file: Path | None = None
 
     @cached_property
     def frame_id(self) -> str:
@@ -99,8 +103,26 @@ class Frame:
         Raises:
             VprError: The message is malformed, or no picture can be made of it.
         """
+        if self._file is not None:
+            file, self._file = self._file, None
+            stored: NDArray[np.uint8] = np.load(file, allow_pickle=False)
+            file.unlink()
+            return stored
         rgb = image_decoder().decode(deserialize(self._raw, self._typename), self._values)
         return rgb if self._straighten is None else self._straighten(rgb)
+
+    def store(self, path: Path) -> None:
+        """Keep the decoded picture in a file until it is read, and nothing of it in memory.
+
+        Raises:
+            VprError: No picture can be made of the message.
+            OSError: The file cannot be written.
+        """
+        np.save(path, self.rgb, allow_pickle=False)
+        with suppress(MessageError):
+            _ = self.frame_id
+        self._file, self._raw = path, b''
+        del self.rgb
 
 
 class FreezeWatch:

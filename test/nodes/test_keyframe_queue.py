@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+from pictures import blocks
+
+from vpr_ros.inputs.frames import Frame
+from vpr_ros.inputs.frames.cdr import types
+from vpr_ros.nodes.keyframe_queue import KeyframeQueue, PosedFrame
+
+IMAGE = 'sensor_msgs/msg/Image'
+SIZE = 96 * 128 * 3
+
+
+def frame(number):
+    kinds = types().types
+    stamp = kinds['builtin_interfaces/msg/Time'](number, 0)
+    header = kinds['std_msgs/msg/Header'](stamp, 'camera')
+    image = kinds[IMAGE](header, 96, 128, 'rgb8', 0, 384, blocks(number).ravel())
+    return Frame(bytes(types().serialize_cdr(image, IMAGE)), IMAGE)
+
+
+class Slow:
+    """Works only when it is let."""
+
+    def __init__(self, **limits):
+        self.go, self.done, self.errors = threading.Event(), [], []
+        self.queue = KeyframeQueue(self.work, self.errors.append, **limits)
+
+    def work(self, items):
+        self.go.wait(20)
+        self.done += [(item.frame.stamp // 10**9, item.frame.rgb.copy()) for item in items]
+        return len(items)
+
+
+@pytest.mark.parametrize('memory', [100 * SIZE, 3 * SIZE, 0])
+def test_every_keyframe_is_worked_on_in_order_from_memory_and_disk(memory, tmp_path, monkeypatch):
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    slow = Slow(memory=memory)
+    for number in range(1, 21):
+        slow.queue.submit(PosedFrame(frame(number), None, 0.0))
+    stored = len(list(tmp_path.glob('*/*.npy')))
+    assert stored >= {100 * SIZE: 0, 3 * SIZE: 16, 0: 19}[memory]
+    assert slow.queue.waiting == 20
+    slow.go.set()
+    assert slow.queue.wait(20)
+    assert [number for number, _ in slow.done] == list(range(1, 21))
+    for number, picture in slow.done:
+        np.testing.assert_array_equal(picture, blocks(number))
+    assert (slow.queue.received, slow.queue.processed, slow.queue.dropped) == (20, 20, 0)
+    assert not list(tmp_path.glob('*/*.npy'))
+    slow.queue.stop()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_finds_no_room_is_dropped_and_counted():
+    slow = Slow(memory=2 * SIZE, disk=3 * SIZE)
+    for number in range(1, 21):
+        slow.queue.submit(PosedFrame(frame(number), None, 0.0))
+    assert slow.queue.dropped >= 20 - 2 - 3 - 1 - 1
+    slow.go.set()
+    assert slow.queue.wait(20)
+    assert slow.queue.processed + slow.queue.dropped == 20
+    slow.queue.stop()
+
+
+def test_errors_of_the_work_are_told_and_the_next_keyframe_is_worked_on():
+    slow = Slow()
+    slow.go.set()
+    failing = iter([ValueError('first'), None])
+    work = slow.queue._work
+
+    def fails_once(items):
+        if error := next(failing):
+            raise error
+        return work(items)
+
+    slow.queue._work = fails_once
+    for number in (1, 2):
+        slow.queue.submit(PosedFrame(frame(number), None, 0.0))
+    assert slow.queue.wait(20)
+    assert [str(error) for error in slow.errors] == ['first']
+    assert [number for number, _ in slow.done] == [2]
+    slow.queue.stop()
+
+
+def test_keyframes_that_wait_can_be_discarded():
+    slow = Slow()
+    for number in range(1, 6):
+        slow.queue.submit(PosedFrame(frame(number), None, 0.0))
+    assert slow.queue.discard() >= 4
+    slow.go.set()
+    assert slow.queue.wait(20)
+    slow.queue.stop()
+    assert len(slow.done) <= 1
