@@ -193,6 +193,12 @@ def test_the_graph_of_version_016_is_one_of_a_mesh(tmp_path):
     assert positions(rtabmap_database(file)) == pytest.approx([1, 2, 3])
 
 
+def test_a_newer_version_is_read_with_a_warning(tmp_path, caplog):
+    file = write_database(tmp_path / 'r.db', [SampleNode(1, at(1))], {1: at(1)}, '0.24.1')
+    assert len(rtabmap_database(file)) == 1
+    assert 'made by RTAB-Map 0.24.1, newer than known here' in caplog.text
+
+
 def test_a_database_that_is_not_closed_is_read_with_its_journal(tmp_path):
     file = write_database(tmp_path / 'r.db', [SampleNode(i, at(i)) for i in range(1, 6)])
     killed = tmp_path / 'killed.db'

@@ -35,6 +35,9 @@ _MONO_BYTES, _STEREO_BYTES = 72, (76, 68)
 """Of a camera before version 0.18."""
 
 
+_NEWEST = (0, 23)
+
+
 @dataclass(frozen=True)
 class Version:
     """Version of RTAB-Map that made a file, which decides the layout of its values."""
@@ -58,6 +61,11 @@ class Version:
     def readable(self) -> bool:
         """Whether images and calibrations are where they are looked for here."""
         return self.numbers >= (0, 11, 2)
+
+    @property
+    def known(self) -> bool:
+        """Whether the layout is one that was compared with what RTAB-Map itself reads."""
+        return self.numbers[:2] <= _NEWEST
 
     @property
     def has_graph(self) -> bool:

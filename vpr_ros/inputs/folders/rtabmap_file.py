@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sqlite3
 import tempfile
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vpr_ros.geometry import Pose
+
+_log = logging.getLogger(__name__)
 
 _TABLES = ('Admin', 'Data', 'Link', 'Node')
 _KEYED = ('Data', 'Node')
@@ -190,6 +193,8 @@ class RtabmapFile:
         if not version.readable:
             msg = f'{self.path} was made by RTAB-Map {row[0]}, whose layout is not read: 0.11.2 is'
             raise FolderError(msg)
+        if not version.known:
+            _log.warning('%s was made by RTAB-Map %s, newer than known here', self.path, row[0])
         return version
 
     @contextmanager
