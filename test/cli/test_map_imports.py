@@ -132,3 +132,17 @@ def test_poses_of_another_frame_are_not_mixed_into_a_map(tmp_path, capsys):
     with PlaceMap.open(path) as place_map:
         assert [session.places for session in place_map.session_list()] == [3, 3, 3]
     assert run(*arguments, '--no-poses', '--anchored') == 2
+
+
+def test_odometry_of_a_killed_recorder_begins_the_frame_of_a_map(tmp_path, capsys):
+    path = tmp_path / 'm.vprmap'
+    nodes = [SampleNode(i, drive(i)) for i in range(1, 4)]
+    database = write_database(tmp_path / 'killed.db', nodes)
+    arguments = 'map', 'import', path, database, '--format', 'rtabmap', *MODEL
+    assert run(*arguments) == 0
+    with PlaceMap.open(path) as place_map:
+        (session,) = place_map.session_list()
+        assert session.frame == 'odom'
+    assert run(*arguments) == 1
+    assert 'vpr map register' in capsys.readouterr().err
+    assert run(*arguments, '--anchored') == 0

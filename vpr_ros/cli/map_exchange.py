@@ -94,7 +94,7 @@ def import_(
         typer.Option(help='File of poses, or folder of the model, where the format needs one.'),
     ] = None,
     no_poses: opt.NoPoses = False,
-    same_frame: Annotated[
+    anchored: Annotated[
         bool,
         typer.Option(
             '--anchored', help='The poses are in the frame of the map (rtabmap, colmap, orbslam).'
@@ -138,8 +138,8 @@ def import_(
     )
     kind = None if form is None else FOLDER_FORMATS[form]
     own_frame = kind is not None and kind.own_frame and not no_poses
-    opt.refuse_idle(context, 'on such poses', 'same_frame', when=not own_frame)
-    if own_frame and not same_frame:
+    opt.refuse_idle(context, 'on such poses', 'anchored', when=not own_frame)
+    if own_frame and not anchored:
         _require_no_poses(path, form)
     sensor, left_out = parse_mount(mount), Counter[str]()
     with progress_bar(f'reading {folder.name}') as progress:
@@ -169,6 +169,7 @@ def import_(
             mount=sensor,
             thumbnails=thumbnails,
             left_out=left_out,
+            anchored=anchored,
             progress=progress,
         )
         total = len(place_map)
@@ -200,8 +201,9 @@ def _require_no_poses(path: Path, form: str | None) -> None:
     if posed:
         msg = (
             f'{path} holds poses, and those of --format {form} are in a frame that another '
-            'program began: nobody knows how the two are related. Import into a new map; '
-            '--anchored says that the frames are the same, as of two parts of one model'
+            'program began: nobody knows how the two are related. Import into a new map, and let '
+            'the pictures tell (vpr map register); --no-poses adds places without poses, and '
+            '--anchored says that the frames are the same'
         )
         raise MapFrameError(msg)
 

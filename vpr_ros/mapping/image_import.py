@@ -39,6 +39,7 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
     mount: Pose | None = None,
     thumbnails: int = THUMBNAIL_SIZE,
     left_out: Counter[str] | None = None,
+    anchored: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
     """Add images to a map, a session for each of theirs, and return how many became places.
@@ -59,9 +60,11 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
         thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
         left_out: Takes the number of images that are left out, by the reason; it may hold those
             that their reader left out.
+        anchored: Whether the poses are in the frame of the map whatever frame they name.
         progress: Told after each image how many are done, and of how many.
 
     Raises:
+        MapFrameError: The poses cannot be related to those of the map.
         MapError: The map cannot be written; the places added so far stay.
     """
     keyframes = keyframes or KeyframeConfig(every=True)
@@ -74,7 +77,13 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
         builder = builders.get(name)
         if builder is None:
             builder = builders[name] = MapBuilder(
-                place_map, describer, keyframes, session=name, camera=camera, thumbnails=thumbnails
+                place_map,
+                describer,
+                keyframes,
+                session=name,
+                camera=camera,
+                thumbnails=thumbnails,
+                anchored=anchored,
             )
         if image.pose is None and image.geo is not None:
             builder.set_datum(Datum.at(image.geo))
