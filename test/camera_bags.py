@@ -11,14 +11,16 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from vpr_ros.inputs.frames.cdr import types
 
 IMAGE, ODOMETRY = 'sensor_msgs/msg/Image', 'nav_msgs/msg/Odometry'
+TRANSFORMS = 'tf2_msgs/msg/TFMessage'
 MS = 10**6
 START = 1_700_000_000_000 * MS
 
 
-def write_drive(path, topics=('/front/image_raw', '/rear/image_raw'), seconds=3):
+def write_drive(path, topics=('/front/image_raw', '/rear/image_raw'), seconds=3, mounts=()):
     """Write a drive along x at 1 m/s: poses at 20 Hz, and five images a second of each camera.
 
-    The cameras are not triggered together: each is 30 ms later than the one before.
+    The cameras are not triggered together: each is 30 ms later than the one before. Mounts are
+    said by static transforms.
     """
     store = types()
     kinds = store.types
@@ -55,10 +57,28 @@ def write_drive(path, topics=('/front/image_raw', '/rear/image_raw'), seconds=3)
         for i in range(5 * seconds):
             stamp = START + (i * 200 + 30 * camera) * MS
             messages.append((stamp, topic, image(stamp, camera, i)))
+    if mounts:
+        geometry = 'geometry_msgs/msg/'
+        transforms = [
+            kinds[geometry + 'TransformStamped'](
+                header(START, 'base_link'),
+                f'camera_{camera}',
+                kinds[geometry + 'Transform'](
+                    kinds[geometry + 'Vector3'](*mount.position.tolist()),
+                    kinds[geometry + 'Quaternion'](*mount.orientation.tolist()),
+                ),
+            )
+            for camera, mount in enumerate(mounts)
+        ]
+        messages.append((START, '/tf_static', kinds[TRANSFORMS](transforms)))
     with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         connections = {
             topic: writer.add_connection(topic, kind, typestore=store)
-            for topic, kind in {**dict.fromkeys(topics, IMAGE), '/odom': ODOMETRY}.items()
+            for topic, kind in {
+                **dict.fromkeys(topics, IMAGE),
+                '/odom': ODOMETRY,
+                **({'/tf_static': TRANSFORMS} if mounts else {}),
+            }.items()
         }
         for time, topic, message in sorted(messages, key=lambda entry: entry[0]):
             connection = connections[topic]

@@ -65,6 +65,14 @@ def test_each_place_has_the_mount_of_its_camera(tmp_path, drive):
         np.testing.assert_allclose(mount.as_array(), wanted[camera].as_array(), atol=1e-6)
 
 
+def test_mounts_of_several_cameras_are_taken_from_tf(tmp_path):
+    wanted = parse_extrinsics(EXTRINSICS, ('front', 'rear'))
+    drive = write_drive(tmp_path / 'drive', mounts=list(wanted.values()))
+    assert build(tmp_path / 'a.vprmap', drive, '--image-topic', FRONT, '--image-topic', REAR) == 0
+    for camera, *_, mount in places_of(tmp_path / 'a.vprmap'):
+        np.testing.assert_allclose(mount.as_array(), wanted[camera].as_array(), atol=1e-6)
+
+
 def test_several_cameras_become_a_map_without_poses(tmp_path, drive):
     words = '--image-topic', FRONT, '--image-topic', REAR, '--no-poses', '--interval', '1'
     assert build(tmp_path / 'a.vprmap', drive, *words) == 0

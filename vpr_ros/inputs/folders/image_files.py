@@ -62,8 +62,9 @@ def images_in(folder: Path) -> list[Path]:
     Raises:
         FolderError: There is none, or a folder cannot be read.
     """
-    images = [path for path in walk_files(folder) if path.suffix.lower() in SUFFIXES]
-    unread = unread_in(folder)
+    files = list(walk_files(folder))
+    images = [path for path in files if path.suffix.lower() in SUFFIXES]
+    unread = [path for path in files if path.suffix.lower() in UNREAD]
     left = f'left out: {listing(folder, unread)}' if unread else ''
     if not images:
         kinds = ' '.join(sorted(SUFFIXES))
