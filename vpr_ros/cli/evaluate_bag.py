@@ -90,6 +90,7 @@ def bag(
     from vpr_ros.inputs.frames import is_video
     from vpr_ros.inputs.poses import TreeFrames
     from vpr_ros.localize import DecisionConfig
+    from vpr_ros.maps import PlaceMap
 
     if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.report import render_report
@@ -101,6 +102,10 @@ def bag(
     mode = 'single frame'
     if temporal != 'none':
         mode = f'{temporal} {"with" if odometry else "without"} odometry'
+    with PlaceMap.open(map_path, memory_budget=0) as described:
+        posed = not np.isnan(described.positions).all()
+    why = 'without --report, on a map with poses'
+    opt.refuse_idle(context, why, 'map_bag', when=report is None and posed)
     with ExitStack() as stack:
         if is_video(bag_path):
             source = query_sources.of_video(
@@ -129,9 +134,6 @@ def bag(
             camera=source.camera,
         )
         place_map, localizer = stack.enter_context(opened)
-        posed = not np.isnan(place_map.positions).all()
-        why = 'without --report, on a map with poses'
-        opt.refuse_idle(context, why, 'map_bag', when=report is None and posed)
         placed = None
         if mapped is not None and not posed:
             true = choose_topics(mapped, map_image_topic)
