@@ -23,9 +23,9 @@ _log = logging.getLogger(__name__)
 _FULL = 2**16 - 1
 _SAMPLES = 2**16
 """Pixels, at most, whose values are looked at."""
-_DARKEST, _BRIGHTEST = 0.005, 0.995
-"""Quantiles that the range must hold: dead pixels and lamps may lie outside."""
-_MARGIN = 1 / 4
+_DARKEST, _BRIGHTEST = 0.01, 0.99
+"""Quantiles that the range must hold: dead pixels, lamps and the sun may lie outside."""
+_MARGIN = 1 / 16
 """Of the values that a band must hold, added on either side, so that it is seldom widened."""
 _LEAST_BAND = 2**8
 """Values: less would only make the noise visible, and blank walls look like something."""
