@@ -32,8 +32,8 @@ def replay_frames(
 ) -> Iterator[tuple[Frame, PoseReading | None]]:
     """Yield every frame of a bag with the pose at its stamp, None where there is none.
 
-    Messages that cannot be read are left out. The log names each kind once, and says at the end
-    how many there were and how many frames have no pose, and why.
+    Messages that cannot be read are left out. The log says at the end how many of each kind there
+    were, and how many frames have no pose, and why.
 
     Args:
         bag: An open bag.
@@ -84,26 +84,20 @@ def _topics_of_poses(bag: Bag, topic: str | None) -> list[str]:
 
 
 class _Refused:
-    """Names messages that cannot be read: the first of each kind, and then only their number.
-
-    Of one kind are errors that differ in numbers alone.
-    """
+    """Counts messages that cannot be read; errors that differ in numbers are of one kind."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._texts: dict[tuple[str, str], str] = {}
+        self._first: dict[tuple[str, str], str] = {}
 
     def add(self, topic: str, error: VprError) -> None:
-        """Count an error, and name it if it is the first of its kind."""
+        """Count an error."""
         kind = topic, re.sub(r'\d+(\.\d+)?', '', str(error))
         self._counts[kind] += 1
-        if self._counts[kind] == 1:
-            self._texts[kind] = str(error)
-            _log.warning('%s: message left out: %s', topic, error)
+        self._first.setdefault(kind, str(error))
 
     def report(self) -> None:
-        """Say how many more there were of each kind."""
+        """Name the first of each kind in the log, and how many there were."""
         for kind, count in self._counts.items():
-            if count > 1:
-                text = '%s: %d messages in all left out like the first of them: %s'
-                _log.warning(text, kind[0], count, self._texts[kind])
+            messages = f'{count} messages' if count > 1 else 'message'
+            _log.warning('%s: %s left out: %s', kind[0], messages, self._first[kind])

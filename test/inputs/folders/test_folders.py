@@ -392,6 +392,24 @@ def test_keyframes_thin_images_out_and_bad_ones_are_left_out(tmp_path, place_map
     assert '1 images left out: they were taken after the last pose' in caplog.text
 
 
+def test_keyframe_trajectory_gives_poses_to_the_images_between(tmp_path, place_map, caplog):
+    folder = pictures(tmp_path / 'set', *[f'{100 + i}.0.png' for i in range(24)])
+    lines = [f'{100 + 3 * i} {2.1 * i} 0 0 0 0 0 1' for i in range(8)]
+    sightings = tum_folder(folder, write(tmp_path / 'keyframes.txt', *lines))
+    known = [image.pose.position[0] for image in sightings if image.pose]
+    np.testing.assert_allclose(known, 0.7 * np.arange(22))
+    import_images(place_map, sightings, Describing())
+    assert '2 images left out: they were taken after the last pose' in caplog.text
+
+
+def test_gap_of_a_trajectory_is_told(tmp_path, place_map, caplog):
+    folder = pictures(tmp_path / 'set', *[f'{i}.0.png' for i in range(30)])
+    lines = [f'{i} {i} 0 0 0 0 0 1' for i in range(30) if not 10 < i < 20]
+    import_images(place_map, tum_folder(folder, write(tmp_path / 'p.txt', *lines)), Describing())
+    text = '9 images left out: they were taken in gaps between poses (the longest 10.0 s, 10.0 m)'
+    assert text in caplog.text
+
+
 def test_positions_on_earth_are_not_mixed_with_unrelated_poses(tmp_path, place_map):
     folder = pictures(tmp_path / 'set', '@1@2@.png')
     import_images(place_map, utm_folder(folder), Describing())

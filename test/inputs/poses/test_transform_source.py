@@ -143,6 +143,40 @@ def test_transform_that_is_none_is_refused_and_the_others_are_taken():
             source.read(transforms(transform(0, parent, child, Pose.identity())))
 
 
+NAMES = st.sampled_from(['', '/', 'map', '/odom', 'odom', 'base_link', 'a/base_link', 'hand', 'é'])
+VALUES = st.sampled_from([0.0, 1.0, -1e100, math.nan, math.inf]) | st.floats(-1e9, 1e9)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            NAMES, NAMES, st.lists(VALUES, min_size=7, max_size=7), st.integers(-100, 10**6)
+        ),
+        max_size=30,
+    ),
+    st.booleans(),
+)
+def test_any_transforms_give_poses_of_finite_numbers_or_are_refused(entries, static):
+    source = TransformSource()
+    for parent, child, values, at in entries:
+        each = transform(at, parent, child, Pose.identity())
+        for part, names in (
+            (each.transform.translation, 'xyz'),
+            (each.transform.rotation, 'xyzw'),
+        ):
+            for name in names:
+                setattr(part, name, values.pop())
+        try:
+            readings = source.read(transforms(each), static=static and at % 2 == 0)
+        except PoseReadingError:
+            continue
+        assert all(np.isfinite(reading.pose.as_array()).all() for reading in readings)
+        assert isinstance(source.fault, str)
+    source.finish()
+    mount_in(source.tree, 'hand')
+
+
 def test_a_ring_of_frames_ends():
     source = TransformSource()
     for parent, child in (('a', 'b'), ('b', 'c'), ('c', 'a'), ('c', 'base_link')):

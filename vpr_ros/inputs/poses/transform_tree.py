@@ -16,7 +16,7 @@ from vpr_ros.inputs.poses.pose_reading import PoseReading
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_FRAMES = 2000
+_FRAMES = 1000
 """Frames that a tree may have; more are no robot."""
 _STILL = 1e-9
 """Change of a transform, metres or of a quaternion, under which it stays the same."""
@@ -100,10 +100,11 @@ class TransformTree:
 
     def ancestors(self, frame: str) -> list[str]:
         """Return a frame and those above it, up to the root."""
-        found = [frame]
-        while (edge := self._edges.get(found[-1])) is not None and edge.parent not in found:
-            found.append(edge.parent)
-        return found
+        found = {frame: None}
+        while (edge := self._edges.get(frame)) is not None and edge.parent not in found:
+            frame = edge.parent
+            found[frame] = None
+        return list(found)
 
     def way(self, frame: str, above: str) -> list[str] | None:
         """Return the frames from one up to the child of another, None if it is not above."""
