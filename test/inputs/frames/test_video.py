@@ -126,6 +126,34 @@ def test_a_video_that_was_cut_short_is_read_as_far_as_it_goes(tmp_path, caplog):
     assert video.rgb(len(video.stamps) - 1).shape == (48, 64, 3)
 
 
+def timed(path, durations):
+    """Give the frames of an MP4 durations of their own, in units of its time scale."""
+    data = bytearray(path.read_bytes().replace(b'edts', b'free'))  # It would end the video.
+    at = data.index(b'stts') - 4
+    old = int.from_bytes(data[at : at + 4], 'big')
+    entries = b''.join(struct.pack('>II', 1, duration) for duration in durations)
+    atom = b'stts' + bytes(4) + struct.pack('>I', len(durations)) + entries
+    data[at : at + old] = struct.pack('>I', len(atom) + 4) + atom
+    for name in (b'moov', b'trak', b'mdia', b'minf', b'stbl'):
+        parent = data.index(name) - 4
+        size = int.from_bytes(data[parent : parent + 4], 'big')
+        struct.pack_into('>I', data, parent, size + len(atom) + 4 - old)
+    path.write_bytes(data)
+    return path
+
+
+def test_a_variable_frame_rate_is_read(tmp_path):
+    path = film(tmp_path / 'phone.mp4', shades(6))
+    data = path.read_bytes()
+    assert data.index(b'moov') > data.index(b'mdat')  # No offset into the frames changes.
+    scale = int.from_bytes(data[data.index(b'mdhd') + 16 : data.index(b'mdhd') + 20], 'big')
+    seconds = [0.1, 0.1, 0.5, 0.1, 1.2, 0.1]
+    video = Video(timed(path, [round(scale * duration) for duration in seconds]))
+    wanted = np.cumsum([0, *seconds[:-1]])
+    np.testing.assert_allclose(np.array(video.stamps) / SECOND, wanted, atol=1e-3)
+    assert number_of(video.rgb(4)) == 4
+
+
 def test_a_variable_frame_rate_is_kept():
     positions = [0.0, 33.0, 66.0, 500.0, 533.0]
     assert _from_first(positions, 1)[0] == [round(p * 1e6) for p in positions]
