@@ -112,12 +112,13 @@ def test_a_killed_recorder_leaves_odometry_of_which_one_session_is_taken(tmp_pat
     assert images[2].reading(None).frame == 'odom'
 
 
-def test_nodes_that_never_had_a_pose_are_places_without_one(tmp_path):
+def test_nodes_that_never_had_a_pose_are_places_without_one(tmp_path, caplog):
     nodes = [SampleNode(i, None, calibration=b'') for i in range(1, 4)]
     images = rtabmap_database(write_database(tmp_path / 'r.db', nodes))
     assert positions(images) == [None] * 3
     assert {image.left_out for image in images} == {''}
     assert {image.mount for image in images} == {None}
+    assert '3 nodes have no pose, and become places without one' in caplog.text
 
 
 def test_merged_nodes_and_those_without_image_are_counted_as_left_out(tmp_path):
@@ -285,18 +286,26 @@ def test_damaged_graphs_and_bombs_are_refused(ids, poses, said):
         optimised_poses(ids, poses, nodes=10)
 
 
-def test_nodes_with_damaged_values_are_named_and_left_out(tmp_path, caplog):
-    nodes = [
-        SampleNode(1, at(1)),
-        SampleNode(2, at(2), calibration=b'x' * 100),
-        SampleNode(3, Pose(np.zeros(3), np.array([9.0, 0, 0, 0]))),
-    ]
+def test_nodes_with_damaged_values_are_told_once_and_left_out(tmp_path, caplog):
+    wrong = Pose(np.zeros(3), np.array([9.0, 0, 0, 0]))
+    nodes = [SampleNode(1, at(1)), *(SampleNode(i, wrong) for i in range(2, 6))]
     left_out = Counter()
     file = write_database(tmp_path / 'r.db', nodes)
     (image,) = rtabmap_database(file, left_out=left_out)
     assert image.path.name == 'node 1'
-    assert left_out == {'they are damaged': 2}
-    assert 'node 3 is damaged: the matrix is no rotation' in caplog.text
+    assert left_out == {'they are damaged': 4}
+    assert (
+        caplog.text.count('4 nodes are left out: the matrix is no rotation, the first is 2') == 1
+    )
+
+
+def test_a_node_with_a_damaged_calibration_is_taken_without_it(tmp_path, caplog):
+    nodes = [SampleNode(i, at(i), calibration=record(LOOKING_AHEAD)[:-i]) for i in range(1, 4)]
+    nodes[1].gps = 95.0, 11.0, 0.0
+    images = rtabmap_database(write_database(tmp_path / 'r.db', nodes))
+    assert [(image.mount, image.geo) for image in images] == [(None, None)] * 3
+    assert '1 nodes are taken without position on Earth: latitude 95.0' in caplog.text
+    assert '3 nodes are taken without calibration: a calibration is cut short' in caplog.text
 
 
 @settings(deadline=None)

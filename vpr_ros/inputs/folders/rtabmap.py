@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,11 +19,10 @@ from vpr_ros.inputs.frames import StoredPicture
 from vpr_ros.stamps import parse_stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from vpr_ros.geometry import GeoPoint, Pose
-    from vpr_ros.inputs.folders.rtabmap_blobs import Version
     from vpr_ros.inputs.folders.rtabmap_file import Node
 
 _log = logging.getLogger(__name__)
@@ -51,22 +51,6 @@ class _Values:
     geo: GeoPoint | None
     mounts: list[Pose | None]
 
-    @staticmethod
-    def of(node: Node, version: Version) -> _Values:
-        """Read them.
-
-        Raises:
-            ValueError: One makes no sense.
-        """
-        stamp = parse_stamp(repr(node.stamp))
-        if stamp < 0:
-            msg = f'its stamp is {node.stamp}'
-            raise ValueError(msg)
-        mounts: list[Pose | None] = [None]
-        if isinstance(node.calibration, bytes) and node.calibration:
-            mounts = camera_mounts(node.calibration, version)
-        return _Values(stamp, pose_of(node.pose), position_of(node.gps), mounts)
-
 
 def rtabmap_database(
     file: Path,
@@ -93,7 +77,7 @@ def rtabmap_database(
     database = RtabmapFile(file)
     rows = database.nodes()
     nodes = [node for node in rows if _is_place(node, left_out)]
-    values = {node.id: _values(node, database) for node in rows}
+    values = _read(rows, database)
     odometry = {key: value.odometry if value else None for key, value in values.items()}
     poses, frame = _map_poses(database, rows, odometry)
     several = len({node.session for node in nodes}) > 1
@@ -141,13 +125,62 @@ def _is_place(node: Node, left_out: Counter[str]) -> bool:
     return False
 
 
-def _values(node: Node, database: RtabmapFile) -> _Values | None:
-    """Return the values of a node; None, with a warning, where one makes no sense."""
+def _read(rows: list[Node], database: RtabmapFile) -> dict[int, _Values | None]:
+    """Return the values of nodes, None of those that are damaged; the log says what is wrong."""
+    wrong: defaultdict[str, list[int]] = defaultdict(list)
+    values = {node.id: _values(node, database, wrong) for node in rows}
+    for why, nodes in wrong.items():
+        _log.warning('%s: %d nodes %s, the first is %d', database.path, len(nodes), why, nodes[0])
+    if never := sum(value is not None and value.odometry is None for value in values.values()):
+        text = '%s: %d nodes have no pose, and become places without one'
+        _log.warning(text, database.path, never)
+    return values
+
+
+def _values(
+    node: Node, database: RtabmapFile, wrong: defaultdict[str, list[int]]
+) -> _Values | None:
+    """Return the values of a node, and note what is wrong; None where stamp or pose are."""
+    mounts: list[Pose | None] = [None]
+    geo = None
+    with _noted(wrong, 'taken without calibration', node):
+        mounts = _mounts(node, database)
+    with _noted(wrong, 'taken without position on Earth', node):
+        geo = position_of(node.gps)
     try:
-        return _Values.of(node, database.version)
+        return _Values(_stamp(node), pose_of(node.pose), geo, mounts)
     except ValueError as error:
-        _log.warning('%s: node %d is damaged: %s', database.path, node.id, error)
+        wrong[f'are left out: {error}'].append(node.id)
         return None
+
+
+def _stamp(node: Node) -> int:
+    """Return nanoseconds.
+
+    Raises:
+        ValueError: The stamp is no number of seconds since 1970.
+    """
+    stamp = parse_stamp(repr(node.stamp))
+    if stamp < 0:
+        msg = 'a stamp is negative'
+        raise ValueError(msg)
+    return stamp
+
+
+@contextmanager
+def _noted(wrong: defaultdict[str, list[int]], what: str, node: Node) -> Iterator[None]:
+    """Note a node whose values make no sense, by what becomes of it and why."""
+    try:
+        yield
+    except ValueError as error:
+        wrong[f'are {what}: {error}'].append(node.id)
+
+
+def _mounts(node: Node, database: RtabmapFile) -> list[Pose | None]:
+    """Return the mount of each camera; of one, and not known, where there is no calibration."""
+    if not isinstance(node.calibration, bytes) or not node.calibration:
+        return [None]
+    return camera_mounts(node.calibration, database.version)
 
 
 def _map_poses(

@@ -173,7 +173,7 @@ def camera_mounts(blob: bytes, version: Version) -> list[Pose | None]:
             mount, at = (_stereo_record if stereo else _record)(blob, at)
             mounts.append(mount)
     except struct.error as error:
-        msg = f'a calibration is cut short: {error}'
+        msg = 'a calibration is cut short'
         raise ValueError(msg) from error
     return mounts
 
