@@ -99,7 +99,7 @@ def test_an_unknown_argument_is_named_with_the_nearest_that_there_is(name, caplo
 
 def test_unknown_arguments_unlike_any_point_to_the_list():
     assert unknown_arguments(['zzz'], ['model']) == [
-        'there is no argument zzz, so it has no effect: see --show-args'
+        'there is no argument zzz, so it has no effect: `ros2 launch` shows those that there are'
     ]
 
 

@@ -108,7 +108,7 @@ def write_tum(
     columns = place_map.snapshot.columns
     rows = chosen[~np.isnan(columns.poses[chosen, 0])]
     if len(chosen) and not len(rows):
-        msg = f'{place_map.path}: no place has a pose; --format csv lists places without one'
+        msg = f'{place_map.path}: no place has a pose; a table (csv) lists places without one'
         raise MapError(msg)
     if not ids:
         rows = rows[np.argsort(columns.stamps[rows], kind='stable')]

@@ -115,6 +115,6 @@ def unknown_arguments(given: Iterable[str], known: Iterable[str]) -> list[str]:
     found = []
     for name in sorted(set(given) - set(names)):
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f'did you mean {near[0]}?' if near else 'see --show-args'
+        hint = f'did you mean {near[0]}?' if near else '`ros2 launch` shows those that there are'
         found.append(f'there is no argument {name}, so it has no effect: {hint}')
     return found

@@ -125,7 +125,7 @@ def test_keyframes_without_an_image_are_counted_as_left_out(tmp_path):
 def test_what_cannot_be_related_is_told(tmp_path):
     folder = images(tmp_path / 'rgb', ['left.png', 'right.png'])
     poses = keyframes(tmp_path / 'k.txt', SECONDS[::2], DRIVE)
-    with pytest.raises(FolderError, match=r"'left' is no stamp.*as --times"):
+    with pytest.raises(FolderError, match=r"'left' is no stamp.*file of times"):
         orbslam_folder(folder, poses)
     times = tmp_path / 'times.txt'
     times.write_text('1\n2\n3\n')

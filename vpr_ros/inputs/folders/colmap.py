@@ -50,7 +50,7 @@ def colmap_folder(
         example = f', such as {next(iter(registered))}' if registered else ''
         msg = (
             f'none of the {len(registered)} images of {model} is in {folder}{example}: name the '
-            'folder that COLMAP had as --image_path'
+            'folder of images that COLMAP was given'
         )
         raise FolderError(msg)
     for count, why in (

@@ -123,7 +123,7 @@ def _named(path: Path) -> int:
     try:
         return stamp_of(path.stem)
     except ValueError as error:
-        msg = f'{path}: {error}; give the file that relates stamps to images as --times'
+        msg = f'{path}: {error}; give the file of times that relates stamps to images'
         raise FolderError(msg) from error
 
 
