@@ -99,10 +99,6 @@ def bag(
         max_distance_ratio=max_distance_ratio,
         place_radius=place_radius,
     )
-    with PlaceMap.open(map_path, memory_budget=0) as known:
-        posed = not np.isnan(known.positions).all()
-    why = 'without --report, on a map with poses'
-    opt.refuse_idle(context, why, 'map_bag', when=report is None and posed)
     mode = 'single frame'
     if temporal != 'none':
         mode = f'{temporal} {"with" if odometry else "without"} odometry'

@@ -101,7 +101,7 @@ def test_images_that_are_gone_or_elsewhere_are_told(tmp_path):
     assert len(colmap_folder(folder, write_text(tmp_path / 'm', images), left_out)) == 1
     assert left_out == {'the model has them, the folder has not': 2}
     _, images = track('images/1.jpg')
-    with pytest.raises(FolderError, match=r'such as images/1.jpg: name the folder of images that COLMAP'):
+    with pytest.raises(FolderError, match=r'such as images/1.jpg: name the folder of images'):
         colmap_folder(folder, write_text(tmp_path / 'm', images))
 
 
