@@ -41,6 +41,15 @@ CHOICES = {
     'odometry before fixes': (ODOM + FIXES, '/odom'),
     'fixes before tf without a map': (FIXES + ODOMETRY_ALONE, '/fix'),
     'a goal is no pose of the robot': (ODOM + GOAL + START, '/odom'),
+    'a dock that was seen is no pose of the robot': (
+        ODOM + [('/dock_pose', s, localised(s, Pose.identity())) for s in every(1, 5)],
+        '/odom',
+    ),
+    'what a camera sees comes after odometry': (
+        ODOM + [('/seen', s, localised(s, Pose.identity(), 'camera')) for s in every(1, 5)],
+        '/odom',
+    ),
+    'a pose that came once comes after odometry': (ODOM + AMCL[:1], '/odom'),
     'tf before a goal': (GOAL + START + MOVING, '/tf'),
     'tf alone': (MOVING, '/tf'),
 }
@@ -51,7 +60,8 @@ def test_the_best_poses_are_chosen_and_named(tmp_path, caplog, messages, chosen)
     with Bag(write(tmp_path / 'bag', *messages, *images(5))) as bag:
         assert choose_pose(bag).name == chosen
     several = len(
-        {topic for topic, _, _ in messages} - {'/tf_static', '/goal_pose', '/initialpose'}
+        {topic for topic, _, _ in messages}
+        - {'/tf_static', '/goal_pose', '/initialpose', '/dock_pose'}
     )
     assert (f'the poses are those of {chosen}' in caplog.text) == (several > 1)
 

@@ -34,8 +34,13 @@ _DEPTH = '/compressedDepth'
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 """Image types, preferred first: raw images have lost nothing."""
 
-_NO_POSE_OF_THE_ROBOT = re.compile('goal|initial_?pose|clicked|target|setpoint|place_recognition')
+_NO_POSE_OF_THE_ROBOT = re.compile(
+    'goal|initial_?pose|clicked|target|setpoint|waypoint|dock|marker|aruco|tag_|object|person|detect'
+    '|place_recognition'
+)
 """In names of topics with poses that are not where the robot is."""
+_FEW = 3
+"""Messages; a topic with fewer is not the first choice."""
 
 
 @dataclass(frozen=True)
@@ -135,17 +140,18 @@ def is_geodetic(topic: Topic) -> bool:
     return topic.type != TRANSFORMS and pose_format(topic.type).geodetic
 
 
-def _rank(bag: Bag, topic: Topic, frames: TreeFrames | None) -> tuple[int, int]:
+def _rank(bag: Bag, topic: Topic, frames: TreeFrames | None) -> tuple[int, ...]:
     """Return how good the poses of a topic are, less being better."""
+    few = topic.count < _FEW  # One that was set by hand, or that hardly ever came.
     if topic.type == TRANSFORMS:
-        return (1 if find_frames(bag, topic.name, frames, quick=True) else 5), 0
+        return few, (1 if find_frames(bag, topic.name, frames, quick=True) else 4)
     if is_geodetic(topic):
-        return 4, 0
-    frame = _frame_of(bag, topic)
-    kind = pose_types().index(topic.type)
+        return few, 3
+    frame, kind = _frame_of(bag, topic), pose_types().index(topic.type)
     if frame.rpartition('/')[2] in ('map', 'world'):
-        return 0, kind
-    return (3 if 'odom' in frame else 2), kind
+        # Poses of other things than the robot have no covariance in general.
+        return few, 0, 'PoseStamped' in topic.type, kind
+    return few, 2, kind, 'odom' in frame
 
 
 def _frame_of(bag: Bag, topic: Topic) -> str:
