@@ -4,24 +4,30 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from pictures import blocks
+from shared_data import DATA
 
 from vpr_ros.cli.main import main
 from vpr_ros.geometry import Pose
 from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.trajectory_file import tum_line
+from vpr_ros.inputs.folders.rtabmap_blobs import pose_of
 from vpr_ros.maps import PlaceMap
 
 sys.path.insert(0, str(Path(__file__).parent.parent / 'inputs' / 'folders'))
 
 from colmap_sample import write_binary
-from rtabmap_sample import SampleNode, write_database
+from rtabmap_sample import SampleNode, matrix, write_database
 
 MODEL = ('--model', 'patchnorm', '--device', 'cpu')
 
@@ -146,3 +152,47 @@ def test_odometry_of_a_killed_recorder_begins_the_frame_of_a_map(tmp_path, capsy
     assert run(*arguments) == 1
     assert 'vpr map register' in capsys.readouterr().err
     assert run(*arguments, '--anchored') == 0
+
+
+def test_sessions_are_registered_of_rtabmap_only(tmp_path, capsys):
+    arguments = 'map', 'import', tmp_path / 'm.vprmap', tmp_path, '--register', *MODEL
+    assert run(*arguments, '--format', 'exif') == 2
+    assert '--register has no effect with --format exif' in capsys.readouterr().err
+    assert run(*arguments, '--format', 'rtabmap', '--no-poses') == 2
+
+
+def test_sessions_whose_pictures_show_other_places_are_not_registered(tmp_path, ask):
+    nodes = [SampleNode(i, drive(i), session=i // 13) for i in range(1, 25)]
+    graph = {i: drive(i) for i in range(1, 13)}
+    database = write_database(tmp_path / 'r.db', nodes, graph)
+    said, _ = ask(blocks(3), database, '--format', 'rtabmap', '--register')
+    assert said['places'] == 12
+    ((why, count),) = said['left_out'].items()
+    assert (why.startswith('session map1: '), count) == (True, 12)
+
+
+@pytest.mark.slow
+def test_a_session_that_nothing_relates_is_registered_by_its_pictures(tmp_path, capsys):
+    source = DATA / 'rtabmap_db' / 'airsim60.db'
+    if not source.is_file():
+        pytest.skip(f'{source} is not there')
+    database, path = tmp_path / 'two.db', tmp_path / 'two.vprmap'
+    database.write_bytes(source.read_bytes())
+    with closing(sqlite3.connect(database)) as db:
+        poses = {key: pose_of(blob) for key, blob in db.execute('SELECT id, pose FROM Node')}
+        # The second lap becomes a session of its own, whose odometry begins anew.
+        first = poses[31].inverse()
+        changed = [(matrix(first @ poses[key]), key) for key in range(31, 61)]
+        db.executemany('UPDATE Node SET pose = ?, map_id = 1 WHERE id = ?', changed)
+        db.execute('UPDATE Admin SET opt_ids = NULL, opt_poses = NULL')
+        db.commit()
+    arguments = 'map', 'import', path, database, '--format', 'rtabmap', '--device', 'cpu'
+    assert run(*arguments, '--register') == 0
+    assert 'recognised places agree' in capsys.readouterr().err
+    with (DATA / 'rtabmap_db' / 'airsim60_nodes.csv').open(newline='') as file:
+        truth = [[float(row[f'gt_{axis}']) for axis in 'xyz'] for row in csv.DictReader(file)]
+    with PlaceMap.open(path) as place_map:
+        off = np.linalg.norm(place_map.positions - truth, axis=1)
+        # The drift of the first session, which makes the frame, is 3.1 m in the mean.
+        assert len(off) == 60
+        assert off[30:].mean() < off[:30].mean() + 1.5

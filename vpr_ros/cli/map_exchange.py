@@ -4,27 +4,32 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import sys
 from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vpr_ros.cli import map_register
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, require_folders, say
 from vpr_ros.cli.map_edit import sessions_of
 from vpr_ros.cli.video_options import Start, start_stamp
+from vpr_ros.errors import MapFrameError
 from vpr_ros.inputs.folders import FOLDER_FORMATS, images_in_order, video_images
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from vpr_ros.inputs.folders import FolderFormat, PosedImage
+    from vpr_ros.maps import MapWriter
 
 
 _Format = Annotated[
@@ -33,7 +38,10 @@ _Format = Annotated[
 ]
 
 
+_log = logging.getLogger(__name__)
+
 _VIDEO = 'video'
+_RTABMAP = 'rtabmap'
 _VIDEO_INTERVAL = 1.0
 """Seconds between two keyframes of a video without poses."""
 
@@ -103,6 +111,13 @@ def import_(
     times: Annotated[
         Path | None, typer.Option(help='File that relates stamps to images (kitti, orbslam).')
     ] = None,
+    register: Annotated[
+        bool,
+        typer.Option(
+            '--register',
+            help='RTAB-Map: add sessions that no link relates to the others, by the pictures.',
+        ),
+    ] = False,
     start: Start = '0',
     model: opt.Network = DEFAULT_MODEL,
     weights: opt.Weights = None,
@@ -141,6 +156,8 @@ def import_(
     opt.refuse_idle(context, 'on such poses', 'anchored', when=not own_frame)
     if own_frame and not anchored:
         _require_no_poses(path, form)
+    opt.refuse_idle(context, f'with --format {form}', 'register', when=form != _RTABMAP)
+    opt.refuse_idle(context, 'with --no-poses', 'register', when=no_poses)
     sensor, left_out = parse_mount(mount), Counter[str]()
     with progress_bar(f'reading {folder.name}') as progress:
         if form is None or (form == _VIDEO and no_poses):
@@ -157,22 +174,42 @@ def import_(
     elif form == _VIDEO and not no_poses:
         keyframes = KeyframeConfig()
     describer = Describer(model, device=device, weights=weights)
-    place_map = MapWriter.open_or_create(path, describer.model_info)
-    with place_map, progress_bar(f'importing {folder.name}') as progress:
-        added = import_images(
-            place_map,
-            sightings,
-            describer,
-            keyframes,
-            session=_name(folder) if session_name is None else session_name,
-            camera=camera,
-            mount=sensor,
-            thumbnails=thumbnails,
-            left_out=left_out,
-            anchored=anchored,
-            progress=progress,
-        )
+
+    def imported(
+        place_map: MapWriter, images: Sequence[PosedImage], left: Counter[str], *, anchored: bool
+    ) -> int:
+        with progress_bar(f'importing {folder.name}') as progress:
+            return import_images(
+                place_map,
+                images,
+                describer,
+                keyframes,
+                session=_name(folder) if session_name is None else session_name,
+                camera=camera,
+                mount=sensor,
+                thumbnails=thumbnails,
+                left_out=left,
+                anchored=anchored,
+                progress=progress,
+            )
+
+    adrift = [image for image in sightings if register and image.adrift is not None]
+    related = [image for image in sightings if not register or image.adrift is None]
+    with MapWriter.open_or_create(path, describer.model_info) as place_map:
+        added = imported(place_map, related, left_out, anchored=anchored)
         total = len(place_map)
+    for session in dict.fromkeys(image.session for image in adrift):
+        images = [image.in_own_frame() for image in adrift if image.session == session]
+        left = Counter[str]()
+        mapped = partial(imported, images=images, left=left, anchored=False)
+        try:
+            _, about = map_register.mapped_apart(path, describer.model_info, mapped)
+        except MapFrameError as error:
+            left = Counter({f'session {session}: {error}': len(images)})
+            _log.warning('%d images left out: session %s: %s', len(images), session, error)
+        else:
+            added, total = added + about.places - total, about.places
+        left_out.update(left)
     answer = {'images': len(sightings), 'added': added, 'places': total, 'left_out': left_out}
     say(as_json, answer, f'{path}: {added} places of {len(sightings)} images added, {total} now')
 
@@ -191,7 +228,6 @@ def _require_no_poses(path: Path, form: str | None) -> None:
     """
     import numpy as np
 
-    from vpr_ros.errors import MapFrameError
     from vpr_ros.maps import PlaceMap
 
     if not path.exists():

@@ -45,6 +45,7 @@ class PosedImage:
         left_out: Why the image is left out if its pose is unknown; empty where it becomes a place
             without a pose.
         frame: Name of the frame of the pose, see `PoseReading.frame`.
+        adrift: Pose in the frame of the session, where nothing relates that to the map frame.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class PosedImage:
     mount: Pose | None = None
     left_out: str = 'they have no pose'
     frame: str = ''
+    adrift: Pose | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +73,10 @@ class PosedImage:
     def without_pose(self) -> PosedImage:
         """Return the image as a place that has no pose and no position on Earth."""
         return replace(self, pose=None, geo=None, heading=None, left_out='')
+
+    def in_own_frame(self) -> PosedImage:
+        """Return the image with its pose in the frame of its session."""
+        return replace(self, pose=self.adrift, geo=None, frame='odom', adrift=None)
 
     def reading(self, datum: Datum | None, mount: Pose | None = None) -> PoseReading | None:
         """Return the pose of the base, None where it is unknown.

@@ -105,6 +105,7 @@ def rtabmap_database(
                     mount=mount,
                     left_out='' if value.odometry is None else _UNRELATED,
                     frame=frame,
+                    adrift=None if node.id in poses else value.odometry,
                 )
             )
     if not images:
