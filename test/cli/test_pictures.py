@@ -165,3 +165,5 @@ def test_options_of_videos_are_refused_where_they_mean_nothing(tmp_path, drive, 
     assert '--start has no effect' in capsys.readouterr().err
     assert run(*words, '--format', 'video', '--poses', drive / 'poses.txt') == 1
     assert 'is no file, and so no video' in capsys.readouterr().err
+    assert run('map', 'build', tmp_path / 'a.vprmap', drive / 'drive.avi') == 2
+    assert '`vpr map import` makes maps of videos' in capsys.readouterr().err

@@ -112,9 +112,13 @@ def build(
         is_geodetic,
         pose_source,
     )
+    from vpr_ros.inputs.frames import is_video
     from vpr_ros.inputs.poses import FixLimits, TreeFrames
     from vpr_ros.mapping import KeyframeConfig, map_bag
 
+    if is_video(bag_path):
+        msg = f'{bag_path} is a video: `vpr map import` makes maps of videos'
+        raise typer.BadParameter(msg)
     if no_poses:
         of_poses = (
             'anchored',
