@@ -22,6 +22,7 @@ from vpr_ros.cli import (
     map_weak_spots,
 )
 from vpr_ros.cli import options as opt
+from vpr_ros.cli.camera_options import CameraExtrinsics, ImageTopics
 from vpr_ros.cli.console import console, print_json, progress_bar, say
 from vpr_ros.errors import MapFrameError
 from vpr_ros.stamps import SECOND
@@ -39,35 +40,17 @@ _INTERVAL = 1.0
 """Seconds between two places without poses."""
 
 
-_ImageTopics = Annotated[
-    list[str] | None,
-    typer.Option(
-        '--image-topic',
-        metavar='[CAMERA=]TOPIC',
-        help='Topic of the images in the bag; once for each of several cameras, which are named '
-        'after their topics (front for /front/image_raw) or here.',
-    ),
-]
-_CameraExtrinsics = Annotated[
-    str,
-    typer.Option(
-        help='Mount of each camera in the base frame, in the order of --image-topic, separated by '
-        'semicolons: x y z, or x y z roll pitch yaw (m, rad; without rotation it looks forward).',
-    ),
-]
-
-
 @app.command()
 def build(
     context: typer.Context,
     path: opt.NewMapPath,
     bag_path: opt.BagPath,
     *,
-    image_topic: _ImageTopics = None,
+    image_topic: ImageTopics = None,
     pose_topic: opt.PoseTopic = None,
     fixed_frame: opt.FixedFrame = '',
     base_frame: opt.BaseFrame = '',
-    camera_extrinsics: _CameraExtrinsics = '',
+    camera_extrinsics: CameraExtrinsics = '',
     model: opt.Network = DEFAULT_MODEL,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
