@@ -255,7 +255,7 @@ class Calibration:
         """
         try:
             content = yaml.safe_load(path.read_text(encoding='utf-8'))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, yaml.YAMLError) as error:
             msg = f'the calibration {path} cannot be read: {reason_of(error)}'
             raise CalibrationError(msg) from error
         found = content.get('format') if isinstance(content, dict) else None

@@ -52,6 +52,7 @@ class InputHealth:
         self._last = time.monotonic()
         self._rate = RecentRate()
         self._said = ''
+        self._was_heard = False
         self.what = what
         self.messages = 0
 
@@ -81,7 +82,9 @@ class InputHealth:
         """Return `fault`, or the recovery, where it differs from the last call; else empty."""
         fault = self.fault()
         before, self._said = self._said, fault
-        return '' if fault == before else fault or f'{self.what}: messages come again'
+        again = 'again' if self._was_heard else 'now'
+        self._was_heard = self._was_heard or bool(self.messages)
+        return '' if fault == before else fault or f'{self.what}: messages come {again}'
 
     def status(self) -> DiagnosticStatus:
         """Return the state of the input as an entry of /diagnostics."""
@@ -125,6 +128,17 @@ class InputHealth:
             return '; '.join(sorted(set(faults)))
         names = ', '.join(sorted({f'{_name(p)} publishes {s.topic_name}' for s, p in found}))
         return f'{names} with matching type and quality of service, but sends nothing'
+
+
+def clock_fault(node: Node) -> str:
+    """Return why a node has no time; empty where it has."""
+    simulated = node.get_parameter('use_sim_time').value
+    if not simulated or node.get_clock().now().nanoseconds:
+        return ''
+    return (
+        'use_sim_time is true and nothing has come on /clock: start the simulation, play the '
+        'bag with --clock, or set use_sim_time to false'
+    )
 
 
 def type_of(subscription: Subscription) -> str:

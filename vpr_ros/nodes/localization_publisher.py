@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from vpr_ros.nodes.node import VprNode
     from vpr_ros.types import ModelInfo
 
+_HALF_LIFE = 10.0
+"""Seconds in which the confidence of the last accepted place halves while none is accepted."""
+
 
 class LocalizationPublisher:
     """Publishes candidates, poses, markers, debug images and the state of the node."""
@@ -55,6 +58,7 @@ class LocalizationPublisher:
         """Forget everything published before."""
         self._last_accepted = 0
         self._confidence = math.nan
+        self._sure_at = 0.0
         self.forget()
         self.start_again()
 
@@ -110,6 +114,7 @@ class LocalizationPublisher:
             self._last_accepted = result.stamp
             known = result.candidates.probabilities
             self._confidence = math.nan if known is None else float(known[0])
+            self._sure_at = time.monotonic()
         changed = self._last is None or self._last.decision.status != decision.status
         self._last = result
         if changed:
@@ -140,7 +145,7 @@ class LocalizationPublisher:
         """Publish whether the place is known, and the counters of the node."""
         node, last, place_map = self._node, self._last, self._maps.map
         message = LocalizerState(
-            confidence=self._confidence,
+            confidence=self._confidence * 0.5 ** ((time.monotonic() - self._sure_at) / _HALF_LIFE),
             last_accepted=to_time(self._last_accepted),
             frames_refused=node.refused,
         )
@@ -152,7 +157,11 @@ class LocalizationPublisher:
             message.frames_dropped = worker.dropped
         if last is None or node.silent > SILENCE:
             message.state = LocalizerState.UNKNOWN
-            message.reason = f'no image for {node.silent:.0f} s' if last else 'no image yet'
+            silence = f'no image for {node.silent:.0f} s' if last else 'no image yet'
+            why = node.input_fault()
+            silence = why if node.received and not last and why else silence
+            reasons = self._maps.fault, silence, why if why != silence else ''
+            message.reason = '; '.join(reason for reason in reasons if reason)
         elif last.decision.status == Status.ACCEPTED:
             message.state = LocalizerState.INITIALIZED
             message.reason = last.decision.reason

@@ -246,6 +246,7 @@ class MapBuilderNode(MappingNode):
             place_map.clear()
             self._begin_session()
         response.message = f'{count} places deleted'
+        self.get_logger().warning(f'clear_map: {count} places of {place_map.path} deleted')
 
     def _delete_session(self, request: Any, response: Any) -> None:
         place_map = self._maps.required()
@@ -262,6 +263,10 @@ class MapBuilderNode(MappingNode):
             count = len(place_map)
             place_map.delete_session(session)
             response.places_deleted = count - len(place_map)
+        self.get_logger().warning(
+            f'delete_session: session {session} of {place_map.path} deleted, '
+            f'{response.places_deleted} places'
+        )
 
     def _merge(self, request: Any, response: Any) -> None:
         place_map = self._maps.required()

@@ -21,6 +21,7 @@ from vpr_ros.geometry.pinhole import Intrinsics, Pinhole
 from vpr_ros.inputs.frames import image_decoder
 from vpr_ros.localize import local_detector
 from vpr_ros.nodes.camera_inputs import CameraInputs
+from vpr_ros.nodes.health import clock_fault
 from vpr_ros.nodes.parameter_node import ParameterNode
 from vpr_ros.nodes.subscriptions import TopicInput, camera_info
 from vpr_ros.nodes.timing import RecentRate, StageTimes
@@ -59,6 +60,7 @@ class VprNode(ParameterNode, Generic[Item]):
         hurried: Whether the process must end without finishing what waits.
         listening: Inputs beside images; ``stop`` ends them.
         refused: Messages that could not be used.
+        trouble: Why the last of them could not.
         cameras: Names of the cameras; one empty name if there is only one.
         mounts: The optical frame of each camera in the base frame, by name, if known.
         times: Seconds of recent images by stage.
@@ -82,6 +84,9 @@ class VprNode(ParameterNode, Generic[Item]):
         self.jobs = Jobs(lambda: self.executor and self.executor.wake())
         self.configured = False
         self.refused = 0
+        self.trouble = ''
+        self._refusal = ''
+        self._clockless = False
         self._complaints: dict[str, float] = {}
         self.times = StageTimes()
         self._processed_rate = RecentRate()
@@ -158,12 +163,23 @@ class VprNode(ParameterNode, Generic[Item]):
             self.cameras = parse_cameras(self.parameters.cameras)
             self.mounts = parse_extrinsics(self.parameters.camera_extrinsics, self.cameras)
             self.load()
-        except VprError as error:
-            self.get_logger().error(f'cannot start: {error}')
-            self.unload()
+        except Exception as error:  # noqa: BLE001  rclpy would only say that a transition failed
+            self._refuse_to_start(error)
             return TransitionCallbackReturn.FAILURE
-        self.configured = True
+        self.configured, self._refusal = True, ''
         return super().on_configure(state)
+
+    def _refuse_to_start(self, error: Exception) -> None:
+        """Say why the node cannot be configured, once for each reason."""
+        text = str(error) or type(error).__name__
+        if text != self._refusal:
+            self._refusal = text
+            again = '; it tries again every few seconds' if self.parameters.autostart else ''
+            self.get_logger().error(f'cannot start: {text}{again}')
+            if not isinstance(error, VprError):
+                trace = ''.join(traceback.format_exception(error))
+                self.get_logger().error(f'unexpected error, please report it: {trace}')
+        self.unload()
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to listen."""
@@ -306,9 +322,19 @@ class VprNode(ParameterNode, Generic[Item]):
 
     # Reports.
 
+    def input_fault(self) -> str:
+        """Return in words why no image can be answered; empty where there is no such reason."""
+        if fault := clock_fault(self):
+            return fault
+        done = self.worker.processed if self.worker is not None else 0
+        if self.refused and not done:
+            return f'{self.refused} of {self.received} images refused: {self.trouble}'
+        return next((fault for health in self.inputs() if (fault := health.fault())), '')
+
     def fail(self, error: Exception) -> None:
         """Report an error and go on; the same error only every few seconds."""
         self.refused += 1
+        self.trouble = str(error) or type(error).__name__
         now, text = time.monotonic(), f'{type(error).__name__}: {error}'
         if now - self._complaints.get(text, -REPEAT) < REPEAT:
             return
@@ -337,6 +363,9 @@ class VprNode(ParameterNode, Generic[Item]):
                     self.get_logger().warning(news)
                 else:
                     self.get_logger().info(news)
+        if (fault := clock_fault(self)) and not self._clockless:
+            self.get_logger().warning(fault)
+        self._clockless = bool(fault)
         self.tick()
         if self.worker is not None and self._inputs is not None:
             self._publish_diagnostics(self.worker, self._inputs)
@@ -344,6 +373,7 @@ class VprNode(ParameterNode, Generic[Item]):
     def _publish_diagnostics(self, worker: Worker[Item], images: CameraInputs) -> None:
         inputs = self.inputs()
         faults = [fault for health in inputs if (fault := health.fault())]
+        faults[:0] = [fault] if (fault := clock_fault(self)) else []
         values = {
             'images received': str(images.count),
             'images processed': str(worker.processed),

@@ -44,6 +44,7 @@ class ParameterNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
         self.parameters = NODES[name]()
+        self._declared = False
         self.checks: dict[str, Callable[[Any], str | None]] = {}
         self._table = {known.name: known for known in parameters_of(NODES[name])}
         if hasattr(self, 'add_post_set_parameters_callback'):
@@ -54,6 +55,7 @@ class ParameterNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
         for known in self._table.values():
             self.declare_parameter(known.name, known.default, _descriptor(known))
         self.parameters = self.read_parameters()
+        self._declared = True
 
     def read_parameters(self) -> NodeParameters:
         """Return all parameters as they are set now."""
@@ -71,7 +73,16 @@ class ParameterNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
                 fault = check(new.value)
             if fault:
                 return SetParametersResult(successful=False, reason=fault)
-        return SetParametersResult(successful=True)
+        late = [new.name for new in parameters if self._waits(new.name)]
+        if not late:
+            return SetParametersResult(successful=True)
+        text = f'{", ".join(late)}: takes effect when the node is configured again'
+        self.get_logger().info(f'{text} (lifecycle: cleanup, configure, activate)')
+        return SetParametersResult(successful=True, reason=text)
+
+    def _waits(self, name: str) -> bool:
+        """Tell whether a change of a parameter waits for the next configure."""
+        return self._declared and name in self._table and not self._table[name].dynamic
 
     def _apply(self, parameters: Sequence[RosParameter]) -> SetParametersResult:
         """Take over dynamic parameters; the others wait for the next configure."""

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import rclpy
-from rclpy.exceptions import InvalidParameterValueException
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
@@ -98,8 +98,11 @@ def run(node_class: Callable[[], VprNode[Any]]) -> int:
     sys.setswitchinterval(_SWITCH)
     try:
         node = node_class()
-    except InvalidParameterValueException as error:
-        rclpy.logging.get_logger('vpr_ros').fatal(str(error))
+    except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+        text = f'the node cannot start with these parameters: {error}'
+        if isinstance(error, InvalidParameterTypeException):
+            text += '; text that looks like a number is written with quotes, \'"2026"\''
+        rclpy.logging.get_logger('vpr_ros').fatal(text)
         rclpy.shutdown()
         return 2
     logging.getLogger('vpr_ros').addHandler(_ToRos(node))

@@ -34,6 +34,8 @@ _FAR = 30.0
 _NEAR = 1.0, 5.0
 """Metres between two poses that may take any time, since the robot stood meanwhile: the least and
 the most. Between them it is one and a half usual steps."""
+_STANDS = 1800.0
+"""Seconds that a robot may have stood; more is a clock that is off."""
 _STEPS = 1.5
 _TURN = 1.0
 """Radians, likewise."""
@@ -228,7 +230,7 @@ def _apart(
     near = farthest
     if known:
         near = min(max(nearest, _STEPS * median(length for _, length in steps)), farthest)
-    if metres <= near and turn <= _TURN:
+    if metres <= near and turn <= _TURN and seconds <= _STANDS:
         return None
     return NoPose(Cause.GAP, seconds, metres)
 
