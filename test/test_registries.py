@@ -103,7 +103,7 @@ def test_one_file_adds_a_pose_format_to_bags_and_nodes(install, tmp_path):
         'print(of.choices, of.description)'
     )
     answer = python(folder, '-c', ask)
-    assert "'motion_capture', 'none'" in answer
+    assert "'motion_capture', 'tf', 'none'" in answer
     assert f'motion_capture ({TRANSFORM} on pose)' in answer
 
 
