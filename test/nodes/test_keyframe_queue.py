@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-pytest.importorskip('rclpy', reason='needs ROS 2')
+pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
 from pictures import blocks
 
 from vpr_ros.inputs.frames import Frame
 from vpr_ros.inputs.frames.cdr import types
 from vpr_ros.nodes.keyframe_queue import KeyframeQueue, PosedFrame
+from vpr_ros.nodes.map_builder_node import MapBuilderNode
 
 IMAGE = 'sensor_msgs/msg/Image'
 SIZE = 96 * 128 * 3
@@ -89,6 +91,29 @@ def test_errors_of_the_work_are_told_and_the_next_keyframe_is_worked_on():
     assert [str(error) for error in slow.errors] == ['first']
     assert [number for number, _ in slow.done] == [2]
     slow.queue.stop()
+
+
+def test_a_node_that_ends_is_waited_for_until_all_keyframes_are_added_or_it_is_hurried():
+    said = []
+    logger = SimpleNamespace(info=said.append, error=said.append)
+    for hurried in (False, True):
+        slow = Slow()
+        node = SimpleNamespace(_queue=slow.queue, hurried=False, get_logger=lambda: logger)
+        for number in range(1, 6):
+            slow.queue.submit(PosedFrame(frame(number), None, 0.0))
+        ending = threading.Thread(target=MapBuilderNode.finish, args=[node])
+        ending.start()
+        assert not slow.queue.wait(0.3)
+        assert MapBuilderNode.waiting.fget(node) == 5
+        if hurried:
+            node.hurried = True
+            ending.join(20)
+        slow.go.set()
+        ending.join(20)
+        assert MapBuilderNode.waiting.fget(node) == 0
+        slow.queue.stop()
+    assert said[0] == '5 keyframes wait and are added first; another signal leaves them'
+    assert said[2] == '5 keyframes that waited are not in the map'
 
 
 def test_keyframes_that_wait_can_be_discarded():

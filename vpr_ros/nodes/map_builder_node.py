@@ -96,7 +96,7 @@ class MapBuilderNode(MappingNode):
 
     def finish(self) -> None:
         """Add the keyframes that wait, unless the node is hurried."""
-        queue, self._queue = self._queue, None
+        queue = self._queue  # which tells that the process must not end yet
         if queue is None:
             return
         if queue.waiting:
@@ -107,6 +107,7 @@ class MapBuilderNode(MappingNode):
             pass
         if left := queue.waiting:
             self.get_logger().error(f'{left} keyframes that waited are not in the map')
+        self._queue = None
 
     def submit(self, frame: Frame, reading: PoseReading | None) -> None:
         """Queue the frame if a keyframe is due; the decision cannot wait, since it may be next."""
