@@ -55,7 +55,7 @@ def open_storages(path: Path) -> list[Storage]:
     try:
         metadata = read_metadata(path)
         files = _files_of(path, metadata)
-        if metadata is None and any(file.stem != file.name for file in files if _is_ros2(file)):
+        if metadata is None and any(map(_is_ros2, files)):
             _LOG.warning('%s: %s is missing; was the recording interrupted?', path, NAME)
     except BagError as error:
         _LOG.warning('%s; the files beside it are read', error)
