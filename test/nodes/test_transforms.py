@@ -14,6 +14,7 @@ from pose_bags import (
     images,
     localised,
     nanoseconds,
+    odometry,
     tf_messages,
     transform,
     transforms,
@@ -23,6 +24,7 @@ from pose_bags import (
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
+from nav_msgs.msg import Odometry
 from node_samples import Reports, describer_of
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
@@ -149,3 +151,49 @@ def test_map_by_localisation_on_motion_is_that_of_the_bag(start, listener, tmp_p
     assert len(live) == len(images(END))
     for one, other in zip(live, wanted, strict=True):
         np.testing.assert_array_equal(one.pose.as_array(), other.pose.as_array())
+
+
+def test_transforms_cannot_be_published_without_their_messages_and_that_is_said(
+    start, listener, tmp_path
+):
+    try:
+        import tf2_msgs.msg  # noqa: F401
+    except ImportError:
+        pass
+    else:
+        pytest.skip('tf2_msgs is here')
+    node = start(
+        'place_recognition_node', model='hog', map_path=tmp_path / 'm.vprmap', publish_tf='smooth'
+    )
+    listener.wait_until(lambda: 'publish_tf needs the package tf2_msgs' in node.output)
+    assert 'Traceback' not in node.output
+
+
+def test_accepted_poses_correct_the_transform_from_map_to_odom(start, listener, tmp_path):
+    tf2 = pytest.importorskip('tf2_msgs.msg', reason='tf2_msgs comes with a distribution')
+    path = tmp_path / 'm.vprmap'
+    bag = tmp_path / 'bag'
+    moved = [('/odom', s, odometry(s, drive(s))) for s in every(0.1, END + 0.3)]
+    write(bag, *moved, *images(END))
+    model = describer_of('hog')
+    with Bag(bag) as source, MapWriter.create(path, model.model_info) as place_map:
+        map_bag(place_map, source, model, choose_topics(source), KeyframeConfig(distance=0.4))
+    start(
+        'place_recognition_node',
+        **{'model': 'hog', 'map_path': path, 'publish_tf': 'jumping', 'verify': 'none'},
+        max_distance_ratio=1.0,
+    )
+    found = listener.collect(tf2.TFMessage, '/tf')
+    publishers = listener.publisher(Odometry, '/odom'), listener.publisher(Image, '/image')
+
+    def published():
+        for publisher, topic in zip(publishers, ('/odom', '/image'), strict=True):
+            for name, _, message in [*moved[:30], *images(2)]:
+                if name == topic:
+                    publisher.publish(bytes(STORE.serialize_cdr(message, message.__msgtype__)))
+        return found
+
+    listener.wait_until(published, what='for a transform')
+    (one,) = found[-1].transforms
+    assert (one.header.frame_id, one.child_frame_id) == ('map', 'odom')
+    assert abs(one.transform.translation.x) < 1.0

@@ -137,7 +137,7 @@ def clock_fault(node: Node) -> str:
         return ''
     return (
         'use_sim_time is true and nothing has come on /clock: start the simulation, play the '
-        'bag with --clock, or set use_sim_time to false'
+        'bag with its clock, or set use_sim_time to false'
     )
 
 

@@ -285,6 +285,11 @@ class PlaceRecognitionParameters(
         description='Tell the temporal filter the motion by the odometry on odom; false assumes'
         ' the mapped path, at half to twice the speed of mapping.',
     )
+    publish_tf: Literal['none', 'jumping', 'smooth'] = parameter(
+        'none',
+        'Publish map → odom on /tf from accepted poses and odometry, 20 times a second: jumping to'
+        ' each pose, or smooth. Only where no other localisation does.',
+    )
     sequence_length: int = parameter(
         20, 'Images that the temporal filter remembers.', minimum=2, maximum=1000
     )

@@ -8,6 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.serialization import serialize_message
 from std_srvs.srv import Trigger
 
@@ -31,6 +32,7 @@ from vpr_ros.nodes.node import VprNode
 from vpr_ros.nodes.running import run
 from vpr_ros.nodes.services import RefusedError, serve
 from vpr_ros.nodes.subscriptions import PoseInput
+from vpr_ros.nodes.transform_output import TransformOutput
 from vpr_ros.search import Retriever
 from vpr_ros.srv import QueryPlace
 from vpr_ros.stamps import SECOND
@@ -38,7 +40,7 @@ from vpr_ros.stamps import SECOND
 if TYPE_CHECKING:
     from typing import Any
 
-    from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+    from rclpy.lifecycle import LifecycleState
 
     from vpr_ros.geometry import Pose
     from vpr_ros.geometry.pinhole import Pinhole
@@ -77,6 +79,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._camera: Pinhole | None = None
         self._odometry = PoseBuffer()
         self._newest_odometry: PoseReading | None = None
+        self._transforms: TransformOutput | None = None
         self._fix: PoseReading | None = None
         self._fix_gate = 0.0
         self._contradictions = 0
@@ -109,7 +112,14 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         """Start to listen to odometry, intrinsics and fixes where needed, then to images."""
         self._odometry, self._newest_odometry = PoseBuffer(), None
         parameters, place_map = self.parameters, self._maps.map
-        if parameters.use_odometry and parameters.temporal != 'none':
+        follows = parameters.use_odometry and parameters.temporal != 'none'
+        if parameters.publish_tf != 'none':
+            try:
+                self._transforms = TransformOutput(self, smooth=parameters.publish_tf == 'smooth')
+            except VprError as error:
+                self.get_logger().error(str(error))
+                return TransitionCallbackReturn.FAILURE
+        if follows or self._transforms is not None:
             odometry = PoseInput(self, 'odometry', PoseSource, self._on_odometry, self.fail)
             self.listening.append(odometry)
             self.get_logger().info(f'following the motion on {odometry.topic}')
@@ -127,6 +137,13 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         elif parameters.fix_gate:
             self.get_logger().warning('fix_gate has no effect: the map has no datum')
         return super().on_activate(state)
+
+    def stop(self) -> None:
+        """Stop to listen, and to publish transforms."""
+        super().stop()
+        if self._transforms is not None:
+            self._transforms.destroy()
+            self._transforms = None
 
     def on_frame(self, frame: Frame) -> None:
         """Submit the frame to the worker; it replaces a waiting one of the same camera."""
@@ -148,7 +165,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         parameters = self.parameters
         results = self._localizer_of(parameters).localize_all(
             frames,
-            odometry=[self._odometry_at(frame.stamp) for frame in frames],
+            odometry=[self._motion_at(frame.stamp) for frame in frames],
             mounts=self.mounts,
             prior=self._prior_at(frames[0].stamp) if frames else None,
             k=parameters.max_candidates,
@@ -161,6 +178,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             self._note_contradiction(result)
             self._stopped += result.stopped
             self._publisher.publish(frame, result, model, arrived, parameters.initial_pose)
+            self._correct_transform(result)
             published = time.perf_counter()
             times = {
                 'wait': started - arrived,
@@ -220,12 +238,25 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             self._odometry.add(reading)
             self._newest_odometry = reading
 
-    def _odometry_at(self, stamp: int) -> Pose | None:
+    def _odometry_at(self, stamp: int) -> PoseReading | None:
         """Return the odometry at a stamp; the newest one if it is late by a little."""
         reading, newest = self._odometry.at(stamp), self._newest_odometry
         if reading is None and newest is not None and 0 <= stamp - newest.stamp <= _ODOMETRY_LAG:
             reading = newest
+        return reading
+
+    def _motion_at(self, stamp: int) -> Pose | None:
+        """Return the odometry that the temporal filter is told."""
+        reading = self._odometry_at(stamp) if self.parameters.use_odometry else None
         return None if reading is None else reading.pose
+
+    def _correct_transform(self, result: Localization) -> None:
+        """Correct map → odom by an accepted pose."""
+        odometry, pose = self._odometry_at(result.stamp), result.decision.pose
+        place_map = self._maps.map
+        if self._transforms is None or place_map is None or odometry is None or pose is None:
+            return
+        self._transforms.correct(place_map.frame_id, pose, odometry)
 
     def _on_intrinsics(self, camera: Pinhole) -> None:
         self._camera = camera
