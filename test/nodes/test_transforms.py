@@ -180,7 +180,10 @@ def test_accepted_poses_correct_the_transform_from_map_to_odom(start, listener, 
         map_bag(place_map, source, model, choose_topics(source), KeyframeConfig(distance=0.4))
     start(
         'place_recognition_node',
-        **{'model': 'hog', 'map_path': path, 'publish_tf': 'jumping', 'verify': 'none'},
+        model='hog',
+        map_path=path,
+        publish_tf='jumping',
+        verify='none',
         max_distance_ratio=1.0,
     )
     found = listener.collect(tf2.TFMessage, '/tf')
