@@ -14,10 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from commands import run
 from pictures import blocks
 from shared_data import DATA
 
-from vpr_ros.cli.main import main
 from vpr_ros.geometry import Pose
 from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.trajectory_file import tum_line
@@ -30,13 +30,6 @@ from colmap_sample import write_binary
 from rtabmap_sample import SampleNode, matrix, write_database
 
 MODEL = ('--model', 'patchnorm', '--device', 'cpu')
-
-
-def run(*arguments):
-    try:
-        return main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return end.code or 0
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from commands import run
 from pictures import blocks
 from pose_bags import (
     MOUNT,
@@ -24,19 +25,11 @@ from pose_bags import (
     write,
 )
 
-from vpr_ros.cli.main import main
 from vpr_ros.geometry import Pose
 from vpr_ros.maps import PlaceMap
 
 END = 20
 MODEL = ('--model', 'patchnorm', '--device', 'cpu')
-
-
-def run(*arguments):
-    try:
-        return main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return end.code or 0
 
 
 def on_motion(end):

@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from commands import run
 from pictures import blocks
 
-from vpr_ros.cli.main import main
 from vpr_ros.maps import PlaceMap
 
 sys.path.insert(0, str(Path(__file__).parent.parent / 'evaluation'))
@@ -19,13 +19,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent / 'evaluation'))
 from evaluation_bags import look, write_traverse
 
 MODEL = ('--model', 'patchnorm', '--device', 'cpu')
-
-
-def run(*arguments):
-    try:
-        return main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return end.code or 0
 
 
 @pytest.fixture(scope='module')

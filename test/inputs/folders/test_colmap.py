@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import touch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,14 +32,6 @@ def track(*names, camera=1):
     bases = [Pose.of((i, 2, 1), Pose.planar(0, 0, 0.1 * i).orientation) for i in range(len(names))]
     worlds = [(base @ OPTICAL_ROTATION).inverse() for base in bases]
     return bases, [(name, camera, world) for name, world in zip(names, worlds, strict=True)]
-
-
-def touch(folder, *names):
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b'')
-    return folder
 
 
 @BOTH

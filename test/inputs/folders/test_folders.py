@@ -7,6 +7,7 @@ import math
 import cv2
 import numpy as np
 import pytest
+from commands import touch
 from hypothesis import given
 from hypothesis import strategies as st
 from pictures import blocks
@@ -25,14 +26,6 @@ from vpr_ros.maps import MapWriter
 from vpr_ros.types import Description, ModelInfo
 
 SECOND = 10**9
-
-
-def touch(folder, *names):
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b'')
-    return folder
 
 
 def write(path, *lines):

@@ -5,19 +5,12 @@ from __future__ import annotations
 import os
 
 import pytest
+from commands import touch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vpr_ros.inputs.folders import FolderError, images_in, unread_in
 from vpr_ros.inputs.folders.image_files import natural_order
-
-
-def touch(folder, *names):
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b'')
-    return folder
 
 
 def found(folder):
