@@ -80,7 +80,6 @@ def bag(
     if temporal != 'none' and calibration == 'none':
         msg = f'--temporal {temporal} needs a calibration'
         raise typer.BadParameter(msg)
-    import numpy as np
 
     from vpr_ros.cli import query_sources
     from vpr_ros.cli.localizing import localizing, tolerance_of
@@ -103,7 +102,7 @@ def bag(
     if temporal != 'none':
         mode = f'{temporal} {"with" if odometry else "without"} odometry'
     with PlaceMap.open(map_path, memory_budget=0) as described:
-        posed = not np.isnan(described.positions).all()
+        posed = described.has_poses
     why = 'without --report, on a map with poses'
     opt.refuse_idle(context, why, 'map_bag', when=report is None and posed)
     with ExitStack() as stack:

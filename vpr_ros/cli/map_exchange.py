@@ -226,14 +226,12 @@ def _require_no_poses(path: Path, form: str | None) -> None:
     Raises:
         MapFrameError: It has some.
     """
-    import numpy as np
-
     from vpr_ros.maps import PlaceMap
 
     if not path.exists():
         return
     with PlaceMap.open(path, memory_budget=0) as place_map:
-        posed = not np.isnan(place_map.positions).all()
+        posed = place_map.has_poses
     if posed:
         msg = (
             f'{path} holds poses, and those of --format {form} are in a frame that another '

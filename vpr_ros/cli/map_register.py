@@ -49,7 +49,7 @@ def register(
         msg = f'{other} is the map itself'
         raise typer.BadParameter(msg, param_hint='OTHER')
     with PlaceMap.open(other, memory_budget=0) as source:
-        keys = [key for key in sessions_of(source, session, other) if key is not None]
+        keys = sessions_of(source, session, other)
         if not keys:
             msg = f'{other} has no sessions'
             raise MapError(msg)

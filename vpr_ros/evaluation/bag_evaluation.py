@@ -182,7 +182,7 @@ def require_poses(place_map: PlaceMap) -> None:
     Raises:
         VprError: No place has one.
     """
-    if len(place_map) and np.isnan(place_map.positions).all():
+    if len(place_map) and not place_map.has_poses:
         msg = (
             f'{place_map.path} has no poses to judge answers by: `vpr map update-poses` gives it '
             'some, and `vpr evaluate bag` takes those of the bag that it was built from, if given'

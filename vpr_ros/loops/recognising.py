@@ -88,7 +88,7 @@ def register_session(
         MapError: The maps are not of one model, the session is here already, or it cannot be
             written.
     """
-    if np.isnan(place_map.positions[:, 0]).all():
+    if not place_map.has_poses:
         msg = f'{place_map.path} holds no place with a pose to register the session on'
         raise MapFrameError(msg)
     rows = np.flatnonzero(other.sessions == session)
@@ -109,7 +109,6 @@ def register_session(
             copy.anchor_session(
                 key, [result.poses[i] for i in order], [result.sigmas[i] for i in order]
             )
-        with MapWriter.open(path) as copy:
             if place_map.datum is not None and copy.datum is None:
                 copy.set_datum(place_map.datum)
             place_map.merge(copy, anchored=True)

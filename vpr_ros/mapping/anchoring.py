@@ -7,8 +7,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vpr_ros.errors import MapFrameError
 from vpr_ros.inputs.poses import begins_anew
 
@@ -34,7 +32,7 @@ def frame_of_session(place_map: PlaceMap, frame: str) -> str:
     begun = frame if begins_anew(frame) else ''
     # A datum says where the beginning was.
     ours = [] if place_map.datum is not None else sorted(place_map.snapshot.begun_frames)
-    if np.isnan(place_map.positions[:, 0]).all():
+    if not place_map.has_poses:
         if begun:
             _log.warning(
                 'the poses are in the frame %r, which begins anew with each run: the map begins '

@@ -10,8 +10,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vpr_ros.errors import ImageError, MapError, MessageError
 from vpr_ros.inputs.bags import camera_mount, pose_source
 from vpr_ros.inputs.frames.information import emptiness
@@ -111,7 +109,7 @@ class MapBuilder:
         """
         if datum is None or self._map.datum is not None:
             return
-        if not np.isnan(self._map.positions[:, 0]).all():
+        if self._map.has_poses:
             msg = (
                 f'{self._map.path} holds poses and no datum: positions on Earth cannot be related '
                 'to them. Make a new map, or give this one its datum (MapWriter.set_datum)'

@@ -8,8 +8,6 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vpr_ros.errors import ImageError
 from vpr_ros.geometry import Datum, Pose
 from vpr_ros.geometry.frame_on_earth import datum_of
@@ -111,7 +109,7 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
 
 def _give_datum(place_map: MapWriter, images: Sequence[PosedImage], mount: Pose | None) -> None:
     """Give a map its datum, if poses and measured positions of images agree about it."""
-    if place_map.datum is not None or not np.isnan(place_map.positions).all():
+    if place_map.datum is not None or place_map.has_poses:
         return
     readings = [image.reading(None, mount) for image in images if image.geo is not None]
     both = [(each.pose.position, each.geo) for each in readings if each is not None and each.geo]

@@ -148,6 +148,11 @@ class PlaceMap:
         return self._snapshot.columns.poses[:, :3]
 
     @property
+    def has_poses(self) -> bool:
+        """Whether any place has a pose."""
+        return not np.isnan(self.positions[:, 0]).all()
+
+    @property
     def codes(self) -> NDArray[np.uint8]:
         """Codes (N, bits / 8); (N, 0) while the map has no coder."""
         return self._snapshot.columns.codes
