@@ -275,16 +275,8 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
             left_out['have no pose'] += 1
             continue
         builder.set_datum(source.datum)
-        try:
-            added += builder.offer(frame, reading) is not None
-        except ImageError as error:
-            _log.warning('frame at %d ns left out: %s', frame.stamp, error)
-            left_out['cannot be read'] += 1
-    _warn_of_blank(builder, 'frames')
-    if not added:
-        left_out['show nothing'] = builder.blank
-        raise MapError(_why_none(bag, images, done, left_out))
-    builder.finish()
+        added += _is_added(builder, frame, reading, left_out)
+    _conclude(builder, bag, images, done, added, left_out)
     return added
 
 
@@ -330,35 +322,51 @@ def map_bag_without_poses(
     left_out: Counter[str] = Counter()
     for done, (frame, _) in enumerate(replay_frames(bag, images), start=1):
         progress(done, max(done, count))
-        try:
-            added += builder.offer(frame, None) is not None
-        except ImageError as error:
-            _log.warning('frame at %d ns left out: %s', frame.stamp, error)
-            left_out['cannot be read'] += 1
-    _warn_of_blank(builder, 'frames')
-    if not added:
-        left_out['show nothing'] = builder.blank
-        raise MapError(_why_none(bag, images, done, left_out))
-    builder.finish()
+        added += _is_added(builder, frame, None, left_out)
+    _conclude(builder, bag, images, done, added, left_out)
     return added
 
 
-def _why_none(bag: Bag, topics: Collection[str], frames: int, left_out: Counter[str]) -> str:
-    """Return why no frame of a bag became a place."""
-    why = '; '.join(f'{count} {reason}' for reason, count in (+left_out).items())
-    recorded = sum(bag.topics[topic].count for topic in topics)
-    return (
-        f'no place was added: of {frames} images on {", ".join(topics)} of {bag.path} '
-        f'({recorded} recorded), {why or "none could be used"}'
-    )
+def _is_added(
+    builder: MapBuilder, frame: Frame, reading: PoseReading | None, left_out: Counter[str]
+) -> bool:
+    """Offer a frame of a bag; return whether it became a place, and count it if unreadable."""
+    try:
+        return builder.offer(frame, reading) is not None
+    except ImageError as error:
+        _log.warning('frame at %d ns left out: %s', frame.stamp, error)
+        left_out['cannot be read'] += 1
+        return False
+
+
+def _conclude(
+    builder: MapBuilder,
+    bag: Bag,
+    topics: Collection[str],
+    frames: int,
+    added: int,
+    left_out: Counter[str],
+) -> None:
+    """Finish a bag of so many frames, and say what was left out.
+
+    Raises:
+        MapError: No frame became a place; the text says why.
+    """
+    if builder.blank:
+        _log.warning('%d frames left out: %s', builder.blank, BLANK)
+    if not added:
+        left_out['show nothing'] = builder.blank
+        why = '; '.join(f'{count} {reason}' for reason, count in (+left_out).items())
+        recorded = sum(bag.topics[topic].count for topic in topics)
+        msg = (
+            f'no place was added: of {frames} images on {", ".join(topics)} of {bag.path} '
+            f'({recorded} recorded), {why or "none could be used"}'
+        )
+        raise MapError(msg)
+    builder.finish()
 
 
 def _images_of(cameras: Mapping[str, Topic]) -> tuple[dict[str, str], int]:
     """Return the camera of each topic, and how many images there are."""
     names = {topic.name: name for name, topic in cameras.items()}
     return names, sum(topic.count for topic in cameras.values())
-
-
-def _warn_of_blank(builder: MapBuilder, kind: str) -> None:
-    if builder.blank:
-        _log.warning('%d %s left out: %s', builder.blank, kind, BLANK)
