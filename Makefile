@@ -28,10 +28,10 @@ IN_ENVIRONMENT := set +u; source install/setup.bash; set -u; export PATH="$(CURD
 # command, which may be one of the system that knows nothing of .venv.
 PYTEST := python -c 'import sys; del sys.path[0]; import pytest; sys.exit(pytest.main())'
 
-.PHONY: help setup build demo docs test test-slow lint format audit bench clean distclean
+.PHONY: help setup build demo docs test test-slow test-hostile lint format audit bench clean distclean
 
 help: ## Show this.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'PYTHON=$(PYTHON)  the interpreter to use, 3.10 to 3.13'
 	@echo 'TORCH=$(TORCH)  the torch to install; where pip finds no build for CPUs alone,'
@@ -56,6 +56,10 @@ test: lint ## Lint, type-check and run all tests but the slow ones.
 
 test-slow: build ## Run the tests that take minutes, or a GPU.
 	@$(IN_ENVIRONMENT) $(PYTEST) -m 'slow or gpu' $(PYTEST_ARGS)
+
+test-hostile: build ## Attack all that is read and all that runs, 15 minutes at most; print the counts.
+	@$(IN_ENVIRONMENT) export OMP_WAIT_POLICY=PASSIVE TEST_HOSTILE=1; \
+	  $(PYTEST) -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder --timeout 600 -m hostile $(PYTEST_ARGS)
 
 lint: build ## Run ruff, mypy and import-linter.
 	@$(IN_ENVIRONMENT) python -m ruff check .

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 
+import hostile
 import pytest
 
 LONGEST = (
@@ -18,6 +20,25 @@ LONGEST = (
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    hostile.counts.clear()
+    yield
+    if hostile.counts:  # A property of the report reaches the process that prints the summary.
+        item.user_properties.append(('hostile', dict(hostile.counts)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    counted = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, 'when', '') == 'call':
+                counted.update(dict(report.user_properties).get('hostile', {}))
+    if counted:
+        terminalreporter.write_sep('=', 'hostile inputs')
+        terminalreporter.write_line(hostile.summary(counted))
 
 
 @pytest.fixture

@@ -45,6 +45,17 @@ def test_torch_loads_weights_only():
             assert 'weights_only=True' in call, path
 
 
+def test_every_promise_names_tests_that_exist():
+    page = (ROOT / 'docs' / 'security.md').read_text('utf-8')
+    promises = [line for line in page.splitlines() if line.startswith('| ') and '`' in line]
+    assert len(promises) > 10
+    for promise in promises:
+        tests = re.findall(r'`(test/[\w/]+\.py)::(test_\w+)`', promise)
+        assert tests, promise
+        for path, name in tests:
+            assert f'\ndef {name}(' in (ROOT / path).read_text('utf-8'), f'{path}::{name}'
+
+
 def test_security_rules_of_the_linter_are_on():
     rules = re.search(
         r'^select = \[(.*?)\]', (ROOT / 'pyproject.toml').read_text('utf-8'), re.M | re.S

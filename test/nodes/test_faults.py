@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
+from hostile import tried
 from nav_msgs.msg import Odometry
 from node_samples import MODEL, NAME, make_map, message, picture
 from rclpy.serialization import serialize_message
@@ -96,6 +97,7 @@ def survive(finder, count):
     before = 0
     for i, raw in enumerate(mutations(0, count)):
         finder.images.publish(raw)
+        tried()
         if i % 50 == 0:
             assert finder.ask(i % 4).candidates[0].place_id == i % 4 + 1
         if i == count // 4:
@@ -110,6 +112,7 @@ def test_damaged_messages_on_the_wire_are_survived(finder):
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 @pytest.mark.timeout(3600)
 def test_ten_thousand_damaged_messages_on_the_wire_are_survived(finder):
     assert survive(finder, 10_000) < 1.05

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
+from hostile import amount, tried
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from nav_msgs.msg import Odometry
@@ -83,6 +84,7 @@ class Manager:
         return self.call(self.get, GetState.Request()).current_state.id
 
 
+@pytest.mark.hostile
 @pytest.mark.parametrize('name', NODES)
 def test_every_order_of_transitions_is_survived_under_load(start, listener, tmp_path, name):
     parameters = {'model': MODEL, 'autostart': False}
@@ -96,7 +98,8 @@ def test_every_order_of_transitions_is_survived_under_load(start, listener, tmp_
     chooser = random.Random(name)
     state = State.PRIMARY_STATE_UNCONFIGURED
     done = set()
-    for _ in range(60):
+    for _ in range(amount(60, 700)):
+        tried()
         # Half of the time one that the state allows, so that the walk gets around.
         allowed = MOVES[state]
         transition = chooser.choice(chooser.choice([ALL, list(allowed)]))

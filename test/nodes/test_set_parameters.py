@@ -3,7 +3,8 @@
 """Parameters of nodes, set to anything that ROS can carry."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hostile import examples, tried
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
@@ -43,7 +44,8 @@ def node(request):
     node.destroy_node()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.hostile
+@examples(300, 5000)
 @given(data=st.data())
 def test_any_value_is_taken_or_refused_with_a_reason(node, data):
     table = {parameter.name: parameter for parameter in parameters_of(NODES[node.get_name()])}
@@ -52,6 +54,7 @@ def test_any_value_is_taken_or_refused_with_a_reason(node, data):
     value = data.draw(VALUES | near)
     before = getattr(node.read_parameters(), known.name)
     (result,) = node.set_parameters([Parameter(known.name, value=value)])
+    tried()
     if result.successful:
         assert known.fault(value) is None
         assert not known.fixed
