@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vpr_ros.errors import MapError
 from vpr_ros.maps.descriptors import Packing
 from vpr_ros.search import kernels
 
@@ -106,6 +107,63 @@ def test_both_ways_agree_but_for_rounding(problem):
         patch.setattr(kernels, '_compiled', kernels.Compiled())
         theirs = kernels.inner_products(*problem)
     assert (np.abs(ours - theirs) <= 2 * true_products(*problem)[1]).all()
+
+
+CODES, QUERY = np.zeros((20, 64), np.uint8), np.zeros(64, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ('query', 'codes'),
+    [
+        (QUERY[:32], CODES),
+        (QUERY, CODES[:, :32].copy()),
+        (np.zeros(128, np.uint8), CODES),
+        (QUERY.astype(np.int8), CODES),
+        (np.zeros(128, np.uint8)[::2], CODES),
+        (QUERY, np.zeros((64, 20), np.uint8).T),
+        (QUERY, CODES.view(np.int8)),
+        (QUERY[None], CODES),
+        (QUERY, CODES.reshape(-1)),
+        (QUERY[:0], CODES[:, :0]),
+    ],
+)
+def test_codes_that_do_not_go_together_are_never_compared(way, query, codes):
+    with pytest.raises(MapError, match='contradicts itself'):
+        kernels.nearest_codes(query, codes, 5)
+    with pytest.raises(MapError, match='contradicts itself'):
+        kernels.nearest_selected_codes(query, codes, 5, np.ones(len(codes), np.bool_))
+
+
+def test_no_codes_are_asked_for(way):
+    for number in (0, -1):
+        assert [len(found) for found in kernels.nearest_codes(QUERY, CODES, number)] == [0, 0]
+
+
+VECTOR, PACKED, ROWS = np.ones(32, np.float32), np.zeros((9, 64), np.uint8), np.arange(9)
+
+
+@pytest.mark.parametrize(
+    ('query', 'packed', 'rows', 'dim'),
+    [
+        (VECTOR, PACKED, ROWS, 40),
+        (VECTOR, PACKED, ROWS, 31),
+        (VECTOR[:31], PACKED, ROWS, 32),
+        (np.ones(64, np.float32)[::2], PACKED, ROWS, 32),
+        (VECTOR.astype(np.float64), PACKED, ROWS, 32),
+        (VECTOR, PACKED[:, :60].copy(), ROWS, 32),
+        (VECTOR, PACKED[:, ::-1], ROWS, 32),
+        (VECTOR, PACKED[:8], ROWS, 32),
+        (VECTOR, PACKED, ROWS - 1, 32),
+        (VECTOR, PACKED, np.array([2**62]), 32),
+        (VECTOR, PACKED, np.zeros(kernels.AT_ONCE + 1, np.intp), 32),
+    ],
+)
+def test_descriptors_that_do_not_go_together_are_never_multiplied(way, query, packed, rows, dim):
+    with pytest.raises(MapError, match=r'contradicts itself|not all among'):
+        kernels.inner_products(query, packed, rows, Packing('float16', dim))
+    packed = packed[:, : dim + 3]
+    with pytest.raises(MapError, match=r'contradicts itself|not all among'):
+        kernels.inner_products(query, packed, rows, Packing('int8', dim))
 
 
 def test_library_that_is_absent_or_damaged_is_not_used(tmp_path):

@@ -5,6 +5,9 @@
 Our own compiled code, where it is installed, compares codes of 512 bits and multiplies float16
 descriptors in half the time of faiss; faiss does codes of other lengths and int8 descriptors.
 
+Compiled code is given addresses and lengths. Here, and nowhere else, every length is compared with
+the arrays that it describes: whatever a map says of itself, nothing beyond them is read.
+
 faiss and torch each bring an OpenMP runtime. A query is too small to share between threads, and
 waking a pool for it can cost a hundred times the work itself, so each call runs on one thread.
 The setting is put back, because torch uses the same one where both libraries share a runtime.
@@ -21,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import faiss
 import numpy as np
 
+from vpr_ros.errors import MapError
 from vpr_ros.maps.descriptors import FLOAT16
 
 if TYPE_CHECKING:
@@ -106,9 +110,13 @@ def nearest_codes(
 
     Returns:
         Rows and distances (n,), nearest first; of equal distances the lower row first.
+
+    Raises:
+        MapError: The arrays are not of these shapes.
     """
+    _require_codes(query, codes)
     number = min(number, len(codes))
-    if number == 0:
+    if number <= 0:
         return np.empty(0, np.intp), np.empty(0, np.int32)
     if _compiled.nearest_codes is not None and codes.shape[1] == _CODE_BYTES:
         room = number + _POOL
@@ -140,6 +148,7 @@ def nearest_selected_codes(
     selected: NDArray[np.bool_],
 ) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
     """Return the same as `nearest_codes` among the rows that a mask (N,) selects."""
+    _require_codes(query, codes)
     count = int(np.count_nonzero(selected))
     if 8 * count <= len(codes):
         chosen = np.flatnonzero(selected)
@@ -181,7 +190,15 @@ def inner_products(
         packed: (N, bytes) uint8, contiguous.
         rows: At most `AT_ONCE` numbers (n,) less than N.
         packing: Of the packed descriptors.
+
+    Raises:
+        MapError: The arrays are not of these shapes, or a row is not there.
     """
+    _require(query, np.float32, (packing.dim,), 'the descriptor of the query')
+    _require(packed, np.uint8, (len(packed), packing.row_bytes), 'the descriptors')
+    if len(rows) > AT_ONCE or (len(rows) and not 0 <= rows.min() <= rows.max() < len(packed)):
+        msg = f'{len(rows)} rows were asked for that are not all among {len(packed)} descriptors'
+        raise MapError(msg)
     if _compiled.inner_products is not None and packing.storage == FLOAT16:
         rows, products = np.ascontiguousarray(rows, np.intp), np.empty(len(rows), np.float32)
         arrays = _address(query), _address(packed), _address(rows)
@@ -189,6 +206,22 @@ def inner_products(
         return products
     products = _multipliers.of(packing).products(query, packed, rows)
     return products if packing.storage == FLOAT16 else products * packing.steps(packed, rows)
+
+
+def _require_codes(query: NDArray[np.uint8], codes: NDArray[np.uint8]) -> None:
+    width = max(codes.shape[-1], 1)
+    _require(codes, np.uint8, (len(codes), width), 'the codes')
+    _require(query, np.uint8, (width,), 'the code of the query')
+
+
+def _require(array: NDArray[Any], dtype: Any, shape: tuple[int, ...], what: str) -> None:
+    """Refuse an array that is not as the compiled code will read it."""
+    if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
+        found = f'{array.dtype} {array.shape}'
+        msg = (
+            f'the map contradicts itself: {what} should be {np.dtype(dtype)} {shape}, not {found}'
+        )
+        raise MapError(msg)
 
 
 def _address(array: NDArray[Any]) -> int:
