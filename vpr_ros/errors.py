@@ -2,16 +2,45 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors a user can cause and mend; their text says what was wrong and what to do."""
 
+from __future__ import annotations
+
+import reprlib
+
+_LONGEST = 2000
+"""Characters of a message; what was read from a file, and is told in it, may have any length."""
+
 
 class VprError(Exception):
     """Base of every error whose message is meant for the user, not for a traceback."""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if len(text) <= _LONGEST else f'{text[:_LONGEST]} …'
 
 
 def reason_of(error: Exception) -> str:
     """Return why a file cannot be read, without its path, for the message of a `VprError`."""
     if isinstance(error, UnicodeDecodeError):
         return 'it is no text'
+    if isinstance(error, RecursionError):
+        return 'it is nested too deeply'
     return getattr(error, 'strerror', None) or str(error)
+
+
+class _Short(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 2
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = 4
+        self.maxstring = self.maxother = 80
+
+    def repr_int(self, x: int, level: int) -> str:  # noqa: ARG002
+        # Python refuses to write out numbers that are much longer.
+        return repr(x) if x.bit_length() <= 128 else 'a number of more than 38 digits'
+
+
+shown = _Short().repr
+"""Return a value that was read, of any kind, size and depth, as a message can show it."""
 
 
 class ImageError(VprError):

@@ -6,6 +6,8 @@ import math
 import sys
 from pathlib import Path
 
+import hostile
+import hostile_documents
 import numpy as np
 import pytest
 import yaml
@@ -17,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from calibration_sample import FRAME, MODEL, sample_calibration
 
 from vpr_ros.localize import Calibration, CalibrationError, calibration, calibration_for
-from vpr_ros.localize.evidence import Evidence
+from vpr_ros.localize.evidence import FEATURES, Evidence
 
 
 def evidence_of(
@@ -138,6 +140,51 @@ def test_damaged_file_is_refused_by_name(tmp_path, damage):
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(CalibrationError, match=r'sample\.yaml'):
         Calibration.load(path)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize('text', hostile_documents.YAML.values(), ids=hostile_documents.YAML)
+def test_file_that_stands_for_too_much_is_refused_soon(tmp_path, text):
+    path = tmp_path / 'sample.yaml'
+    path.write_text(text)
+    with pytest.raises(CalibrationError, match=r'sample\.yaml') as refused:
+        Calibration.load(path)
+    assert len(str(refused.value)) < 1000
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=4,
+)
+
+
+@pytest.mark.hostile
+@hostile.examples(60, 3000)
+@given(data=st.data())
+def test_calibration_with_any_value_is_refused_or_gives_probabilities(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp('calibration') / 'sample.yaml'
+    sample_calibration().save(path)
+    content = yaml.safe_load(path.read_text('utf-8'))
+    part, key = content, data.draw(st.sampled_from(list(content)))
+    while isinstance(part[key], dict) and part[key] and data.draw(st.integers(0, 9)):
+        part = part[key]
+        key = data.draw(st.sampled_from(list(part)))
+    part[key] = data.draw(ANYTHING)
+    path.write_text(yaml.safe_dump(content))
+    hostile.tried()
+    try:
+        calibration = Calibration.load(path)
+    except CalibrationError:
+        hostile.survived()
+        return
+    features = np.full((3, len(FEATURES)), np.nan)
+    features[1:] = [[-1e3], [1e3]]
+    for stage in calibration.stages.values():
+        probabilities = stage.probabilities(features)
+        assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    for errors in calibration.pose_errors.values():
+        assert np.isfinite(errors.position**2 + errors.position_factor * 1e6)
 
 
 @pytest.mark.parametrize('text', ['', 'a: [', '!!python/object:os.system {}', '- 1'])

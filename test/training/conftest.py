@@ -12,7 +12,7 @@ import yaml
 pytest.importorskip('lightning')
 pytest.importorskip('pytorch_metric_learning')
 
-from vpr_ros.training.parse import override
+from vpr_ros.training.overriding import override
 from vpr_ros.training.recipe import load_recipe
 
 TINY = {

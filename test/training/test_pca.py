@@ -9,7 +9,7 @@ from safetensors import safe_open
 from vpr_ros.describe import Describer
 from vpr_ros.inputs.frames import ImageFile
 from vpr_ros.maps.coder import PcaReducer
-from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.pca import PcaRecipe, draw, fit_pca
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+import hostile_documents
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vpr_ros import models
+from vpr_ros.documents import DocumentError
+from vpr_ros.parsing import parse
 from vpr_ros.training.data import Augmentation
-from vpr_ros.training.parse import RecipeError, parse
+from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.pca import PcaRecipe
 from vpr_ros.training.recipe import Recipe, load_recipe, read_recipe
 from vpr_ros.training.trainable_network import _options, starts_with
@@ -74,6 +77,23 @@ def test_a_wrong_value_is_refused_with_its_key(setting, said, write_recipe):
     assert str(path) in str(error.value)
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize('text', hostile_documents.YAML.values(), ids=hostile_documents.YAML)
+def test_file_that_stands_for_too_much_is_refused_soon(tmp_path, text):
+    path = tmp_path / 'recipe.yaml'
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=r'recipe\.yaml') as refused:
+        load_recipe(path)
+    assert len(str(refused.value)) < 1000
+
+
+@pytest.mark.timeout(20)
+def test_setting_that_stands_for_too_much_is_refused_soon(write_recipe):
+    for value in ('[' * 5000, '2020-99-99', '9' * 5000, '&a [*a]'):
+        with pytest.raises(RecipeError):
+            load_recipe(write_recipe('hash'), [f'run.steps={value}'])
+
+
 def test_numbers_may_be_written_as_people_write_them(write_recipe):
     recipe = load_recipe(
         write_recipe('hash'), ['optimiser.learning_rate=1e-3', 'run.precision=32']
@@ -108,5 +128,5 @@ yaml_values = st.recursive(
 
 @given(yaml_values)
 def test_whatever_a_file_holds_is_a_recipe_or_refused(data):
-    with contextlib.suppress(RecipeError):
+    with contextlib.suppress(DocumentError):
         assert isinstance(parse(Recipe, data), Recipe)

@@ -13,7 +13,7 @@ import torch
 
 from vpr_ros import models
 from vpr_ros.errors import VprError
-from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.session import WholeCheckpoints, train
 
 

@@ -11,7 +11,7 @@ from shared_data import DATA
 
 from vpr_ros import models
 from vpr_ros.training import teacher as teachers
-from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.recipe import TeacherRecipe
 from vpr_ros.training.teacher import (
     RememberedTeacher,

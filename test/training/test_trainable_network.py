@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from vpr_ros import models
 from vpr_ros.errors import ModelError
 from vpr_ros.models.vit import ViTConfig
-from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.session import train
 from vpr_ros.training.trainable_network import (
     freeze,

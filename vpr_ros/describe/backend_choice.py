@@ -17,6 +17,7 @@ import torch
 
 from vpr_ros.describe.optimise import inference_form
 from vpr_ros.describe.preprocess import preprocessing_id
+from vpr_ros.documents import DocumentError, read_json
 from vpr_ros.errors import ModelError
 from vpr_ros.models import weights_folder
 from vpr_ros.models.weights_file import whole_file
@@ -38,6 +39,8 @@ _CALLS = 5
 """Calls of each library whose shortest time counts."""
 _KEPT = 4
 """Exports kept of one model: who tries many weights is not to fill the disk."""
+_LARGEST_NOTE = 1 << 16
+"""Bytes of an outcome that is kept."""
 
 _log = logging.getLogger(__name__)
 
@@ -126,8 +129,8 @@ def _chosen(
 def _outcome(path: Path, versions: list[str]) -> str | None:
     """Return the library that was faster, None where these versions were not compared."""
     try:
-        note = json.loads(path.read_text('utf-8'))
-    except (OSError, ValueError):
+        note = read_json(path, _LARGEST_NOTE)
+    except DocumentError:
         return None
     known = isinstance(note, dict) and note.get('versions') == versions
     return note['backend'] if known and note.get('backend') in ('torch', 'onnx') else None

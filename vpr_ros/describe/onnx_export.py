@@ -20,9 +20,11 @@ from torch.nn import functional
 
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.describe.runtime import available_cpus
+from vpr_ros.documents import json_of
 from vpr_ros.errors import ModelError
 from vpr_ros.models import ModelOutput, weights_folder
 from vpr_ros.models.weights_file import whole_file
+from vpr_ros.parsing import parse
 from vpr_ros.types import ModelInfo
 from vpr_ros.version import VERSION
 
@@ -59,9 +61,9 @@ class OnnxNetwork:
     def __init__(self, source: str | Path | bytes, threads: int) -> None:
         try:
             self._session = cpu_session(source, threads)
-            about = json.loads(self._session.get_modelmeta().custom_metadata_map[METADATA])
+            about = json_of(self._session.get_modelmeta().custom_metadata_map[METADATA])
             self.version, self.precision = about.pop('version'), about.pop('precision')
-            self.info = ModelInfo(**about)
+            self.info = parse(ModelInfo, about)
         except Exception as error:  # whatever protobuf, the runtime or JSON make of hostile bytes
             what = 'the exported network' if isinstance(source, bytes) else source
             msg = f'{what} cannot be used: it is damaged or not of `vpr export` ({error})'

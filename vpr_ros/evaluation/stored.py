@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from vpr_ros.errors import VprError, reason_of
+from vpr_ros import documents
+from vpr_ros.errors import VprError, shown
 from vpr_ros.evaluation.metrics import Tolerance
 from vpr_ros.types import ModelInfo
 
@@ -67,8 +68,9 @@ class StoredResult(ABC):
             msg = f'this is not an evaluation of this kind: its "schema" is not "{cls.SCHEMA}"'
             raise VprError(msg)
         if data.get('schema_version') != cls.SCHEMA_VERSION:
+            found = shown(data.get('schema_version'))
             msg = (
-                f'the evaluation has schema version {data.get("schema_version")}, this program '
+                f'the evaluation has schema version {found}, this program '
                 f'reads version {cls.SCHEMA_VERSION}: evaluate again, or use a matching vpr_ros'
             )
             raise VprError(msg)
@@ -124,7 +126,7 @@ def read_json(path: Path) -> Any:
         VprError: It cannot be read or is no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        msg = f'{path} cannot be read as JSON: {reason_of(error)}'
+        return documents.read_json(path)
+    except documents.DocumentError as error:
+        msg = f'{path} cannot be read as JSON: {error}'
         raise VprError(msg) from error

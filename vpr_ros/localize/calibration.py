@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from vpr_ros.errors import VprError, reason_of
+from vpr_ros.documents import DocumentError, read_yaml
+from vpr_ros.errors import VprError, shown
 from vpr_ros.localize.evidence import FEATURES, congruences
+from vpr_ros.parsing import parse
 from vpr_ros.types import ModelInfo
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ NONE = 'none'
 """The choice of no calibration."""
 _MOST_EVIDENCE = 4.0
 """No image by itself speaks for or against a place more than this."""
+_GREATEST = 1e6
 FRAME = 'frame'
 """The stage that judges one image alone."""
 
@@ -55,6 +58,20 @@ _log = logging.getLogger(__name__)
 
 class CalibrationError(VprError):
     """A calibration that is missing, damaged, newer, or made for another network."""
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """What the file says is right, and how often."""
+
+    metres: float
+    radians: float | None
+    precision: float
+
+    def __post_init__(self) -> None:
+        if self.metres <= 0 or not 0 < self.precision <= 1 or (self.radians or 1) < 0:
+            msg = 'a radius and an angle are more than 0, a precision is a share'
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True)
@@ -183,6 +200,11 @@ class PoseErrorModel:
     angle: float
     angle_factor: float
 
+    def __post_init__(self) -> None:
+        if min(self.position, self.position_factor, self.angle, self.angle_factor) < 0:
+            msg = 'an error is not less than 0'
+            raise ValueError(msg)
+
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
@@ -254,20 +276,20 @@ class Calibration:
             CalibrationError: The file cannot be read, is no calibration, newer, or damaged.
         """
         try:
-            content = yaml.safe_load(path.read_text(encoding='utf-8'))
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            msg = f'the calibration {path} cannot be read: {reason_of(error)}'
+            content = read_yaml(path)
+        except DocumentError as error:
+            msg = f'the calibration {path} cannot be read: {error}'
             raise CalibrationError(msg) from error
         found = content.get('format') if isinstance(content, dict) else None
         if found != FORMAT:
             msg = (
-                f'{path} is no calibration of format {FORMAT} (its format is {found}):'
+                f'{path} is no calibration of format {FORMAT} (its format is {shown(found)}):'
                 ' make one with `vpr calibrate`'
             )
             raise CalibrationError(msg)
         try:
             return _from_content(content)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (DocumentError, KeyError, TypeError, ValueError, AttributeError) as error:
             msg = f'the calibration {path} is damaged: {type(error).__name__}: {error}'
             raise CalibrationError(msg) from error
 
@@ -301,34 +323,42 @@ def calibration_for(model: ModelInfo, choice: str = '') -> Calibration | None:
 
 def _from_content(content: dict[str, Any]) -> Calibration:
     right, stages, errors = (content[key] for key in ('right_within', 'stages', 'pose_errors'))
+    limits = parse(_Limits, {**right, 'precision': content['precision']}, 'right_within')
     calibration = Calibration(
-        model=ModelInfo(**content['model']),
-        radius=float(right['metres']),
-        angle=None if right['radians'] is None else float(right['radians']),
-        precision=float(content['precision']),
-        stages={str(name): Logistic(**stage) for name, stage in stages.items()},
-        places=PlaceLikelihoods(
-            PlaceLikelihood(**content['places']['plain']),
-            {
-                str(name): PlaceLikelihood(**one)
-                for name, one in content['places']['verified'].items()
-            },
-        ),
-        pose_errors={name: PoseErrorModel(**error) for name, error in errors.items()},
+        model=parse(ModelInfo, content['model'], 'model'),
+        radius=limits.metres,
+        angle=limits.radians,
+        precision=limits.precision,
+        stages={str(name): parse(Logistic, one, str(name)) for name, one in stages.items()},
+        places=parse(PlaceLikelihoods, content['places'], 'places'),
+        pose_errors={
+            str(name): parse(PoseErrorModel, one, str(name)) for name, one in errors.items()
+        },
         data=list(content['data']),
         quality=dict(content['quality']),
     )
     if missing := set(stages) - set(errors):
         msg = f'it has no pose errors for the stages {sorted(missing)}'
         raise ValueError(msg)
+    _require_moderate([content['stages'], content['places'], content['pose_errors']])
     for stage in calibration.stages.values():
-        numbers = [stage.intercept, stage.threshold, *stage.weights.values()]
-        numbers += [stage.means[name] for name in stage.weights]
-        unknown = set(stage.weights) - set(FEATURES)
-        if unknown or not np.isfinite(numbers).all():
-            msg = f'features {sorted(unknown)} are not known' if unknown else 'it has no numbers'
+        if unknown := set(stage.weights) - set(FEATURES):
+            msg = f'features {sorted(unknown)} are not known'
+            raise ValueError(msg)
+        if unknown := set(stage.weights) - set(stage.means):
+            msg = f'it has no means of the features {sorted(unknown)}'
             raise ValueError(msg)
     return calibration
+
+
+def _require_moderate(values: list[Any]) -> None:
+    """Refuse numbers whose products and squares would no longer be numbers."""
+    for value in values:
+        if isinstance(value, dict):
+            _require_moderate(list(value.values()))
+        elif abs(float(value)) > _GREATEST:
+            msg = f'{value} is no sensible number: fits give none beyond {_GREATEST:g}'
+            raise ValueError(msg)
 
 
 def _rounded(value: Any) -> Any:

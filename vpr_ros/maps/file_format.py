@@ -17,6 +17,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vpr_ros.documents import json_of
 from vpr_ros.errors import MapDamagedError, MapError, MapInUseError, MapNewerError
 from vpr_ros.geometry import Datum
 from vpr_ros.maps.connection import logs_beside
@@ -159,7 +160,7 @@ def read_meta(connection: sqlite3.Connection) -> Meta:
     if crc != str(crc_of(*sorted(items.items()))):
         msg = 'is damaged: the checksum of table meta does not match'
         raise MapDamagedError(msg)
-    values: dict[str, Any] = {key: json.loads(value) for key, value in items.items()}
+    values: dict[str, Any] = {key: json_of(value) for key, value in items.items()}
     values['model'] = ModelInfo(**values['model'])
     values['datum'] = values['datum'] and Datum(**values['datum'])
     if values['storage'] not in STORAGES:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, isnan
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from vpr_ros.documents import DocumentError
 from vpr_ros.errors import MapDamagedError, MapError, MapModelError
 from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.geometry.geodesy import surface_positions
@@ -256,7 +256,7 @@ def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> 
             columns=columns,
             cache=cache_for(len(columns), meta.packing.row_bytes, budget, known),
         )
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except (DocumentError, KeyError, TypeError, ValueError, OverflowError) as error:
         msg = f'is damaged: makes no sense ({error})'
         raise MapDamagedError(msg) from error
     finally:

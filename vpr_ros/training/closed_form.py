@@ -24,7 +24,7 @@ from vpr_ros.maps.coder import ItqCoder, one_thread
 from vpr_ros.models.nano import Nano
 from vpr_ros.models.weights_file import compact, whole_file
 from vpr_ros.training.data import Augmentation, open_source
-from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.pca import draw
 from vpr_ros.training.recipe import ModelRecipe  # noqa: TC001  read by parse()
 from vpr_ros.training.trainable_network import initial_network

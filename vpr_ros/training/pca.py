@@ -17,7 +17,7 @@ from vpr_ros.describe.describer import load_network
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.maps.coder import PcaReducer
 from vpr_ros.training.data import open_source
-from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.overriding import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import yaml
-
-from vpr_ros.errors import VprError, reason_of
-from vpr_ros.training.parse import RecipeError, override, parse
+from vpr_ros.documents import read_yaml
+from vpr_ros.errors import VprError
+from vpr_ros.parsing import parse
+from vpr_ros.training.overriding import RecipeError, override
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -313,10 +313,10 @@ def load_recipe(path: Path, settings: Sequence[str] = (), kind: Kind | None = No
 def read_recipe(kind: type[T], path: Path, settings: Sequence[str] = ()) -> T:
     """Read a dataclass from a YAML file, see `load_recipe`."""
     try:
-        data = yaml.safe_load(path.read_text('utf-8'))
+        data = read_yaml(path)
         for setting in settings:
             override(data, setting)
         return parse(kind, data)
-    except (VprError, yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        msg = f'{path}: {reason_of(error)}'
+    except VprError as error:
+        msg = f'{path}: {error}'
         raise RecipeError(msg) from error

@@ -31,10 +31,11 @@ from safetensors.torch import save_file
 
 from vpr_ros import models
 from vpr_ros.describe import configure_threads
+from vpr_ros.documents import json_of
 from vpr_ros.models.weights_file import whole_file
 from vpr_ros.training.data import Augmentation, open_source
 from vpr_ros.training.data.batches import write_grid
-from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.place_training import VALIDATED, PlaceTraining, batches_of
 from vpr_ros.training.teacher import load_statistics, open_teacher, save_statistics
 from vpr_ros.training.trainable_network import freeze, initial_network
@@ -168,7 +169,7 @@ def _note(folder: Path, recipe: Recipe, *, resume: bool) -> None:
         RecipeError: The folder holds a training already, and it is not said to go on.
     """
     noted = folder / 'recipe.yaml'
-    written = yaml.safe_dump(json.loads(json.dumps(asdict(recipe))), sort_keys=False)
+    written = yaml.safe_dump(json_of(json.dumps(asdict(recipe))), sort_keys=False)
     if not any((folder / name).exists() for name in (_LAST, _WEIGHTS)):
         for name in (_STATISTICS, _PICTURE):  # of a start that failed, maybe by another recipe
             (folder / name).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from torch.nn import functional
 from vpr_ros import models
 from vpr_ros.describe.describer import load_network
 from vpr_ros.describe.preprocess import normalised
-from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.trainable_network import imagenet_trunk
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from vpr_ros.errors import ModelError
 from vpr_ros.models.mobile import MobileTrunk
 from vpr_ros.models.nano import Nano
 from vpr_ros.models.vit import ViTConfig
-from vpr_ros.training.parse import RecipeError, parse
+from vpr_ros.parsing import parse
+from vpr_ros.training.overriding import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

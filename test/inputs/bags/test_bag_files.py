@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import hostile_documents
 import pytest
 import yaml
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, Writer
@@ -11,6 +12,7 @@ from sample_bags import STORE, point, write_bag
 
 from vpr_ros.errors import BagError
 from vpr_ros.inputs.bags import Bag
+from vpr_ros.inputs.bags.bag_metadata import read_metadata
 
 POINT = 'geometry_msgs/msg/PointStamped'
 
@@ -118,3 +120,12 @@ def test_a_folder_of_other_things_says_what_a_bag_is(tmp_path):
     (tmp_path / 'notes.txt').write_text('none')
     with pytest.raises(BagError, match=r'holds no file of a bag.*\.mcap, \.db3'):
         Bag(tmp_path)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize('text', hostile_documents.YAML.values(), ids=hostile_documents.YAML)
+def test_metadata_that_stand_for_too_much_are_refused_soon(tmp_path, text):
+    (tmp_path / 'metadata.yaml').write_text(text)
+    with pytest.raises(BagError, match=r'metadata\.yaml') as refused:
+        read_metadata(tmp_path)
+    assert len(str(refused.value)) < 1000

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpr_ros.training.data import Augmentation, TrainingDataError, image_changes
-from vpr_ros.training.parse import RecipeError
+from vpr_ros.training.overriding import RecipeError
 
 NONE = Augmentation(
     shift=0, zoom=0, turn=0, tilt=0, gamma=0, gain=0, balance=0, shade=0, night=0, haze=0, blur=0,

@@ -7,12 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-import yaml
-
+from vpr_ros.documents import DocumentError, read_yaml
 from vpr_ros.errors import BagError, reason_of
 
 NAME = 'metadata.yaml'
-_LARGEST = 2**26
+_LARGEST = 1 << 24
 """Bytes; those of recordings in thousands of files are smaller."""
 
 
@@ -39,10 +38,7 @@ def read_metadata(folder: Path) -> BagMetadata | None:
     if not path.exists():
         return None
     try:
-        if path.stat().st_size > _LARGEST:
-            msg = f'{path} is too large'
-            raise BagError(msg)
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        content = read_yaml(path, _LARGEST)
         content = content['rosbag2_bagfile_information']
         files = tuple(PurePath(str(name)).name for name in content['relative_file_paths'])
         topics = content['topics_with_message_count']
@@ -52,10 +48,10 @@ def read_metadata(folder: Path) -> BagMetadata | None:
     except KeyError as error:
         msg = f'{path} is damaged: it has no {error.args[0]}'
         raise BagError(msg) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (DocumentError, OSError) as error:
         msg = f'{path} cannot be read: {reason_of(error)}'
         raise BagError(msg) from error
-    except (yaml.YAMLError, TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         msg = f'{path} is damaged: {type(error).__name__}'
         raise BagError(msg) from error
     return BagMetadata(files, counts)

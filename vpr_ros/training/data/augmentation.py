@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from vpr_ros.parsing import parse
 from vpr_ros.training.data import image_changes
 from vpr_ros.training.data.source import TrainingDataError
-from vpr_ros.training.parse import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +83,7 @@ class Augmentation:
         """Build from the entries of a recipe.
 
         Raises:
-            RecipeError: A name is unknown, or a value is no number.
+            DocumentError: A name is unknown, or a value is no number.
             TrainingDataError: A value is out of its range.
         """
         return parse(Augmentation, dict(mapping), 'augmentation')
