@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import shutil
-import subprocess
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +10,7 @@ from hypothesis import strategies as st
 from vpr_ros.errors import MapError
 from vpr_ros.maps.descriptors import Packing
 from vpr_ros.search import kernels
+from vpr_ros.search.compiled_library import Compiled
 
 RANDOM = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -25,7 +23,7 @@ NOT_BUILT = 'there is no compiled search: make build, or this processor cannot r
 def way(request, monkeypatch):
     """Search in one of the two ways."""
     if request.param == 'faiss':
-        monkeypatch.setattr(kernels, '_compiled', kernels.Compiled())
+        monkeypatch.setattr(kernels, '_compiled', Compiled())
     elif None in kernels._compiled:
         pytest.skip(NOT_BUILT)
 
@@ -104,7 +102,7 @@ def test_both_ways_agree_but_for_rounding(problem):
         pytest.skip(NOT_BUILT)
     with pytest.MonkeyPatch.context() as patch:
         ours = kernels.inner_products(*problem)
-        patch.setattr(kernels, '_compiled', kernels.Compiled())
+        patch.setattr(kernels, '_compiled', Compiled())
         theirs = kernels.inner_products(*problem)
     assert (np.abs(ours - theirs) <= 2 * true_products(*problem)[1]).all()
 
@@ -164,22 +162,3 @@ def test_descriptors_that_do_not_go_together_are_never_multiplied(way, query, pa
     packed = packed[:, : dim + 3]
     with pytest.raises(MapError, match=r'contradicts itself|not all among'):
         kernels.inner_products(query, packed, rows, Packing('int8', dim))
-
-
-def test_library_that_is_absent_or_damaged_is_not_used(tmp_path):
-    assert kernels.load(tmp_path / 'absent.native.so') == (None, None)
-    damaged = tmp_path / 'damaged.native.so'
-    damaged.write_bytes(b'\x7fELF, but no more')
-    assert kernels.load(damaged) == (None, None)
-
-
-def test_library_is_not_used_on_a_processor_that_it_does_not_support(tmp_path):
-    if (compiler := shutil.which('gcc')) is None:
-        pytest.skip('there is no compiler')
-    source, library = tmp_path / 'other.c', tmp_path / 'other.native.so'
-    source.write_text(
-        'int nearest_codes_supported(void) { return 0; }\nvoid nearest_codes(void) {}\n'
-        'int inner_products_supported(void) { return 0; }\nvoid inner_products(void) {}\n'
-    )
-    subprocess.run([compiler, '-shared', '-fPIC', source, '-o', library], check=True)
-    assert kernels.load(library) == (None, None)

@@ -15,20 +15,20 @@ The setting is put back, because torch uses the same one where both libraries sh
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
 
 from vpr_ros.errors import MapError
 from vpr_ros.maps.descriptors import FLOAT16
+from vpr_ros.search.compiled_library import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -45,46 +45,7 @@ _POOL = 1024
 """Codes that the compiled search collects before it selects the nearest."""
 
 
-class Compiled(NamedTuple):
-    """The functions of the library (src/) that this processor can run.
-
-    They take addresses without checking them, and run without the lock of the interpreter.
-
-    Attributes:
-        nearest_codes: Takes the addresses of a query (64,) uint8 and of codes (N, 64) uint8, the
-            numbers N and k, the room (more than k + 8) of the arrays intp and int32 that it writes
-            rows and distances to, and their addresses; returns how many it found.
-        inner_products: Takes the addresses of a query (D,) float32, of packed float16 descriptors
-            (N, 2 D) uint8 and of rows (n,) intp, the numbers n and D, and the address of the
-            products (n,) float32 that it writes.
-    """
-
-    nearest_codes: Callable[[int, int, int, int, int, int, int], int] | None = None
-    inner_products: Callable[[int, int, int, int, int, int], None] | None = None
-
-
-def load(library: Path = LIBRARY) -> Compiled:
-    """Load the library; return no functions where it is absent or damaged."""
-    try:
-        found = ctypes.CDLL(str(library))
-    except OSError:
-        return Compiled()
-    address, size = ctypes.c_void_p, ctypes.c_ssize_t
-    return Compiled(
-        _function(found, 'nearest_codes', [address] * 2 + [size] * 3 + [address] * 2, size),
-        _function(found, 'inner_products', [address] * 3 + [size] * 2 + [address], None),
-    )
-
-
-def _function(library: ctypes.CDLL, name: str, arguments: list[Any], result: Any) -> Any:
-    if not getattr(library, f'{name}_supported')():
-        return None
-    function = getattr(library, name)
-    function.argtypes, function.restype = arguments, result
-    return function
-
-
-_compiled = load()
+_compiled = load(LIBRARY)
 
 
 @contextmanager
