@@ -10,6 +10,7 @@ summary is used only where it lists every message; otherwise the chunks are read
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import struct
 from collections import Counter
@@ -20,9 +21,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from rosbags.rosbag2 import storage_mcap
 from rosbags.rosbag2.storage_mcap import ChunkInfo, McapReader
 
+from vpr_ros.errors import BagError
 from vpr_ros.inputs.bags.mended_file import MendedFile
 from vpr_ros.inputs.bags.storage import Record, Storage, explain, reasons
-from vpr_ros.inputs.bags.unpacking import unpack_lz4, unpack_zstd
+from vpr_ros.inputs.bags.unpacking import unpack_lz4, unpack_zstd, unpacked_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +40,8 @@ _NO_SUMMARY = b'\x02' + struct.pack('<QQQI', 20, 0, 0, 0) + MAGIC
 _RECORD = struct.Struct('<BQ')
 _CHUNK = struct.Struct('<QQQII')
 _MESSAGE, _CHUNK_CODE = 0x05, 0x06
+_IN_CHUNKS = frozenset({0x03, 0x04, _MESSAGE, *range(0x80, 0x100)})
+"""Codes of the records that a chunk may hold: schemas, channels, messages, private ones."""
 _ENDS = frozenset({0x00, 0x02, 0x0F})
 """Zeros that file systems leave after a crash, the footer, the end of the data section."""
 _PRIVATE = b'\x80'
@@ -66,6 +70,7 @@ def open_mcap(path: Path) -> Storage:
         with suppress(Exception):
             reader.close()
         return _scanned(path)
+    _require_bearable(path, reader.chunks)
     return Storage(
         path,
         list(reader.connections),
@@ -102,11 +107,26 @@ def _lists_all(reader: _Reader) -> bool:
     )
 
 
+def _require_bearable(path: Path, chunks: Sequence[ChunkInfo]) -> None:
+    """Refuse chunks that cannot be held in memory together where their times overlap.
+
+    Raises:
+        BagError: They claim to unpack to more than any recording does.
+    """
+    turns = [(chunk.message_start_time, chunk.uncompressed_size) for chunk in chunks]
+    turns += [(chunk.message_end_time + 1, -chunk.uncompressed_size) for chunk in chunks]
+    held = itertools.accumulate(size for _, size in sorted(turns))
+    if max(held, default=0) > unpacked_limit(path.stat().st_size):
+        msg = f'{path} unpacks to more than memory could hold, which no recording does'
+        raise BagError(msg)
+
+
 def _scanned(path: Path) -> Storage:
     """Open a file by reading all of it once, without its summary."""
     with reasons(path):
         with path.open('rb') as file:
             found = _scan(file)
+        _require_bearable(path, found.chunks)
         patches = dict.fromkeys(found.damaged, _PRIVATE)
         # rosbags opens a path by its name only.
         reader = McapReader(MendedFile(path, found.end, patches, _NO_SUMMARY))
@@ -196,6 +216,9 @@ def _chunk_at(offset: int, record: bytes) -> ChunkInfo:
     times, at = [], 0
     while at < len(raw):
         kind, length = _RECORD.unpack_from(raw, at)
+        if kind not in _IN_CHUNKS:
+            msg = f'the chunk holds a record of kind {kind}, which no chunk may'
+            raise ValueError(msg)
         if kind == _MESSAGE:
             times.append(struct.unpack_from('<Q', raw, at + _RECORD.size + 6)[0])
         at += _RECORD.size + length

@@ -18,6 +18,7 @@ from rosbags.rosbag1.reader import Header, decompressors
 from vpr_ros.errors import BagError
 from vpr_ros.inputs.bags.mended_file import MendedFile
 from vpr_ros.inputs.bags.storage import Record, Storage, explain, reasons
+from vpr_ros.inputs.bags.unpacking import unpack_ros1_bz2, unpack_ros1_lz4
 from vpr_ros.inputs.frames.cdr import types
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
+
+# The functions of rosbags unpack whatever there is.
+decompressors.update(bz2=unpack_ros1_bz2, lz4=unpack_ros1_lz4)
+
 MAGIC = b'#ROSBAG V'
 _MESSAGE, _INDEX, _CHUNK, _INFO, _CONNECTION = 2, 4, 5, 6, 7
 _UINT32 = struct.Struct('<I')

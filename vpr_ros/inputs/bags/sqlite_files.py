@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 MAGIC = b'SQLite format 3\0'
 _JOURNALS = ('-wal', '-journal')
+_TABLES = ('topics', 'messages', 'schema', 'metadata', 'message_definitions')
+"""What is read of a database, as far as it is there."""
 
 
 def open_sqlite(path: Path) -> Storage:
@@ -52,8 +54,29 @@ def open_sqlite(path: Path) -> Storage:
     return storage
 
 
+def _require_plain_tables(file: Path) -> None:
+    """Refuse values that are computed as they are read, in any number and of any length.
+
+    Raises:
+        ValueError: A table is a view or virtual, or a column is generated.
+        sqlite3.Error: It is no database.
+    """
+    with contextlib.closing(
+        sqlite3.connect(f'{file.absolute().as_uri()}?immutable=1', uri=True)
+    ) as db:
+        query = 'SELECT lower(name), type, sql FROM sqlite_master'
+        for name, kind, sql in db.execute(query).fetchall():
+            if name not in _TABLES or kind == 'index':
+                continue
+            columns = db.execute('SELECT hidden FROM pragma_table_xinfo(?)', (name,)).fetchall()
+            if kind != 'table' or 'VIRTUAL' in str(sql).upper() or any(h for (h,) in columns):
+                msg = f'its table {name} does not hold what it shows, as that of a recorder does'
+                raise ValueError(msg)
+
+
 def _open(file: Path, path: Path, folder: TemporaryFolder | None) -> Storage:
     with reasons(path):
+        _require_plain_tables(file)
         reader = Sqlite3Reader(file)
         reader.open()
 

@@ -37,7 +37,11 @@ _PIECE = 2**22
 _RATIO = 200
 """A recording shrinks by less; more is a file made to fill the disk."""
 _ALWAYS = 2**30
-"""Bytes that a file may unpack to whatever its ratio, and a message at all."""
+"""Bytes that a file may unpack to whatever its ratio, on the disk."""
+_ALWAYS_IN_MEMORY = 2**28
+"""Bytes that a chunk or message may unpack to whatever its ratio: 89 megapixels of one colour."""
+_RATIO_IN_MEMORY = 10
+"""How much more that may be where more is packed."""
 _SPARE = 2**28
 """Bytes of the disk that are left free."""
 
@@ -131,39 +135,80 @@ def unpack_message(raw: bytes) -> bytes:
     """Unpack a message that zstd has compressed.
 
     Raises:
-        ValueError: It is damaged, or larger than any message.
+        ValueError: It is damaged, or unpacks to more than any message.
     """
-    return unpack_zstd(raw, _ALWAYS)
+    return _bounded(zstd.ZstdDecompressor(), raw, unpacked_limit(len(raw)))
 
 
 def unpack_zstd(data: bytes, size: int) -> bytes:
     """Unpack zstd to a number of bytes at most, whatever the data claim.
 
     Raises:
-        ValueError: It is damaged or larger.
+        ValueError: It is damaged, or larger, or so large that no recording is.
     """
-    unpacker = zstd.ZstdDecompressor()
-    return _bounded(unpacker, data, size)
+    return _bounded(zstd.ZstdDecompressor(), data, _required(size, data))
 
 
 def unpack_lz4(data: bytes, size: int) -> bytes:
     """Unpack lz4 to a number of bytes at most, whatever the data claim.
 
     Raises:
-        ValueError: It is damaged or larger.
+        ValueError: It is damaged, or larger, or so large that no recording is.
     """
-    return _bounded(lz4.frame.LZ4FrameDecompressor(), data, size)
+    return _bounded(lz4.frame.LZ4FrameDecompressor(), data, _required(size, data))
 
 
-def _bounded(unpacker: Any, data: bytes, size: int) -> bytes:
-    try:
-        raw: bytes = unpacker.decompress(bytes(data), max_length=size + 1)
-    except (zstd.ZstdError, RuntimeError) as error:
-        raise ValueError(str(error)) from error
-    if len(raw) > size:
-        msg = f'more is compressed than the {size} bytes that it claims'
+def unpack_ros1_bz2(data: bytes) -> bytes:
+    """Unpack a chunk of a ROS 1 bag, whose reader does not tell what the chunk claims.
+
+    Raises:
+        ValueError: It is damaged, or so large that no recording is.
+    """
+    return _bounded(bz2.BZ2Decompressor(), data, unpacked_limit(len(data)))
+
+
+def unpack_ros1_lz4(data: bytes) -> bytes:
+    """Unpack a chunk of a ROS 1 bag, whose reader does not tell what the chunk claims.
+
+    Raises:
+        ValueError: It is damaged, or so large that no recording is.
+    """
+    return _bounded(lz4.frame.LZ4FrameDecompressor(), data, unpacked_limit(len(data)))
+
+
+def unpacked_limit(packed: int) -> int:
+    """Return how many bytes a chunk or message may unpack to that takes so many packed."""
+    return max(_ALWAYS_IN_MEMORY, _RATIO_IN_MEMORY * packed)
+
+
+def _required(size: int, data: bytes) -> int:
+    """Return the size that packed data claim.
+
+    Raises:
+        ValueError: It is so large that no recording is.
+    """
+    if size > (limit := unpacked_limit(len(data))):
+        msg = f'{len(data)} bytes claim to unpack to {size}, more than {limit} are not believed'
         raise ValueError(msg)
-    if not unpacker.eof:
-        msg = 'the compressed data end too early'
-        raise ValueError(msg)
-    return raw
+    return size
+
+
+def _bounded(unpacker: Any, data: bytes, limit: int) -> bytes:
+    """Unpack data, piece by piece: no memory is taken for what only is claimed."""
+    pieces, size = [], 0
+    packed = bytes(data)
+    while not unpacker.eof:
+        try:
+            piece = unpacker.decompress(packed, max_length=min(_PIECE, limit + 1 - size))
+        except (zstd.ZstdError, RuntimeError, OSError) as error:
+            raise ValueError(str(error)) from error
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            msg = f'more is compressed than the {limit} bytes that it claims, or any recording has'
+            raise ValueError(msg)
+        if not piece and not packed:
+            msg = 'the compressed data end too early'
+            raise ValueError(msg)
+        packed = b''
+    return pieces[0] if len(pieces) == 1 else b''.join(pieces)
