@@ -53,6 +53,14 @@ class Listener:
             assert time.monotonic() < deadline, f'waited {timeout} s in vain {what}'
             self._executor.spin_once(timeout_sec=0.05)
 
+    def add(self, node) -> None:
+        """Let another node of this process run while the test waits."""
+        self._executor.add_node(node)
+
+    def remove(self, node) -> None:
+        """Let it run no more."""
+        self._executor.remove_node(node)
+
     def close(self) -> None:
         self._executor.shutdown()
         self.node.destroy_node()

@@ -10,6 +10,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -56,6 +57,7 @@ class VprNode(ParameterNode, Generic[Item]):
     Attributes:
         worker: Works on images; None while the node is not active.
         jobs: Does slow work other than images.
+        answering: The services, which wait for ``jobs``.
         configured: Whether ``load`` has succeeded.
         hurried: Whether the process must end without finishing what waits.
         listening: Inputs beside images; ``stop`` ends them.
@@ -82,6 +84,7 @@ class VprNode(ParameterNode, Generic[Item]):
         self.worker: Worker[Item] | None = None
         self.hurried = False
         self.jobs = Jobs(lambda: self.executor and self.executor.wake())
+        self.answering = ReentrantCallbackGroup()
         self.configured = False
         self.refused = 0
         self.trouble = ''

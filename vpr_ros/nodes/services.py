@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
+
+from rclpy.qos import QoSProfile
 
 from vpr_ros import errors
 from vpr_ros.errors import VprError
+from vpr_ros.nodes.worker import PAUSE, BusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +31,11 @@ _RESULTS: dict[type[VprError], str] = {
     errors.MapNewerError: 'NEWER_FORMAT',
     errors.MapSpaceError: 'NO_SPACE',
 }
+
+_REPEAT = 5.0
+"""Seconds between repetitions of a warning in the log."""
+_QUEUE = QoSProfile(depth=2000)
+"""Requests and answers that the middleware keeps; with its usual ten, bursts go unanswered."""
 
 
 class RefusedError(VprError):
@@ -62,13 +71,18 @@ def serve(
             first(request)
             await node.jobs.submit(lambda: answer(request, response))
         except Exception as error:  # noqa: BLE001  the client must get an answer, always
-            node.get_logger().warning(f'{name}: {error}')
+            node.get_logger().warning(f'{name}: {error}', throttle_duration_sec=_REPEAT)
             if not isinstance(error, VprError):
                 node.fail(error)
             _refuse(response, error)
+            if isinstance(error, BusyError):
+                time.sleep(PAUSE)
         return response
 
-    node.create_service(service, f'~/{name}', callback)
+    # In a group that lets others run: in that of the node all messages would wait for the answer.
+    node.create_service(
+        service, f'~/{name}', callback, qos_profile=_QUEUE, callback_group=node.answering
+    )
 
 
 def _refuse(response: Any, error: Exception) -> None:

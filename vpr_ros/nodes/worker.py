@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -20,8 +21,11 @@ Taken_contra = TypeVar('Taken_contra', contravariant=True)
 
 _TOGETHER = 0.02
 """Seconds within which cameras that are triggered together deliver their images."""
-_WAITING = 16
+_WAITING = 32
 """Jobs that may wait; more requests are refused."""
+PAUSE = 4e-3
+"""Seconds between two answers of many: clients keep ten by default, and lose what comes faster
+than they take it."""
 
 
 class Worker(Protocol[Taken_contra]):
@@ -175,3 +179,5 @@ class Jobs:
                 self._running = False
                 self._changed.notify_all()
             self._wake()
+            if self._waiting:
+                time.sleep(PAUSE)
