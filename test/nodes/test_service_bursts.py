@@ -119,6 +119,7 @@ def test_a_slow_request_keeps_nobody_else_waiting(listener):
         )
         listener.wait_until(lambda: slow.service_is_ready() and other.service_is_ready(), 30)
         node.jobs.submit(gate.wait)
+        listener.wait_until(lambda: node.jobs._running, 30, 'for the work before it')
         waiting = slow.call_async(Trigger.Request())
         listener.wait_until(lambda: node.jobs._waiting, 30, 'for the slow request')
         asked = other.call_async(GetParameters.Request(names=['model']))
