@@ -8,7 +8,9 @@ import ast
 import importlib
 import importlib.util
 import logging
+import os
 import pkgutil
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import metadata
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _log = logging.getLogger(__name__)
+
+_FILE_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._+-]{0,63}')
 
 
 class _Named(Protocol):
@@ -104,3 +108,16 @@ def names_listed(package: str, attribute: str) -> Iterator[str]:
                 ):
                     entries: Any = statement.value
                     yield from (entry.args[0].value for entry in entries.elts)
+
+
+def weights_folder() -> Path:
+    """Return the user's weights folder: ``$VPR_WEIGHTS``, or ``~/.cache/vpr_ros/weights``."""
+    return Path(os.environ.get('VPR_WEIGHTS') or Path.home() / '.cache' / 'vpr_ros' / 'weights')
+
+
+def own_file(model: str) -> Path | None:
+    """Return the user's own file of a model of this name, where there is one."""
+    if not _FILE_NAME.fullmatch(model):
+        return None
+    files = (weights_folder() / f'{model}{ending}' for ending in ('.safetensors', '.yaml'))
+    return next((file for file in files if file.is_file()), None)

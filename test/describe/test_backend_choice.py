@@ -20,7 +20,7 @@ from torch.nn import functional
 from vpr_ros import models
 from vpr_ros.describe import Describer, backend_choice
 from vpr_ros.models import ModelOutput, registry
-from vpr_ros.models.model_spec import ModelSpec, sign_code
+from vpr_ros.models.model_spec import ModelSpec, Preprocessing, sign_code
 
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
@@ -44,7 +44,7 @@ class Tiny(nn.Module):
 @pytest.fixture(autouse=True)
 def folder(monkeypatch, tmp_path):
     """The user's weights folder, empty; and a registry that knows the tiny network."""
-    entry = ModelSpec('tiny', Tiny, input_size=32, untrained=True)
+    entry = ModelSpec('tiny', Tiny, Preprocessing(32), untrained=True)
     monkeypatch.setitem(registry._BY_NAME, 'tiny', entry)
     folder = tmp_path / 'weights'
     monkeypatch.setenv('VPR_WEIGHTS', str(folder))
@@ -118,7 +118,7 @@ def test_slower_runtime_is_not_used_and_not_tried_again(folder, speeds, exports)
 
 
 def test_speeds_are_really_compared():
-    image_size = 32
+    image_size = 32, 32
     slow, fast = (lambda _: torch.randn(700, 700) @ torch.randn(700, 700)), (lambda _: None)
     slower, faster = backend_choice._compared(slow, fast, image_size)
     assert slower > faster

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpr_ros import describe, models
-from vpr_ros.describe.describer import load_described
+from vpr_ros.describe.loading import load_described, resolve
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.errors import ImageError, ModelError
 
@@ -147,7 +147,7 @@ def test_work_goes_on_on_the_cpu_when_the_gpu_is_lost(describer, monkeypatch, ca
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(failing, '_run', lost)
-    monkeypatch.setattr(failing, '_net', load_described(models.spec('d2vpr-nano'))[0])
+    monkeypatch.setattr(failing, '_net', load_described(resolve('d2vpr-nano'))[0])
     monkeypatch.setattr(failing, 'device', torch.device('meta'))
 
     assert _same(failing.describe([_image()])[0], expected[0])

@@ -13,9 +13,9 @@ from vpr_ros import models
 from vpr_ros.cli.localizing import photographs
 from vpr_ros.cli.main import main
 from vpr_ros.describe import Describer, DeviceError
-from vpr_ros.describe.describer import load_described
+from vpr_ros.describe.loading import load_described, resolve
 from vpr_ros.errors import ModelError
-from vpr_ros.models import registry
+from vpr_ros.models import Preprocessing, registry
 from vpr_ros.types import ModelInfo
 
 onnx = pytest.importorskip('onnx')
@@ -53,7 +53,7 @@ def _small_network(monkeypatch, tmp_path):
     """Let the registry have a small network with random weights, and no others be there."""
     options = {**models.spec('d2vpr-nano').options, **NETWORKS['d2vpr-nano']}
     entry = dataclasses.replace(
-        models.spec('d2vpr-nano'), name='small', input_size=112, options=options
+        models.spec('d2vpr-nano'), name='small', preprocessing=Preprocessing(112), options=options
     )
     monkeypatch.setitem(registry._BY_NAME, 'small', entry)
     monkeypatch.setenv('VPR_WEIGHTS', str(tmp_path))
@@ -79,6 +79,11 @@ def _network(name):
     return net
 
 
+def _sized(size):
+    """Return a model that reads squares of this side."""
+    return dataclasses.replace(models.spec('d2vpr'), preprocessing=Preprocessing(size))
+
+
 def _image(seed=0):
     return np.random.default_rng(seed).integers(0, 256, (90, 160, 3), np.uint8)
 
@@ -88,7 +93,7 @@ def _image(seed=0):
 def test_exported_network_equals_torch_for_any_batch(name, opset):
     net = _network(name)
     size = 224 if name == 'cricavpr' else 112  # plain regions are cut from 16x16 positions
-    contents, agreement = export_onnx(net, INFO, size, opset=opset)
+    contents, agreement = export_onnx(net, INFO, _sized(size), opset=opset)
     network = OnnxNetwork(contents, 2)
 
     assert agreement.difference < 1e-5
@@ -104,7 +109,7 @@ def test_exported_network_equals_torch_for_any_batch(name, opset):
 
 
 def test_positional_embedding_is_fixed():
-    contents, _ = export_onnx(_network('d2vpr'), INFO, 112)
+    contents, _ = export_onnx(_network('d2vpr'), INFO, _sized(112))
 
     kinds = {node.op_type for node in onnx.load_from_string(contents).graph.node}
     assert 'Resize' not in kinds
@@ -112,7 +117,7 @@ def test_positional_embedding_is_fixed():
 
 
 def test_file_says_what_it_is():
-    contents, _ = export_onnx(_network('d2vpr'), INFO, 112)
+    contents, _ = export_onnx(_network('d2vpr'), INFO, _sized(112))
 
     stored = {entry.key: entry.value for entry in onnx.load_from_string(contents).metadata_props}
     assert json.loads(stored[METADATA])['weights_id'] == 'some'
@@ -130,14 +135,14 @@ def test_file_that_differs_from_torch_is_refused_with_the_difference(monkeypatch
 
     monkeypatch.setattr(export, '_traced', damaged)
     with pytest.raises(ModelError, match=r'not exported in fp32.* differ by \d.*limit is 1e-05'):
-        export_onnx(net, INFO, 112)
+        export_onnx(net, INFO, _sized(112))
 
 
 def test_newer_operators_and_formulas_are_refused():
     with pytest.raises(ModelError, match='opset must be one of 17, 18, not 20'):
-        export_onnx(_network('d2vpr'), INFO, 112, opset=20)
-    with pytest.raises(ModelError, match='a formula, not a network'):
-        export_onnx(models.create('hog'), INFO, 128)
+        export_onnx(_network('d2vpr'), INFO, _sized(112), opset=20)
+    with pytest.raises(ModelError, match='nothing to export'):
+        export_onnx(models.create('hog'), INFO, models.spec('hog'))
 
 
 def test_exported_file_describes_as_torch_does(exported):
@@ -219,13 +224,13 @@ def test_what_cannot_be_computed_is_refused_with_an_offer(options, offer):
 @pytest.mark.slow
 @DOT_PRODUCTS
 def test_int8_that_loses_too_much_of_the_whole_network_is_refused_with_the_figure():
-    net, info = load_described(models.spec('d2vpr-nano'))
+    net, info = load_described(resolve('d2vpr-nano'))
     if not PHOTOGRAPHS.is_dir():
         pytest.skip(f'needs photographs in {PHOTOGRAPHS}')
 
     pictures = photographs(PHOTOGRAPHS, 12)
     with pytest.raises(ModelError, match=r'not exported in int8: .* a cosine of 0\.99'):
-        export_onnx(net, info, 224, precision='int8', images=pictures)
+        export_onnx(net, info, resolve('d2vpr-nano'), precision='int8', images=pictures)
 
 
 @pytest.mark.slow
@@ -236,6 +241,6 @@ def test_whole_network_on_photographs(name):
         pytest.skip(f'needs photographs in {PHOTOGRAPHS}')
     net, size = models.create(name), models.spec(name).input_size
 
-    _, agreement = export_onnx(net, INFO, size, images=photographs(PHOTOGRAPHS, 12))
+    _, agreement = export_onnx(net, INFO, _sized(size), images=photographs(PHOTOGRAPHS, 12))
     assert agreement.difference < 1e-5
     assert agreement.bits == 0

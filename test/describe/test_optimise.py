@@ -11,6 +11,7 @@ from vpr_ros import models
 from vpr_ros.describe import Describer, optimise
 from vpr_ros.describe.optimise import CudaNetwork, graph_size, inference_form
 from vpr_ros.describe.preprocess import _resize_in_floating_point, preprocess
+from vpr_ros.models import Preprocessing
 from vpr_ros.models.vit import ViTConfig
 
 SMALL_VIT = ViTConfig(width=96, depth=4, heads=3)
@@ -111,7 +112,7 @@ def test_resize_elsewhere_is_within_a_grey_level(shape):
     image = _image(0, *shape)
     planes = torch.from_numpy(image).permute(2, 0, 1)[None]
 
-    found = _resize_in_floating_point(planes, 224)
+    found = _resize_in_floating_point(planes, Preprocessing(224))
     expected = torch.nn.functional.interpolate(
         planes, size=(224, 224), mode='bilinear', antialias=True
     )

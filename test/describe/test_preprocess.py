@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from vpr_ros.describe.preprocess import preprocess, preprocessing_id
+from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.errors import ImageError
+from vpr_ros.models import Preprocessing
 
 MEAN = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
 STD = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
@@ -81,7 +82,48 @@ def test_other_things_than_rgb_images_are_refused(image):
 
 
 def test_preprocessing_is_named_in_full():
-    assert preprocessing_id(224) == (
+    assert Preprocessing(224).id == (
         'rgb8 resize=224x224 bilinear antialias=yes rounding=uint8 keep_aspect=no '
         'mean=0.485,0.456,0.406 std=0.229,0.224,0.225'
     )
+    other = Preprocessing(32, 48, 'bicubic', 'crop', (0, 0, 0), (1, 1, 1))
+    assert other.id == (
+        'rgb8 resize=48x32 bicubic antialias=yes rounding=uint8 keep_aspect=crop mean=0,0,0 '
+        'std=1,1,1'
+    )
+
+
+@pytest.mark.parametrize(('height', 'width'), [(90, 160), (160, 90), (7, 300), (1, 1)])
+def test_what_does_not_fit_is_cut_off_on_both_sides(height, width):
+    image = _image(height, width)
+    rule = Preprocessing(24, 32, fit='crop')
+    rows, columns = min(height, max(1, round(width * 3 / 4))), min(width, round(height * 4 / 3))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    middle = image[top : top + rows, left : left + columns]
+
+    assert torch.equal(preprocess([image], rule), preprocess([middle], Preprocessing(24, 32)))
+
+
+def test_bicubic_resize_rounds_to_pixels_and_uses_the_given_normalisation():
+    image = _image(40, 60)
+    rule = Preprocessing(20, 30, 'bicubic', mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    planes = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    exact = functional.interpolate(planes, (20, 30), mode='bicubic', antialias=True)
+
+    found = (preprocess([image], rule) + 1) * 127.5
+    assert (found - exact.clamp(0, 255)).abs().max() < 1.01
+
+
+@pytest.mark.parametrize(
+    'values',
+    [
+        {'height': 4},
+        {'height': 10_000},
+        {'height': 64, 'width': -1},
+        {'height': 64, 'std': (0.0, 1.0, 1.0)},
+        {'height': 64, 'mean': (float('nan'), 0.0, 0.0)},
+    ],
+)
+def test_preprocessing_of_no_network_is_refused(values):
+    with pytest.raises(ValueError, match=r'sides|finite'):
+        Preprocessing(**values)

@@ -15,7 +15,7 @@ from vpr_ros import models
 from vpr_ros.describe import Describer
 from vpr_ros.errors import ModelError
 from vpr_ros.models.vit import ViTConfig
-from vpr_ros.models.weights_file import convert, converted_path, origin
+from vpr_ros.models.weights_file import convert, converted_path, described_by
 
 NAME = 'dinov2-vits14'
 SMALL = ViTConfig(width=96, depth=2, heads=3)
@@ -63,23 +63,22 @@ def test_describer_takes_converted_weights(tmp_path):
 
 def test_where_weights_came_from_is_kept(tmp_path, weights):
     path = save(tmp_path / 'last.pth', weights)
-    notes = origin(convert(path, NAME))
+    notes = described_by(convert(path, NAME)).origin()
 
     assert notes['model'] == NAME
     assert notes['source_file'] == 'last.pth'
     assert notes['source_sha256'] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert notes['converted'].startswith('20')
     assert 'licence' not in notes
 
 
 def test_licence_is_noted_only_for_the_file_that_has_it(tmp_path, weights, monkeypatch):
     path = save(tmp_path / 'file.pth', weights)
-    assert 'licence' not in origin(convert(path, NAME))
+    assert 'licence' not in described_by(convert(path, NAME)).origin()
 
     entry = models.registration(NAME)
     known = replace(entry.weights, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     monkeypatch.setitem(models.registry._BY_NAME, NAME, replace(entry, weights=known))
-    notes = origin(convert(path, NAME))
+    notes = described_by(convert(path, NAME)).origin()
     assert (notes['licence'], notes['source']) == ('Apache-2.0', known.source)
 
 
@@ -173,4 +172,4 @@ def test_unknown_model_is_named(tmp_path):
 
 def test_file_without_notes_has_none_and_no_file_is_said(tmp_path):
     with pytest.raises(ModelError, match='cannot be read'):
-        origin(tmp_path / 'absent.safetensors')
+        described_by(tmp_path / 'absent.safetensors')

@@ -125,14 +125,14 @@ def test_unknown_models_and_options_are_refused_with_the_reason(name, options, r
 
 def test_positions_are_resampled_once_and_again_when_the_parameter_changes():
     vit = VisionTransformer(SMALL_VIT)
-    first = vit.positions(7)
-    assert vit.positions(7) is first
+    first = vit.positions(7, 7)
+    assert vit.positions(7, 7) is first
 
     vit.pos_embed.add_(1)
-    assert torch.allclose(vit.positions(7), first + 1, atol=1e-5)
+    assert torch.allclose(vit.positions(7, 7), first + 1, atol=1e-5)
 
     with torch.enable_grad():
-        assert vit.positions(7).requires_grad
+        assert vit.positions(7, 7).requires_grad
 
 
 def test_seeded_weights_are_the_same_everywhere(small):

@@ -25,7 +25,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from vpr_ros.models import ModelOutput, ModelSpec, PublishedWeights
+from vpr_ros.models import ModelOutput, ModelSpec, Preprocessing, PublishedWeights
 
 
 class Tiny(nn.Module):
@@ -42,7 +42,7 @@ MODELS = (
     ModelSpec(
         'tiny',
         Tiny,
-        32,
+        Preprocessing(32),
         weights=PublishedWeights(
             'tiny.pth',
             'https://example.org/tiny',

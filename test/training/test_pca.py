@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from safetensors import safe_open
@@ -19,7 +21,7 @@ def test_components_are_fitted_on_descriptors_and_come_with_their_model(photogra
     path = tmp_path / 'pca.safetensors'
     fit_pca(recipe, path, lambda *done: told.append(done))
     with safe_open(path, 'numpy') as file:
-        metadata = file.metadata()
+        metadata = json.loads(file.metadata()['vpr_ros'])
         reducer = PcaReducer(file.get_tensor('mean'), file.get_tensor('projection'))
     assert (metadata['model'], metadata['id']) == ('hog', reducer.id)
     assert told[-1] == (12, 12)

@@ -17,7 +17,7 @@ from vpr_ros.training.data import Augmentation
 from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.pca import PcaRecipe
 from vpr_ros.training.recipe import Recipe, load_recipe, read_recipe
-from vpr_ros.training.trainable_network import _options, starts_with
+from vpr_ros.training.trainable_network import starts_with
 
 RECIPES = sorted((Path(__file__).parents[2] / 'config' / 'train').glob('*.yaml'))
 
@@ -27,7 +27,7 @@ RECIPES = sorted((Path(__file__).parents[2] / 'config' / 'train').glob('*.yaml')
 )
 def test_the_recipes_that_come_along_fit_their_networks(path):
     recipe = load_recipe(path)
-    net = models.build(recipe.model.name, **_options(recipe.model.options))
+    net = models.build(recipe.model.name, **recipe.model.options)
     names = [name for name, _ in net.named_parameters()]
     for prefix in (*recipe.trainable, *recipe.optimiser.learning_rates):
         assert any(starts_with(name, prefix) for name in names), prefix

@@ -12,7 +12,10 @@ import pytest
 import torch
 
 from vpr_ros import models
+from vpr_ros.describe import Describer
+from vpr_ros.describe.loading import resolve
 from vpr_ros.errors import VprError
+from vpr_ros.models.weights_file import described_by
 from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.session import WholeCheckpoints, train
 
@@ -25,12 +28,17 @@ def test_a_few_steps_change_the_weights_and_leave_what_a_model_card_needs(
     recipe = make_recipe(kind, pair, 'run.validate_every=2', 'run.float16=false')
     path = train(recipe, tmp_path / 'run')
     weights = models.load_weights(path)
-    start = models.create('d2vpr', **_options(recipe)).state_dict()
+    start = models.create('d2vpr', **recipe.model.options).state_dict()
     assert set(weights) == set(start)
     assert any(not torch.equal(weights[key], start[key].float()) for key in start)
     run = json.loads((tmp_path / 'run' / 'run.json').read_text('utf-8'))
     assert run['steps'] == 3
     assert run['recipe']['recipe'] == kind
+    # The file says by itself of which network it is.
+    entry = resolve(str(path))
+    assert (entry.name, entry.preprocessing.height) == ('d2vpr', 32)
+    assert described_by(path).recipe == run['recipe']
+    assert Describer(str(path), device='cpu', threads=1).model_info.code_bits == 32
     # A traverse is found in itself.
     assert run['best']['validation/r1'] == 100.0
     assert (tmp_path / 'run' / 'batch.png').stat().st_size > 1000
@@ -107,12 +115,6 @@ def test_a_folder_with_a_training_is_not_overwritten(make_recipe, tmp_path):
     train(recipe, tmp_path / 'run')
     with pytest.raises(RecipeError, match='resume it'):
         train(recipe, tmp_path / 'run')
-
-
-def _options(recipe):
-    from vpr_ros.training.trainable_network import _options
-
-    return _options(recipe.model.options)
 
 
 def test_a_checkpoint_that_cannot_be_finished_leaves_the_last_one(tmp_path, monkeypatch):

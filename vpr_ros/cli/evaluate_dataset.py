@@ -291,11 +291,11 @@ def _read(
 def _describer(
     model: str, device: str, weights: Path | None, batch_size: int | None
 ) -> AnyDescriber:
-    from vpr_ros import models
     from vpr_ros.describe import Describer
+    from vpr_ros.describe.loading import resolve
     from vpr_ros.evaluation.description_store import BatchDescriber
 
-    if not models.spec(model).batch_dependent:
+    if not resolve(model, weights).batch_dependent:
         if batch_size is not None:
             msg = f'the descriptors of {model} do not depend on the batch: leave --batch-size out'
             raise typer.BadParameter(msg)

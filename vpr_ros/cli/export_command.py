@@ -44,18 +44,17 @@ def export(
     The file takes `images` (B, 3, S, S) float32, resized and normalised as its metadata say, with
     the batch open and the size fixed, and returns `descriptor` and, where there is one, `code`.
     """
-    from vpr_ros import models
     from vpr_ros.cli.localizing import photographs
-    from vpr_ros.describe.describer import load_described
+    from vpr_ros.describe.loading import load_described, resolve
     from vpr_ros.describe.onnx_export import export_onnx
     from vpr_ros.models.weights_file import whole_file
 
-    entry = models.spec(model)
-    net, info = load_described(entry, weights)
+    entry = resolve(model, weights)
+    net, info = load_described(entry)
     contents, agreement = export_onnx(
         net,
         info,
-        entry.input_size,
+        entry,
         opset=opset,
         precision='int8' if int8 else 'fp32',
         images=photographs(images, _COMPARED) if images else (),

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import math
 import re
-import sys
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from vpr_ros.cli.console import require_folders
+from vpr_ros.cli.model_names import require_model, require_network
 from vpr_ros.errors import VprError
-from vpr_ros.registries import names_listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,22 +92,8 @@ def check_not_map(path: Path | str) -> None:
         raise typer.BadParameter(msg)
 
 
-def _require_registered(*lists: str, name: str) -> None:
-    """Refuse other names, without torch unless another package registers models."""
-    own = [entry for listed in lists for entry in names_listed('vpr_ros.models', listed)]
-    if name in own:
-        return
-    loaded = 'vpr_ros.models.registry' in sys.modules
-    if own and not loaded and not metadata.entry_points(group='vpr_ros.models'):
-        msg = f'there is no model {name!r}; there are {", ".join(own)}'
-        raise typer.BadParameter(msg)
-    from vpr_ros import models
-
-    (models.registration if 'BACKBONES' in lists else models.spec)(name)
-
-
-check_model = each(lambda name: _require_registered('MODELS', name=name))
-check_network = each(lambda name: _require_registered('MODELS', 'BACKBONES', name=name))
+check_model = each(require_model)
+check_network = each(require_network)
 
 
 def _form(pattern: str, form: str) -> Callable[[Any], Any]:
@@ -249,15 +233,23 @@ Report = Annotated[
 
 Network = Annotated[
     str,
-    typer.Option('--model', callback=check_model, help='Network that describes the images.'),
+    typer.Option(
+        '--model', callback=check_model, help='Network that describes the images, or its file.'
+    ),
 ]
 ModelName = Annotated[
     str | None,
-    typer.Option('--model', callback=check_model, help='Network; that of the map, if not given.'),
+    typer.Option(
+        '--model',
+        callback=check_model,
+        help='Network, or its file; that of the map, if not given.',
+    ),
 ]
 ModelArgument = Annotated[
     str,
-    typer.Argument(metavar='MODEL', callback=check_model, help='A network, such as d2vpr-nano.'),
+    typer.Argument(
+        metavar='MODEL', callback=check_model, help='A network, such as d2vpr-nano, or its file.'
+    ),
 ]
 Weights = Annotated[Path | None, typer.Option('--weights', help='Weights file of the network.')]
 Device = Annotated[

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,6 +128,75 @@ def convert_weights(
         typer.echo(note, err=True)
 
 
+@app.command()
+def show(
+    model: opt.ModelArgument, *, weights: opt.Weights = None, as_json: opt.AsJson = False
+) -> None:
+    """Load a model, check it, and show what its file says about it."""
+    from vpr_ros.describe.loading import load_described, resolve
+    from vpr_ros.models.weights_file import described_by
+
+    entry = resolve(model, weights)
+    _, info = load_described(entry)
+    card = described_by(entry.file) if entry.file is not None and not entry.foreign else None
+    told = json.loads(card.text()) if card else {}
+    answer = told | {
+        'name': info.name,
+        'model': entry.registered,
+        'file': None if entry.file is None else str(entry.file),
+        'weights_id': info.weights_id,
+        'preprocessing': info.preprocessing,
+        'descriptor_dim': info.descriptor_dim,
+        'code_bits': info.code_bits,
+    }
+    if as_json:
+        print_json(answer)
+        return
+    out = console()
+    for key, value in answer.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        out.print(f'{key}: {text}', markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def project(
+    model: opt.ModelArgument,
+    *,
+    pca: Annotated[Path, typer.Option('--pca', help='File of `vpr train pca` with this model.')],
+    dim: Annotated[int, typer.Option('--dim', min=1, help='Length of the shortened descriptors.')],
+    weights: opt.Weights = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            '--output',
+            '-o',
+            callback=opt.check_folder,
+            help='File to write (.safetensors); NAME-DIM in the weights folder, if not given.',
+        ),
+    ] = None,
+    force: Force = False,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Make a model of its own whose descriptors are shortened by principal components."""
+    from vpr_ros.describe.loading import resolve
+    from vpr_ros.models.weights_file import converted_path
+    from vpr_ros.training.pca import project_model
+
+    target = output or converted_path(f'{resolve(model, weights).name}-{dim}')
+    if target.exists() and not force:
+        msg = f'{target} is already there; --force replaces it'
+        raise ModelError(msg)
+    card = project_model(model, weights, pca, dim, target)
+    lengths = card.projection or (0, dim)
+    answer = {'path': str(target), 'name': card.name, 'from': lengths[0], 'to': lengths[1]}
+    use = card.name if output is None else target
+    say(
+        as_json,
+        answer,
+        f'{target}: {lengths[0]} to {lengths[1]} values; use it with --model {use}',
+    )
+
+
 def _entries() -> list[dict[str, Any]]:
     """Return a description of the weights of every model and backbone."""
     from vpr_ros import models
@@ -158,16 +228,17 @@ def _state(
     name: str, found: Path | None, file: PublishedWeights | None
 ) -> tuple[str, dict[str, str]]:
     """Return whether weights are there, and the notes in their file."""
-    from vpr_ros.models.weights_file import converted_path, origin
+    from vpr_ros.models.weights_file import converted_path, described_by
 
     if found is None:
         if file is None:
             return 'no, random ones stand in', {}
         return ('no' if file.urls else 'no, and by browser only'), {}
     try:
-        notes = origin(found)
+        card = described_by(found)
     except ModelError:
         return 'damaged: fetch it again with --force', {}
+    notes = card.origin() if card else {}
     return ('yes' if found == converted_path(name) else 'yes, in the package'), notes
 
 

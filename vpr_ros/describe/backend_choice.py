@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from vpr_ros.describe.optimise import inference_form
-from vpr_ros.describe.preprocess import preprocessing_id
 from vpr_ros.documents import DocumentError, read_json
 from vpr_ros.errors import ModelError
 from vpr_ros.models import weights_folder
@@ -88,7 +87,7 @@ def _chosen(
     # Takes long to import, and does not exist everywhere.
     from vpr_ros.describe import onnx_export as export  # noqa: PLC0415
 
-    folder, size = weights_folder(), entry.input_size
+    folder = weights_folder()
     path = folder / f'{entry.name}-{weights_id[:16]}-backend.json'
     versions = [VERSION, torch.__version__, export.RUNTIME_VERSION]
     outcome = _outcome(path, versions)
@@ -97,7 +96,7 @@ def _chosen(
     if outcome == 'onnx':
         file = export.path_of(folder, entry.name, weights_id, 'fp32')
         kept = export.kept_network(file, threads)
-        wanted = entry.name, weights_id, preprocessing_id(size)
+        wanted = entry.name, weights_id, entry.preprocessing.id
         if kept and (kept.info.name, kept.info.weights_id, kept.info.preprocessing) == wanted:
             return kept
     # Nodes that are started together export one after the other: the second finds the first's.
@@ -106,12 +105,12 @@ def _chosen(
             return _chosen(net, entry, weights_id, info_of, threads)
         _log.info('exporting %s for ONNX Runtime; later starts read the file', entry.name)
         try:
-            network = export.cached_network(net, info_of(), size, 'fp32', threads)
+            network = export.cached_network(net, info_of(), entry, 'fp32', threads)
         except ModelError as error:
             _log.warning('computing with torch: %s', error)
             note = {'backend': 'torch', 'reason': str(error)}
         else:
-            torch_ms, onnx_ms = _compared(inference_form(net), network, size)
+            torch_ms, onnx_ms = _compared(inference_form(net), network, entry.preprocessing.shape)
             faster = 'onnx' if onnx_ms < torch_ms else 'torch'
             _log.info(
                 'an image takes %.1f ms with torch and %.1f ms with ONNX Runtime: using %s',
@@ -147,10 +146,12 @@ def _alone(path: Path) -> Iterator[None]:
 
 @torch.inference_mode()
 def _compared(
-    plain: Callable[[Tensor], object], exported: Callable[[Tensor], object], size: int
+    plain: Callable[[Tensor], object],
+    exported: Callable[[Tensor], object],
+    shape: tuple[int, int],
 ) -> tuple[float, float]:
     """Return the milliseconds that one image takes by each: the least of calls by turns."""
-    image = torch.zeros(1, 3, size, size)
+    image = torch.zeros(1, 3, *shape)
     taken: tuple[list[float], list[float]] = [], []
     for _ in range(_CALLS + 1):
         for run, times in zip((plain, exported), taken, strict=True):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,11 +14,19 @@ import torch
 
 from vpr_ros import models
 from vpr_ros.describe.backend_choice import faster_network
+from vpr_ros.describe.loading import (
+    exported_network,
+    info_of,
+    load_described,
+    load_network,
+    model_info,
+    resolve,
+)
 from vpr_ros.describe.optimise import CudaNetwork, inference_form
-from vpr_ros.describe.preprocess import preprocess, preprocessing_id
+from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.describe.runtime import DeviceError, choose_device, configure_threads
 from vpr_ros.errors import ModelError
-from vpr_ros.types import DEFAULT_MODEL, Description, ModelInfo
+from vpr_ros.types import DEFAULT_MODEL, Description
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +49,6 @@ PRECISIONS: dict[tuple[str, str], tuple[Precision, ...]] = {
 
 _log = logging.getLogger(__name__)
 
-_SEED = 0
 _CUDA_BATCH = 32
 
 
@@ -53,7 +61,7 @@ class Describer:
     is lost, the work goes on on the CPU.
 
     Args:
-        model: Registry name, see `models.names`.
+        model: Registered name, or a file, see `loading.resolve`.
         device: ``auto`` (CUDA where it works, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         weights: A weights file; None for those bundled or fetched, or for seeded random ones
             where the model allows it. With the backend ``onnx`` it may be a file of `vpr export`.
@@ -87,7 +95,7 @@ class Describer:
         backend: Backend = 'auto',
     ) -> None:
         threads = configure_threads(threads)
-        entry = models.spec(model)
+        entry = resolve(model, weights)
         if entry.batch_dependent:
             msg = (
                 f'the descriptors of {model} depend on the other images of the batch, which makes '
@@ -95,7 +103,7 @@ class Describer:
             )
             raise ModelError(msg)
         # ONNX Runtime is here for the CPU; GPUs have torch.
-        exported = backend == 'auto' and str(weights).endswith('.onnx')
+        exported = backend == 'auto' and entry.file is not None and entry.file.suffix == '.onnx'
         on_cpu = device == 'auto' and (backend == 'onnx' or exported)
         self.device = choose_device('cpu' if on_cpu else device)
         choosing = backend == 'auto' and self.device.type == 'cpu'
@@ -108,20 +116,22 @@ class Describer:
             msg = f'{backend} does not compute in {precision} on {self.device}{offer}'
             raise DeviceError(msg)
         self._turn = threading.Lock()
-        self._size = entry.input_size
+        self._preprocessing = entry.preprocessing
         self._precision = precision
         self._net: nn.Module | None = None  # for the CPU to go on with
         self._run: Callable[[Tensor], models.ModelOutput]
+        if entry.foreign:
+            self._run, weights_id = _foreign_network(entry, backend, self.device, precision)
+            black = np.zeros((*entry.preprocessing.shape, 3), np.uint8)
+            self.model_info = model_info(entry, weights_id, self._outputs([black]))
+            return
         if backend == 'onnx':
-            network = _onnx_network(entry, weights, threads, precision)
+            network = _onnx_network(entry, threads, precision)
             self._run, self.model_info = network, network.info
             return
-        net, weights_id = load_network(entry, weights)
+        net, weights_id = load_network(entry)
         if choosing and precision == 'fp32' and not entry.weightless:
-
-            def info() -> ModelInfo:
-                return _info_of(net, entry, weights_id)
-
+            info = partial(info_of, net, entry, weights_id)
             faster = faster_network(net, entry, weights_id, info, threads)
             if faster is not None:
                 self._run, self.model_info, self.backend = faster, faster.info, 'onnx'
@@ -130,8 +140,8 @@ class Describer:
             self._run = inference_form(net, precision)
         else:
             self._run, self._net = CudaNetwork(net, self.device, precision), net
-        black = np.zeros((self._size, self._size, 3), np.uint8)
-        self.model_info = _model_info(entry, weights_id, self._outputs([black]))
+        black = np.zeros((*entry.preprocessing.shape, 3), np.uint8)
+        self.model_info = model_info(entry, weights_id, self._outputs([black]))
 
     def describe(self, images: Sequence[NDArray[np.uint8]]) -> list[Description]:
         """Describe RGB images, each (H, W, 3) uint8 of any size, in their order.
@@ -151,96 +161,52 @@ class Describer:
         with torch.inference_mode():
             if self._net is not None:
                 try:
-                    return self._run(preprocess(images, self._size, self.device))
+                    return self._run(preprocess(images, self._preprocessing, self.device))
                 except RuntimeError as error:  # out of memory, or a GPU that is lost
                     _log.warning('the GPU failed (%s); going on on the CPU', error)
                     self.device = torch.device('cpu')
                     precision: Precision = 'bf16' if self._precision == 'bf16' else 'fp32'
                     self._run, self._net = inference_form(self._net, precision), None
-            outputs = [self._run(preprocess([image], self._size)) for image in images]
+            outputs = [self._run(preprocess([image], self._preprocessing)) for image in images]
             return models.ModelOutput.joined(outputs)
 
 
-def _onnx_network(
-    entry: models.ModelSpec, weights: str | Path | None, threads: int, precision: Precision
-) -> OnnxNetwork:
-    try:
-        # It needs packages of an extra.
-        from vpr_ros.describe import onnx_export as export  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        msg = f"the backend onnx needs {error.name}: pip install 'vpr_ros[onnx]'"
-        raise ModelError(msg) from error
+def _foreign_network(
+    entry: models.ModelSpec, backend: Backend, device: torch.device, precision: Precision
+) -> tuple[Callable[[Tensor], models.ModelOutput], str]:
+    wanted = 'onnx' if entry.file is not None and entry.file.suffix == '.onnx' else 'torch'
+    if (backend, precision) != (wanted, 'fp32'):
+        msg = f'{entry.name} is computed by {wanted} in fp32, not by {backend} in {precision}'
+        raise DeviceError(msg)
+    net, weights_id = load_network(entry)
+    net.to(device)
 
-    onnx_precision: export.OnnxPrecision = 'int8' if precision == 'int8' else 'fp32'
-    if weights is None or not str(weights).endswith('.onnx'):
-        net, info = load_described(entry, weights)
-        return export.cached_network(net, info, entry.input_size, onnx_precision, threads)
-    network = export.OnnxNetwork(weights, threads)
-    wanted = entry.name, preprocessing_id(entry.input_size), precision
+    def run(images: Tensor) -> models.ModelOutput:
+        output: models.ModelOutput = net(images.to(device))
+        return output.map(lambda values: values.cpu())
+
+    return run, weights_id
+
+
+def _onnx_network(entry: models.ModelSpec, threads: int, precision: Precision) -> OnnxNetwork:
+    if entry.file is None or entry.file.suffix != '.onnx':
+        try:
+            # It needs packages of an extra.
+            from vpr_ros.describe import onnx_export as export  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            msg = f"the backend onnx needs {error.name}: pip install 'vpr_ros[onnx]'"
+            raise ModelError(msg) from error
+
+        onnx_precision: export.OnnxPrecision = 'int8' if precision == 'int8' else 'fp32'
+        net, info = load_described(entry)
+        return export.cached_network(net, info, entry, onnx_precision, threads)
+    network = exported_network(entry.file, threads)
+    wanted = entry.name, entry.preprocessing.id, precision
     found = network.info.name, network.info.preprocessing, network.precision
     if found != wanted:
-        msg = f'{weights} holds {" / ".join(found)}, not {" / ".join(wanted)}'
+        msg = f'{entry.file} holds {" / ".join(found)}, not {" / ".join(wanted)}'
         raise ModelError(msg)
     return network
-
-
-def load_described(
-    entry: models.ModelSpec, weights: str | Path | None = None
-) -> tuple[nn.Module, ModelInfo]:
-    """Return a network in evaluation mode with its weights, and its `ModelInfo`.
-
-    Raises:
-        ModelError: The weights are missing, damaged or of another network.
-    """
-    net, weights_id = load_network(entry, weights)
-    return net, _info_of(net, entry, weights_id)
-
-
-def _info_of(net: nn.Module, entry: models.ModelSpec, weights_id: str) -> ModelInfo:
-    with torch.inference_mode():
-        probe = net(torch.zeros(1, 3, entry.input_size, entry.input_size))
-    return _model_info(entry, weights_id, probe)
-
-
-def _model_info(entry: models.ModelSpec, weights_id: str, probe: models.ModelOutput) -> ModelInfo:
-    return ModelInfo(
-        name=entry.name,
-        weights_id=weights_id,
-        descriptor_dim=probe.descriptor.shape[1],
-        code_bits=0 if probe.code is None else probe.code.shape[1],
-        preprocessing=preprocessing_id(entry.input_size),
-        trained=not weights_id.startswith('untrained'),
-    )
-
-
-def load_network(
-    entry: models.ModelSpec, weights: str | Path | None = None
-) -> tuple[nn.Module, str]:
-    """Return a network in evaluation mode with its weights, and their identity.
-
-    Raises:
-        ModelError: The weights are missing, damaged or of another network.
-    """
-    if entry.weightless:
-        if weights is not None:
-            msg = f'{entry.name} is a formula without weights: leave {weights} out'
-            raise ModelError(msg)
-        return models.create(entry.name), 'none'
-    path = models.find_weights(entry.name) if weights is None else weights
-    if path is not None:
-        net = models.build(entry.name)
-        models.load_published(net, models.load_weights(path))
-        return net, models.fingerprint(net)
-    if not entry.untrained:
-        msg = (
-            f'the weights of {entry.name} are not on this machine: run `vpr weights fetch '
-            f'{entry.name}`, or pass a file of them as weights'
-        )
-        raise ModelError(msg)
-    _log.warning(
-        '%s has no trained weights yet: its random weights tell places apart poorly', entry.name
-    )
-    return models.create(entry.name, seed=_SEED), f'untrained-seed-{_SEED}'
 
 
 def as_descriptions(output: models.ModelOutput) -> list[Description]:

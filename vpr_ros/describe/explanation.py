@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from vpr_ros import models
-from vpr_ros.describe.describer import load_network
+from vpr_ros.describe.loading import load_network, resolve
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.models.cricavpr import CricaVPR
 from vpr_ros.models.d2vpr import D2VPR
 from vpr_ros.models.pooling import REGIONS, DeformableRegions
+from vpr_ros.models.projected import Projected
 from vpr_ros.models.vit import VisionTransformer, tokens_to_map
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -77,7 +77,7 @@ class Explainer:
     """Explains descriptions by one network, also those whose descriptors depend on the batch.
 
     Args:
-        model: Registry name, see `models.names`.
+        model: Registered name, or a file, see `loading.resolve`.
         weights: A weights file; None for those that a `Describer` would take.
 
     Attributes:
@@ -89,10 +89,12 @@ class Explainer:
     """
 
     def __init__(self, model: str = DEFAULT_MODEL, weights: str | Path | None = None) -> None:
-        entry = models.spec(model)
-        self.model = model
-        self._size = entry.input_size
-        self._net, identity = load_network(entry, weights)
+        entry = resolve(model, weights)
+        self.model = entry.name
+        self._preprocessing = entry.preprocessing
+        net, identity = load_network(entry)
+        # The parts of a picture count before their values are mixed.
+        self._net = net.net if isinstance(net, Projected) else net
         self.trained = not identity.startswith('untrained')
 
     @torch.inference_mode()
@@ -102,7 +104,7 @@ class Explainer:
         Raises:
             ImageError: The image is empty, not uint8 or not (H, W, 3).
         """
-        image = preprocess([rgb], self._size)
+        image = preprocess([rgb], self._preprocessing)
         net = self._net
         backbone = getattr(net, 'backbone', None)
         if not isinstance(backbone, VisionTransformer):

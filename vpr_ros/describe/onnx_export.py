@@ -23,6 +23,7 @@ from vpr_ros.describe.runtime import available_cpus
 from vpr_ros.documents import json_of
 from vpr_ros.errors import ModelError
 from vpr_ros.models import ModelOutput, weights_folder
+from vpr_ros.models.model_card import ModelCard, card_of
 from vpr_ros.models.weights_file import whole_file
 from vpr_ros.parsing import parse
 from vpr_ros.types import ModelInfo
@@ -36,13 +37,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from vpr_ros.models import ModelSpec
+
 INPUT = 'images'
 METADATA = 'vpr_ros'
-"""Entry of the file's metadata: a JSON object of `ModelInfo`, ``version`` and ``precision``."""
+"""Entry of the file's metadata: a JSON object of `ModelInfo`, ``version``, ``precision`` and
+``card``."""
 RUNTIME_VERSION: str = onnxruntime.__version__
 
 
-class OnnxNetwork:
+class OnnxNetwork(nn.Module):
     """A network from a file of `export_onnx`, on the CPU.
 
     Args:
@@ -51,6 +55,7 @@ class OnnxNetwork:
 
     Attributes:
         info: The model's identity.
+        card: Its model card, JSON; empty in files of earlier versions.
         version: Version of the package that exported it.
         precision: Its number format.
 
@@ -59,10 +64,12 @@ class OnnxNetwork:
     """
 
     def __init__(self, source: str | Path | bytes, threads: int) -> None:
+        super().__init__()
         try:
             self._session = cpu_session(source, threads)
             about = json_of(self._session.get_modelmeta().custom_metadata_map[METADATA])
             self.version, self.precision = about.pop('version'), about.pop('precision')
+            self.card = str(about.pop('card', ''))
             self.info = parse(ModelInfo, about)
         except Exception as error:  # whatever protobuf, the runtime or JSON make of hostile bytes
             what = 'the exported network' if isinstance(source, bytes) else source
@@ -70,8 +77,8 @@ class OnnxNetwork:
             raise ModelError(msg) from error
         self._outputs = [output.name for output in self._session.get_outputs()]
 
-    def __call__(self, images: Tensor) -> ModelOutput:
-        """Describe images (B, 3, S, S)."""
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Describe images (B, 3, H, W)."""
         values = self._session.run(self._outputs, {INPUT: images.contiguous().numpy()})
         named = dict(zip(self._outputs, map(torch.from_numpy, values), strict=True))
         return ModelOutput(**named)
@@ -120,7 +127,7 @@ class Agreement:
 def export_onnx(
     net: nn.Module,
     info: ModelInfo,
-    size: int,
+    entry: ModelSpec,
     *,
     opset: int = 17,
     precision: OnnxPrecision = 'fp32',
@@ -128,14 +135,14 @@ def export_onnx(
 ) -> tuple[bytes, Agreement]:
     """Return a network as the contents of an ONNX file, and how it agrees with torch.
 
-    The file takes ``images`` (B, 3, size, size), normalised, with B open; the outputs are
+    The file takes ``images`` (B, 3, height, width), normalised, with B open; the outputs are
     those of `models.ModelOutput`. Its metadata identify it, see `METADATA`. The
     positional embedding is fixed for the size.
 
     Args:
         net: A network of `models.create`, in evaluation mode on the CPU.
         info: The model's identity, written into the file.
-        size: Side of the square input in pixels.
+        entry: The model, with the preprocessing of its input.
         opset: One of `OPSETS`.
         precision: ``int8`` rounds the weights of linear layers to 8 bits, and what is multiplied
             with them, image by image, when it runs: use it with one image at a time.
@@ -149,16 +156,17 @@ def export_onnx(
     import onnx  # noqa: PLC0415
 
     if not any(True for _ in net.parameters()):
-        msg = f'{info.name} is a formula, not a network: there is nothing to export'
+        msg = f'{info.name} is no network with weights of ours: there is nothing to export'
         raise ModelError(msg)
     if opset not in OPSETS:
         msg = f'opset must be one of {", ".join(map(str, OPSETS))}, not {opset}'
         raise ModelError(msg)
-    batch = preprocess(list(images) or _patterns(), size)
+    batch = preprocess(list(images) or _patterns(), entry.preprocessing)
     model = _traced(net, batch[:2], opset)
     if precision == 'int8':
         model = _quantised(model)
-    about = {**asdict(info), 'version': VERSION, 'precision': precision}
+    card = card_of(entry, net, ModelCard(entry.registered, entry.name)).text()
+    about = {**asdict(info), 'version': VERSION, 'precision': precision, 'card': card}
     onnx.helper.set_model_props(model, {METADATA: json.dumps(about)})
     contents = model.SerializeToString()
     agreement = _compared(net, OnnxNetwork(contents, available_cpus()), batch)
@@ -178,7 +186,7 @@ def export_onnx(
 def cached_network(
     net: nn.Module,
     info: ModelInfo,
-    size: int,
+    entry: ModelSpec,
     precision: OnnxPrecision,
     threads: int,
 ) -> OnnxNetwork:
@@ -191,7 +199,7 @@ def cached_network(
     kept = kept_network(path, threads)
     if kept is not None and kept.info == info:
         return kept
-    contents, _ = export_onnx(net, info, size, precision=precision)
+    contents, _ = export_onnx(net, info, entry, precision=precision)
     keep_export(path, contents)
     return OnnxNetwork(contents, threads)
 

@@ -253,10 +253,10 @@ class RunPatchEmbed(nn.Module):
         self.linear = PackedLinear(weight, bias, dtype)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, S, S) to (B, width, S / patch, S / patch)."""
-        batch, _, side, _ = images.shape
-        grid = side // self.patch
-        cells = images.reshape(batch, 3, grid, self.patch, grid, self.patch)
+        """Map images (B, 3, H, W) to (B, width, H / patch, W / patch)."""
+        batch, _, height, width = images.shape
+        rows, columns = height // self.patch, width // self.patch
+        cells = images.reshape(batch, 3, rows, self.patch, columns, self.patch)
         patches = cells.permute(0, 2, 4, 1, 3, 5).flatten(3)
         return self.linear(patches).float().permute(0, 3, 1, 2)  # type: ignore[no-any-return]
 

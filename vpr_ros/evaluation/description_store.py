@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
-from vpr_ros import models
 from vpr_ros.describe import configure_threads
-from vpr_ros.describe.describer import as_descriptions, load_described
+from vpr_ros.describe.describer import as_descriptions
+from vpr_ros.describe.loading import load_described, resolve
 from vpr_ros.describe.optimise import inference_form
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.describe.runtime import choose_device
@@ -64,7 +64,7 @@ class BatchDescriber:
     at a time does not have: `describe.Describer` refuses them, and nothing else may use this.
 
     Args:
-        model: Registry name.
+        model: Registered name, or a file, see `describe.loading.resolve`.
         device: As of `describe.Describer`.
         weights: A weights file; None for those found.
 
@@ -75,10 +75,10 @@ class BatchDescriber:
 
     def __init__(self, model: str, device: str = 'auto', weights: Path | None = None) -> None:
         configure_threads()
-        entry = models.spec(model)
+        entry = resolve(model, weights)
         self._device = choose_device(device)
-        self._size = entry.input_size
-        net, self.model_info = load_described(entry, weights)
+        self._preprocessing = entry.preprocessing
+        net, self.model_info = load_described(entry)
         # Not as CUDA graphs: those pad batches, and padding would be seen by the encoder.
         self._net = inference_form(net, 'fp32', self._device)
 
@@ -93,7 +93,7 @@ class BatchDescriber:
         # float32 is to mean float32; cuDNN's default would round the convolutions' inputs.
         exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
         with torch.inference_mode(), exact:
-            output = self._net(preprocess(images, self._size, self._device))
+            output = self._net(preprocess(images, self._preprocessing, self._device))
         return as_descriptions(output.map(lambda values: values.float().cpu()))
 
 

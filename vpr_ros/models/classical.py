@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vpr_ros.errors import ModelError
-from vpr_ros.models.model_spec import ModelOutput, ModelSpec
+from vpr_ros.models.model_spec import ModelOutput, ModelSpec, Preprocessing
 
 # ITU-R BT.601 luma, and the ImageNet normalisation that it undoes.
 _GAIN = (0.299 * 0.229, 0.587 * 0.224, 0.114 * 0.225)
@@ -137,6 +137,6 @@ def _described(features: Tensor) -> ModelOutput:
 
 
 MODELS = (
-    ModelSpec('hog', Hog, 128, weightless=True),
-    ModelSpec('patchnorm', PatchNorm, 128, weightless=True),
+    ModelSpec('hog', Hog, Preprocessing(128), weightless=True),
+    ModelSpec('patchnorm', PatchNorm, Preprocessing(128), weightless=True),
 )

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from vpr_ros.models.model_spec import ModelOutput, ModelSpec, PublishedWeights
+from vpr_ros.models.model_spec import ModelOutput, ModelSpec, Preprocessing, PublishedWeights
 from vpr_ros.models.pooling import Aggregation, PlainRegions, cross_image_encoder
 from vpr_ros.models.vit import VIT_B, MultiConvAdapter, VisionTransformer, ViTConfig
 
@@ -78,7 +78,7 @@ MODELS = (
     ModelSpec(
         'cricavpr',
         _make,
-        224,
+        Preprocessing(224),
         weights=PublishedWeights(
             'CricaVPR.pth',
             _SOURCE,

@@ -11,7 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vpr_ros.models.model_spec import HashHead, ModelOutput, ModelSpec, PublishedWeights, sign_code
+from vpr_ros.models.model_spec import (
+    HashHead,
+    ModelOutput,
+    ModelSpec,
+    Preprocessing,
+    PublishedWeights,
+    sign_code,
+)
 from vpr_ros.models.pooling import (
     MEDIUM_REGIONS,
     WHOLE_IMAGE,
@@ -49,6 +56,11 @@ class D2VPRConfig:
     compat: Compat = 'released'
     cross_image: bool = False
     code_bits: int = 0
+
+    def __post_init__(self) -> None:
+        if not all(1 <= tap <= self.vit.depth for tap in self.taps):
+            msg = f'taps must be blocks 1 to {self.vit.depth}, not {self.taps}'
+            raise ValueError(msg)
 
     @property
     def channels(self) -> int:
@@ -188,7 +200,7 @@ MODELS = (
     ModelSpec(
         'd2vpr',
         _make,
-        224,
+        Preprocessing(224),
         weights=_published(
             'finetune_no_encoder.pth', '1uh4XZsmRBhPkGuBNTWtjNypoGBd2JWyy', 109_000_000
         ),
@@ -196,7 +208,7 @@ MODELS = (
     ModelSpec(
         'd2vpr-encoder',
         _make,
-        224,
+        Preprocessing(224),
         options={'cross_image': True},
         weights=_published('finetune.pth', '1FwJY2hhuMLh4OJFTr7cMzRM7WrZ2Qb9a', 153_000_000),
         batch_dependent=True,

@@ -1,17 +1,93 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A model: its registration, the output of its network, and the head that makes codes."""
+"""A model: its registration, its input and output, and the head that makes codes."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from vpr_ros.errors import ModelError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""Of the pixels of ImageNet, 0 to 1, red, green and blue."""
+_LEAST_SIDE, _MOST_SIDE = 8, 4096
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image becomes the input of a network.
+
+    Attributes:
+        height: Of the input in pixels, from 8 to 4096.
+        width: Of the input in pixels; 0 for that of a square.
+        interpolation: Of the resize, which is always antialiased.
+        fit: ``stretch`` changes the aspect of the image to that of the input; ``crop`` cuts off
+            what does not fit on both sides.
+        mean: Subtracted from red, green and blue, 0 to 1.
+        std: They are divided by it afterwards.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    height: int
+    width: int = 0
+    interpolation: Literal['bilinear', 'bicubic'] = 'bilinear'
+    fit: Literal['stretch', 'crop'] = 'stretch'
+    mean: tuple[float, float, float] = MEAN
+    std: tuple[float, float, float] = STD
+
+    def __post_init__(self) -> None:
+        if not all(_LEAST_SIDE <= side <= _MOST_SIDE for side in self.shape):
+            msg = f'sides must be {_LEAST_SIDE} to {_MOST_SIDE} pixels, not {self.shape}'
+            raise ValueError(msg)
+        if not all(map(math.isfinite, self.mean)) or not all(0 < s < math.inf for s in self.std):
+            msg = 'mean and std must be finite, and std positive'
+            raise ValueError(msg)
+
+    @staticmethod
+    def of(rule: Preprocessing | int) -> Preprocessing:
+        """Return the rule itself, or the usual one for a square of so many pixels."""
+        return Preprocessing(rule) if isinstance(rule, int) else rule
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the input in pixels."""
+        return self.height, self.width or self.height
+
+    @property
+    def side(self) -> int:
+        """Side of the square input in pixels.
+
+        Raises:
+            ModelError: The input is no square.
+        """
+        height, width = self.shape
+        if height != width:
+            msg = f'only networks with square inputs can do this, not one of {width} x {height}'
+            raise ModelError(msg)
+        return height
+
+    @property
+    def id(self) -> str:
+        """Canonical description; stored with every map."""
+        height, width = self.shape
+        aspect = 'no' if self.fit == 'stretch' else self.fit
+        return (
+            f'rgb8 resize={width}x{height} {self.interpolation} antialias=yes rounding=uint8 '
+            f'keep_aspect={aspect} mean={",".join(map(str, self.mean))} '
+            f'std={",".join(map(str, self.std))}'
+        )
 
 
 class ModelOutput(NamedTuple):
@@ -72,11 +148,12 @@ class PublishedWeights:
         source: The authors' page.
         licence: SPDX identifier, or a description.
         size: About how many bytes.
-        sha256: Hex digest; always known where there are ``urls``.
+        sha256: Hex digest; empty where nobody states it.
         urls: Where it can be downloaded, the same bytes everywhere; empty where only a browser
             can download it.
         page: The page to open in a browser where there are no ``urls``.
-        rename: Maps a key of the file to the network's key; None where they are equal.
+        rename: Maps a key of the file to the network's key, or to nothing where the network does
+            not need the entry; None where they are equal.
     """
 
     file: str
@@ -91,26 +168,52 @@ class PublishedWeights:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model.
+    """One model: as it is registered, or as a file describes it.
 
     Attributes:
         name: The name users give.
         make: Makes the network from fields of its configuration.
-        input_size: Side in pixels of the square input that it is meant for.
+        preprocessing: How images become the input that it is meant for.
         options: Fields in which the model differs from its configuration's defaults.
         weights: The published weights; None where there are none.
         batch_dependent: True where a descriptor depends on the other images of its batch.
         untrained: True where seeded random weights stand in until weights are found.
         weightless: True for a formula: there is nothing to load and nothing to train.
         backbone: True for a network that describes no images: training starts from its weights.
+        infer: Returns the options in which the network of a published file differs, from the
+            shapes of its entries; None where there is only one network.
+        projection: Lengths of the descriptors before and after the projection that is part of the
+            model; None without one.
+        file: Where its weights are; None for those of the name.
+        network: Registered name of its network, where the name is a file's own; else empty.
+        foreign: True for a network of others that its file holds completely: ``make`` reads it.
     """
 
     name: str
     make: Callable[..., nn.Module]
-    input_size: int
+    preprocessing: Preprocessing
     options: Mapping[str, Any] = field(default_factory=dict)
     weights: PublishedWeights | None = None
     batch_dependent: bool = False
     untrained: bool = False
     weightless: bool = False
     backbone: bool = False
+    infer: Callable[[Mapping[str, tuple[int, ...]]], dict[str, Any]] | None = None
+    projection: tuple[int, int] | None = None
+    file: Path | None = None
+    network: str = ''
+    foreign: bool = False
+
+    @property
+    def registered(self) -> str:
+        """Registered name of the network."""
+        return self.network or self.name
+
+    @property
+    def input_size(self) -> int:
+        """Side in pixels of the square input.
+
+        Raises:
+            ModelError: The input is no square.
+        """
+        return self.preprocessing.side

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from vpr_ros.errors import ModelError
 from vpr_ros.models.mobile import MobileTrunk
-from vpr_ros.models.model_spec import HashHead, ModelOutput, ModelSpec, sign_code
+from vpr_ros.models.model_spec import HashHead, ModelOutput, ModelSpec, Preprocessing, sign_code
 from vpr_ros.models.pooling import DeformableRegions, OffsetGenerator, grid_regions
 from vpr_ros.models.vit import Block, MultiConvAdapter, tokens_to_map
 
@@ -33,6 +33,7 @@ features tell places apart best, but its own stride of 2 would leave a quarter o
 _MIDDLE, _LAST = 112, 192
 _CENTRES, _WORD = 32, 64
 _HEADS = 3
+_MOST_GRID, _MOST_DEPTH = 64, 64  # a file may ask for any network
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class NanoConfig:
     vlad_dim: int = 192
     depth: int = 0
     code_bits: int = 512
+
+    def __post_init__(self) -> None:
+        if not 3 <= self.grid <= _MOST_GRID or not 0 <= self.depth <= _MOST_DEPTH:
+            msg = f'grid {self.grid} must be 3 to {_MOST_GRID}, depth 0 to {_MOST_DEPTH}'
+            raise ValueError(msg)
 
     @property
     def descriptor_dim(self) -> int:
@@ -216,11 +222,11 @@ def _make(**options: Any) -> Nano:
 
 
 MODELS = (
-    ModelSpec('d2vpr-nano', _make, 224, untrained=True),
+    ModelSpec('d2vpr-nano', _make, Preprocessing(224), untrained=True),
     ModelSpec(
         'd2vpr-pico',
         _make,
-        160,
+        Preprocessing(160),
         options={
             'trunk': 'lite0',
             'grid': 10,

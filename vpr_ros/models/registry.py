@@ -11,7 +11,6 @@ registers its own with an entry point of the group ``vpr_ros.models``:
 from __future__ import annotations
 
 import math
-import os
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +21,14 @@ from torch import Tensor, nn
 
 from vpr_ros.errors import ModelError
 from vpr_ros.models import classical, cricavpr, d2vpr, nano, selavprpp, vit
-from vpr_ros.registries import Registry
+from vpr_ros.models.model_card import made_options
+from vpr_ros.models.projected import Projected
+from vpr_ros.models.vit import ViTConfig
+from vpr_ros.registries import Registry, weights_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vpr_ros.models.model_spec import ModelSpec
 
 _BUNDLED = Path(__file__).parent / 'weights'
@@ -76,13 +80,32 @@ def build(name: str, **options: Any) -> nn.Module:
     """Return a network in evaluation mode whose parameters have no storage yet.
 
     `weights_file.load_published` gives it weights without a random initialisation first.
+
+    Raises:
+        ModelError: The name or an option is unknown.
     """
-    entry = registration(name)
+    return network_of(registration(name), options)
+
+
+def network_of(entry: ModelSpec, options: Mapping[str, Any] | None = None) -> nn.Module:
+    """Return a network in evaluation mode, without storage, of a model as a file describes it.
+
+    Args:
+        entry: The model.
+        options: Fields in which the network differs from the model's, also as JSON has them.
+
+    Raises:
+        ModelError: The network has no such options.
+    """
+    wanted = made_options({**entry.options, **(options or {})})
     try:
+        if isinstance(wanted.get('vit'), dict):
+            wanted['vit'] = ViTConfig(**wanted['vit'])
         with torch.device('meta'):
-            return entry.make(**{**entry.options, **options}).eval()
-    except (TypeError, ValueError) as error:
-        msg = f'model {name!r} cannot be built with these options: {error}'
+            net: nn.Module = entry.make(**wanted).eval()
+            return Projected(net, entry.projection) if entry.projection else net
+    except Exception as error:  # options of a file may be anything
+        msg = f'model {entry.name!r} cannot be built with these options: {error}'
         raise ModelError(msg) from error
 
 
@@ -103,11 +126,6 @@ def create(name: str, *, seed: int = 0, **options: Any) -> nn.Module:
     return net
 
 
-def weights_folder() -> Path:
-    """Return the user's weights folder: ``$VPR_WEIGHTS``, or ``~/.cache/vpr_ros/weights``."""
-    return Path(os.environ.get('VPR_WEIGHTS') or Path.home() / '.cache' / 'vpr_ros' / 'weights')
-
-
 def find_weights(name: str) -> Path | None:
     """Return the file with a model's weights: bundled, or in the user's weights folder."""
     folders = (_BUNDLED, weights_folder())
@@ -115,7 +133,7 @@ def find_weights(name: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-_ZERO = ('bias', 'mask_token', 'mean', '.D_fc2.weight', 'offset_generator.2.weight')
+_ZERO = ('bias', 'mask_token', 'dust_bin', 'mean', '.D_fc2.weight', 'offset_generator.2.weight')
 # The parts of D²-VPR in our own networks start as no change, see `nano.Refinement`.
 _NO_CHANGE = ('.attn.proj.weight', '.mlp.fc2.weight', '.topdown_fusion.3.weight')
 _EMBEDDING_STD = 0.02

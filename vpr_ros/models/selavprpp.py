@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import nn
 from torch.nn import functional
 
-from vpr_ros.models.model_spec import ModelOutput, ModelSpec, PublishedWeights, sign_code
+from vpr_ros.models.model_spec import (
+    ModelOutput,
+    ModelSpec,
+    Preprocessing,
+    PublishedWeights,
+    sign_code,
+)
 from vpr_ros.models.pooling import Aggregation
 from vpr_ros.models.vit import VIT_B, VIT_L, MultiConvAdapter, VisionTransformer, ViTConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -144,6 +150,19 @@ def _make(**options: Any) -> SelaVPRpp:
     return SelaVPRpp(SelaVPRppConfig(**options))
 
 
+def _infer(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Return the options of a published file: some hold one branch only."""
+    options: dict[str, Any] = {}
+    if not any(key.startswith('linear4.') for key in shapes):
+        options['branches'] = 'float'
+    elif not any(key.startswith('linear2.') for key in shapes):
+        options['branches'] = 'hash'
+    for option, key in (('descriptor_dim', 'linear2.bias'), ('code_bits', 'linear4.bias')):
+        if key in shapes:
+            options[option] = shapes[key][0]
+    return options
+
+
 _SOURCE = 'https://github.com/Lu-Feng/SelaVPRplusplus'
 _FOLDERS = (
     'https://huggingface.co/fenglu96/SelaVPRplusplus/resolve/main',
@@ -161,22 +180,24 @@ MODELS = (
     ModelSpec(
         'selavprpp-base',
         _make,
-        322,
+        Preprocessing(322),
         weights=_published(
             'SelaVPRplusplus_base_rerank.pth',
             513_995_711,
             'da31138202b9a746916588ecd97499a56bae304e61444a50d6f34761377cdcbf',
         ),
+        infer=_infer,
     ),
     ModelSpec(
         'selavprpp-large',
         _make,
-        322,
+        Preprocessing(322),
         options={'vit': VIT_L, 'descriptor_dim': 4096, 'adapters': 'last-16'},
         weights=_published(
             'SelaVPRplusplus_large_rerank.pth',
             1_605_319_807,
             'b055346fe0ac14e48689502da2c60113c9dd4018c4fb7a10fbd48d1662e69f8a',
         ),
+        infer=_infer,
     ),
 )

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vpr_ros.errors import ModelError
-from vpr_ros.models.model_spec import ModelSpec, PublishedWeights
+from vpr_ros.models.model_spec import ModelSpec, Preprocessing, PublishedWeights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,6 +63,8 @@ class MultiConvAdapter(nn.Module):
 
 
 _GRID_OFFSET = 0.1  # DINOv2 resamples to (grid + 0.1) / native; its weights were trained so
+_MOST = dict(width=8192, depth=128, heads=128, patch=64, native_grid=256, registers=64)  # noqa: C408
+"""A file may ask for any network; what is larger than these is none that anybody trained."""
 ADAPTER_SCALE = 0.2  # weight of an in-block adapter beside the MLP (CricaVPR, section 3)
 
 
@@ -76,6 +78,10 @@ class ViTConfig:
         heads: Attention heads; divides ``width``.
         patch: Side of the pixels behind one token.
         native_grid: Side of the token grid the positional embedding is stored for.
+        registers: Number of learned tokens between the class token and the patches.
+
+    Raises:
+        ValueError: A value is out of range.
     """
 
     width: int
@@ -83,6 +89,17 @@ class ViTConfig:
     heads: int
     patch: int = 14
     native_grid: int = 37
+    registers: int = 0
+
+    def __post_init__(self) -> None:
+        for name, most in _MOST.items():
+            least = 0 if name == 'registers' else 1
+            if not least <= getattr(self, name) <= most:
+                msg = f'vit.{name} must be {least} to {most}, not {getattr(self, name)}'
+                raise ValueError(msg)
+        if self.width % self.heads:
+            msg = f'vit.width {self.width} is no multiple of its {self.heads} heads'
+            raise ValueError(msg)
 
 
 VIT_S = ViTConfig(width=384, depth=12, heads=6)
@@ -181,17 +198,25 @@ class VisionTransformer(nn.Module):
     Args:
         config: Size of the network.
         make_adapter: Called with the width once per block where blocks carry an adapter.
+        rectangular: Whether what comes after the blocks takes images that are no squares.
     """
 
     def __init__(
-        self, config: ViTConfig, make_adapter: Callable[[int], nn.Module] | None = None
+        self,
+        config: ViTConfig,
+        make_adapter: Callable[[int], nn.Module] | None = None,
+        *,
+        rectangular: bool = False,
     ) -> None:
         super().__init__()
         width = config.width
         self.config = config
+        self.rectangular = rectangular
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + config.native_grid**2, width))
         self.mask_token = nn.Parameter(torch.zeros(1, width))  # unused here, kept in every file
+        if config.registers:
+            self.register_tokens = nn.Parameter(torch.zeros(1, config.registers, width))
         self.patch_embed = PatchEmbed(width, config.patch)
         self.blocks = nn.ModuleList(
             Block(width, config.heads, make_adapter(width) if make_adapter else None)
@@ -200,21 +225,30 @@ class VisionTransformer(nn.Module):
         self._positions: tuple[object, Tensor] | None = None
 
     def embed(self, images: Tensor) -> Tensor:
-        """Return the tokens (B, 1 + N, D) that enter the first block.
+        """Return the tokens (B, 1 + registers + N, D) that enter the first block.
 
         Raises:
-            ModelError: The images are not (B, 3, S, S) with S a multiple of the patch size.
+            ModelError: The images are not (B, 3, H, W) with H and W multiples of the patch size,
+                and equal unless the network is `rectangular`.
         """
         patch = self.config.patch
-        if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
-            msg = f'the network takes square images (B, 3, S, S), not {tuple(images.shape)}'
+        form = '(B, 3, H, W)' if self.rectangular else 'square images (B, 3, S, S)'
+        square = images.shape[-1] == images.shape[-2]
+        if images.ndim != 4 or images.shape[1] != 3 or not (square or self.rectangular):
+            msg = f'the network takes {form}, not {tuple(images.shape)}'
             raise ModelError(msg)
-        if images.shape[3] % patch or not images.shape[3]:
-            msg = f'the image side must be a multiple of {patch} pixels, not {images.shape[3]}'
+        height, width = int(images.shape[2]), int(images.shape[3])
+        if height % patch or width % patch or not height or not width:
+            side = f'{height}' if square else f'{height} and {width}'
+            msg = f'the image side must be a multiple of {patch} pixels, not {side}'
             raise ModelError(msg)
         patches = self.patch_embed(images).flatten(2).transpose(1, 2)
         tokens = torch.cat((self.cls_token.expand(images.shape[0], -1, -1), patches), dim=1)
-        return tokens + self.positions(int(images.shape[3]) // patch)
+        tokens = tokens + self.positions(height // patch, width // patch)
+        if not self.config.registers:
+            return tokens
+        registers = self.register_tokens.expand(images.shape[0], -1, -1)
+        return torch.cat((tokens[:, :1], registers, tokens[:, 1:]), dim=1)
 
     def block_outputs(self, tokens: Tensor) -> Iterator[Tensor]:
         """Yield the tokens (B, 1 + N, D) after each block."""
@@ -222,27 +256,27 @@ class VisionTransformer(nn.Module):
             tokens = block(tokens)
             yield tokens
 
-    def positions(self, grid: int) -> Tensor:
-        """Return the positional embedding (1, 1 + grid², D), resampled once per grid size.
+    def positions(self, rows: int, columns: int) -> Tensor:
+        """Return the positional embedding (1, 1 + rows · columns, D), resampled once per grid.
 
         It is kept until the parameter changes; where it is being trained it is always resampled.
         """
         source = self.pos_embed
         if torch.is_grad_enabled() and source.requires_grad:
-            return self._resample_positions(grid)
+            return self._resample_positions(rows, columns)
         version = None if source.is_inference() else source._version  # noqa: SLF001
-        key = (grid, source.data_ptr(), version, source.device, source.dtype)
+        key = (rows, columns, source.data_ptr(), version, source.device, source.dtype)
         if self._positions is None or self._positions[0] != key:
-            self._positions = key, self._resample_positions(grid)
+            self._positions = key, self._resample_positions(rows, columns)
         return self._positions[1]
 
-    def _resample_positions(self, grid: int) -> Tensor:
+    def _resample_positions(self, rows: int, columns: int) -> Tensor:
         native = self.config.native_grid
-        if grid == native:
+        if rows == columns == native:
             return self.pos_embed
         patches = functional.interpolate(
             tokens_to_map(self.pos_embed.float()),
-            scale_factor=((grid + _GRID_OFFSET) / native,) * 2,
+            scale_factor=((rows + _GRID_OFFSET) / native, (columns + _GRID_OFFSET) / native),
             mode='bicubic',
         )
         patches = patches.flatten(2).transpose(1, 2).to(self.pos_embed.dtype)
@@ -263,7 +297,7 @@ def _backbone(name: str, config: ViTConfig, size: int, sha256: str) -> ModelSpec
     source = 'https://github.com/facebookresearch/dinov2'
     weights = PublishedWeights(file, source, 'Apache-2.0', size, sha256, (url,))
     options = asdict(config)
-    return ModelSpec(name, _dinov2, 518, options, weights, backbone=True)
+    return ModelSpec(name, _dinov2, Preprocessing(518), options, weights, backbone=True)
 
 
 # Independent users of the files agree on the digests.

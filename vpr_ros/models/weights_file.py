@@ -13,9 +13,9 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 import safetensors.torch
@@ -25,7 +25,11 @@ from torch import Tensor, nn
 from vpr_ros.errors import ModelError
 from vpr_ros.models import registry
 from vpr_ros.models.download import file_digest
+from vpr_ros.models.model_card import KEY, ModelCard, card_of, read_card
 from vpr_ros.version import SOFTWARE
+
+if TYPE_CHECKING:
+    from vpr_ros.models.model_spec import ModelSpec
 
 _WRAPPERS = ('model_state_dict', 'state_dict')
 _PREFIX = 'module.'  # left by torch.nn.DataParallel
@@ -198,54 +202,74 @@ def convert(path: Path, name: str, target: Path | None = None) -> Path:
         OSError: The target cannot be written.
     """
     target = target or converted_path(name)
-    network, published = registry.build(name), registry.registration(name).weights
-    rename = (published and published.rename) or str
-    try:
-        state = {rename(key): value for key, value in load_weights(path).items()}
-        load_published(network, state)
-    except ModelError as error:
-        text = str(error)
-        msg = text if str(path) in text else f'{path}: {text}'
-        raise ModelError(msg) from error
-    # Parameters that share memory, as a file may have them, are written one by one.
-    tensors = {key: value.detach().clone() for key, value in network.state_dict().items()}
-    try:
-        with whole_file(target) as unfinished:
-            safetensors.torch.save_file(tensors, unfinished, metadata=_origin(path, name))
-    except safetensors.SafetensorError as error:
-        msg = f'{target} cannot be written: {error}'
-        raise OSError(msg) from error
+    entry = registry.registration(name)
+    described, network = read_network(entry, path)
+    card = described_by(path) or ModelCard(name)
+    digest, known = file_digest(path), entry.weights
+    about: dict[str, Any] = {'source_file': path.name, 'source_sha256': digest}
+    if known is not None and known.sha256 in ('', digest):
+        about |= {'source': known.source, 'licence': known.licence}
+    save_weights(target, network.state_dict(), replace(card_of(described, network, card), **about))
     return target
 
 
-def origin(path: Path) -> dict[str, str]:
-    """Return the origin of a file's weights as noted by `convert`; empty if there is none.
+def described_by(path: Path) -> ModelCard | None:
+    """Return the card of a weights file; None where it has none."""
+    return read_card(path) if path.suffix == '.safetensors' else None
+
+
+def read_network(entry: ModelSpec, path: Path) -> tuple[ModelSpec, nn.Module]:
+    """Return a model as a file of its weights describes it, and its network with them.
+
+    A file without options is taken for a published one, under its published keys.
+
+    Args:
+        entry: The model, as it is registered or as the file describes it.
+        path: A file, see `load_weights`.
 
     Raises:
-        ModelError: It is no safetensors file.
+        ModelError: The file cannot be read, or is of another network; what is missing, too much
+            or of another shape is listed.
     """
+    state, card = load_weights(path), described_by(path)
+    if card is not None and card.options and entry.file != path:  # else it is described already
+        if card.model != entry.name:
+            msg = f'{path} holds weights of {card.model}, not of {entry.name}'
+            raise ModelError(msg)
+        entry = card.applied(entry, path)
     try:
-        with safetensors.safe_open(path, 'numpy') as file:
-            return dict(file.metadata() or {})
-    except (OSError, safetensors.SafetensorError) as error:
-        msg = f'{path} cannot be read as weights: {error}'
+        if card is None or not card.options:
+            rename = (entry.weights and entry.weights.rename) or str
+            state = {rename(key): value for key, value in state.items()}
+            state.pop('', None)
+            shapes = {key: tuple(value.shape) for key, value in state.items()}
+            options = entry.infer(shapes) if entry.infer else {}
+            entry = replace(entry, options={**entry.options, **options}, file=path)
+        network = registry.network_of(entry)
+        load_published(network, state)
+    except ModelError as error:
+        msg = f'{path}: {error}'
         raise ModelError(msg) from error
+    return entry, network
 
 
-def _origin(path: Path, name: str) -> dict[str, str]:
-    digest = file_digest(path)
-    notes = {
-        'format': 'pt',
-        'model': name,
-        'source_file': path.name,
-        'source_sha256': digest,
-        'converted': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        'software': SOFTWARE,
-    }
-    known = registry.registration(name).weights
-    if known is not None and known.sha256 in ('', digest):
-        notes |= {'source': known.source, 'licence': known.licence}
-    return notes
+def save_weights(path: Path, state: Mapping[str, Tensor], card: ModelCard) -> None:
+    """Write weights and their card as safetensors, whole or not at all.
+
+    The same weights and card give the same bytes.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    # Parameters that share memory, as a file may have them, are written one by one.
+    tensors = {key: value.detach().cpu().contiguous().clone() for key, value in state.items()}
+    metadata = {KEY: replace(card, software=SOFTWARE).text()}
+    try:
+        with whole_file(path) as unfinished:
+            safetensors.torch.save_file(tensors, unfinished, metadata=metadata)
+    except safetensors.SafetensorError as error:
+        msg = f'{path} cannot be written: {error}'
+        raise OSError(msg) from error
 
 
 def _read(path: Path) -> Any:

@@ -8,12 +8,12 @@ k-means for VLAD's centres, iterative quantization for the codes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
@@ -22,12 +22,12 @@ from vpr_ros.describe.preprocess import normalised, resize
 from vpr_ros.describe.runtime import configure_threads
 from vpr_ros.maps.coder import ItqCoder, one_thread
 from vpr_ros.models.nano import Nano
-from vpr_ros.models.weights_file import compact, whole_file
+from vpr_ros.models.weights_file import compact, save_weights
 from vpr_ros.training.data import Augmentation, open_source
 from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.pca import draw
 from vpr_ros.training.recipe import ModelRecipe  # noqa: TC001  read by parse()
-from vpr_ros.training.trainable_network import initial_network
+from vpr_ros.training.trainable_network import initial_network, trained_card, trained_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,9 +132,8 @@ def fit_heads(recipe: FitRecipe, path: Path, progress: Callable[[int, int], None
         net.load_state_dict(models.plain_state(compact(net, recipe.int8)))
         _fit_codes(net.hash_head, torch.cat([net.join(group) for group in groups]), recipe.seed)
     state = compact(net, recipe.int8)
-    metadata = {'model': recipe.model.name, 'recipe': recipe.recipe}
-    with whole_file(path) as unfinished:
-        save_file(state, unfinished, metadata)
+    told = json.loads(json.dumps(asdict(recipe)))
+    save_weights(path, state, trained_card(recipe.model, net, recipe=told))
     net.load_state_dict(models.plain_state(state))
     return net
 
@@ -147,7 +146,7 @@ class _Seen(NamedTuple):
 
 
 def _describe(net: Nano, recipe: FitRecipe, progress: Callable[[int, int], None]) -> _Seen:
-    size = recipe.model.size or models.spec(recipe.model.name).input_size
+    size = trained_model(recipe.model).input_size
     augment = Augmentation.of(recipe.augmentation)
     generator = torch.Generator().manual_seed(recipe.seed)
     drawn = [

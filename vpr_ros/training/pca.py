@@ -4,18 +4,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from vpr_ros import models
-from vpr_ros.describe.describer import load_network
+from vpr_ros.describe.loading import load_network, resolve
 from vpr_ros.describe.preprocess import preprocess
+from vpr_ros.documents import DocumentError, json_of
+from vpr_ros.errors import ModelError, reason_of
 from vpr_ros.maps.coder import PcaReducer
+from vpr_ros.models.model_card import KEY, ModelCard, card_of
+from vpr_ros.models.projected import Projected
+from vpr_ros.models.weights_file import described_by, save_weights, whole_file
 from vpr_ros.training.data import open_source
 from vpr_ros.training.overriding import RecipeError
 
@@ -32,7 +38,7 @@ class PcaRecipe:
 
     Attributes:
         recipe: Its kind.
-        model: Name in the registry.
+        model: Name in the registry, or a file.
         source: Options of `data.open_source`.
         dim: Length of the shortened descriptors.
         images: To fit on, at most; drawn from all views.
@@ -63,15 +69,15 @@ def fit_pca(recipe: PcaRecipe, path: Path, progress: Callable[[int, int], None])
         RecipeError: There are too few images, or the descriptors are no longer than asked for.
         ModelError: The model is unknown or has no weights.
     """
-    entry = models.spec(recipe.model)
-    net, weights_id = load_network(entry, recipe.weights or None)
+    entry = resolve(recipe.model, recipe.weights or None)
+    net, weights_id = load_network(entry)
     source = open_source(recipe.source)
     chosen = draw(source, recipe.images, recipe.seed)
     rows = []
     with torch.inference_mode():
         for i in range(0, len(chosen), recipe.batch):
             images = [source.image(*view) for view in chosen[i : i + recipe.batch]]
-            rows.append(net(preprocess(images, entry.input_size)).descriptor.numpy())
+            rows.append(net(preprocess(images, entry.preprocessing)).descriptor.numpy())
             progress(min(i + recipe.batch, len(chosen)), len(chosen))
     descriptors = np.concatenate(rows)
     if len(descriptors) < recipe.dim:
@@ -81,10 +87,79 @@ def fit_pca(recipe: PcaRecipe, path: Path, progress: Callable[[int, int], None])
         reducer = PcaReducer.fit(descriptors, recipe.dim, recipe.seed)
     except ValueError as error:
         raise RecipeError(str(error)) from error
-    metadata = {'model': recipe.model, 'weights': weights_id, 'id': reducer.id}
+    about = {'model': entry.name, 'weights': weights_id, 'id': reducer.id}
     arrays = {'mean': reducer.mean, 'projection': np.ascontiguousarray(reducer.projection)}
-    save_file(arrays, path, metadata)
+    with whole_file(path) as unfinished:
+        save_file(arrays, unfinished, {KEY: json.dumps(about, sort_keys=True)})
     return reducer
+
+
+def read_pca(path: Path) -> tuple[PcaReducer, dict[str, str]]:
+    """Return the components in a file of `fit_pca`, and ``model``, ``weights`` and ``id``.
+
+    Raises:
+        ModelError: The file is damaged or none of these.
+    """
+    try:
+        with safe_open(path, 'numpy') as file:
+            about = json_of((file.metadata() or {})[KEY])
+            reducer = PcaReducer(file.get_tensor('mean'), file.get_tensor('projection'))
+        (length, dim), (own,) = reducer.projection.shape, reducer.mean.shape
+        if not dim <= length == own or not np.isfinite(reducer.projection).all():
+            msg = f'components {reducer.projection.shape} for a mean of {own} values'
+            raise ValueError(msg)  # noqa: TRY301
+        return reducer, {key: str(about[key]) for key in ('model', 'weights', 'id')}
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, DocumentError) as error:
+        msg = f'{path} is no file of `vpr train pca`: {reason_of(error)}'
+        raise ModelError(msg) from error
+
+
+def project_model(
+    model: str, weights: Path | None, pca: Path, dim: int, target: Path
+) -> ModelCard:
+    """Write a model whose descriptors are shortened by principal components.
+
+    Args:
+        model: Registered name, or a file.
+        weights: A file of weights of the named model; None for those found.
+        pca: File of `fit_pca`, made with this model and these weights.
+        dim: Length of the shortened descriptors, at most that of the file.
+        target: Weights file to write.
+
+    Returns:
+        The card of the written model.
+
+    Raises:
+        ModelError: The model, its weights or the components are missing or of another model, or
+            the model cannot be projected.
+        OSError: The file cannot be written.
+    """
+    entry = resolve(model, weights)
+    if entry.foreign or entry.weightless or entry.projection or entry.file is None:
+        msg = f'{model} cannot be projected: name a network of ours that has weights, as trained'
+        raise ModelError(msg)
+    reducer, about = read_pca(pca)
+    net, weights_id = load_network(entry)
+    if about['weights'] != weights_id:
+        msg = f'{pca} was fitted with other weights, those of {about["model"]} at that time'
+        raise ModelError(msg)
+    length, longest = reducer.projection.shape
+    if not 1 <= dim <= longest:
+        msg = f'{pca} has {longest} components: ask for 1 to {longest}, not {dim}'
+        raise ModelError(msg)
+    entry = replace(entry, projection=(length, dim))
+    projected = Projected(net, (length, dim))
+    projected.projection.load_state_dict(
+        {
+            'mean': torch.from_numpy(reducer.mean),
+            'directions': torch.from_numpy(reducer.projection[:, :dim].T.copy()),
+        }
+    )
+    known = described_by(entry.file) if entry.file else None
+    told = replace(known or ModelCard(''), model=entry.registered, name=f'{entry.name}-{dim}')
+    card = card_of(entry, projected, told)
+    save_weights(target, projected.state_dict(), card)
+    return card
 
 
 def draw(source: PlaceSource, number: int, seed: int) -> list[tuple[int, int]]:

@@ -27,18 +27,22 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
-from safetensors.torch import save_file
 
 from vpr_ros import models
 from vpr_ros.describe import configure_threads
 from vpr_ros.documents import json_of
-from vpr_ros.models.weights_file import whole_file
+from vpr_ros.models.weights_file import save_weights, whole_file
 from vpr_ros.training.data import Augmentation, open_source
 from vpr_ros.training.data.batches import write_grid
 from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.place_training import VALIDATED, PlaceTraining, batches_of
 from vpr_ros.training.teacher import load_statistics, open_teacher, save_statistics
-from vpr_ros.training.trainable_network import freeze, initial_network
+from vpr_ros.training.trainable_network import (
+    freeze,
+    initial_network,
+    trained_card,
+    trained_model,
+)
 from vpr_ros.training.traverses import TraverseRecall
 from vpr_ros.version import VERSION
 
@@ -137,7 +141,7 @@ def assemble(
     """
     net = initial_network(recipe.model, recipe.run.seed)
     freeze(net, recipe.trainable)
-    size = recipe.model.size or models.spec(recipe.model.name).input_size
+    size = trained_model(recipe.model).input_size
     teacher = open_teacher(recipe.teacher) if recipe.teacher is not None else None
     loaded = recipe.data.size or max(size, teacher.size if teacher else 0)
     sources = [_open(source, progress) for source in recipe.data.sources]
@@ -216,10 +220,13 @@ def _finish(training: PlaceTraining, trainer: lightning.pytorch.Trainer, folder:
         net = net.half()
     path = folder / _WEIGHTS
     if trainer.is_global_zero:
-        tensors = {key: value.contiguous() for key, value in net.state_dict().items()}
-        save_file(tensors, path, {'model': recipe.model.name, 'recipe': recipe.recipe})
+        summary = _summary(training, trainer)
+        figures = summary['best'] or summary['last']
+        told = json.loads(json.dumps(asdict(recipe)))
+        card = trained_card(recipe.model, net, recipe=told, figures=figures)
+        save_weights(path, net.state_dict(), card)
         models.load_weights(path)  # finite, also in half precision
-        (folder / 'run.json').write_text(json.dumps(_summary(training, trainer), indent=2))
+        (folder / 'run.json').write_text(json.dumps(summary, indent=2))
     return path
 
 

@@ -13,8 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from vpr_ros import models
-from vpr_ros.describe.describer import load_network
+from vpr_ros.describe.loading import load_network, resolve
 from vpr_ros.describe.preprocess import normalised
 from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.trainable_network import imagenet_trunk
@@ -40,14 +39,16 @@ class ModelFeatures:
     """Descriptors of a network of the registry; one across images sees the batch as it comes."""
 
     def __init__(self, name: str, weights: str) -> None:
-        entry = models.spec(name)
+        entry = resolve(name, weights or None)
         self.size = entry.input_size
-        self.net = load_network(entry, weights or None)[0].eval().requires_grad_(False)  # noqa: FBT003
+        self._rule = entry.preprocessing
+        self.net = load_network(entry)[0].eval().requires_grad_(False)  # noqa: FBT003
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Return one group (B, D, 1)."""
         self.net.to(images.device)
-        return [self.net(normalised(images)).descriptor[..., None]]
+        read = normalised(images, self._rule.mean, self._rule.std)
+        return [self.net(read).descriptor[..., None]]
 
 
 class TfliteFeatures:

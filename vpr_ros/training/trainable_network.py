@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,13 @@ import torch
 from torch import nn
 
 from vpr_ros import models
-from vpr_ros.describe.preprocess import MEAN, STD
+from vpr_ros.describe.loading import resolve
 from vpr_ros.errors import ModelError
 from vpr_ros.models.mobile import MobileTrunk
+from vpr_ros.models.model_card import ModelCard, card_of
+from vpr_ros.models.model_spec import MEAN, STD
 from vpr_ros.models.nano import Nano
-from vpr_ros.models.vit import ViTConfig
-from vpr_ros.parsing import parse
+from vpr_ros.models.weights_file import read_network
 from vpr_ros.training.overriding import RecipeError
 
 if TYPE_CHECKING:
@@ -41,26 +43,48 @@ def initial_network(recipe: ModelRecipe, seed: int) -> nn.Module:
         ModelError: The model is unknown, or the weights are not for it.
         RecipeError: A part to copy is not there, or the model has nothing to train.
     """
-    if models.spec(recipe.name).weightless:
-        msg = f'{recipe.name} is a formula: there is nothing to train'
-        raise RecipeError(msg)
-    net = models.create(recipe.name, seed=seed, **_options(recipe.options))
+    entry = trained_model(recipe)
+    net = models.network_of(entry)
+    net.load_state_dict(models.initial_state(net, seed), assign=True)
     if recipe.imagenet:
         start_trunk(net)
     if recipe.weights:
         _lay_over(net, recipe)
+    elif entry.file is not None:
+        net.load_state_dict(read_network(entry, entry.file)[1].state_dict())
     for target, source in recipe.copy.items():
         _copy(net, source, target)
     return net
 
 
-def _options(options: dict[str, Any]) -> dict[str, Any]:
-    made = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
-    }
-    if isinstance(made.get('vit'), dict):
-        made['vit'] = parse(ViTConfig, made['vit'], 'model.options.vit')
-    return made
+def trained_model(recipe: ModelRecipe) -> models.ModelSpec:
+    """Return the model of a recipe as it is trained: with its options and its input size.
+
+    Raises:
+        ModelError: The model is unknown.
+        RecipeError: There is nothing to train, or a file with a projection or its own weights is
+            to be trained with other options or weights.
+    """
+    named = recipe.name in models.names()
+    entry = models.spec(recipe.name) if named else resolve(recipe.name)
+    if entry.weightless or entry.foreign or entry.projection:
+        kind = 'a formula' if entry.weightless else 'not a network of ours without a projection'
+        msg = f'{recipe.name} is {kind}: there is nothing to train'
+        raise RecipeError(msg)
+    if not named and (recipe.weights or recipe.imagenet):
+        msg = f'{recipe.name} is a file with its own weights: leave model.weights and imagenet out'
+        raise RecipeError(msg)
+    if recipe.size:
+        rule = replace(entry.preprocessing, height=recipe.size, width=0)
+        entry = replace(entry, preprocessing=rule)
+    return replace(entry, options={**entry.options, **recipe.options})
+
+
+def trained_card(model: ModelRecipe, net: nn.Module, **about: Any) -> ModelCard:
+    """Return the card of a trained network, with what else there is to say."""
+    entry = trained_model(model)
+    own = '' if entry.name == entry.registered else entry.name
+    return card_of(entry, net, ModelCard(entry.registered, own, **about))
 
 
 def _lay_over(net: nn.Module, recipe: ModelRecipe) -> None:

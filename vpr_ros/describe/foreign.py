@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Networks of others, from an ONNX or TorchScript file and its model card.
+
+The card is a YAML file of the same name beside it, see `models.model_card.ModelCard`. Both kinds
+of file are graphs of numerical operations; a TorchScript file that asks for others is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vpr_ros.describe.runtime import available_cpus
+from vpr_ros.errors import ModelError
+from vpr_ros.models import ModelOutput, ModelSpec
+from vpr_ros.models.model_spec import sign_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from vpr_ros.models.model_card import ModelCard
+
+SUFFIXES = {'.onnx': 'onnx', '.pt': 'torchscript', '.ts': 'torchscript'}
+"""Kinds of files by their endings."""
+_FIRST = ''
+"""Name of the output of a network that has only one."""
+_ALIKE = 1e-3
+"""Cosines that differ by less are those of one descriptor."""
+
+
+def foreign_spec(card: ModelCard, path: Path) -> ModelSpec:
+    """Return the model of a file and its card; the file is read when the network is made.
+
+    Raises:
+        ModelError: The card lacks something.
+    """
+    if card.preprocessing is None or not card.descriptor_dim or not card.licence:
+        missing = 'preprocessing', 'descriptor_dim', 'licence'
+        msg = f'{path}: its card must say {", ".join(missing)}'
+        raise ModelError(msg)
+    preprocessing = card.preprocessing
+
+    def make(threads: int | None = None) -> ForeignNetwork:
+        return ForeignNetwork(path, card, preprocessing.shape, threads or available_cpus())
+
+    return ModelSpec(card.name or path.stem, make, preprocessing, file=path, foreign=True)
+
+
+class ForeignNetwork(nn.Module):
+    """A network of others, checked on two pictures when it is loaded.
+
+    Args:
+        path: An ONNX or TorchScript file.
+        card: Its card.
+        shape: Height and width of its input.
+        threads: To compute with, for ONNX.
+
+    Raises:
+        ModelError: The file is damaged or asks for more than numbers, or does not do what the
+            card says: the length differs, values are not finite, all pictures are alike, or a
+            descriptor depends on the other images of its batch.
+    """
+
+    def __init__(self, path: Path, card: ModelCard, shape: tuple[int, int], threads: int) -> None:
+        super().__init__()
+        self._codes = '' if card.codes in ('itq', 'network') else card.codes
+        run = _onnx(path, threads) if card.model == 'onnx' else _script(path)
+        if isinstance(run, nn.Module):
+            self.script = run
+        self._run = run
+        generator = torch.Generator().manual_seed(0)
+        coarse = torch.randn(2, 3, 7, 7, generator=generator)
+        pictures = functional.interpolate(coarse, size=shape, mode='bilinear')
+        try:
+            self._check(card, pictures)
+        except Exception as error:  # of the libraries, on a graph that does not fit
+            msg = f'{path} does not do what its card says: {_first_line(error)}'
+            raise ModelError(msg) from error
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Describe images (B, 3, H, W), normalised as the card says."""
+        outputs = self._run(images)
+        found = outputs if isinstance(outputs, dict) else {_FIRST: _first(outputs)}
+        descriptor = next(value for name, value in found.items() if name != self._codes)
+        descriptor = functional.normalize(descriptor.float().flatten(1), dim=-1)
+        if not self._codes:
+            return ModelOutput(descriptor)
+        logits = found[self._codes].float().flatten(1)
+        return ModelOutput(descriptor, sign_code(logits), logits)
+
+    @torch.no_grad()
+    def _check(self, card: ModelCard, pictures: Tensor) -> None:
+        together = self(pictures)
+        apart = ModelOutput.joined([self(picture[None]) for picture in pictures])
+        found = together.descriptor
+        if tuple(found.shape) != (2, card.descriptor_dim):
+            msg = f'descriptors have the length {found[0].numel()}, not {card.descriptor_dim}'
+            raise ModelError(msg)
+        if together.code is not None and together.code.shape[1] % 8:
+            msg = f'codes have {together.code.shape[1]} bits, no multiple of 8'
+            raise ModelError(msg)
+        if not torch.isfinite(found).all() or not found.any(1).all():
+            msg = 'descriptors are zero, or not finite'
+            raise ModelError(msg)
+        if float((found * apart.descriptor).sum(1).min()) < 1 - _ALIKE:
+            msg = 'the descriptor of an image depends on the others of its batch'
+            raise ModelError(msg)
+        if float(found[0] @ found[1]) > 1 - 1e-6:
+            msg = 'two different pictures have the same descriptor'
+            raise ModelError(msg)
+
+
+def _first(outputs: Any) -> Tensor:
+    return cast('Tensor', outputs if isinstance(outputs, Tensor) else outputs[0])
+
+
+def _onnx(path: Path, threads: int) -> Callable[[Tensor], dict[str, Tensor]]:
+    """Return a function that computes the outputs of an ONNX file by their names."""
+    try:
+        # It needs packages of an extra.
+        from vpr_ros.describe.onnx_export import cpu_session  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        msg = f"{path} needs {error.name}: pip install 'vpr_ros[onnx]'"
+        raise ModelError(msg) from error
+    try:
+        session = cpu_session(path, threads)
+    except Exception as error:
+        msg = (
+            f'{path} cannot be used as an ONNX network: {str(error).strip().partition(chr(10))[0]}'
+        )
+        raise ModelError(msg) from error
+    inputs, names = session.get_inputs(), [output.name for output in session.get_outputs()]
+    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+        msg = f'{path} must take one batch of images (B, 3, H, W) and nothing else'
+        raise ModelError(msg)
+    name, one_by_one = inputs[0].name, inputs[0].shape[0] == 1
+
+    def run(images: Tensor) -> dict[str, Tensor]:
+        pixels = images.contiguous().numpy()
+        batches = [image[None] for image in pixels] if one_by_one else [pixels]
+        values = [session.run(names, {name: batch}) for batch in batches]
+        joined = [torch.from_numpy(np.concatenate(parts)) for parts in zip(*values, strict=True)]
+        return dict(zip(names, joined, strict=True))
+
+    return run
+
+
+_REACHES_OUT = re.compile(
+    r'__setstate__|\btorch\.(save|load|from_file|open|set_num_threads|hub|jit|classes)\b|\bops\.'
+)
+"""Of TorchScript: what runs when it is loaded, and what touches more than tensors."""
+_MOST_CODE = 1 << 24
+
+
+def _script(path: Path) -> nn.Module:
+    """Return the module of a TorchScript file, once its code was looked through."""
+    try:
+        _look_through(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            load: Any = torch.jit.load
+            module: nn.Module = load(path, map_location='cpu')
+        return module.eval()
+    except Exception as error:
+        msg = f'{path} cannot be used as a TorchScript network: {_first_line(error)}'
+        raise ModelError(msg) from error
+
+
+def _look_through(path: Path) -> None:
+    """Refuse an archive that is too large or whose code asks for more than numbers."""
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        code = [entry for entry in entries if '/code/' in entry.filename]
+        if sum(entry.file_size for entry in entries) > path.stat().st_size:
+            msg = 'it unpacks to more bytes than it holds'
+            raise ModelError(msg)
+        if not code or sum(entry.file_size for entry in code) > _MOST_CODE:
+            msg = 'it holds no TorchScript'
+            raise ModelError(msg)
+        for entry in code:
+            if found := _REACHES_OUT.search(archive.read(entry).decode('utf-8', 'replace')):
+                msg = f'its code asks for more than numbers: {found[0]}'
+                raise ModelError(msg)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition('\n')[0] or type(error).__name__

@@ -1,0 +1,199 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From what a user names, a model or a file, to a network with its weights."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from vpr_ros import models
+from vpr_ros.describe.foreign import SUFFIXES, foreign_spec
+from vpr_ros.errors import ModelError
+from vpr_ros.models.download import file_digest
+from vpr_ros.models.model_card import card_beside, card_from_json
+from vpr_ros.models.weights_file import described_by, read_network
+from vpr_ros.registries import own_file
+from vpr_ros.types import ModelInfo
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from vpr_ros.describe.onnx_export import OnnxNetwork
+    from vpr_ros.models import ModelSpec
+    from vpr_ros.models.model_card import ModelCard
+
+_log = logging.getLogger(__name__)
+
+_SEED = 0
+_ENDINGS = ('.safetensors', '.yaml', *SUFFIXES)
+"""Of files that are a model by themselves."""
+
+
+def resolve(model: str, weights: str | Path | None = None) -> ModelSpec:
+    """Return a model by its name or its file, as its file describes it.
+
+    Args:
+        model: One of `models.names`; a file of weights with a model card, of `vpr export`, or of
+            another network with its card; or the name of such a file in the user's weights
+            folder, without its ending.
+        weights: A file of weights of the named model; None for those found.
+
+    Raises:
+        ModelError: There is no such model or file, or its card cannot be understood.
+    """
+    if model in models.names():
+        path = models.find_weights(model) if weights is None else Path(weights).expanduser()
+        return _described(models.spec(model), path)
+    file = _model_file(model)
+    if file is None:
+        return models.spec(model)  # says which there are
+    if weights is not None:
+        msg = f'{model} is a file with its own weights: leave {weights} out'
+        raise ModelError(msg)
+    return _of_file(file)
+
+
+def _model_file(model: str) -> Path | None:
+    path = Path(model).expanduser()
+    if path.suffix in _ENDINGS:
+        if not os.path.isfile(path):  # noqa: PTH113  also says so of names that are too long
+            msg = f'there is no model file {path}'
+            raise ModelError(msg)
+        return path
+    return own_file(model)
+
+
+def _described(entry: ModelSpec, path: Path | None) -> ModelSpec:
+    """Return a registered model as the card of its file describes it, if that has one."""
+    card = described_by(path) if path is not None and path.is_file() else None
+    if card is None or path is None:
+        return replace(entry, file=path)
+    if card.model != entry.name:
+        msg = f'{path} holds weights of {card.model}, not of {entry.name}: name the file as model'
+        raise ModelError(msg)
+    return card.applied(entry, path)
+
+
+def _of_file(path: Path) -> ModelSpec:
+    if path.suffix == '.yaml':
+        card = card_beside(path)
+        ending = '.onnx' if card.model == 'onnx' else '.pt'
+        # A name only, never a path to elsewhere.
+        file = path.with_name(Path(card.file).name if card.file else f'{path.stem}{ending}')
+        return _foreign(card, file)
+    if path.suffix in SUFFIXES:
+        beside = path.with_suffix('.yaml')
+        if beside.is_file():
+            return _foreign(card_beside(beside), path)
+        if path.suffix == '.onnx':
+            return _exported(path)
+        msg = (
+            f'{path} has no model card: write {beside} for a TorchScript network, or name the '
+            'network and give the file as weights'
+        )
+        raise ModelError(msg)
+    own = described_by(path)
+    if own is None:
+        msg = f'{path} has no model card: name the network, and give the file as weights'
+        raise ModelError(msg)
+    return _described(models.spec(own.model), path)
+
+
+def _foreign(card: ModelCard, file: Path) -> ModelSpec:
+    kinds = sorted(set(SUFFIXES.values()))
+    if card.model not in kinds:
+        msg = f'{file}: `model` of its card must be {" or ".join(kinds)}, not {card.model}'
+        raise ModelError(msg)
+    if not file.is_file():
+        msg = f'there is no file {file}, which the model card is for'
+        raise ModelError(msg)
+    return foreign_spec(card, file)
+
+
+def _exported(path: Path) -> ModelSpec:
+    card = card_from_json(exported_network(path, 1).card, str(path))
+    return card.applied(models.spec(card.model), path)
+
+
+def exported_network(path: str | Path, threads: int) -> OnnxNetwork:
+    """Return the network in a file of `vpr export`.
+
+    Raises:
+        ModelError: It is none, or the packages that it needs are missing.
+    """
+    try:
+        # It needs packages of an extra.
+        from vpr_ros.describe.onnx_export import OnnxNetwork  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        msg = f"{path} needs {error.name}: pip install 'vpr_ros[onnx]'"
+        raise ModelError(msg) from error
+    return OnnxNetwork(path, threads)
+
+
+def load_network(entry: ModelSpec) -> tuple[nn.Module, str]:
+    """Return a network in evaluation mode with its weights, and their identity.
+
+    Args:
+        entry: Of `resolve`.
+
+    Raises:
+        ModelError: The weights are missing, damaged or of another network.
+    """
+    if entry.foreign and entry.file is not None:
+        return entry.make().eval(), file_digest(entry.file)
+    if entry.weightless:
+        if entry.file is not None:
+            msg = f'{entry.name} is a formula without weights: leave {entry.file} out'
+            raise ModelError(msg)
+        return models.create(entry.name), 'none'
+    if entry.file is not None:
+        if entry.file.suffix == '.onnx':
+            network = exported_network(entry.file, 1)
+            return network, network.info.weights_id
+        net = read_network(entry, entry.file)[1]
+        return net, models.fingerprint(net)
+    if not entry.untrained:
+        msg = (
+            f'the weights of {entry.name} are not on this machine: run `vpr weights fetch '
+            f'{entry.name}`, or pass a file of them as weights'
+        )
+        raise ModelError(msg)
+    _log.warning(
+        '%s has no trained weights yet: its random weights tell places apart poorly', entry.name
+    )
+    return models.create(entry.name, seed=_SEED), f'untrained-seed-{_SEED}'
+
+
+def load_described(entry: ModelSpec) -> tuple[nn.Module, ModelInfo]:
+    """Return a network in evaluation mode with its weights, and its `ModelInfo`.
+
+    Raises:
+        ModelError: The weights are missing, damaged or of another network.
+    """
+    net, weights_id = load_network(entry)
+    return net, info_of(net, entry, weights_id)
+
+
+def info_of(net: nn.Module, entry: ModelSpec, weights_id: str) -> ModelInfo:
+    """Return the identity of a network, which takes a forward pass."""
+    with torch.inference_mode():
+        probe = net(torch.zeros(1, 3, *entry.preprocessing.shape))
+    return model_info(entry, weights_id, probe)
+
+
+def model_info(entry: ModelSpec, weights_id: str, probe: models.ModelOutput) -> ModelInfo:
+    """Return the identity of a network that gave this output."""
+    return ModelInfo(
+        name=entry.name,
+        weights_id=weights_id,
+        descriptor_dim=probe.descriptor.shape[1],
+        code_bits=0 if probe.code is None else probe.code.shape[1],
+        preprocessing=entry.preprocessing.id,
+        trained=not weights_id.startswith('untrained'),
+    )
