@@ -88,8 +88,8 @@ def test_preprocessing_is_named_in_full():
     )
     other = Preprocessing(32, 48, 'bicubic', 'crop', (0, 0, 0), (1, 1, 1))
     assert other.id == (
-        'rgb8 resize=48x32 bicubic antialias=yes rounding=uint8 keep_aspect=crop mean=0,0,0 '
-        'std=1,1,1'
+        'rgb8 resize=48x32 bicubic antialias=yes rounding=uint8 keep_aspect=crop '
+        'mean=0.0,0.0,0.0 std=1.0,1.0,1.0'
     )
 
 

@@ -133,12 +133,11 @@ def show(
     model: opt.ModelArgument, *, weights: opt.Weights = None, as_json: opt.AsJson = False
 ) -> None:
     """Load a model, check it, and show what its file says about it."""
-    from vpr_ros.describe.loading import load_described, resolve
-    from vpr_ros.models.weights_file import described_by
+    from vpr_ros.describe.loading import card_for, load_described, resolve
 
     entry = resolve(model, weights)
     _, info = load_described(entry)
-    card = described_by(entry.file) if entry.file is not None and not entry.foreign else None
+    card = card_for(entry)
     told = json.loads(card.text()) if card else {}
     answer = told | {
         'name': info.name,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 SUFFIXES = {'.onnx': 'onnx', '.pt': 'torchscript', '.ts': 'torchscript'}
 """Kinds of files by their endings."""
-_FIRST = ''
-"""Name of the output of a network that has only one."""
 _ALIKE = 1e-3
 """Cosines that differ by less are those of one descriptor."""
 
@@ -89,7 +87,10 @@ class ForeignNetwork(nn.Module):
     def forward(self, images: Tensor) -> ModelOutput:
         """Describe images (B, 3, H, W), normalised as the card says."""
         outputs = self._run(images)
-        found = outputs if isinstance(outputs, dict) else {_FIRST: _first(outputs)}
+        if not isinstance(outputs, dict):
+            several = outputs if isinstance(outputs, (tuple, list)) else [outputs]
+            outputs = {str(number): value for number, value in enumerate(several)}
+        found: dict[str, Tensor] = outputs
         descriptor = next(value for name, value in found.items() if name != self._codes)
         descriptor = functional.normalize(descriptor.float().flatten(1), dim=-1)
         if not self._codes:
@@ -117,10 +118,6 @@ class ForeignNetwork(nn.Module):
         if float(found[0] @ found[1]) > 1 - 1e-6:
             msg = 'two different pictures have the same descriptor'
             raise ModelError(msg)
-
-
-def _first(outputs: Any) -> Tensor:
-    return cast('Tensor', outputs if isinstance(outputs, Tensor) else outputs[0])
 
 
 def _onnx(path: Path, threads: int) -> Callable[[Tensor], dict[str, Tensor]]:
@@ -180,8 +177,8 @@ def _look_through(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         code = [entry for entry in entries if '/code/' in entry.filename]
-        if sum(entry.file_size for entry in entries) > path.stat().st_size:
-            msg = 'it unpacks to more bytes than it holds'
+        if any(e.compress_type and e.file_size > _MOST_CODE for e in entries):
+            msg = 'it unpacks to far more than it holds'
             raise ModelError(msg)
         if not code or sum(entry.file_size for entry in code) > _MOST_CODE:
             msg = 'it holds no TorchScript'

@@ -82,11 +82,12 @@ def _described(entry: ModelSpec, path: Path | None) -> ModelSpec:
 
 def _of_file(path: Path) -> ModelSpec:
     if path.suffix == '.yaml':
-        card = card_beside(path)
-        ending = '.onnx' if card.model == 'onnx' else '.pt'
-        # A name only, never a path to elsewhere.
-        file = path.with_name(Path(card.file).name if card.file else f'{path.stem}{ending}')
-        return _foreign(card, file)
+        files = [path.with_suffix(ending) for ending in SUFFIXES]
+        file = next((each for each in files if each.is_file()), None)
+        if file is None:
+            msg = f'{path} is a card without a network: there is no {path.stem}.onnx, .pt or .ts'
+            raise ModelError(msg)
+        return _foreign(card_beside(path), file)
     if path.suffix in SUFFIXES:
         beside = path.with_suffix('.yaml')
         if beside.is_file():
@@ -106,12 +107,8 @@ def _of_file(path: Path) -> ModelSpec:
 
 
 def _foreign(card: ModelCard, file: Path) -> ModelSpec:
-    kinds = sorted(set(SUFFIXES.values()))
-    if card.model not in kinds:
-        msg = f'{file}: `model` of its card must be {" or ".join(kinds)}, not {card.model}'
-        raise ModelError(msg)
-    if not file.is_file():
-        msg = f'there is no file {file}, which the model card is for'
+    if card.model != SUFFIXES[file.suffix]:
+        msg = f'{file}: `model` of its card must be {SUFFIXES[file.suffix]}, not {card.model}'
         raise ModelError(msg)
     return foreign_spec(card, file)
 
@@ -119,6 +116,19 @@ def _foreign(card: ModelCard, file: Path) -> ModelSpec:
 def _exported(path: Path) -> ModelSpec:
     card = card_from_json(exported_network(path, 1).card, str(path))
     return card.applied(models.spec(card.model), path)
+
+
+def card_for(entry: ModelSpec) -> ModelCard | None:
+    """Return what the file of a model says about it; None where it says nothing.
+
+    Raises:
+        ModelError: It cannot be understood.
+    """
+    if entry.file is None:
+        return None
+    return (
+        card_beside(entry.file.with_suffix('.yaml')) if entry.foreign else described_by(entry.file)
+    )
 
 
 def exported_network(path: str | Path, threads: int) -> OnnxNetwork:

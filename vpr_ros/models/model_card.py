@@ -44,11 +44,11 @@ class ModelCard:
         preprocessing: How images become its input; None for that of the registered model.
         descriptor_dim: Length of its descriptors; 0 where it is not said.
         codes: Where codes come from: ``network``; ``itq`` where maps make them themselves;
-            otherwise the output of a network of others whose signs are the code.
+            otherwise the output of a network of others whose signs are the code: its name, or in
+            TorchScript its number from 0.
         code_bits: Bits of the network's codes.
         projection: Lengths of descriptors before and after the projection that is part of the
             model; None without one.
-        file: Of a network of others, beside the card; empty for that of the card's name.
         licence: Of the weights.
         source: Where they are from.
         source_file: The file that they were converted from.
@@ -66,7 +66,6 @@ class ModelCard:
     codes: str = 'itq'
     code_bits: int = 0
     projection: tuple[int, int] | None = None
-    file: str = ''
     licence: str = ''
     source: str = ''
     source_file: str = ''
@@ -153,10 +152,10 @@ def card_from_json(text: str, where: str) -> ModelCard:
     Raises:
         ModelError: It cannot be understood.
     """
+    if len(text) > MOST_BYTES:
+        msg = f'{where}: the model card has {len(text)} characters; {MOST_BYTES} are the most'
+        raise ModelError(msg)
     try:
-        if len(text) > MOST_BYTES:
-            msg = f'it has {len(text)} characters; {MOST_BYTES} are the most'
-            raise DocumentError(msg)
         return parse(ModelCard, json_of(text))
     except DocumentError as error:
         msg = f'{where}: the model card cannot be used: {error}'

@@ -85,9 +85,13 @@ class Preprocessing:
         aspect = 'no' if self.fit == 'stretch' else self.fit
         return (
             f'rgb8 resize={width}x{height} {self.interpolation} antialias=yes rounding=uint8 '
-            f'keep_aspect={aspect} mean={",".join(map(str, self.mean))} '
-            f'std={",".join(map(str, self.std))}'
+            f'keep_aspect={aspect} mean={_listed(self.mean)} '
+            f'std={_listed(self.std)}'
         )
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ','.join(str(float(value)) for value in values)
 
 
 class ModelOutput(NamedTuple):

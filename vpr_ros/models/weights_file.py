@@ -26,6 +26,7 @@ from vpr_ros.errors import ModelError
 from vpr_ros.models import registry
 from vpr_ros.models.download import file_digest
 from vpr_ros.models.model_card import KEY, ModelCard, card_of, read_card
+from vpr_ros.registries import weights_folder
 from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def fingerprint(net: nn.Module) -> str:
 
 def converted_path(name: str) -> Path:
     """Return where `convert` puts a model's weights, which is where they are looked for."""
-    return registry.weights_folder() / f'{name}.safetensors'
+    return weights_folder() / f'{name}.safetensors'
 
 
 def convert(path: Path, name: str, target: Path | None = None) -> Path:

@@ -1,0 +1,218 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Networks of others: an ONNX or TorchScript file and a card are a model like any other."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from pictures import blocks
+from torch import nn
+
+from vpr_ros.cli.main import main
+from vpr_ros.describe import Describer, DeviceError
+from vpr_ros.describe.explanation import Explainer
+from vpr_ros.describe.loading import load_network, resolve
+from vpr_ros.describe.preprocess import preprocess
+from vpr_ros.errors import ModelError
+from vpr_ros.geometry import Pose
+from vpr_ros.maps import MapWriter, NewPlace
+from vpr_ros.models import Preprocessing
+from vpr_ros.search import Retriever
+from vpr_ros.training.recipe import ModelRecipe, TeacherRecipe
+from vpr_ros.training.teacher import open_teacher
+from vpr_ros.training.trainable_network import initial_network
+
+pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+
+CARD = {
+    'model': 'onnx',
+    'name': 'theirs',
+    'preprocessing': {'height': 24, 'width': 32, 'fit': 'crop', 'mean': [0.5] * 3, 'std': [1] * 3},
+    'descriptor_dim': 16,
+    'licence': 'MIT',
+}
+
+
+class Theirs(nn.Module):
+    """A network whose descriptors are not of unit norm, with the logits of a code."""
+
+    def __init__(self, kind=''):
+        super().__init__()
+        torch.manual_seed(1)
+        self.kind = kind
+        self.stem = nn.Conv2d(3, 16, 3, stride=2)
+        self.head = nn.Linear(16, 24)
+
+    def forward(self, images):
+        found = 3 * torch.relu(self.stem(images)).amax(dim=(2, 3))
+        if self.kind == 'batch':
+            found = found - found.mean(0)
+        if self.kind == 'constant':
+            found = found * 0 + 1
+        if self.kind == 'nan':
+            found = (found - 100).sqrt()
+        return found[..., None, None], self.head(found)
+
+
+def write_card(path, **changes):
+    path.with_suffix('.yaml').write_text(yaml.safe_dump({**CARD, **changes}))
+    return str(path)
+
+
+def onnx_file(path, kind='', batch=True, **changes):
+    axes = {'pixels': {0: 'n'}} if batch else None
+    example = torch.randn(2 if batch else 1, 3, 24, 32)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        names = {'input_names': ['pixels'], 'output_names': ['feature', 'logits']}
+        options = {'dynamo': False, 'dynamic_axes': axes, 'opset_version': 17, **names}
+        torch.onnx.export(Theirs(kind).eval(), (example,), path, **options)
+    return write_card(path, **changes)
+
+
+def script_file(path, net=None):
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.jit.trace(net or Theirs(), torch.randn(2, 3, 24, 32)).save(path)
+    return write_card(path, model='torchscript')
+
+
+@pytest.fixture(params=['onnx', 'one by one', 'torchscript'])
+def theirs(request, tmp_path):
+    if request.param == 'torchscript':
+        return script_file(tmp_path / 'theirs.pt')
+    return onnx_file(tmp_path / 'theirs.onnx', batch=request.param == 'onnx')
+
+
+def test_network_of_others_makes_a_map_that_is_searched(theirs, tmp_path):
+    describer = Describer(theirs, threads=1, device='cpu')
+    pictures = [blocks(seed) for seed in range(12)]
+    rule = Preprocessing(24, 32, fit='crop', mean=(0.5,) * 3, std=(1,) * 3)
+    with torch.no_grad():
+        expected = Theirs()(preprocess(pictures, rule))[0].flatten(1)
+    described = describer.describe(pictures)
+    for found, wanted in zip(described, nn.functional.normalize(expected), strict=True):
+        assert np.abs(found.descriptor - wanted.numpy()).max() < 1e-5
+
+    info = describer.model_info
+    assert (info.name, info.descriptor_dim, info.code_bits) == ('theirs', 16, 0)
+    assert info.preprocessing == rule.id
+    with MapWriter.create(tmp_path / 'm.vprmap', info) as place_map:
+        session = place_map.begin_session('run', 0)
+        places = [NewPlace(d, session, i, Pose.of((i, 0, 0))) for i, d in enumerate(described)]
+        ids = place_map.add(places)
+        found = Retriever(place_map).search(describer.describe([pictures[3]])[0], k=1)
+    assert found.ids[0] == ids[3]  # by codes that the map made itself
+
+
+def test_network_of_others_teaches_and_is_explained_but_not_trained_or_exported(theirs, tmp_path):
+    Explainer(theirs)
+    with pytest.raises(ModelError, match='square inputs'):
+        open_teacher(TeacherRecipe('model', name=theirs))
+    from vpr_ros.training.overriding import RecipeError
+
+    with pytest.raises(RecipeError, match='nothing to train'):
+        initial_network(ModelRecipe(theirs), 0)
+    if theirs.endswith('.onnx'):
+        assert main(['export', theirs, '--output', str(tmp_path / 'x.onnx')]) == 1
+
+
+def test_output_of_the_card_is_the_code(tmp_path):
+    path = onnx_file(tmp_path / 'coded.onnx', codes='logits')
+    image = blocks(1)
+    describer = Describer(path, threads=1)
+    assert describer.model_info.code_bits == 24
+    with torch.no_grad():
+        logits = Theirs()(preprocess([image], resolve(path).preprocessing))[1][0]
+    assert np.array_equal(describer.describe([image])[0].code, np.packbits(logits.numpy() >= 0))
+
+
+def test_card_or_name_leads_to_the_file_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('VPR_WEIGHTS', str(tmp_path))
+    path = onnx_file(tmp_path / 'theirs.onnx')
+    info = Describer(path, threads=1).model_info
+    assert Describer('theirs', threads=1).model_info == info
+    assert Describer(str(tmp_path / 'theirs.yaml'), threads=1).model_info == info
+    with pytest.raises(SystemExit) as end:
+        main(['weights', 'show', 'theirs', '--json'])
+    assert end.value.code == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown['name'], shown['descriptor_dim'], shown['licence']) == ('theirs', 16, 'MIT')
+
+
+@pytest.mark.parametrize(
+    ('kind', 'changes', 'reason'),
+    [
+        ('', {'descriptor_dim': 17}, 'have the length 16, not 17'),
+        ('', {'preprocessing': {'height': 32}}, 'does not do what its card says'),
+        ('', {'codes': 'none'}, 'does not do what its card says'),
+        ('', {'licence': ''}, 'must say preprocessing, descriptor_dim, licence'),
+        ('', {'model': 'd2vpr'}, 'must be onnx, not d2vpr'),
+        ('batch', {}, 'depends on the others'),
+        ('constant', {}, 'the same descriptor'),
+        ('nan', {}, 'not finite'),
+    ],
+)
+def test_network_that_does_not_do_what_its_card_says_is_refused(tmp_path, kind, changes, reason):
+    path = onnx_file(tmp_path / 'theirs.onnx', kind, **changes)
+    with pytest.raises(ModelError, match=reason):
+        load_network(resolve(path))
+
+
+def test_file_that_is_damaged_or_has_no_card_is_refused_with_its_name(tmp_path):
+    for name in ('a.onnx', 'a.pt'):
+        path = tmp_path / name
+        path.write_bytes(b'\x08\x07nonsense')
+        with pytest.raises(ModelError, match=name):
+            resolve(str(path))
+        write_card(path, model='onnx' if name == 'a.onnx' else 'torchscript')
+        with pytest.raises(ModelError, match=f'{name} cannot be used'):
+            load_network(resolve(str(path)))
+        path.with_suffix('.yaml').unlink()
+    alone = write_card(tmp_path / 'b.onnx').replace('.onnx', '.yaml')
+    with pytest.raises(ModelError, match='a card without a network'):
+        resolve(alone)
+
+
+class _Reads(nn.Module):
+    def forward(self, images):
+        return images.flatten(1) + torch.from_file('/etc/passwd', False, 1)
+
+
+class _OnLoad(nn.Module):
+    def forward(self, images):
+        return images.flatten(1)
+
+    @torch.jit.export
+    def __getstate__(self):
+        return 1, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[int, bool]):
+        self.training = state[1]
+
+
+@pytest.mark.parametrize('net', [_Reads(), _OnLoad()], ids=['reads', 'on load'])
+def test_script_that_asks_for_more_than_numbers_is_refused_before_it_is_loaded(
+    net, tmp_path, monkeypatch
+):
+    path = tmp_path / 'theirs.pt'
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.jit.script(net).save(path)
+    write_card(path, model='torchscript')
+    monkeypatch.setattr(torch.jit, 'load', lambda *_, **__: pytest.fail('loaded'))
+    with pytest.raises(ModelError, match='asks for more than numbers'):
+        load_network(resolve(str(path)))
+
+
+def test_what_cannot_compute_it_is_said(tmp_path):
+    path = onnx_file(tmp_path / 'theirs.onnx')
+    for options in ({'backend': 'torch'}, {'precision': 'int8'}):
+        with pytest.raises(DeviceError, match='is computed by onnx in fp32'):
+            Describer(path, device='cpu', threads=1, **options)
