@@ -138,7 +138,7 @@ def show(
     entry = resolve(model, weights)
     _, info = load_described(entry)
     card = card_for(entry)
-    told = json.loads(card.text()) if card else {}
+    told = card.said() if card else {}
     answer = told | {
         'name': info.name,
         'model': entry.registered,

@@ -85,10 +85,13 @@ class ModelCard:
             raise ValueError(msg)
         _bounded(self.options)
 
+    def said(self) -> dict[str, Any]:
+        """Return what the card says as plain data, without what it leaves open."""
+        return {name: value for name, value in plain(self).items() if value not in (None, '', {})}
+
     def text(self) -> str:
         """Return the card as one JSON object, always in the same words."""
-        said = {name: value for name, value in asdict(self).items() if value not in (None, '', {})}
-        return json.dumps(said, sort_keys=True, allow_nan=False, default=str)
+        return json.dumps(self.said(), sort_keys=True, allow_nan=False, default=str)
 
     def origin(self) -> dict[str, str]:
         """Return where the weights came from, as far as it is said."""
@@ -120,8 +123,7 @@ def card_of(entry: ModelSpec, net: nn.Module, card: ModelCard) -> ModelCard:
     options = asdict(config) if is_dataclass(config) and not isinstance(config, type) else {}
     return replace(
         card,
-        # As JSON gives it back, so that a card is equal to itself read again.
-        options=json.loads(json.dumps(options or dict(entry.options), default=asdict)),
+        options=plain(options or dict(entry.options)),
         preprocessing=entry.preprocessing,
         projection=entry.projection,
     )
@@ -186,6 +188,15 @@ def _bounded(value: Any) -> None:
     elif isinstance(value, int | float) and not -_MOST <= value <= _MOST:
         msg = f'{value} is too large for an option of a network'
         raise ValueError(msg)
+
+
+def plain(value: Any) -> Any:
+    """Return dataclasses as mappings and tuples as lists, as JSON gives them back."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def made_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,7 @@ k-means for VLAD's centres, iterative quantization for the codes.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
@@ -21,6 +20,7 @@ from vpr_ros import models
 from vpr_ros.describe.preprocess import normalised, resize
 from vpr_ros.describe.runtime import configure_threads
 from vpr_ros.maps.coder import ItqCoder, one_thread
+from vpr_ros.models.model_card import plain
 from vpr_ros.models.nano import Nano
 from vpr_ros.models.weights_file import compact, save_weights
 from vpr_ros.training.data import Augmentation, open_source
@@ -132,8 +132,7 @@ def fit_heads(recipe: FitRecipe, path: Path, progress: Callable[[int, int], None
         net.load_state_dict(models.plain_state(compact(net, recipe.int8)))
         _fit_codes(net.hash_head, torch.cat([net.join(group) for group in groups]), recipe.seed)
     state = compact(net, recipe.int8)
-    told = json.loads(json.dumps(asdict(recipe)))
-    save_weights(path, state, trained_card(recipe.model, net, recipe=told))
+    save_weights(path, state, trained_card(recipe.model, net, recipe=plain(recipe)))
     net.load_state_dict(models.plain_state(state))
     return net
 

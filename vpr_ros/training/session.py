@@ -31,6 +31,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from vpr_ros import models
 from vpr_ros.describe import configure_threads
 from vpr_ros.documents import json_of
+from vpr_ros.models.model_card import plain
 from vpr_ros.models.weights_file import save_weights, whole_file
 from vpr_ros.training.data import Augmentation, open_source
 from vpr_ros.training.data.batches import write_grid
@@ -222,8 +223,7 @@ def _finish(training: PlaceTraining, trainer: lightning.pytorch.Trainer, folder:
     if trainer.is_global_zero:
         summary = _summary(training, trainer)
         figures = summary['best'] or summary['last']
-        told = json.loads(json.dumps(asdict(recipe)))
-        card = trained_card(recipe.model, net, recipe=told, figures=figures)
+        card = trained_card(recipe.model, net, recipe=plain(recipe), figures=figures)
         save_weights(path, net.state_dict(), card)
         models.load_weights(path)  # finite, also in half precision
         (folder / 'run.json').write_text(json.dumps(summary, indent=2))
