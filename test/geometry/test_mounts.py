@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vpr_ros.errors import VprError
-from vpr_ros.geometry.mounts import parse_cameras, parse_extrinsics
+from vpr_ros.geometry.mounts import mount_text, parse_cameras, parse_extrinsics, parse_mount
 
 
 def test_no_names_mean_one_camera_without_a_name():
@@ -29,6 +31,23 @@ def test_cameras_look_where_they_are_turned_to():
     np.testing.assert_allclose(mounts['front'].rotation @ right, [0, -1, 0], atol=1e-12)
     np.testing.assert_allclose(mounts['left'].rotation @ ahead, [0, 1, 0], atol=1e-12)
     np.testing.assert_allclose(mounts['front'].position, [1, 0, 2])
+
+
+ANGLE = st.sampled_from([0.0, np.pi / 2, -np.pi / 2, np.pi]) | st.floats(-4, 4)
+
+
+@given(st.lists(st.floats(-100, 100), min_size=3, max_size=3), ANGLE, ANGLE, ANGLE)
+def test_the_text_of_a_mount_is_taken_as_that_mount(position, roll, pitch, yaw):
+    mount = parse_mount(f'{position[0]} {position[1]} {position[2]} {roll} {pitch} {yaw}')
+    again = parse_mount(mount_text(mount))
+    assert again.distance_to(mount) < 2e-6
+    assert again.angle_to(mount) < 1e-5
+
+
+def test_a_mount_is_written_without_digits_that_say_nothing():
+    assert mount_text(parse_mount('0.3 -0 1.2 -1.570796 0 -1.570796')) == (
+        '0.3 0 1.2 -1.570796 0 -1.570796'
+    )
 
 
 def test_empty_extrinsics_are_unknown():

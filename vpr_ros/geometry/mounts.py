@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 OPTICAL_ROTATION = Pose.of((0, 0, 0), (-0.5, 0.5, -0.5, 0.5))
 """An optical frame (x right, y down, z forward) in a body frame (x forward, z up); REP-103."""
 
+_UPRIGHT = 1e-6
+"""Cosine of the pitch at which roll and yaw turn about the same axis."""
+
 _NAME = re.compile(r'[A-Za-z]\w*(?:/[A-Za-z]\w*)*', re.ASCII)
 
 
@@ -41,6 +44,22 @@ def parse_mount(text: str) -> Pose | None:
         pass
     msg = f'a mount is "x y z" or "x y z roll pitch yaw" (metres, radians), not {text!r}'
     raise VprError(msg)
+
+
+def mount_text(pose: Pose) -> str:
+    """Return a pose as `parse_mount` takes it: `x y z roll pitch yaw`, six decimals.
+
+    At a pitch of a right angle only the sum of roll and yaw is defined: the roll is then 0.
+    """
+    r = pose.rotation
+    level = np.hypot(r[0, 0], r[1, 0])
+    pitch = np.arctan2(-r[2, 0], level)
+    if level > _UPRIGHT:
+        roll, yaw = np.arctan2(r[2, 1], r[2, 2]), np.arctan2(r[1, 0], r[0, 0])
+    else:
+        roll, yaw = 0.0, np.arctan2(-r[0, 1], r[1, 1])
+    numbers = np.round([*pose.position, roll, pitch, yaw], 6) + 0.0  # which turns -0 into 0
+    return ' '.join(f'{number:.6f}'.rstrip('0').rstrip('.') for number in numbers)
 
 
 def _rotation(roll: float, pitch: float, yaw: float) -> Pose:
