@@ -107,3 +107,18 @@ def test_no_place_leaves_a_map_that_was_there_as_it_was(tmp_path):
     with PlaceMap.open(path) as place_map:
         assert len(place_map) == 8
         assert len(place_map.info().sessions) == 1
+
+
+def test_the_size_shown_is_that_of_the_file_that_is_left(tmp_path, capsys):
+    bag, path = write_drive(tmp_path / 'bag'), tmp_path / 'site.vprmap'
+    assert build(path, bag, '--json') == 0
+    assert json.loads(capsys.readouterr().out)['map']['bytes'] == path.stat().st_size
+
+
+def test_one_place_is_not_called_places(tmp_path, capsys):
+    bag, path = write_drive(tmp_path / 'bag', count=1), tmp_path / 'site.vprmap'
+    assert build(path, bag) == 0
+    shown = capsys.readouterr().out
+    assert '1 place added' in shown
+    assert ': 1 place,' in shown
+    assert '(no name)' in shown

@@ -165,7 +165,7 @@ def test_folder_of_images_becomes_a_map_and_exports_again(tmp_path, capsys):
         run('import', path, folder, *options, '--keyframe-distance', 25, '--session-name', 'thin')
         == 0
     )
-    assert '4 places of 10 images added, 14 now' in capsys.readouterr().out
+    assert '4 places added of 10 images, 14 now' in capsys.readouterr().out
     with PlaceMap.open(path) as place_map:
         assert [session.name for session in place_map.session_list()] == ['photos', 'thin']
         assert place_map.positions[9] == pytest.approx([90.04, 0, 0], abs=0.02)

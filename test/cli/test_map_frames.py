@@ -55,6 +55,7 @@ def test_mount_is_shown_and_said(path, capsys):
     assert run('mount', path, '--camera', 'front', '--set', '-0.3 0 1.2 0 0 3.14159265') == 0
     assert run('mount', path, '--json') == 0
     said = capsys.readouterr().out
+    assert 'at "-0.3 0 1.2 0 0 3.141593"' in said  # as --set takes it
     (camera,) = json.loads(said[said.index('{') :])['cameras']
     assert camera['camera'] == 'front'
     assert camera['mount'] == pytest.approx([-0.3, 0, 1.2, 0, 0, 1, 0], abs=1e-8)

@@ -182,7 +182,7 @@ def _pose_of(bag: Bag) -> Topic | None:
 
 def show_states(evaluation: StressEvaluation, out: Console) -> None:
     """Print a line for each state: accepted answers in each mode, and the wrong ones of them."""
-    from vpr_ros.evaluation.words import counted
+    from vpr_ros.wording import counted
 
     setup = evaluation.setup
     rows = {(row.state, row.mode): row for row in evaluation.rows}

@@ -7,13 +7,13 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vpr_ros.cli import (
+    map_contents,
     map_edit,
     map_exchange,
     map_redescribe,
@@ -25,14 +25,14 @@ from vpr_ros.cli import options as opt
 from vpr_ros.cli.camera_options import CameraExtrinsics, ImageTopics
 from vpr_ros.cli.console import console, print_json, progress_bar, say
 from vpr_ros.errors import MapFrameError
-from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from vpr_ros.describe import Describer
-    from vpr_ros.maps import MapInfo, MapWriter
+    from vpr_ros.maps import MapWriter
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -117,10 +117,10 @@ def build(
         opt.refuse_idle(context, 'with --no-poses', *of_poses, 'fix_min_status', 'fix_max_sigma')
         describer = Describer(model, device=device, weights=weights)
         seconds = _INTERVAL if interval is None else interval
-        added, about = _without_poses(
+        added = _without_poses(
             path, bag_path, describer, image_topic or (), seconds, session_name, thumbnails
         )
-        _say_added(added, about, as_json=as_json)
+        _say_added(added, path, as_json=as_json)
         return
     keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle), interval or 0.0)
     sensor, limits = parse_mount(mount), FixLimits(fix_min_status, fix_max_sigma)
@@ -154,23 +154,20 @@ def build(
                 )
 
         if register:
-            added, about = map_register.mapped_apart(path, describer.model_info, mapped)
+            added = map_register.mapped_apart(path, describer.model_info, mapped)
         else:
-            added, about = _mapped(path, describer, mapped)
-    _say_added(added, about, as_json=as_json)
+            added = _mapped(path, describer, mapped)
+    _say_added(added, path, as_json=as_json)
 
 
-def _mapped(
-    path: Path, describer: Describer, mapped: Callable[[MapWriter], int]
-) -> tuple[int, MapInfo]:
-    """Add a session to a map; return how many places were added, and the map."""
+def _mapped(path: Path, describer: Describer, mapped: Callable[[MapWriter], int]) -> int:
+    """Add a session to a map; return how many places were added."""
     with _adding_to(path, describer) as place_map:
         try:
-            added = mapped(place_map)
+            return mapped(place_map)
         except MapFrameError as error:
             msg = f'{error}: --register, --no-poses, or --anchored'
             raise MapFrameError(msg) from error
-        return added, place_map.info()
 
 
 def _without_poses(
@@ -181,8 +178,8 @@ def _without_poses(
     interval: float,
     session: str | None,
     thumbnails: int,
-) -> tuple[int, MapInfo]:
-    """Add a bag to a map without poses; return how many places were added, and the map."""
+) -> int:
+    """Add a bag to a map without poses; return how many places were added."""
     from vpr_ros.inputs.bags import Bag, choose_cameras
     from vpr_ros.mapping.builder import map_bag_without_poses
 
@@ -190,7 +187,7 @@ def _without_poses(
         cameras = choose_cameras(bag, image_topics)
         added_to = _adding_to(path, describer)
         with added_to as place_map, progress_bar(f'mapping {bag.path.name}') as progress:
-            added = map_bag_without_poses(
+            return map_bag_without_poses(
                 place_map,
                 bag,
                 describer,
@@ -200,7 +197,6 @@ def _without_poses(
                 thumbnails=thumbnails,
                 progress=progress,
             )
-        return added, place_map.info()
 
 
 @contextlib.contextmanager
@@ -219,12 +215,17 @@ def _adding_to(path: Path, describer: Describer) -> Iterator[MapWriter]:
         raise
 
 
-def _say_added(added: int, about: MapInfo, *, as_json: bool) -> None:
+def _say_added(added: int, path: Path, *, as_json: bool) -> None:
+    """Print how many places were added to a map, and the map as its writer has left it."""
+    from vpr_ros.maps import PlaceMap
+
+    with PlaceMap.open(path, memory_budget=0) as place_map:
+        about = place_map.info()
     if as_json:
         print_json({'added': added, 'map': asdict(about)})
     else:
-        typer.echo(f'{added} places added')
-        _print(about)
+        typer.echo(f'{counted(added, "place")} added')
+        map_contents.show(about)
 
 
 @app.command()
@@ -253,7 +254,7 @@ def info(
         more = {} if found is None else {'health': {**asdict(found), 'healthy': found.healthy}}
         print_json({**asdict(about), **more})
         return
-    _print(about)
+    map_contents.show(about)
     if found is not None:
         map_weak_spots.show(found, console())
     if figure is not None:
@@ -313,7 +314,7 @@ def recode(
     say(
         as_json,
         asdict(about),
-        f'{path}: {about.places} places, {about.code_bits} bits, {about.coder}, '
+        f'{path}: {counted(about.places, "place")}, {about.code_bits} bits, {about.coder}, '
         f'{about.descriptor_dim} elements as {about.storage}',
     )
 
@@ -331,56 +332,3 @@ app.command('import')(map_exchange.import_)
 app.command()(map_server.push)
 app.command()(map_server.pull)
 app.command('sessions')(map_server.sessions)
-
-
-def _print(about: MapInfo) -> None:
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None)
-    table.add_column()
-    table.add_column(overflow='fold')
-    trained = '' if about.model.trained else ' (untrained: its answers mean nothing)'
-    size = f'{about.bytes / 2**20:.2f} MiB'
-    if about.places:
-        size += f', {about.bytes / about.places:.0f} bytes a place'
-    whole = about.model.descriptor_dim
-    shortened = f' of {whole}' if about.descriptor_dim != whole else ''
-    cameras = []
-    for camera in about.cameras:
-        cameras.append(repr(camera.name))
-        if camera.mount is not None:
-            x, y, z = camera.mount[:3]
-            cameras[-1] += f' at {x:.3f} {y:.3f} {z:.3f} m of the base'
-    datum, extent = 'none', 'no poses'
-    if about.datum is not None:
-        at = about.datum
-        datum = f'{at.lat:.8f}°, {at.lon:.8f}°, {at.alt:.3f} m (WGS 84)'
-    if about.bounds is not None:
-        sides = (f'{high - low:.1f}' for low, high in zip(*about.bounds, strict=True))
-        extent = f'{" x ".join(sides)} m'
-    rows = {
-        'map': f'{about.path} ({about.id})',
-        'format': f'{about.format}, version {about.version}, made by {about.created_by}',
-        'model': f'{about.model.name}{trained}',
-        'weights': about.model.weights_id,
-        'descriptors': f'{about.descriptor_dim}{shortened} elements, {about.storage}',
-        'codes': f'{about.code_bits} bits, {about.coder}'
-        if about.coder
-        else 'none: vpr map recode',
-        'places': f'{about.places} in {len(about.sessions)} session'
-        + 's' * (len(about.sessions) != 1),
-        'cameras': ', '.join(cameras) or 'none',
-        'frame': about.frame_id,
-        'datum': datum,
-        'extent': extent,
-        'size': size,
-    }
-    for label, value in rows.items():
-        table.add_row(label, value)
-    console().print(table)
-    for session in about.sessions:
-        started = datetime.fromtimestamp(session.started / SECOND, timezone.utc).isoformat()
-        typer.echo(
-            f'session {session.id} {session.name!r}: {session.places} places, began {started}'
-            + (f', poses in the frame {session.frame!r} that began with it' * bool(session.frame))
-        )

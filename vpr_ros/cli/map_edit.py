@@ -15,8 +15,10 @@ import typer
 
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, say
+from vpr_ros.cli.map_contents import named
 from vpr_ros.errors import VprError
 from vpr_ros.stamps import SECOND
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from vpr_ros.fleet import RemoteMap
@@ -66,7 +68,10 @@ def merge(
     with progress_bar(f'merging into {output.name}') as progress:
         sources = [_source(text) for text in maps]
         about = place_maps.merge(output, sources, progress, anchored=anchored)
-    text = f'{output}: {about.places} places in {len(about.sessions)} sessions of {len(maps)} maps'
+    sessions = counted(len(about.sessions), 'session')
+    text = (
+        f'{output}: {counted(about.places, "place")} in {sessions} of {counted(len(maps), "map")}'
+    )
     say(as_json, asdict(about), text)
 
 
@@ -114,7 +119,7 @@ def delete(
             centre = GeoPoint(*near_geo) if near_geo is not None else np.array(near)
             doomed = np.intersect1d(doomed, place_map.snapshot.within(centre, radius))
         if not yes:
-            question = f'Delete {len(doomed)} of {len(place_map)} places of {path}?'
+            question = f'Delete {len(doomed)} of {counted(len(place_map), "place")} of {path}?'
             with redirect_stdout(sys.stderr):  # confirm prints a space of its own there
                 typer.confirm(question, abort=True)
         if radius is None:
@@ -125,7 +130,7 @@ def delete(
             place_map.delete(doomed)
         left = len(place_map)
     answer = {'deleted': len(doomed), 'places': left}
-    say(as_json, answer, f'{path}: {len(doomed)} places deleted, {left} left')
+    say(as_json, answer, f'{path}: {counted(len(doomed), "place")} deleted, {left} left')
 
 
 def compact(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
@@ -191,7 +196,8 @@ def update_poses(
                 round(stamp_tolerance * SECOND),
                 sessions_of(place_map, session, path),
             )
-    text = f'{path}: {update.updated} poses updated, {update.kept} places kept theirs'
+    kept = counted(update.kept, 'place')
+    text = f'{path}: {counted(update.updated, "pose")} updated, {kept} kept theirs'
     say(as_json, asdict(update), text)
 
 
@@ -242,7 +248,8 @@ def mount(
     as_json: opt.AsJson = False,
 ) -> None:
     """Show the mounts of the cameras, or set one."""
-    from vpr_ros.geometry.mounts import parse_mount
+    from vpr_ros.geometry import Pose
+    from vpr_ros.geometry.mounts import mount_text, parse_mount
     from vpr_ros.maps import MapWriter, PlaceMap
 
     if (wanted := parse_mount(pose)) is None:
@@ -253,11 +260,11 @@ def mount(
     with PlaceMap.open(path, memory_budget=0) as place_map:
         cameras = place_map.info().cameras
     text = '\n'.join(
-        f'{path}: camera {each.name!r} '
+        f'{path}: camera {named(each)} '
         + (
             'has no known mount'
             if each.mount is None
-            else 'at x y z qx qy qz qw ' + ' '.join(f'{number:.6g}' for number in each.mount)
+            else f'at "{mount_text(Pose.from_array(each.mount))}"'
         )
         for each in cameras
     )

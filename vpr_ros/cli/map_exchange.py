@@ -24,6 +24,7 @@ from vpr_ros.cli.video_options import Start, start_stamp
 from vpr_ros.errors import MapFrameError
 from vpr_ros.inputs.folders import FOLDER_FORMATS, images_in_order, video_images
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,7 +82,7 @@ def export(
             with progress_bar(f'exporting {path.name}') as progress:
                 count = write(place_map, file, chosen, progress)
     if not to_stdout:
-        say(as_json, {'written': {str(output): count}}, f'{output}: {count} places')
+        say(as_json, {'written': {str(output): count}}, f'{output}: {counted(count, "place")}')
 
 
 def import_(
@@ -203,15 +204,20 @@ def import_(
         left = Counter[str]()
         mapped = partial(imported, images=images, left=left, anchored=False)
         try:
-            _, about = map_register.mapped_apart(path, describer.model_info, mapped)
+            registered = map_register.mapped_apart(path, describer.model_info, mapped)
         except MapFrameError as error:
             left = Counter({f'session {session}: {error}': len(images)})
             _log.warning('%d images left out: session %s: %s', len(images), session, error)
         else:
-            added, total = added + about.places - total, about.places
+            added, total = added + registered, total + registered
         left_out.update(left)
     answer = {'images': len(sightings), 'added': added, 'places': total, 'left_out': left_out}
-    say(as_json, answer, f'{path}: {added} places of {len(sightings)} images added, {total} now')
+    say(
+        as_json,
+        answer,
+        f'{path}: {counted(added, "place")} added of {counted(len(sightings), "image")}, '
+        f'{total} now',
+    )
 
 
 def _name(source: Path) -> str:

@@ -14,6 +14,7 @@ import typer
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, say
 from vpr_ros.cli.map_edit import sessions_of
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from vpr_ros.maps import PlaceMap
@@ -94,9 +95,9 @@ def redescribe(
     say(
         as_json,
         {**asdict(done), 'map': asdict(about)},
-        f'{output or path}: {about.places} places described by {model}, {done.from_bags} from bags'
-        f' and {done.from_thumbnails} from thumbnails{dropped}; codes of {about.code_bits} bits'
-        f' ({about.coder or "none"}){shortened}',
+        f'{output or path}: {counted(about.places, "place")} described by {model}, '
+        f'{done.from_bags} from bags and {done.from_thumbnails} from thumbnails{dropped}; '
+        f'codes of {about.code_bits} bits ({about.coder or "none"}){shortened}',
     )
 
 

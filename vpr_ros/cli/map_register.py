@@ -14,12 +14,13 @@ import typer
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, say
 from vpr_ros.cli.map_edit import sessions_of
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vpr_ros.loops import Registration
-    from vpr_ros.maps import MapInfo, MapWriter, PlaceMap
+    from vpr_ros.maps import MapWriter, PlaceMap
     from vpr_ros.types import ModelInfo
 
 
@@ -70,17 +71,14 @@ def register_sessions(
     names = {one.id: one.name for one in source.session_list()}
     found = {}
     for key in sessions:
-        with progress_bar(f'registering session {key} {names[key]!r}') as progress:
-            found[f'{key} {names[key]!r}'] = register_session(
-                place_map, source, key, learnt, progress
-            )
+        name = f'{key} {names[key]!r}'
+        with progress_bar(f'registering session {name}') as progress:
+            found[name] = register_session(place_map, source, key, learnt, progress)
     return found
 
 
-def mapped_apart(
-    path: Path, model: ModelInfo, mapped: Callable[[MapWriter], int]
-) -> tuple[int, MapInfo]:
-    """Map a session apart, and register it on a map; return how many places, and the map.
+def mapped_apart(path: Path, model: ModelInfo, mapped: Callable[[MapWriter], int]) -> int:
+    """Map a session apart, and register it on a map; return how many places were added.
 
     Args:
         path: The map; it has to exist.
@@ -89,15 +87,16 @@ def mapped_apart(
     """
     from vpr_ros.maps import MapWriter
 
-    with MapWriter.open(path, model=model) as place_map:
-        with tempfile.TemporaryDirectory(prefix='vpr_session_') as folder:
-            apart = MapWriter.create(Path(folder) / 'session.vprmap', model)
-            with apart:
-                added = mapped(apart)
-                keys = [one.id for one in apart.session_list()]
-                for name, one in register_sessions(place_map, apart, keys).items():
-                    typer.echo(f'{name}: {words_of(one)}', err=True)
-        return added, place_map.info()
+    with (
+        MapWriter.open(path, model=model) as place_map,
+        tempfile.TemporaryDirectory(prefix='vpr_session_') as folder,
+        MapWriter.create(Path(folder) / 'session.vprmap', model) as apart,
+    ):
+        added = mapped(apart)
+        keys = [one.id for one in apart.session_list()]
+        for name, one in register_sessions(place_map, apart, keys).items():
+            typer.echo(f'session {name}: {words_of(one)}', err=True)
+    return added
 
 
 def summary_of(one: Registration) -> dict[str, Any]:
@@ -111,18 +110,19 @@ def say_registered(
     path: Path, found: dict[str, Registration], places: int, *, as_json: bool
 ) -> None:
     """Print what was registered."""
-    lines = [f'{name}: {words_of(one)}' for name, one in found.items()]
+    lines = [f'session {name}: {words_of(one)}' for name, one in found.items()]
     answer = {
         'sessions': {name: summary_of(one) for name, one in found.items()},
         'places': places,
     }
-    say(as_json, answer, '\n'.join([*lines, f'{path}: {places} places']))
+    say(as_json, answer, '\n'.join([*lines, f'{path}: {counted(places, "place")}']))
 
 
 def words_of(one: Registration) -> str:
     """Return one line for people."""
     return (
-        f'{len(one.poses)} places registered; {one.agreeing} of {one.recognised} recognised '
-        f'places agree, {one.residual:.2f} m off (median); drift of up to {one.bent:.2f} m taken '
-        f'out; the furthest place is {one.beyond:.0f} m of way from one that was recognised'
+        f'{counted(len(one.poses), "place")} registered; '
+        f'{one.agreeing} of {one.recognised} recognised places agree, {one.residual:.2f} m off '
+        f'(median); drift of up to {one.bent:.2f} m taken out; the furthest place is '
+        f'{one.beyond:.0f} m of way from one that was recognised'
     )

@@ -14,6 +14,7 @@ from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, say
 from vpr_ros.cli.map_edit import sessions_of
 from vpr_ros.errors import VprError
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +90,10 @@ def sessions(
     """List the sessions of a map on a server."""
     with _remote(url, api_key, collection) as remote:
         found = remote.session_list()
-    lines = [f'session {one.id} {one.name!r}: {one.places} places ({one.uid})' for one in found]
+    lines = [
+        f'session {one.id} {one.name!r}: {counted(one.places, "place")} ({one.uid})'
+        for one in found
+    ]
     say(as_json, [asdict(each) for each in found], '\n'.join(lines))
 
 

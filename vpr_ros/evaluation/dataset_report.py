@@ -13,8 +13,9 @@ from vpr_ros.evaluation import charts
 from vpr_ros.evaluation.dataset_search import BOTH
 from vpr_ros.evaluation.gallery import Card, Gallery, Kind, data_uri, spread
 from vpr_ros.evaluation.report import render
-from vpr_ros.evaluation.words import average_precision, counted
+from vpr_ros.evaluation.words import average_precision
 from vpr_ros.inputs.frames import ImageFile
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,6 @@ from vpr_ros.evaluation.gallery import galleries
 from vpr_ros.evaluation.summary import TOTAL
 from vpr_ros.evaluation.words import (
     average_precision,
-    counted,
     metres,
     milliseconds,
     recovery,
@@ -24,6 +23,7 @@ from vpr_ros.evaluation.words import (
     two_decimals,
 )
 from vpr_ros.localize import Status
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from vpr_ros.evaluation.compare import Comparison

@@ -8,6 +8,8 @@ import math
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from vpr_ros.wording import counted
+
 if TYPE_CHECKING:
     from vpr_ros.evaluation.compare import Comparison
     from vpr_ros.evaluation.loop_results import LoopSummary
@@ -41,11 +43,6 @@ def recovery(frames: float) -> str:
     if math.isnan(frames):
         return UNKNOWN
     return 'never' if math.isinf(frames) else f'{frames:g}'
-
-
-def counted(number: int, noun: str) -> str:
-    """Write how many there are of something."""
-    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
 def points(first: float, second: float) -> str:

@@ -24,7 +24,7 @@ _WORST = Kind(
     'Given out as a position, and wrong: for each state those of the highest probability.',
     accepted=True,
     right=False,
-    empty='None: no wrong answer was given out.',
+    empty='None: no wrong answer was accepted.',
 )
 
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from vpr_ros.evaluation.metrics import reliability
 from vpr_ros.evaluation.stored import StoredResult, restored
-from vpr_ros.evaluation.words import counted, share
+from vpr_ros.evaluation.words import share
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -242,7 +243,7 @@ def stress_verdict(evaluation: StressEvaluation) -> str:
         if not any(row.wrong for row in evaluation.rows if row.state == state)
     ]
     states = counted(len(evaluation.setup.states), 'state')
-    text = f'In {len(safe)} of {states} no mode gave out a wrong answer. '
+    text = f'In {len(safe)} of {states} no mode accepted a wrong answer. '
     modes = {
         mode: (
             sum(row.wrong for row in evaluation.rows if row.mode == mode),
