@@ -16,11 +16,14 @@ from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from nav_msgs.msg import Odometry
 from node_samples import MODEL, make_map, message, picture
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 from vpr_ros.msg import PlaceCandidateArray
 
 from vpr_ros.maps import PlaceMap, verify
+from vpr_ros.nodes.loop_closure_node import LoopClosureNode
+from vpr_ros.nodes.map_builder_node import MapBuilderNode
 
 pytestmark = pytest.mark.ros
 NODES = ['place_recognition_node', 'map_builder_node', 'loop_closure_node']
@@ -184,3 +187,21 @@ def test_shutdown_transition_ends_the_work_and_nothing_is_answered_then(start, l
     listener.wait_until(client.service_is_ready)
     assert manager.call(client, Trigger.Request()).success
     assert node.stop() == 0
+
+
+@pytest.mark.parametrize('kind', [MapBuilderNode, LoopClosureNode])
+def test_a_node_that_could_not_be_activated_begins_anew_with_the_parameters_as_they_are_then(
+    kind, tmp_path, monkeypatch
+):
+    monkeypatch.setenv('ROS_HOME', str(tmp_path / 'ros'))  # the default map and its folder
+    node = kind()
+    try:
+        wrong = {'model': MODEL, 'pose_mount': 'on the roof'}
+        node.set_parameters([Parameter(name, value=value) for name, value in wrong.items()])
+        assert not node.start()
+        assert not node.start()
+        node.set_parameters([Parameter('pose_mount', value='0 0 1')])
+        assert node.start()
+    finally:
+        node.trigger_shutdown()
+        node.destroy_node()

@@ -64,6 +64,8 @@ class MapBuilderNode(MappingNode):
         self._describer = self.describer()
         self._mapping = True
         path, model = self._maps.path, self._describer.model_info
+        if not self.parameters.map_path:  # the folder of the user's maps may not be there yet
+            path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             self._maps.open(path)
         else:

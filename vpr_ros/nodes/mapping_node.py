@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rclpy.lifecycle import TransitionCallbackReturn
-
 from vpr_ros.errors import VprError
 from vpr_ros.geometry.mounts import parse_mount
 from vpr_ros.inputs.poses import (
@@ -25,9 +23,9 @@ from vpr_ros.nodes.subscriptions import PoseInput
 from vpr_ros.nodes.transform_input import TransformInput
 
 if TYPE_CHECKING:
-    from rclpy.lifecycle import LifecycleState
+    from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-    from vpr_ros.geometry import Datum, Pose
+    from vpr_ros.geometry import Datum
     from vpr_ros.inputs.frames import Frame
     from vpr_ros.nodes.health import InputHealth
     from vpr_ros.nodes.parameters import MappingParameters
@@ -69,23 +67,22 @@ class MappingNode(VprNode[PosedFrame]):
         kind = self.parameters.pose_source
         if kind != 'none':
             try:
-                mount = parse_mount(self.parameters.pose_mount)
+                self._pose_input = self._listen(kind)
             except VprError as error:
-                self.get_logger().error(f'pose_mount: {error}')
-                return TransitionCallbackReturn.FAILURE
-            try:
-                self._pose_input = self._listen(kind, mount)
-            except VprError as error:
-                self.get_logger().error(f'pose_source: {error}')
-                return TransitionCallbackReturn.FAILURE
+                return self.refuse_to_start(error)
             self._told = 0
             self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES * len(self.cameras))
             self.listening.append(self._pose_input)
             self.get_logger().info(f'taking poses from {self._pose_input.topic}')
         return super().on_activate(state)
 
-    def _listen(self, kind: str, mount: Pose | None) -> PoseInput | TransformInput:
+    def _listen(self, kind: str) -> PoseInput | TransformInput:
         p = self.parameters
+        try:
+            mount = parse_mount(p.pose_mount)
+        except VprError as error:
+            msg = f'pose_mount: {error}'
+            raise VprError(msg) from error
         if kind == 'tf':
             source = TransformSource(TreeFrames(p.fixed_frame, p.base_frame), mount)
             return TransformInput(self, source, self._on_poses, self.fail)

@@ -87,8 +87,7 @@ class VprNode(ParameterNode, Generic[Item]):
         self.answering = ReentrantCallbackGroup()
         self.configured = False
         self.refused = 0
-        self.trouble = ''
-        self._refusal = ''
+        self.trouble = self._refusal = ''
         self._clockless = False
         self._complaints: dict[str, float] = {}
         self.times = StageTimes()
@@ -167,26 +166,26 @@ class VprNode(ParameterNode, Generic[Item]):
             self.mounts = parse_extrinsics(self.parameters.camera_extrinsics, self.cameras)
             self.load()
         except Exception as error:  # noqa: BLE001  rclpy would only say that a transition failed
-            self._refuse_to_start(error)
-            return TransitionCallbackReturn.FAILURE
-        self.configured, self._refusal = True, ''
+            self.unload()
+            return self.refuse_to_start(error)
+        self.configured = True
         return super().on_configure(state)
 
-    def _refuse_to_start(self, error: Exception) -> None:
-        """Say why the node cannot be configured, once for each reason."""
+    def refuse_to_start(self, error: Exception) -> TransitionCallbackReturn:
+        """Say why the node cannot be configured or activated, once for each reason."""
         text = str(error) or type(error).__name__
         if text != self._refusal:
             self._refusal = text
             again = '; it tries again every few seconds' if self.parameters.autostart else ''
             self.get_logger().error(f'cannot start: {text}{again}')
             if not isinstance(error, VprError):
-                trace = ''.join(traceback.format_exception(error))
+                trace = traceback.format_exc()
                 self.get_logger().error(f'unexpected error, please report it: {trace}')
-        self.unload()
+        return TransitionCallbackReturn.FAILURE
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to listen."""
-        self.refused = 0
+        self.refused, self._refusal = 0, ''
         self.times = StageTimes()
         self._processed_rate = RecentRate()
         self.worker = self.make_worker()
@@ -235,13 +234,13 @@ class VprNode(ParameterNode, Generic[Item]):
     def start(self) -> bool:
         """Configure and activate; return whether there is nothing left to do."""
         try:
-            return bool(
-                self.trigger_configure() == TransitionCallbackReturn.SUCCESS
-                and self.trigger_activate() == TransitionCallbackReturn.SUCCESS
-            )
+            if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+                if self.trigger_activate() == TransitionCallbackReturn.SUCCESS:
+                    return True
+                self.trigger_cleanup()  # the next attempt takes the parameters of then
         except rclpy_implementation.RCLError:
-            # A lifecycle manager has moved the node meanwhile: leave it to the manager.
-            return True
+            return True  # a lifecycle manager has moved the node meanwhile: leave it to that
+        return False
 
     def stop(self) -> None:
         """Stop to listen; the item in progress is finished."""

@@ -8,7 +8,6 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.serialization import serialize_message
 from std_srvs.srv import Trigger
 
@@ -40,7 +39,7 @@ from vpr_ros.stamps import SECOND
 if TYPE_CHECKING:
     from typing import Any
 
-    from rclpy.lifecycle import LifecycleState
+    from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
     from vpr_ros.geometry import Pose
     from vpr_ros.geometry.pinhole import Pinhole
@@ -117,8 +116,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             try:
                 self._transforms = TransformOutput(self, smooth=parameters.publish_tf == 'smooth')
             except VprError as error:
-                self.get_logger().error(str(error))
-                return TransitionCallbackReturn.FAILURE
+                return self.refuse_to_start(error)
         if follows or self._transforms is not None:
             odometry = PoseInput(self, 'odometry', PoseSource, self._on_odometry, self.fail)
             self.listening.append(odometry)
