@@ -12,6 +12,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+FARTHEST = 1e9
+"""Metres; nothing that a robot measures is farther from anything else."""
+_UNIT_WITHIN = 1e-5
 _SLERP_LINEAR_BELOW = 1e-6
 """Sine of the half angle under which spherical interpolation is replaced by linear."""
 
@@ -111,6 +114,14 @@ class Pose:
             weights = np.sin(np.array([1 - fraction, fraction]) * half_angle) / sine
             orientation = weights[0] * a + weights[1] * b
         return Pose.of(self.position + fraction * (other.position - self.position), orientation)
+
+
+def are_poses(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which rows (N, 7) are poses: finite, not beyond `FARTHEST`, of unit quaternions."""
+    with np.errstate(over='ignore', invalid='ignore'):
+        near = (np.abs(rows[:, :3]) <= FARTHEST).all(axis=1)
+        unit = np.abs(np.linalg.norm(rows[:, 3:], axis=1) - 1) <= _UNIT_WITHIN
+    return np.asarray(near & unit)
 
 
 def rotation_of(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:

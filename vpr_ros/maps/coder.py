@@ -25,6 +25,8 @@ _SETTLED = 1e-4
 """Share of bits that may still change when the rotation counts as found."""
 _ITERATIONS = 30
 """Most alternations between codes and rotation; small samples settle soon."""
+_GREATEST = 1e3
+"""Elements of unit vectors and of orthonormal columns are within 1."""
 _SHARED = 64
 """Descriptors whose encoding is worth several threads."""
 _SAMPLE = 8192
@@ -50,6 +52,12 @@ class Projection:
         digest = hashlib.sha256(self.mean.astype('<f4').tobytes())
         digest.update(self.projection.astype('<f4').tobytes())
         return f'{self.kind}-{digest.hexdigest()}'
+
+    @property
+    def sound(self) -> bool:
+        """Whether its numbers are those of a fit: finite, and no larger than such can be."""
+        values = self.mean, self.projection
+        return all(bool((np.abs(each) <= _GREATEST).all()) for each in values)
 
 
 class ItqCoder(Projection):

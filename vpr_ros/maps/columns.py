@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vpr_ros.errors import MapDamagedError, MapError
+from vpr_ros.geometry.pose import FARTHEST, are_poses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,6 +104,29 @@ class Columns:
             raise MapError(msg)
         return rows
 
+    @property
+    def fault(self) -> str:
+        """The first place that is none, in words; empty where all are sound."""
+        with np.errstate(invalid='ignore'):
+            lat, lon, alt = np.abs(self.geo).T
+            on_earth = (lat <= 90) & (lon <= 180) & (np.isnan(alt) | (alt <= FARTHEST))
+            sound = {
+                'an impossible distance travelled': _unknown_or(
+                    self.distances[:, None], np.abs(self.distances) <= FARTHEST
+                ),
+                'a pose that is none: it is not finite, too far away, or no unit quaternion': (
+                    _unknown_or(self.poses, are_poses(self.poses))
+                ),
+                'a position that is no place on Earth': _unknown_or(self.geo, on_earth),
+                'a covariance that is not finite': _unknown_or(
+                    self.covariances, np.isfinite(self.covariances).all(axis=1)
+                ),
+            }
+        for what, each in sound.items():
+            if not each.all():
+                return f'place {self.ids[~each][0]} has {what}'
+        return ''
+
     def with_crcs(self) -> Columns:
         """Return the same places with checksums that match."""
         return replace(self, crcs=self.computed_crcs())
@@ -122,7 +146,13 @@ class Columns:
         return np.fromiter((crc32(data[i : i + width]) for i in ends), np.int64, len(self))
 
     def to_rows(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows for `INSERT`."""
+        """Yield the rows for `INSERT`.
+
+        Raises:
+            MapError: A place is not sound, so that nothing could read it.
+        """
+        if fault := self.fault:
+            raise MapError(fault)
         covariances: list[bytes | None] = [
             None if np.isnan(row[0]) else row.astype('<f4').tobytes() for row in self.covariances
         ]
@@ -147,10 +177,11 @@ class Columns:
 
     @staticmethod
     def from_rows(rows: Sequence[tuple[Any, ...]], code_bytes: int) -> Columns:
-        """Build from the rows of `SELECT`, checking every checksum.
+        """Build from the rows of `SELECT`, checking every checksum and every value.
 
         Raises:
-            MapError: A checksum does not match; names the first such place.
+            MapError: A checksum does not match, or a value makes no sense; names the first such
+                place.
         """
         if not rows:
             return empty(code_bytes)
@@ -166,6 +197,9 @@ class Columns:
                 f'({int(wrong.sum())} such places)'
             )
             raise MapDamagedError(msg)
+        if fault := columns.fault:
+            msg = f'is damaged: {fault}'
+            raise MapDamagedError(msg)
         return columns
 
     @staticmethod
@@ -175,9 +209,12 @@ class Columns:
         covariances = np.full((count, 21), np.nan, np.float32)
         for row, blob in enumerate(values[15]):
             if blob is not None:
-                covariances[row] = np.frombuffer(blob, '<f4')
+                covariances[row] = np.frombuffer(blob, '<f4').reshape(21)
         codes = np.empty((count, 0), np.uint8)
         if code_bytes:
+            if any(len(code) != code_bytes for code in values[16]):
+                msg = f'codes have {code_bytes} bytes'
+                raise ValueError(msg)
             codes = np.frombuffer(b''.join(values[16]), np.uint8).reshape(count, code_bytes)
         return Columns(
             ids=np.array(values[0], np.int64),
@@ -250,6 +287,11 @@ def _with_capacity(columns: Columns, capacity: int) -> Columns:
         new[: len(old)] = old
         buffers.append(new)
     return Columns(*buffers)
+
+
+def _unknown_or(values: NDArray[Any], sound: Any) -> NDArray[np.bool_]:
+    """Return which rows (N,) of values (N, k) are not known at all, or sound (N,)."""
+    return np.asarray(np.isnan(values).all(axis=1) | sound)
 
 
 def pack_covariance(covariance: NDArray[np.float64] | None) -> NDArray[np.float32]:

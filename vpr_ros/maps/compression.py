@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vpr_ros.errors import MapError
 from vpr_ros.maps.coder import ItqCoder, PcaReducer
 from vpr_ros.maps.descriptors import FLOAT16, STORAGES
+from vpr_ros.maps.meta import HASH_HEAD
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from vpr_ros.maps.snapshot import Snapshot
     from vpr_ros.types import ModelInfo
 
-HASH_HEAD = 'hash-head'
-"""Origin of codes that the model makes itself."""
 CODE_BITS = 512
 """Bits of fitted codes, unless told otherwise."""
 

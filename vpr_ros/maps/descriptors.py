@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_CHUNK = 256
+_MOST_NORM = 2.0
 _VARIABLES = 500
 """Places asked for in one statement; SQLite allows at least 999."""
 
@@ -92,12 +94,12 @@ def read(
     connection: sqlite3.Connection,
     ids: NDArray[np.int64],
     crcs: NDArray[np.int64],
-    row_bytes: int,
+    packing: Packing,
 ) -> NDArray[np.uint8]:
     """Read the packed descriptors (n, row_bytes) of places in the order asked for, checking each.
 
     Raises:
-        DescriptorError: One is missing, or has the wrong shape or values.
+        DescriptorError: One is missing, has the wrong shape or values, or is far from unit norm.
     """
     found: dict[int, bytes] = {}
     wanted = ids.tolist()
@@ -113,11 +115,21 @@ def read(
         if data is None:
             msg = f'the descriptor of place {place} is missing'
             raise DescriptorError(msg)
-        if not isinstance(data, bytes) or len(data) != row_bytes or checksum(place, data) != crc:
+        whole = isinstance(data, bytes) and len(data) == packing.row_bytes
+        if not whole or checksum(place, data) != crc:
             msg = f'is damaged: the checksum of the descriptor of place {place} does not match'
             raise DescriptorError(msg)
         parts.append(data)
-    return np.frombuffer(b''.join(parts), np.uint8).reshape(-1, row_bytes)
+    rows = np.frombuffer(b''.join(parts), np.uint8).reshape(-1, packing.row_bytes)
+    for start in range(0, len(rows), _CHUNK):
+        norms = np.linalg.norm(packing.unpack(rows[start : start + _CHUNK]), axis=1)
+        # Rounding to int8 may lengthen a descriptor somewhat; NaN is not within the bound.
+        wrong = np.flatnonzero(~(norms <= _MOST_NORM))
+        if len(wrong):
+            place = wanted[start + wrong[0]]
+            msg = f'is damaged: the descriptor of place {place} has norm {norms[wrong[0]]:.6g}'
+            raise DescriptorError(msg)
+    return rows
 
 
 class DescriptorCache:

@@ -9,24 +9,20 @@ the sum of their checksums, so that lost rows are noticed as well as changed one
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import sqlite3
-import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vpr_ros.documents import json_of
 from vpr_ros.errors import MapDamagedError, MapError, MapInUseError, MapNewerError
-from vpr_ros.geometry import Datum
 from vpr_ros.maps.connection import logs_beside
-from vpr_ros.maps.descriptors import FLOAT16, STORAGES, Packing, checksum
-from vpr_ros.types import ModelInfo
+from vpr_ros.maps.descriptors import checksum
+from vpr_ros.maps.meta import write_meta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from vpr_ros.maps.meta import Meta
 
 APPLICATION_ID = 0x5650524D
 """'VPRM' in the SQLite header."""
@@ -63,50 +59,6 @@ THUMBNAILS = (
 """Only in maps that keep thumbnails; made with the first of them."""
 
 
-@dataclass(frozen=True)
-class Meta:
-    """Metadata of the file; one row of table `meta` for each field, as JSON."""
-
-    id: str
-    created: int
-    created_by: str
-    model: ModelInfo
-    frame_id: str
-    datum: Datum | None
-    code_bits: int
-    coder: str = ''
-    version: int = 1
-    revision: int = 1  # Raised by every write that changes or removes places already there.
-    next_place: int = 1
-    next_session: int = 1
-    places: int = 0
-    digest: int = 0  # Sum of the CRCs of the places.
-    storage: str = FLOAT16
-    reducer: str = ''
-    reduced_dim: int = 0  # Length of the descriptors where there is a reducer.
-    # Poses on the base (7 numbers), by identity of the camera as a text.
-    mounts: dict[str, list[float]] = dataclasses.field(default_factory=dict)
-    # Frames of poses that begin where their session did, by identity of the session as a text.
-    frames: dict[str, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def packing(self) -> Packing:
-        """How descriptors are stored."""
-        return Packing(self.storage, self.reduced_dim or self.model.descriptor_dim)
-
-    @property
-    def format(self) -> int:
-        """The oldest version of the format that can say all this."""
-        if self.frames:
-            return 3
-        return 2 if self.mounts else 1
-
-
-def crc_of(*values: object) -> int:
-    """Return the CRC-32 of a row of texts and integers."""
-    return zlib.crc32(json.dumps(values).encode())
-
-
 def check_identity(connection: sqlite3.Connection) -> None:
     """Refuse a file that is no map, or a map this version cannot read.
 
@@ -132,47 +84,6 @@ def check_identity(connection: sqlite3.Connection) -> None:
     if found - {THUMBNAILS} != set(TABLES):
         msg = 'is damaged or was altered: its tables are not those of a place map'
         raise MapDamagedError(msg)
-
-
-def write_meta(connection: sqlite3.Connection, meta: Meta) -> None:
-    """Replace the metadata of the file."""
-    (version,) = connection.execute('PRAGMA user_version').fetchone()
-    if version != meta.format:
-        connection.execute(f'PRAGMA user_version = {meta.format}')
-    values = dataclasses.asdict(meta)
-    for key in ('mounts', 'frames'):
-        if not values[key]:
-            del values[key]  # Not known to format 1.
-            connection.execute('DELETE FROM meta WHERE key = ?', (key,))
-    items = {key: json.dumps(value) for key, value in values.items()}
-    items['crc'] = str(crc_of(*sorted(items.items())))
-    connection.executemany('INSERT OR REPLACE INTO meta VALUES (?, ?)', items.items())
-
-
-def read_meta(connection: sqlite3.Connection) -> Meta:
-    """Read the metadata of the file.
-
-    Raises:
-        MapError: It was changed by something other than vpr_ros.
-    """
-    items: dict[str, str] = dict(connection.execute('SELECT key, value FROM meta'))
-    crc = items.pop('crc', '')
-    if crc != str(crc_of(*sorted(items.items()))):
-        msg = 'is damaged: the checksum of table meta does not match'
-        raise MapDamagedError(msg)
-    values: dict[str, Any] = {key: json_of(value) for key, value in items.items()}
-    values['model'] = ModelInfo(**values['model'])
-    values['datum'] = values['datum'] and Datum(**values['datum'])
-    if values['storage'] not in STORAGES:
-        msg = f'its descriptors are stored as {values["storage"]!r}, which is not known here'
-        raise MapNewerError(msg)
-    return Meta(**values)
-
-
-def read_version(connection: sqlite3.Connection) -> int:
-    """Return the version that was last committed, 0 if it cannot be understood."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
-    return int(row[0]) if row and str(row[0]).isdecimal() else 0
 
 
 def page_size(descriptor_bytes: int) -> int:

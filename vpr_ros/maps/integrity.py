@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpr_ros.errors import MapError
+from vpr_ros.errors import MapError, shown
 from vpr_ros.maps import descriptors
 from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.connection import SQLITE_ERRORS, open_to_read
@@ -49,10 +49,17 @@ def problems_of(connection: sqlite3.Connection) -> list[str]:
         (stored,) = connection.execute('SELECT count(*) FROM descriptors').fetchone()
         if stored > len(snapshot):
             problems.append(f'{stored - len(snapshot)} descriptors belong to no place')
+        problems += _projection_problems(connection, snapshot)
         problems += schema.thumbnail_problems(connection)
     except (MapError, *SQLITE_ERRORS) as error:
         problems.append(str(error))
     return problems
+
+
+def _projection_problems(connection: sqlite3.Connection, snapshot: Snapshot) -> list[str]:
+    used = {snapshot.meta.coder, snapshot.meta.reducer}
+    stored = {key for (key,) in connection.execute('SELECT id FROM coder')}
+    return [f'the projection {shown(key)} is of no use here' for key in stored - used]
 
 
 def _descriptor_problems(
@@ -60,9 +67,7 @@ def _descriptor_problems(
 ) -> list[str]:
     part = snapshot.columns.take(rows)
     try:
-        descriptors.read(
-            connection, part.ids, part.descriptor_crcs, snapshot.meta.packing.row_bytes
-        )
+        descriptors.read(connection, part.ids, part.descriptor_crcs, snapshot.meta.packing)
     except MapError as error:
         if len(part) == 1:
             return [str(error)]

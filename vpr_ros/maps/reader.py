@@ -20,6 +20,7 @@ from vpr_ros.maps.connection import (
     require_file,
 )
 from vpr_ros.maps.integrity import problems_of
+from vpr_ros.maps.meta import read_version
 from vpr_ros.maps.place import MapInfo, Place, Session
 from vpr_ros.maps.snapshot import load, require_same_model
 
@@ -282,7 +283,7 @@ class PlaceMap:
                 is not that of the queries.
         """
         with self._mutex, explained(self._path):
-            if schema.read_version(self._connection) == self.version:
+            if read_version(self._connection) == self.version:
                 return False
             snapshot = load(self._connection, self._budget, self._snapshot)
             if self._wanted is not None:
@@ -307,8 +308,8 @@ class PlaceMap:
         self.close()
 
     def _read_descriptors(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
-        columns, row_bytes = snapshot.columns, snapshot.meta.packing.row_bytes
+        columns, packing = snapshot.columns, snapshot.meta.packing
         with self._mutex, explained(self._path):
             return floats.read(
-                self._connection, columns.ids[rows], columns.descriptor_crcs[rows], row_bytes
+                self._connection, columns.ids[rows], columns.descriptor_crcs[rows], packing
             )

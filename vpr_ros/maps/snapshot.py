@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from vpr_ros.documents import DocumentError
-from vpr_ros.errors import MapDamagedError, MapError, MapModelError
+from vpr_ros.errors import MapDamagedError, MapError, MapModelError, shown
 from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.geometry.geodesy import surface_positions
 from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.coder import ItqCoder, PcaReducer
 from vpr_ros.maps.columns import SELECT, Columns, Growing, empty, unpack_covariance
 from vpr_ros.maps.descriptors import DescriptorCache
+from vpr_ros.maps.meta import MOST_SESSIONS, Meta, crc_of, read_meta
 from vpr_ros.maps.place import Camera, Place, Session
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Snapshot:
         cache: Packed descriptors by row, None where they do not fit the memory budget.
     """
 
-    meta: schema.Meta
+    meta: Meta
     names: dict[int, tuple[str, int, str]]
     cameras: dict[int, Camera]
     coder: ItqCoder | None
@@ -237,8 +238,8 @@ def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> 
     db.execute('BEGIN')
     try:
         schema.check_identity(db)
-        meta = schema.read_meta(db)
-        if known is not None and known.meta.revision != meta.revision:
+        meta = read_meta(db)
+        if known is not None and known.meta.rules != meta.rules:
             known = None
         added = _read_places(db, known.columns if known else None, meta.code_bits // 8)
         growing = known.growing if known else Growing(empty(meta.code_bits // 8))
@@ -261,12 +262,28 @@ def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> 
         raise MapDamagedError(msg) from error
     finally:
         db.execute('ROLLBACK')
-    unknown = set(np.unique(columns.cameras).tolist()) - set(snapshot.cameras)
-    unknown |= set(np.unique(columns.sessions).tolist()) - set(snapshot.names)
-    if unknown:
-        msg = f'is damaged: the sessions or cameras {sorted(unknown)} of its places are missing'
+    if fault := _fault_between_tables(snapshot):
+        msg = f'is damaged: {fault}'
         raise MapDamagedError(msg)
     return snapshot
+
+
+def _fault_between_tables(snapshot: Snapshot) -> str:
+    """Return what one table says of another that is not so, in words; empty if there is none."""
+    meta, columns = snapshot.meta, snapshot.columns
+    sessions, cameras = set(snapshot.names), set(snapshot.cameras)
+    unknown = set(np.unique(columns.cameras).tolist()) - cameras
+    unknown |= set(np.unique(columns.sessions).tolist()) - sessions
+    if unknown:
+        return f'the sessions or cameras {shown(sorted(unknown))} of its places are missing'
+    if {int(key) for key in meta.mounts} - cameras or {int(key) for key in meta.frames} - sessions:
+        return 'the camera of a mount, or the session of a frame, is missing'
+    if (
+        max(sessions, default=0) >= meta.next_session
+        or columns.ids[-1:].max(initial=0) >= meta.next_place
+    ):
+        return 'the next identity of a session or place is one that is there'
+    return ''
 
 
 def cache_for(
@@ -294,33 +311,37 @@ def _read_places(db: sqlite3.Connection, known: Columns | None, code_bytes: int)
 
 def _read_sessions(db: sqlite3.Connection) -> dict[int, tuple[str, int, str]]:
     query = 'SELECT id, name, started, uid, crc FROM sessions'
-    return {
-        key: (name, started, uid) for key, name, started, uid in _checked(db, query, 'session')
-    }
+    rows = _checked(db, query, 'session', (int, str, int, str))
+    return {key: (name, started, uid) for key, name, started, uid in rows}
 
 
-def _read_cameras(db: sqlite3.Connection, meta: schema.Meta) -> dict[int, Camera]:
+def _read_cameras(db: sqlite3.Connection, meta: Meta) -> dict[int, Camera]:
     mounts = {int(key): tuple(mount) for key, mount in meta.mounts.items()}
-    rows = _checked(db, 'SELECT id, name, crc FROM cameras', 'camera')
+    rows = _checked(db, 'SELECT id, name, crc FROM cameras', 'camera', (int, str))
     return {key: Camera(name, mounts.get(key)) for key, name in rows}
 
 
-def _checked(db: sqlite3.Connection, query: str, what: str) -> Iterator[list[Any]]:
-    """Yield rows without the checksum that they end with."""
+def _checked(
+    db: sqlite3.Connection, query: str, what: str, kinds: tuple[type, ...]
+) -> Iterator[list[Any]]:
+    """Yield rows of an identity and other values without the checksum that they end with."""
     for *row, crc in db.execute(query):
-        if schema.crc_of(*row) != crc:
+        if tuple(map(type, row)) != kinds or not 0 < row[0] < MOST_SESSIONS:
+            msg = f'is damaged: {what} {shown(row[0])} makes no sense'
+            raise MapDamagedError(msg)
+        if crc_of(*row) != crc:
             msg = f'is damaged: the checksum of {what} {row[0]} does not match'
             raise MapDamagedError(msg)
         yield row
 
 
-def _read_coder(db: sqlite3.Connection, meta: schema.Meta) -> ItqCoder | None:
+def _read_coder(db: sqlite3.Connection, meta: Meta) -> ItqCoder | None:
     if not meta.coder or meta.model.code_bits:
         return None
     return _read_projection(db, meta.coder, ItqCoder, meta.packing.dim, meta.code_bits)
 
 
-def _read_reducer(db: sqlite3.Connection, meta: schema.Meta) -> PcaReducer | None:
+def _read_reducer(db: sqlite3.Connection, meta: Meta) -> PcaReducer | None:
     if not meta.reducer:
         return None
     dims = meta.model.descriptor_dim, meta.reduced_dim
@@ -334,7 +355,7 @@ def _read_projection(
     if found is not None:
         mean, projection = (np.frombuffer(blob, '<f4') for blob in found)
         fitted = kind(mean.reshape(rows), projection.reshape(rows, columns))
-        if fitted.id == key:
+        if fitted.id == key and fitted.sound:
             return fitted
     msg = 'is damaged: the checksum of its coder does not match'
     raise MapDamagedError(msg)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapAccessError, MapError, MapInUseError, MapSpaceError
 from vpr_ros.maps import columns as cols
-from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.connection import (
     WriterLock,
     close_after_writing,
@@ -20,6 +19,7 @@ from vpr_ros.maps.connection import (
     open_to_write,
     require_file,
 )
+from vpr_ros.maps.meta import read_version, write_meta
 from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
 from vpr_ros.maps.snapshot import cache_for, load
 
@@ -104,7 +104,7 @@ class TransactionalMap(PlaceMap):
         with self._mutex, explained(self._path):
             self._require_place()
             # An interrupt may have come after a commit, before it was noted here.
-            if self._pending is None and schema.read_version(self._connection) != self.version:
+            if self._pending is None and read_version(self._connection) != self.version:
                 self._snapshot = load(self._connection, self._budget)
             before = self._now
             self._pending = before
@@ -161,7 +161,7 @@ class TransactionalMap(PlaceMap):
         budget.
         """
         meta = replace(new.meta, version=new.meta.version + 1)
-        schema.write_meta(self._database(), meta)
+        write_meta(self._database(), meta)
         columns, cache = new.columns, new.cache
         if added is not None:
             columns = new.growing.append(columns, added)

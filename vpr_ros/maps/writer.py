@@ -15,10 +15,11 @@ import numpy as np
 from vpr_ros.errors import MapError, MapExistsError
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps.compression import HASH_HEAD, with_rules_of
+from vpr_ros.maps.compression import with_rules_of
 from vpr_ros.maps.connection import WriterLock, explained
 from vpr_ros.maps.editor import with_mounts
 from vpr_ros.maps.merging import MergedSessions
+from vpr_ros.maps.meta import HASH_HEAD, Meta, crc_of
 from vpr_ros.maps.new_places import camera_of, prepare
 from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
 from vpr_ros.maps.recoding import MapRecoder
@@ -86,7 +87,7 @@ class MapWriter(MapRecoder):
             if path.exists():
                 msg = f'{path} exists already: remove it, or open it to add to it'
                 raise MapExistsError(msg)  # noqa: TRY301
-            meta = schema.Meta(
+            meta = Meta(
                 id=str(uuid.uuid4()),
                 created=time.time_ns(),
                 created_by=SOFTWARE,
@@ -221,7 +222,7 @@ class MapWriter(MapRecoder):
         key = now.meta.next_session
         row = (key, *session)
         self._database().execute(
-            'INSERT INTO sessions VALUES (?, ?, ?, ?, ?)', (*row, schema.crc_of(*row))
+            'INSERT INTO sessions VALUES (?, ?, ?, ?, ?)', (*row, crc_of(*row))
         )
         frames = {**now.meta.frames, str(key): frame} if frame else now.meta.frames
         meta = replace(now.meta, next_session=key + 1, frames=frames)
@@ -230,9 +231,7 @@ class MapWriter(MapRecoder):
     def _insert_cameras(self, before: Snapshot, new: Snapshot) -> None:
         for key in sorted(set(new.cameras) - set(before.cameras)):
             row = (key, new.cameras[key].name)
-            self._database().execute(
-                'INSERT INTO cameras VALUES (?, ?, ?)', (*row, schema.crc_of(*row))
-            )
+            self._database().execute('INSERT INTO cameras VALUES (?, ?, ?)', (*row, crc_of(*row)))
 
     def _with_places(
         self, now: Snapshot, columns: cols.Columns, packed: NDArray[np.uint8]
