@@ -63,7 +63,6 @@ DISTRIBUTIONS = {
     'cv2': 'opencv-python-headless',
     'faiss': 'faiss-cpu',
     'jinja2': 'Jinja2',
-    'qdrant_client': 'qdrant-client',
     'yaml': 'PyYAML',
 }
 """Names on the registry of what is imported by another name."""

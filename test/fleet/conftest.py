@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fleet_server import database, server  # noqa: F401  fixtures
 
+from vpr_ros.fleet import connected
 from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.types import Description, ModelInfo
@@ -13,10 +15,15 @@ MOUNT = Pose.of((0.2, 0, 1), (-0.5, 0.5, -0.5, 0.5))
 DIM, BITS, START = 32, 64, 1_760_000_000_000_000_000
 
 
-@pytest.fixture(scope='session', params=['hash head', 'no codes', 'recoded'])
+KINDS = pytest.mark.parametrize('model', ['hash head', 'no codes', 'recoded'], indirect=True)
+"""For tests to which it matters how a map comes to its codes."""
+
+
+@pytest.fixture(scope='session')
 def model(request):
-    bits = BITS if request.param == 'hash head' else 0
-    return ModelInfo('test-net', 'weights', DIM, bits, 'none', trained=request.param != 'recoded')
+    kind = getattr(request, 'param', 'hash head')
+    bits = BITS if kind == 'hash head' else 0
+    return ModelInfo('test-net', 'weights', DIM, bits, 'none', trained=kind != 'recoded')
 
 
 @pytest.fixture(scope='session')
@@ -53,6 +60,7 @@ def town(tmp_path_factory, model, describe):
                         str(rng.choice(['front', 'rear'])),
                         None if rng.random() < 0.1 else float(rng.uniform(0, 100)),
                         MOUNT if i % 2 else None,
+                        bytes([session, i]) * 50 if i % 3 else None,
                     )
                     for i in range(40)
                 ]
@@ -60,3 +68,10 @@ def town(tmp_path_factory, model, describe):
         if not model.trained:
             place_map.recode(32, dim=24)
     return path
+
+
+@pytest.fixture
+def connection(database):  # noqa: F811
+    """Connect to a new database as its owner."""
+    with connected(database) as opened:
+        yield opened

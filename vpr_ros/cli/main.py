@@ -74,6 +74,11 @@ PARTS = {
     'map': Part(
         'vpr_ros.cli.map_commands:app', 'Build, inspect, merge, edit and exchange place maps.'
     ),
+    'fleet': Part(
+        'vpr_ros.cli.fleet_commands:app',
+        'Share maps among robots on a PostgreSQL server.',
+        'fleet',
+    ),
     'query': Part('vpr_ros.cli.query_command:query', 'Find the places that images show in a map.'),
     'explain': Part(
         'vpr_ros.cli.explain_command:explain', 'Draw which parts of an image the network uses.'

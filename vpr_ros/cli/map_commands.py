@@ -18,7 +18,6 @@ from vpr_ros.cli import (
     map_exchange,
     map_redescribe,
     map_register,
-    map_server,
     map_weak_spots,
 )
 from vpr_ros.cli import options as opt
@@ -329,6 +328,3 @@ app.command()(map_edit.datum)
 app.command()(map_edit.mount)
 app.command()(map_exchange.export)
 app.command('import')(map_exchange.import_)
-app.command()(map_server.push)
-app.command()(map_server.pull)
-app.command('sessions')(map_server.sessions)

@@ -21,7 +21,6 @@ from vpr_ros.stamps import SECOND
 from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
-    from vpr_ros.fleet import RemoteMap
     from vpr_ros.maps import PlaceMap
 
 _CHOSEN = re.compile(r'(.+):(\d+(?:,\d+)*)')
@@ -272,9 +271,7 @@ def mount(
     say(as_json, {'cameras': answer}, text or f'{path}: no camera has seen a place yet')
 
 
-def sessions_of(
-    source: PlaceMap | RemoteMap, wanted: list[str] | None, where: Path | str
-) -> list[int]:
+def sessions_of(source: PlaceMap, wanted: list[str] | None, where: Path | str) -> list[int]:
     """Return the numbers of the sessions asked for by name or number, all if none were.
 
     Raises:

@@ -71,24 +71,29 @@ class MergedSessions:
         self._frame = _frame_in(target, source) if posed else None
 
     def converted(
-        self, target: Snapshot, rows: NDArray[np.intp], floats: NDArray[np.float32]
+        self, target: Snapshot, rows: NDArray[np.intp], packed: NDArray[np.uint8]
     ) -> tuple[Columns, NDArray[np.uint8]]:
         """Return columns and packed descriptors (n, bytes) of some rows, to be inserted next.
+
+        What both maps store alike stays as it is, byte by byte.
 
         Args:
             target: With the sessions and cameras inserted.
             rows: Rows (n,) of the source.
-            floats: Their descriptors (n, D).
+            packed: Their descriptors (n, bytes) as the source packs them.
         """
         columns = self._source.columns.take(rows)
         ids = target.meta.next_place + np.arange(len(rows))
-        if target.reducer is not None and self._source.reducer is None:
-            floats = target.reduced(floats)
-        packing = target.meta.packing
-        packed = packing.pack(floats)
-        if target.coder is not None:
-            columns = replace(columns, codes=target.coder.encode(packing.unpack(packed)))
-        elif not target.meta.code_bits:
+        ours, theirs = target.meta, self._source.meta
+        alike = (ours.packing, ours.reducer) == (theirs.packing, theirs.reducer)
+        if not alike:
+            floats = theirs.packing.unpack(packed)
+            if target.reducer is not None and self._source.reducer is None:
+                floats = target.reduced(floats)
+            packed = ours.packing.pack(floats)
+        if target.coder is not None and not (alike and ours.coder == theirs.coder):
+            columns = replace(columns, codes=target.coder.encode(ours.packing.unpack(packed)))
+        elif not ours.code_bits:
             columns = replace(columns, codes=np.empty((len(rows), 0), np.uint8))
         if self._frame is not None:
             columns = _moved(columns, self._frame)
@@ -123,7 +128,7 @@ def _require_related(target: Snapshot, source: Snapshot) -> None:
     """Refuse poses in a frame that began with a session, unless both hold it, or a datum."""
     begun = sorted({*target.begun_frames, *source.begun_frames})
     on_earth = target.meta.datum is not None and source.meta.datum is not None
-    if begun and len(target) and not on_earth and not _share_a_beginning(target, source):
+    if begun and target.meta.places and not on_earth and not _share_a_beginning(target, source):
         msg = (
             f'the poses of the map {source.meta.id} cannot be related to those here: the frame '
             f'{begun[0]!r} begins anew with each run. `vpr map register` finds out by the '

@@ -21,7 +21,7 @@ from vpr_ros.maps.editor import with_mounts
 from vpr_ros.maps.merging import MergedSessions
 from vpr_ros.maps.meta import HASH_HEAD, Meta, crc_of
 from vpr_ros.maps.new_places import camera_of, prepare
-from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
+from vpr_ros.maps.reader import MEMORY_BUDGET
 from vpr_ros.maps.recoding import MapRecoder
 from vpr_ros.version import SOFTWARE
 
@@ -49,6 +49,9 @@ class MergeSource(Protocol):
 
     def packed_descriptors(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
         """Return the descriptors (n, bytes) of rows."""
+
+    def thumbnail(self, place_id: int) -> bytes | None:
+        """Return the small JPEG of a place, None where there is none."""
 
 
 class MapWriter(MapRecoder):
@@ -202,14 +205,13 @@ class MapWriter(MapRecoder):
             for rows in np.split(
                 merged.rows, range(_MERGED_AT_ONCE, len(merged.rows), _MERGED_AT_ONCE)
             ):
-                floats = theirs.meta.packing.unpack(source.packed_descriptors(theirs, rows))
-                columns, packed = merged.converted(new, rows, floats)
+                stored = source.packed_descriptors(theirs, rows)
+                columns, packed = merged.converted(new, rows, stored)
                 new = self._with_places(new, columns, packed)
-                if isinstance(source, PlaceMap):
-                    jpegs = map(source.thumbnail, theirs.columns.ids[rows].tolist())
-                    pairs = zip(columns.ids.tolist(), jpegs, strict=True)
-                    kept = [(key, jpeg) for key, jpeg in pairs if jpeg]
-                    schema.store_thumbnails(self._database(), kept)
+                jpegs = map(source.thumbnail, theirs.columns.ids[rows].tolist())
+                pairs = zip(columns.ids.tolist(), jpegs, strict=True)
+                kept = [(key, jpeg) for key, jpeg in pairs if jpeg]
+                schema.store_thumbnails(self._database(), kept)
                 added.append(columns)
                 progress(sum(map(len, added)), len(merged.rows))
             self._store(new, cols.concatenate(added))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Searcher(Protocol):
-    """Searches one map; `Retriever` one in a file, `fleet.RemoteRetriever` one on a server."""
+    """Searches one map; `Retriever` one in a file, `fleet.FleetRetriever` one on a server."""
 
     def search(
         self,

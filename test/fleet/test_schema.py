@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import psycopg
+import pytest
+from fleet_server import new_database
+
+from vpr_ros.errors import FleetError, FleetUnreachableError
+from vpr_ros.fleet import connected, initialise
+from vpr_ros.fleet.schema import VERSION, problems, version_of
+from vpr_ros.fleet.status import status_of
+
+
+def test_schema_is_made_once_and_says_its_version(database):
+    with connected(database) as connection:
+        assert initialise(connection) == []
+        assert version_of(connection) == VERSION
+        assert problems(connection) == []
+        status = status_of(connection)
+    assert (status.schema, status.role, status.maps) == (VERSION, 'owner', [])
+
+
+def test_database_without_schema_says_what_to_do(server):
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute('CREATE DATABASE bare')
+    bare = connected(server.url_of('owner', 'bare'))
+    with pytest.raises(FleetError, match='vpr fleet init'), bare:
+        pass
+
+
+@pytest.mark.parametrize(('version', 'advice'), [(VERSION + 1, 'upgrade'), (1, 'vpr fleet init')])
+def test_schema_of_another_version_says_what_to_do(server, version, advice):
+    database = new_database(server)
+    with connected(database) as connection:
+        connection.execute('DELETE FROM migrations')
+        connection.execute(
+            'INSERT INTO migrations (version, name, software) VALUES (%s, %s, %s)',
+            [version, 'another', 'test'],
+        )
+    with pytest.raises(FleetError, match=advice), connected(database):
+        pass
+
+
+def test_servers_of_one_fleet_never_give_a_key_twice(server):
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute('CREATE DATABASE shard_seven')
+    with connected(server.url_of('owner', 'shard_seven'), checked=False) as connection:
+        initialise(connection, shard=7)
+        (key,) = connection.execute("SELECT nextval('session_keys')").fetchone()
+        assert key == (7 << 32) + 1
+        with pytest.raises(FleetError, match='from 0 to 127'):
+            initialise(connection, shard=128)
+
+
+def test_server_that_does_not_answer_is_named():
+    with (
+        pytest.raises(FleetUnreachableError, match=r'127\.0\.0\.1:9'),
+        connected('postgresql://127.0.0.1:9/town'),
+    ):
+        pass
+
+
+@pytest.mark.parametrize('url', ['postgresql://robot:secret@host/town', 'host=a password=secret'])
+def test_password_in_a_connection_string_is_refused_and_not_repeated(url):
+    with pytest.raises(FleetError, match='PGPASSFILE') as refused, connected(url):
+        pass
+    assert 'secret' not in str(refused.value)
+
+
+def test_what_is_no_connection_string_is_refused():
+    with pytest.raises(FleetError, match='connection string'), connected('host=a port'):
+        pass
+
+
+def test_statement_that_takes_too_long_is_given_up(database):
+    limited = connected(database, seconds=0.05)
+    with pytest.raises(FleetUnreachableError, match='in time'), limited as connection:
+        connection.execute('SELECT pg_sleep(60)')
+
+
+def test_killed_server_comes_back_with_all_that_was_committed(tmp_path_factory):
+    from vpr_ros.fleet.local_server import LocalServer
+
+    with LocalServer() as server:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute('CREATE TABLE kept AS SELECT 42 AS answer')
+        server.kill()
+        server.start()
+        with psycopg.connect(server.url) as connection:
+            assert connection.execute('SELECT answer FROM kept').fetchone() == (42,)
+        process = server.process
+    assert process.poll() is not None
+    assert not server.data.exists()

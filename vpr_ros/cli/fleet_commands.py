@@ -1,0 +1,230 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``vpr fleet``: maps of many robots on a PostgreSQL server."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpr_ros.cli import options as opt
+from vpr_ros.cli.console import progress_bar, say
+from vpr_ros.cli.map_edit import sessions_of
+from vpr_ros.errors import FleetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psycopg import Connection
+
+    from vpr_ros.fleet import FleetMap, FleetSession
+
+app = typer.Typer(no_args_is_help=True)
+
+Url = Annotated[
+    str,
+    typer.Argument(
+        metavar='URL',
+        callback=opt.check_not_map,
+        help='The server as libpq has it: postgresql://HOST/DATABASE, or service=NAME.',
+    ),
+]
+MapName = Annotated[
+    str,
+    typer.Argument(metavar='MAP_NAME', callback=opt.check_not_map, help='Of the map there.'),
+]
+Version = Annotated[
+    int | None, typer.Option(min=1, help='Former version of the session; the newest if not given.')
+]
+
+
+@app.command()
+def init(
+    url: Url,
+    *,
+    shard: Annotated[
+        int, typer.Option(min=0, help='Number of this server, where a fleet has several.')
+    ] = 0,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Make a database ready for maps, or bring it up to date."""
+    from vpr_ros.fleet.schema import VERSION, initialise
+
+    with _server(url, checked=False) as connection:
+        steps = initialise(connection, shard)
+    lines = [f'version {step.version}: {step.name}' for step in steps]
+    lines.append(f'the schema has version {VERSION}')
+    say(as_json, {'version': VERSION, 'steps': [s.name for s in steps]}, '\n'.join(lines))
+
+
+@app.command()
+def check(url: Url, *, as_json: opt.AsJson = False) -> None:
+    """Check the contents of the server; exit status 1 if something is wrong."""
+    from vpr_ros.fleet.schema import problems
+
+    with _server(url) as connection:
+        found = problems(connection)
+    say(as_json, {'problems': found}, '\n'.join(found) or 'all is sound')
+    if found:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(url: Url, *, as_json: opt.AsJson = False) -> None:
+    """Show versions, maps, sizes and who pushes."""
+    from vpr_ros.fleet.status import status_of
+
+    with _server(url) as connection:
+        found = status_of(connection)
+    lines = [
+        f'PostgreSQL {found.server}, pgvector {found.pgvector}, schema {found.schema}'
+        + (', a replica' if found.replica else ''),
+        f'role {found.role}, {found.bytes / 1e6:.1f} MB',
+        *(
+            f'map {each.name}: {each.sessions} sessions of {each.owners} owners, '
+            f'{each.places} places'
+            for each in found.maps
+        ),
+    ]
+    say(as_json, asdict(found), '\n'.join(lines))
+
+
+@app.command()
+def push(
+    path: opt.MapPath,
+    url: Url,
+    name: MapName,
+    *,
+    session: opt.Sessions = None,
+    anchored: Annotated[
+        bool, typer.Option('--anchored', help='The poses are in the frame of the map there.')
+    ] = False,
+    shrink: Annotated[
+        bool, typer.Option('--shrink', help='Remove places there that the map lacks.')
+    ] = False,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Bring sessions of a map to the server: new ones, and new versions of those it has."""
+    from vpr_ros.fleet import push as push_sessions
+    from vpr_ros.maps import PlaceMap
+
+    with (
+        _server(url) as connection,
+        PlaceMap.open(path, memory_budget=0) as place_map,
+        progress_bar(f'pushing {path.name}') as progress,
+    ):
+        numbers = sessions_of(place_map, session, path) if session else None
+        answers = push_sessions(
+            connection, name, place_map, numbers, progress, anchored=anchored, shrink=shrink
+        )
+    lines = [
+        f'session {each.session} ({each.name!r}): {each.outcome}, version {each.version}'
+        + (f': {each.reason}' if each.reason else '')
+        for each in answers
+    ]
+    say(as_json, [asdict(each) for each in answers], '\n'.join(lines))
+
+
+@app.command()
+def pull(
+    path: opt.NewMapPath,
+    url: Url,
+    name: MapName,
+    *,
+    session: opt.Sessions = None,
+    version: Version = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Bring sessions of the server into a map, which is made if there is none."""
+    from vpr_ros.fleet import FleetMap, open_copy
+    from vpr_ros.fleet import pull as pull_sessions
+
+    with _server(url) as connection, progress_bar(f'pulling {name}') as progress:
+        fleet = FleetMap(connection, name)
+        wanted = _chosen(fleet, session, version)
+        with open_copy(path, fleet) as place_map:
+            report = pull_sessions(fleet, place_map, wanted, progress)
+    text = (
+        f'{path}: {len(report.added)} sessions added, {len(report.replaced)} replaced, '
+        f'{report.unchanged} unchanged, {report.places} places written'
+    )
+    say(as_json, asdict(report), text)
+
+
+@app.command()
+def sessions(
+    url: Url,
+    name: MapName,
+    *,
+    former: Annotated[
+        bool, typer.Option('--former', help='Former versions and deletions, too.')
+    ] = False,
+    as_json: opt.AsJson = False,
+) -> None:
+    """List the sessions of a map on the server."""
+    from vpr_ros.fleet import FleetMap
+
+    with _server(url) as connection:
+        found = FleetMap(connection, name).sessions(former=former)
+    lines = [
+        f'session {one.key} {one.name!r}: version {one.version} of {one.pushed_by} at '
+        f'{one.pushed_at:%Y-%m-%d %H:%M:%S}, '
+        + (f'{one.places} places' if one.places else 'deleted')
+        + f' ({one.uid})'
+        for one in found
+    ]
+    say(as_json, [asdict(each) for each in found], '\n'.join(lines))
+
+
+@app.command()
+def delete(
+    url: Url,
+    name: MapName,
+    *,
+    session: Annotated[str, typer.Option(help='Number, name or UUID of the session there.')],
+    as_json: opt.AsJson = False,
+) -> None:
+    """Delete a session of the server; its former versions can still be pulled."""
+    from vpr_ros.fleet import FleetMap
+    from vpr_ros.fleet import delete as delete_session
+
+    with _server(url) as connection:
+        (found,) = _chosen(FleetMap(connection, name), [session], None)
+        version = delete_session(connection, name, found.uid)
+    text = f'session {found.key} ({found.name!r}) is deleted, as version {version}'
+    say(as_json, {'uid': found.uid, 'version': version}, text)
+
+
+@contextmanager
+def _server(url: str, *, checked: bool = True) -> Iterator[Connection]:
+    """Connect to the server; what it says is explained."""
+    from vpr_ros.fleet import connected, explained
+
+    with connected(url, checked=checked) as connection, explained(url):
+        yield connection
+
+
+def _chosen(fleet: FleetMap, wanted: list[str] | None, version: int | None) -> list[FleetSession]:
+    """Return the sessions asked for by number, name or UUID, all if none were.
+
+    Raises:
+        FleetError: There is no such session or version, or several have the name.
+    """
+    listed = fleet.sessions(former=version is not None)
+    if version is not None:
+        listed = [each for each in listed if each.version == version]
+    if not wanted:
+        return listed
+    found = []
+    for word in wanted:
+        fitting = [each for each in listed if word in (each.uid, each.name, str(each.key))]
+        if len(fitting) != 1:
+            there = ', '.join(f'{each.key} ({each.name})' for each in listed)
+            count = 'several sessions' if fitting else 'no session'
+            msg = f'the map {fleet.name!r} has {count} {word}; it has {there or "none"}'
+            raise FleetError(msg)
+        found += fitting
+    return found

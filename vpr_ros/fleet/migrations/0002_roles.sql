@@ -1,0 +1,51 @@
+-- SPDX-FileCopyrightText: 2026 The vpr_ros authors
+-- SPDX-License-Identifier: Apache-2.0
+-- Readers read all; robots also push, and change and delete only what they pushed themselves; owners
+-- may change everything. Roles are of the whole server and may be there from another database.
+
+DO $$
+DECLARE
+    wanted text;
+    own text;
+    found text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['vpr_reader', 'vpr_robot', 'vpr_owner'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+        END IF;
+    END LOOP;
+    GRANT vpr_reader TO vpr_robot;
+    GRANT vpr_robot TO vpr_owner;
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO vpr_robot', current_database());
+
+    FOREACH found IN ARRAY ARRAY['maps', 'projections', 'calibrations', 'cameras', 'sessions',
+            'versions', 'places', 'former_places', 'descriptors', 'thumbnails'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', found);
+        EXECUTE format('CREATE POLICY reading ON %I FOR SELECT TO vpr_reader USING (true)', found);
+        EXECUTE format('CREATE POLICY owning ON %I TO vpr_owner USING (true)', found);
+        own := CASE
+            WHEN found IN ('maps', 'sessions', 'calibrations') THEN 'owner = current_user'
+            WHEN found = 'projections' THEN
+                'map IN (SELECT id FROM maps WHERE owner = current_user)'
+            WHEN found = 'cameras' THEN 'true'
+            ELSE 'session IN (SELECT key FROM sessions WHERE owner = current_user)'
+        END;
+        EXECUTE format('CREATE POLICY adding ON %I FOR INSERT TO vpr_robot WITH CHECK (%s)',
+            found, own);
+        IF found NOT IN ('maps', 'projections', 'cameras', 'versions') THEN
+            EXECUTE format('CREATE POLICY changing ON %I FOR UPDATE TO vpr_robot USING (%s)',
+                found, own);
+            EXECUTE format('CREATE POLICY deleting ON %I FOR DELETE TO vpr_robot USING (%s)',
+                found, own);
+            EXECUTE format('GRANT UPDATE, DELETE ON %I TO vpr_robot', found);
+        END IF;
+        EXECUTE format('GRANT SELECT ON %I TO vpr_reader', found);
+        EXECUTE format('GRANT INSERT ON %I TO vpr_robot', found);
+        EXECUTE format('GRANT UPDATE, DELETE ON %I TO vpr_owner', found);
+    END LOOP;
+END
+$$;
+
+GRANT USAGE ON SCHEMA vpr TO vpr_reader;
+GRANT SELECT ON migrations TO vpr_reader;
+GRANT USAGE ON SEQUENCE session_keys TO vpr_robot;

@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of a fleet: made and brought up to date by migrations, and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from psycopg import errors
+
+from vpr_ros.errors import FleetError
+from vpr_ros.version import SOFTWARE
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from typing_extensions import LiteralString
+
+
+class Migration(NamedTuple):
+    """A step from one version of the schema to the next.
+
+    Attributes:
+        version: That it leads to.
+        name: What it adds.
+        statements: In SQL.
+    """
+
+    version: int
+    name: str
+    statements: LiteralString
+
+
+def migrations() -> tuple[Migration, ...]:
+    """Return all steps in order; the files are named by version and name."""
+    files = sorted(Path(__file__).with_name('migrations').glob('*.sql'))
+    parts = [(*file.stem.split('_', 1), file.read_text('utf-8')) for file in files]
+    return tuple(Migration(int(number), name, text) for number, name, text in parts)
+
+
+VERSION = migrations()[-1].version
+"""Of the schema that this software needs."""
+_LOCK = 0x56505246
+"""Key of the advisory lock under which migrations run."""
+_SHARDS = 128
+_SESSIONS_OF_A_SHARD = 1 << 32
+
+
+def initialise(connection: Connection, shard: int = 0) -> list[Migration]:
+    """Make the schema, or bring it up to date; does nothing where it is.
+
+    Args:
+        connection: Of a role that may create schemas, extensions and roles.
+        shard: Number of this server among those of one fleet, so that no key is given twice.
+
+    Returns:
+        The steps that were taken.
+
+    Raises:
+        FleetError: The schema is newer than this software, or the number is out of range.
+    """
+    if not 0 <= shard < _SHARDS:
+        msg = f'servers of a fleet are numbered from 0 to {_SHARDS - 1}, not {shard}'
+        raise FleetError(msg)
+    with connection.transaction():
+        connection.execute('SELECT pg_advisory_xact_lock(%s)', [_LOCK])
+        connection.execute('CREATE SCHEMA IF NOT EXISTS vpr')
+        connection.execute('CREATE EXTENSION IF NOT EXISTS vector SCHEMA vpr')
+        connection.execute(
+            'CREATE TABLE IF NOT EXISTS migrations (version int PRIMARY KEY, name text NOT NULL, '
+            'software text NOT NULL, applied timestamptz NOT NULL DEFAULT now())'
+        )
+        found = version_of(connection)
+        if found > VERSION:
+            raise FleetError(_newer(found))
+        steps = [step for step in migrations() if step.version > found]
+        for step in steps:
+            # The text comes from this package.
+            connection.execute(step.statements)
+            connection.execute(
+                'INSERT INTO migrations (version, name, software) VALUES (%s, %s, %s)',
+                [step.version, step.name, SOFTWARE],
+            )
+        if not found:
+            first = shard * _SESSIONS_OF_A_SHARD + 1
+            connection.execute("SELECT setval('session_keys', %s, false)", [first])
+        return steps
+
+
+def version_of(connection: Connection) -> int:
+    """Return the version of the schema, 0 where there is none."""
+    try:
+        row = connection.execute('SELECT max(version) FROM vpr.migrations').fetchone()
+    except (errors.UndefinedTable, errors.InvalidSchemaName):
+        return 0
+    return (row and row[0]) or 0
+
+
+def require_schema(connection: Connection) -> None:
+    """Make sure that the schema is the one that this software knows.
+
+    Raises:
+        FleetError: It is not; says what to do.
+    """
+    found = version_of(connection)
+    if not found:
+        msg = 'this database holds no maps of a fleet: make it ready with `vpr fleet init`'
+        raise FleetError(msg)
+    if found > VERSION:
+        raise FleetError(_newer(found))
+    if found < VERSION:
+        msg = (
+            f'the schema of this database has version {found}, and this software needs '
+            f'{VERSION}: its owner brings it up to date with `vpr fleet init`'
+        )
+        raise FleetError(msg)
+
+
+def _newer(found: int) -> str:
+    return (
+        f'the schema of this database has version {found}; this software knows {VERSION}: '
+        'upgrade vpr_ros'
+    )
+
+
+_CHECKS: dict[str, LiteralString] = {
+    'sessions have not as many places as they should': (
+        'SELECT count(*) FROM sessions s JOIN versions v ON v.session = s.key '
+        'AND v.number = s.version WHERE v.places <> '
+        '(SELECT count(*) FROM places WHERE session = s.key)'
+    ),
+    'places have no descriptor': (
+        'SELECT count(*) FROM places p WHERE NOT EXISTS (SELECT FROM descriptors d '
+        'WHERE d.session = p.session AND d.number = p.number)'
+    ),
+    'places belong to no session': (
+        'SELECT count(*) FROM places p WHERE NOT EXISTS (SELECT FROM sessions s '
+        'WHERE s.key = p.session AND s.map = p.map)'
+    ),
+    'thumbnails belong to no descriptor': (
+        'SELECT count(*) FROM thumbnails t WHERE NOT EXISTS (SELECT FROM descriptors d '
+        'WHERE d.session = t.session AND d.number = t.number)'
+    ),
+}
+
+
+def problems(connection: Connection) -> list[str]:
+    """Return what is wrong with the contents, in words; empty where all is sound."""
+    found = []
+    for words, query in _CHECKS.items():
+        row = connection.execute(query).fetchone()
+        if row is not None and row[0]:
+            found.append(f'{row[0]} {words}')
+    return found

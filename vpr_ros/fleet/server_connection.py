@@ -1,0 +1,140 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Connections to the fleet's server, by libpq's own means, and what their errors mean."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from pgvector.psycopg import register_vector
+from psycopg import IsolationLevel, errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from vpr_ros.errors import FleetAccessError, FleetError, FleetUnreachableError, VprError
+from vpr_ros.fleet.schema import require_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psycopg import Connection
+
+_DEFAULTS: dict[str, Any] = {
+    'application_name': 'vpr_ros',
+    'connect_timeout': 10,
+    # A robot that drives out of the net notices within half a minute, and so does the server.
+    'keepalives_idle': 10,
+    'keepalives_interval': 5,
+    'keepalives_count': 3,
+    'tcp_user_timeout': 30_000,
+}
+_SESSION = (
+    'SET search_path = vpr, public',
+    'SET jit = off',  # compiling takes longer than a search
+    'SET tcp_keepalives_idle = 10',
+    'SET tcp_keepalives_interval = 5',
+    'SET tcp_keepalives_count = 3',
+)
+
+
+def require_no_password(url: str) -> None:
+    """Refuse a connection string that holds a password, where others can read it.
+
+    Raises:
+        FleetError: It does, or it is none.
+    """
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        msg = f'this is no connection string of PostgreSQL: {error}'
+        raise FleetError(msg) from error
+    if 'password' in given:
+        msg = (
+            'the connection string holds a password, which others can read in lists of processes '
+            'and in launch files: put it into the file that PGPASSFILE names (~/.pgpass), or '
+            'name a service (service=…)'
+        )
+        raise FleetError(msg)
+
+
+@contextmanager
+def connected(
+    url: str, *, seconds: float | None = None, checked: bool = True
+) -> Iterator[Connection]:
+    """Connect for the body, each statement of which is a transaction of its own.
+
+    Args:
+        url: As libpq has it: a URL, or `service=fleet`; empty for what the environment says.
+        seconds: Limit of each statement, and of connecting.
+        checked: Whether to make sure that the schema is there and of this version.
+
+    Raises:
+        FleetError: The server cannot be reached, or refuses.
+    """
+    require_no_password(url)
+    with explained(url):
+        wanted = {
+            key: value for key, value in _DEFAULTS.items() if key not in conninfo_to_dict(url)
+        }
+        if seconds is not None:
+            wanted['connect_timeout'] = max(2, round(seconds))  # libpq takes no less
+        with psycopg.connect(make_conninfo(url, **wanted), autocommit=True) as connection:
+            for setting in _SESSION:
+                connection.execute(setting)
+            if seconds is not None:
+                limit = str(round(seconds * 1e3))
+                connection.execute("SELECT set_config('statement_timeout', %s, false)", [limit])
+            if checked:
+                require_schema(connection)
+                register_vector(connection)
+            yield connection
+
+
+@contextmanager
+def one_moment(connection: Connection) -> Iterator[None]:
+    """Let all statements of the body see the server as it is at the first of them."""
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    try:
+        with connection.transaction():
+            yield
+    finally:
+        if not connection.closed:
+            connection.isolation_level = None
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turn the client's errors into those of vpr_ros, which name the server and say what to do."""
+    try:
+        yield
+    except VprError:
+        raise
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        if isinstance(error, errors.QueryCanceled):
+            msg = f'{_server(url)}: did not answer in time'
+        else:
+            msg = f'{_server(url)}: cannot be reached, or broke off: {_reason(error)}'
+        raise FleetUnreachableError(msg) from error
+    except errors.InsufficientPrivilege as error:
+        msg = (
+            f'{_server(url)}: this role may not do that ({_reason(error)}): ask the owner for '
+            '`vpr fleet grant`'
+        )
+        raise FleetAccessError(msg) from error
+    except psycopg.Error as error:
+        msg = f'{_server(url)}: cannot do that: {_reason(error)}'
+        raise FleetError(msg) from error
+
+
+def _reason(error: Exception) -> str:
+    return ' '.join(str(error).split()) or type(error).__name__
+
+
+def _server(url: str) -> str:
+    """Return what a message calls the server."""
+    given = conninfo_to_dict(url)
+    if 'service' in given:
+        return f'the service {given["service"]}'
+    host, port = given.get('host', 'localhost'), given.get('port', 5432)
+    return f'the server {host}:{port}'
