@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,12 +19,16 @@ from vpr_ros.errors import FleetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from psycopg import Connection
 
-    from vpr_ros.fleet import FleetMap, FleetSession
+    from vpr_ros.fleet import FleetMap, FleetSession, PullReport
 
 app = typer.Typer(no_args_is_help=True)
+
+_LOOK = 0.5
+"""Seconds between two looks at a map that is followed."""
 
 Url = Annotated[
     str,
@@ -70,6 +76,28 @@ def check(url: Url, *, as_json: opt.AsJson = False) -> None:
     say(as_json, {'problems': found}, '\n'.join(found) or 'all is sound')
     if found:
         raise typer.Exit(1)
+
+
+@app.command()
+def grant(
+    url: Url,
+    name: Annotated[str, typer.Argument(metavar='ROLE', help='Role of PostgreSQL that logs in.')],
+    *,
+    role: Annotated[
+        Literal['owner', 'robot', 'reader'],
+        typer.Option(
+            '--as', help='A reader reads; a robot also pushes its own; an owner may do all.'
+        ),
+    ],
+    as_json: opt.AsJson = False,
+) -> None:
+    """Let a robot or a person use the server; makes the role where there is none."""
+    from vpr_ros.fleet.roles import grant as grant_role
+
+    with _server(url) as connection:
+        made = grant_role(connection, name, role)
+    advice = ', and was made without a password: give it one (psql: \\password)' if made else ''
+    say(as_json, {'role': name, 'is': role, 'made': made}, f'{name} is a {role}{advice}')
 
 
 @app.command()
@@ -147,11 +175,54 @@ def pull(
         wanted = _chosen(fleet, session, version)
         with open_copy(path, fleet) as place_map:
             report = pull_sessions(fleet, place_map, wanted, progress)
-    text = (
-        f'{path}: {len(report.added)} sessions added, {len(report.replaced)} replaced, '
-        f'{report.unchanged} unchanged, {report.places} places written'
-    )
-    say(as_json, asdict(report), text)
+    _say_report(path, as_json, report)
+
+
+@app.command()
+def sync(
+    path: opt.NewMapPath,
+    url: Url,
+    name: MapName,
+    *,
+    around: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(
+            metavar='LAT LON RADIUS', help='Only places so many metres about a point (degrees).'
+        ),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option('--once', help='Bring the map up to date, and end.')
+    ] = False,
+    interval: Annotated[
+        float,
+        opt.number('Seconds between two looks at the server, beside what it tells.', min=0.1),
+    ] = 10.0,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Keep a map like one on the server, or the part of it about a point, until Ctrl-C."""
+    from vpr_ros.fleet.region import Region
+    from vpr_ros.fleet.sync import FleetSync
+    from vpr_ros.geometry import GeoPoint
+
+    region = None
+    if around is not None:
+        try:
+            region = Region(GeoPoint(*around[:2]), around[2])
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint='--around') from error
+    show = partial(_say_report, path, as_json)
+    following = FleetSync(path, url, name, region, interval=interval, changed=show)
+    if once:
+        show(following.once())
+        return
+    fault = ''
+    with following:
+        while True:
+            time.sleep(_LOOK)
+            state = following.state
+            if state.fault != fault and state.fault:
+                typer.secho(f'waiting for the server: {state.fault}', err=True)
+            fault = state.fault
 
 
 @app.command()
@@ -196,6 +267,15 @@ def delete(
         version = delete_session(connection, name, found.uid)
     text = f'session {found.key} ({found.name!r}) is deleted, as version {version}'
     say(as_json, {'uid': found.uid, 'version': version}, text)
+
+
+def _say_report(path: Path, as_json: bool, report: PullReport) -> None:
+    text = (
+        f'{path}: {len(report.added)} sessions added, {len(report.replaced)} replaced, '
+        f'{len(report.removed)} removed, {report.unchanged} unchanged, '
+        f'{report.places} places written'
+    )
+    say(as_json, asdict(report), text)
 
 
 @contextmanager

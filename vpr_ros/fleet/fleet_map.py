@@ -163,6 +163,11 @@ class FleetMap:
         current: LiteralString = 'AND v.number = s.version AND NOT s.deleted '
         return self._sessions('' if former else current)
 
+    def changed_since(self, moment: str) -> list[FleetSession]:
+        """Return the sessions that transactions from a number on changed, and deleted."""
+        condition: LiteralString = 'AND v.number = s.version AND s.changed >= %s::text::xid8 '
+        return self._sessions(condition, moment)
+
     def session(self, uid: str, version: int | None = None) -> FleetSession | None:
         """Return a session, also a deleted one, or one version; None where there is none.
 

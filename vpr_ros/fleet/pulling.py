@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.fleet.fleet_map import FleetMap, FleetSession
+    from vpr_ros.fleet.region import Region
     from vpr_ros.maps import Snapshot
     from vpr_ros.maps.columns import Columns
 
@@ -66,7 +67,7 @@ def pull(
     place_map: MapWriter,
     sessions: Sequence[FleetSession],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
-    choose: Callable[[Snapshot], NDArray[np.bool_]] | None = None,
+    region: Region | None = None,
 ) -> PullReport:
     """Bring sessions in a map to the state that they have on the server.
 
@@ -78,7 +79,7 @@ def pull(
         place_map: Empty, or made under the same rules.
         sessions: Which are wanted, of which versions.
         progress: Told how many places are done, and of how many.
-        choose: Returns which places (N,) of a session are wanted; None for all.
+        region: Of which places are wanted; None for all.
 
     Returns:
         What was done.
@@ -91,7 +92,7 @@ def pull(
     report, done = PullReport(), 0
     total = sum(each.places for each in sessions)
     for session in sessions:
-        _pull_session(fleet, place_map, session, choose, report)
+        _pull_session(fleet, place_map, session, region, report)
         done += session.places
         progress(done, total)
     return report
@@ -109,7 +110,7 @@ def _pull_session(
     fleet: FleetMap,
     place_map: MapWriter,
     session: FleetSession,
-    choose: Callable[[Snapshot], NDArray[np.bool_]] | None,
+    region: Region | None,
     report: PullReport,
 ) -> None:
     wanted = None if session.version == session.newest else session.version
@@ -118,7 +119,7 @@ def _pull_session(
         found = fleet.session(session.uid, wanted)
         if found is None or (wanted is None and found.deleted):
             return
-        source = _Download(fleet, found, choose)
+        source = _Download(fleet, found, region)
     here = next(
         (key for key, each in place_map.snapshot.names.items() if each[2] == session.uid), None
     )
@@ -152,7 +153,7 @@ class _Download:
         self,
         fleet: FleetMap,
         session: FleetSession,
-        choose: Callable[[Snapshot], NDArray[np.bool_]] | None,
+        region: Region | None,
     ) -> None:
         self._fleet, self._session = fleet, session
         rules = fleet.rules
@@ -163,10 +164,10 @@ class _Download:
             ),
             names={session.key: (session.name, session.started, session.uid)},
             cameras=fleet.cameras(),
-            columns=fleet.places(session),
+            columns=fleet.places(session, None if region is None else region.condition(rules)),
         )
-        if choose is not None:
-            wanted = np.flatnonzero(choose(self.snapshot))
+        if region is not None:
+            wanted = np.flatnonzero(region.includes(self.snapshot))
             self.snapshot = replace(self.snapshot, columns=self.snapshot.columns.take(wanted))
         images = fleet.image_keys(session.key)
         numbers = self._numbers(slice(None))

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import os
+import socket
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from pgvector.psycopg import register_vector
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from psycopg import Connection
+    from psycopg.abc import PQGen
+
+Answer = TypeVar('Answer')
 
 _DEFAULTS: dict[str, Any] = {
     'application_name': 'vpr_ros',
@@ -29,6 +35,10 @@ _DEFAULTS: dict[str, Any] = {
     'keepalives_count': 3,
     'tcp_user_timeout': 30_000,
 }
+_PATIENCE = 600.0
+"""Seconds that a step of a conversation may take where nobody sets a limit."""
+_GRACE = 1.0
+"""Seconds after a limit of the server within which it should have said so."""
 _SESSION = (
     'SET search_path = vpr, public',
     'SET jit = off',  # compiling takes longer than a search
@@ -36,6 +46,35 @@ _SESSION = (
     'SET tcp_keepalives_interval = 5',
     'SET tcp_keepalives_count = 3',
 )
+
+
+class WatchedConnection(psycopg.Connection[Any]):
+    """A connection that is cut where the network swallows all and says nothing.
+
+    The limits of the server help only while its answers arrive.
+
+    Attributes:
+        patience: Seconds that each step of a conversation may take, None for any number.
+    """
+
+    patience: float | None = None
+
+    def wait(self, gen: PQGen[Answer], *args: Any, **options: Any) -> Answer:
+        """Wait for a step of a conversation."""
+        if self.patience is None:
+            return super().wait(gen, *args, **options)
+        timer = threading.Timer(self.patience, self._cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().wait(gen, *args, **options)
+        finally:
+            timer.cancel()
+
+    def _cut(self) -> None:
+        # libpq then finds the connection closed, and psycopg raises what is told of that.
+        with suppress(OSError), socket.socket(fileno=os.dup(self.pgconn.socket)) as end:
+            end.shutdown(socket.SHUT_RDWR)
 
 
 def require_no_password(url: str) -> None:
@@ -79,7 +118,10 @@ def connected(
         }
         if seconds is not None:
             wanted['connect_timeout'] = max(2, round(seconds))  # libpq takes no less
-        with psycopg.connect(make_conninfo(url, **wanted), autocommit=True) as connection:
+        with WatchedConnection.connect(
+            make_conninfo(url, **wanted), autocommit=True
+        ) as connection:
+            connection.patience = _PATIENCE if seconds is None else seconds + _GRACE
             for setting in _SESSION:
                 connection.execute(setting)
             if seconds is not None:

@@ -32,20 +32,28 @@ BEGIN
         END;
         EXECUTE format('CREATE POLICY adding ON %I FOR INSERT TO vpr_robot WITH CHECK (%s)',
             found, own);
-        IF found NOT IN ('maps', 'projections', 'cameras', 'versions') THEN
+        IF found IN ('sessions', 'calibrations') THEN
             EXECUTE format('CREATE POLICY changing ON %I FOR UPDATE TO vpr_robot USING (%s)',
                 found, own);
+        END IF;
+        IF found IN ('places', 'calibrations') THEN
             EXECUTE format('CREATE POLICY deleting ON %I FOR DELETE TO vpr_robot USING (%s)',
                 found, own);
-            EXECUTE format('GRANT UPDATE, DELETE ON %I TO vpr_robot', found);
+            EXECUTE format('GRANT DELETE ON %I TO vpr_robot', found);
         END IF;
         EXECUTE format('GRANT SELECT ON %I TO vpr_reader', found);
-        EXECUTE format('GRANT INSERT ON %I TO vpr_robot', found);
+        IF found NOT IN ('maps', 'sessions', 'calibrations') THEN
+            EXECUTE format('GRANT INSERT ON %I TO vpr_robot', found);
+        END IF;
         EXECUTE format('GRANT UPDATE, DELETE ON %I TO vpr_owner', found);
     END LOOP;
 END
 $$;
 
+-- Who owns what, nobody says himself.
+GRANT INSERT (name, rules) ON maps TO vpr_robot;
+GRANT INSERT (map, uid), UPDATE (version, deleted, changed) ON sessions TO vpr_robot;
+GRANT INSERT (map, name, data), UPDATE (data) ON calibrations TO vpr_robot;
 GRANT USAGE ON SCHEMA vpr TO vpr_reader;
 GRANT SELECT ON migrations TO vpr_reader;
 GRANT USAGE ON SEQUENCE session_keys TO vpr_robot;
