@@ -48,7 +48,7 @@ def test_servers_of_one_fleet_never_give_a_key_twice(server):
     with connected(server.url_of('owner', 'shard_seven'), checked=False) as connection:
         initialise(connection, shard=7)
         (key,) = connection.execute("SELECT nextval('session_keys')").fetchone()
-        assert key == (7 << 32) + 1
+        assert key == (7 << 24) + 1
         with pytest.raises(FleetError, match='from 0 to 127'):
             initialise(connection, shard=128)
 

@@ -16,6 +16,7 @@ from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_bar, say
 from vpr_ros.cli.map_edit import sessions_of
 from vpr_ros.errors import FleetError
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,8 +113,8 @@ def status(url: Url, *, as_json: opt.AsJson = False) -> None:
         + (', a replica' if found.replica else ''),
         f'role {found.role}, {found.bytes / 1e6:.1f} MB',
         *(
-            f'map {each.name}: {each.sessions} sessions of {each.owners} owners, '
-            f'{each.places} places'
+            f'map {each.name}: {counted(each.sessions, "session")} of '
+            f'{counted(each.owners, "owner")}, {counted(each.places, "place")}'
             for each in found.maps
         ),
     ]
@@ -243,7 +244,7 @@ def sessions(
     lines = [
         f'session {one.key} {one.name!r}: version {one.version} of {one.pushed_by} at '
         f'{one.pushed_at:%Y-%m-%d %H:%M:%S}, '
-        + (f'{one.places} places' if one.places else 'deleted')
+        + (counted(one.places, 'place') if one.places else 'deleted')
         + f' ({one.uid})'
         for one in found
     ]
@@ -271,9 +272,9 @@ def delete(
 
 def _say_report(path: Path, as_json: bool, report: PullReport) -> None:
     text = (
-        f'{path}: {len(report.added)} sessions added, {len(report.replaced)} replaced, '
+        f'{path}: {counted(len(report.added), "session")} added, {len(report.replaced)} replaced, '
         f'{len(report.removed)} removed, {report.unchanged} unchanged, '
-        f'{report.places} places written'
+        f'{counted(report.places, "place")} written'
     )
     say(as_json, asdict(report), text)
 

@@ -12,14 +12,13 @@ import numpy as np
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from vpr_ros.errors import FleetError
+from vpr_ros.errors import FleetError, VprError
 from vpr_ros.fleet.place_rows import FETCHED, columns_of, descriptor_layout, packed_of
-from vpr_ros.geometry import Datum
 from vpr_ros.maps import Camera, Snapshot
 from vpr_ros.maps.coder import ItqCoder, PcaReducer
 from vpr_ros.maps.columns import Growing, empty
-from vpr_ros.maps.file_format import Meta
-from vpr_ros.types import ModelInfo
+from vpr_ros.maps.meta import Meta
+from vpr_ros.parsing import parse
 
 if TYPE_CHECKING:
     import uuid
@@ -112,7 +111,7 @@ class FleetMap:
         self.id: int = row[0]
         try:
             self.rules = self._rules(row[1])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, VprError) as error:
             msg = f'the rules of map {name!r} on the server make no sense: {error}'
             raise FleetError(msg) from error
         self.refresh()
@@ -259,10 +258,9 @@ class FleetMap:
             return cursor.execute(_SESSIONS + condition + order, [self.id, *values]).fetchall()
 
     def _rules(self, rules: dict[str, Any]) -> Snapshot:
-        values = {key: rules[key] for key in _RULES}
-        values['model'] = ModelInfo(**values['model'])
-        values['datum'] = values['datum'] and Datum(**values['datum'])
-        meta = Meta(**values)
+        meta = parse(Meta, {key: rules[key] for key in _RULES})
+        if meta.fault:
+            raise ValueError(meta.fault)
         dims = meta.packing.dim, meta.code_bits
         coder = self._projection(ItqCoder, meta.coder, *dims) if self._fitted(meta) else None
         reducer = None

@@ -43,7 +43,8 @@ VERSION = migrations()[-1].version
 _LOCK = 0x56505246
 """Key of the advisory lock under which migrations run."""
 _SHARDS = 128
-_SESSIONS_OF_A_SHARD = 1 << 32
+_KEYS_OF_A_SHARD = 1 << 24
+"""Of sessions, maps and cameras; those of sessions fit into the 32 bits that messages have."""
 
 
 def initialise(connection: Connection, shard: int = 0) -> list[Migration]:
@@ -82,8 +83,9 @@ def initialise(connection: Connection, shard: int = 0) -> list[Migration]:
                 [step.version, step.name, SOFTWARE],
             )
         if not found:
-            first = shard * _SESSIONS_OF_A_SHARD + 1
-            connection.execute("SELECT setval('session_keys', %s, false)", [first])
+            for sequence in ('session_keys', 'maps_id_seq', 'cameras_id_seq'):
+                first = shard * _KEYS_OF_A_SHARD + 1
+                connection.execute('SELECT setval(%s, %s, false)', [sequence, first])
         return steps
 
 
