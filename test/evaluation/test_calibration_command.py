@@ -83,3 +83,16 @@ def test_filter_without_a_calibration_is_refused(drives, capsys):
 def test_bag_without_a_map_before_it_is_refused(drives, tmp_path, capsys):
     assert run('calibrate', drives / 'drive1', '-o', tmp_path / 'x.yaml') == 2
     assert 'no map' in capsys.readouterr().err
+
+
+def test_a_single_drive_is_refused_before_the_work(drives, tmp_path, capsys):
+    code = run('calibrate', drives / 'day.vprmap', drives / 'drive1', '-o', tmp_path / 'c.yaml')
+    assert code == 2
+    assert 'one traverse is too few' in capsys.readouterr().err
+
+
+def test_figures_of_a_calibration_that_are_not_known_are_not_called_nan(drives, tmp_path, capsys):
+    inputs = drives / 'day.vprmap', drives / 'drive1'
+    elsewhere = '--elsewhere', drives / 'drive2'
+    assert run('calibrate', *inputs, *elsewhere, '-o', tmp_path / 'c.yaml') == 0
+    assert 'nan' not in capsys.readouterr().out

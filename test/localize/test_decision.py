@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
+import re
 import sys
 from pathlib import Path
 
@@ -158,6 +159,17 @@ def test_inliers_are_evidence_of_the_calibrated_probability(similarities, inlier
     assert (candidates.probabilities[0] >= 0.9) == (status == Status.ACCEPTED)
     if status == Status.ACCEPTED:
         assert decision.covariance[0, 0] == pytest.approx(9.0)
+
+
+@given(excess=st.floats(1e-7, 1e-3))
+def test_a_probability_below_the_threshold_is_never_written_as_the_threshold(excess):
+    candidates, _ = decide(sample_candidates((1, 0.9, 7)), DecisionConfig(), sample_calibration())
+    least = float(candidates.probabilities[0]) + excess
+    config = DecisionConfig(min_probability=least)
+    _, decision = decide(sample_candidates((1, 0.9, 7)), config, sample_calibration())
+    assert decision.status != Status.ACCEPTED
+    said, threshold = re.findall(r'probability (\S+),.*threshold is ([0-9.]+)', decision.reason)[0]
+    assert float(said) < float(threshold)
 
 
 def test_calibration_without_the_detector_judges_without_its_inliers():

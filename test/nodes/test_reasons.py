@@ -20,6 +20,7 @@ def test_state_names_what_is_missing_from_the_start(start, listener, tmp_path):
     start('place_recognition_node', model=MODEL, map_path=tmp_path / 'none.vprmap')
     states = listener.collect_latched(LocalizerState, f'{NAME}/status')
     listener.wait_until(lambda: states and 'none.vprmap' in states[-1].reason, 20)
+    assert states[-1].reason.startswith('NO_MAP: ')
     assert 'no image yet' in states[-1].reason
 
 
@@ -53,6 +54,7 @@ def test_confidence_decays_when_no_place_is_accepted_any_more(start, listener, t
         return states and states[-1].state == LocalizerState.INITIALIZED
 
     listener.wait_until(sure, 30, 'for an accepted place')
+    assert states[-1].reason.startswith('ACCEPTED: probability')
     first = states[-1].confidence
     assert first > 0
     listener.wait_until(lambda: states[-1].confidence < 0.9 * first, 20, 'for doubt')

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.calibration_fit import Calibrated
 
 _CANDIDATES = 100
+_LEAST_TRAVERSES = 2
 
 
-def _check_order(inputs: list[Path], *, elsewhere: bool) -> None:
-    """Refuse bags before the map they are of, and maps that nothing is localised in."""
+def _check_inputs(inputs: list[Path], elsewhere: int) -> None:
+    """Refuse bags before the map they are of, maps without any bag, and a single traverse."""
     given = [path for path in inputs if path.suffix != '.json']
     maps = [path.suffix == opt.MAP_SUFFIX for path in given]
     if given and not maps[0]:
@@ -40,6 +41,9 @@ def _check_order(inputs: list[Path], *, elsewhere: bool) -> None:
         if all(both) and not elsewhere:
             msg = f'no bag follows the map {path}'
             raise typer.BadParameter(msg)
+    if len(inputs) - sum(maps) + elsewhere * sum(maps) < _LEAST_TRAVERSES:
+        msg = 'one traverse is too few: each is judged by the others, give bags of two or more'
+        raise typer.BadParameter(msg)
 
 
 def calibrate(
@@ -96,7 +100,7 @@ def calibrate(
     alone = all(path.suffix == '.json' for path in inputs)
     searching = 'elsewhere', 'verify', 'rerank', 'weights', 'device'
     opt.refuse_idle(context, 'without a map', *searching, when=alone)
-    _check_order(inputs, elsewhere=bool(elsewhere))
+    _check_inputs(inputs, len(elsewhere or ()))
     right = tolerance_of(tolerance, angle)
 
     def localised(map_path: Path, path: Path, *, known: bool) -> AnsweredTraverse:
@@ -159,6 +163,7 @@ def calibrate(
 def show(result: Calibrated, out: Console) -> None:
     """Print how good the probabilities are."""
     from vpr_ros.evaluation.metrics import reliability
+    from vpr_ros.evaluation.words import share
 
     calibration = result.calibration
     frames = sum(entry['frames'] for entry in calibration.data)
@@ -168,13 +173,13 @@ def show(result: Calibrated, out: Console) -> None:
     for stage, quality in calibration.quality.items():
         table.add_row(
             stage.replace('_without_odometry', ', no odometry'),
-            f'{quality["right"]:.1%}',
+            share(quality['right']),
             f'{quality["brier"]:.3f}',
             f'{quality["ece"]:.3f}',
             f'≥ {calibration.stages[stage].threshold:.3f}',
-            f'{quality["precision"]:.1%}',
-            f'{quality["recall"]:.1%}',
-            f'{quality["nees"]:.1f}±{quality["nees_band"]:.1f}',
+            share(quality['precision']),
+            share(quality['recall']),
+            _consistency(quality['nees'], quality['nees_band']),
         )
     title = f'{calibration.model.name}: {frames} frames, each session judged by the others'
     show_table(out, title, table)
@@ -195,6 +200,11 @@ def show(result: Calibrated, out: Console) -> None:
     out.print(f'Least standard deviations: {"; ".join(sigmas)}', style='dim')
     out.print(
         'NEES: mean square of pose errors (x, y, yaw) in units of the covariance, with the 95 % '
-        'band over sessions; 3 is right, less is too cautious.',
+        'band over sessions; 3 is right, less is too cautious, and two sessions are needed.',
         style='dim',
     )
+
+
+def _consistency(nees: float, band: float) -> str:
+    """Write the NEES of a stage; two traverses with accepted answers are needed to know it."""
+    return f'{nees:.1f} ± {band:.1f}' if math.isfinite(nees) else 'unknown'

@@ -43,11 +43,14 @@ def draw(result: Calibrated, path: Path) -> None:
             full = measured.counts > 0
             sizes = 12 + 120 * measured.counts[full] / max(1, measured.counts.max())
             left.plot(
-                measured.predicted[full], measured.observed[full], dashes, color=colour, lw=1
+                measured.predicted[full],
+                measured.observed[full],
+                dashes,
+                color=colour,
+                lw=1,
+                label=name,
             )
-            left.scatter(
-                measured.predicted[full], measured.observed[full], sizes, color=colour, label=name
-            )
+            left.scatter(measured.predicted[full], measured.observed[full], sizes, color=colour)
             curve = precision_recall(found.probabilities, found.right, int(found.mapped.sum()))
             right.step(curve.recall, curve.precision, dashes, where='post', color=colour, lw=1.2)
             if np.isfinite(quality['precision']):
@@ -55,7 +58,8 @@ def draw(result: Calibrated, path: Path) -> None:
         right.axhline(result.calibration.precision, color='0.75', lw=1, zorder=0)
         lowest = min(q['right'] for q in result.calibration.quality.values())
         right.set_ylim(max(0.0, lowest - 0.05), 1.01)
-        left.legend(frameon=False, fontsize=8, loc='upper left')
+        # Below the axes: lines run through every corner of them.
+        left.legend(frameon=False, fontsize=8, loc='upper left', bbox_to_anchor=(0, -0.14))
         figure.suptitle(
             f'{result.calibration.model.name}, each traverse predicted by a fit on the others; '
             'dots are the thresholds'

@@ -175,10 +175,7 @@ def _require_enough(tables: Sequence[AnswerTable]) -> None:
     wrong = sum(len(table) for table in tables) - right
     groups = {table.worlds[0] for table in tables}
     if len(groups) < 2:
-        msg = (
-            f'{len(groups)} traverse(s) are too few to test a fit on another traverse: give at '
-            'least 2'
-        )
+        msg = 'one traverse is too few: a fit to it has to be tested on another, give two or more'
         raise CalibrationError(msg)
     if right < LEAST or wrong < LEAST:
         msg = (

@@ -218,7 +218,9 @@ def _by_probability(
     known = candidates.probabilities
     probability = 0.0 if known is None else float(known[0])
     name = judge.stage(evidence, support)
-    text = f'probability {probability:.3f}, similarity {candidates.similarities[0]:.3f}'
+    least = judge.threshold(name)
+    shown, threshold = _told_apart(probability, least)
+    text = f'probability {shown}, similarity {candidates.similarities[0]:.3f}'
     if evidence.rivals[0] >= 0:
         similarity = evidence.rival_similarities[0]
         text += f', {similarity:.3f} to {_rival(candidates, evidence)} elsewhere'
@@ -227,10 +229,9 @@ def _by_probability(
         text += f' ({evidence.rival_inliers[0]:.0f} elsewhere)'
     if support:
         text += f', {support.places[0]:.3f} by the temporal filter'
-    least = judge.threshold(name)
     if probability >= least:
         return Status.ACCEPTED, text
-    text += f'; the threshold is {least:.3f}'
+    text += f'; the threshold is {threshold}'
     first = int(np.argmax(fused_scores(candidates)))
     by_itself = evidence.of_frame(first)
     alone = judge.stage(by_itself, None)
@@ -246,6 +247,15 @@ def _by_probability(
     if judge.accepts(by_itself.with_ordinary_rivals(candidates), alone):
         return Status.AMBIGUOUS, text
     return Status.BELOW_THRESHOLD, text
+
+
+def _told_apart(probability: float, least: float) -> tuple[str, str]:
+    """Write a probability and a threshold: three decimals, or as many as tell them apart."""
+    for digits in range(3, 9):
+        texts = f'{probability:.{digits}f}', f'{least:.{digits}f}'
+        if texts[0] != texts[1] or probability >= least:
+            break
+    return texts
 
 
 def _probabilities(

@@ -36,7 +36,8 @@ def frame_of_session(place_map: PlaceMap, frame: str) -> str:
         if begun:
             _log.warning(
                 'the poses are in the frame %r, which begins anew with each run: the map begins '
-                'where this one began. A later session has to be registered on it',
+                'where this one began. A later session has to be registered '
+                'on it (`vpr map register`)',
                 begun,
             )
         return begun

@@ -155,17 +155,20 @@ class LocalizationPublisher:
             message.frames_received = node.received
             message.frames_processed = worker.processed
             message.frames_dropped = worker.dropped
+        fault = self._maps.fault
+        if fault and place_map is None:
+            fault = f'{Status.NO_MAP.name}: {fault}'
         if last is None or node.silent > SILENCE:
             message.state = LocalizerState.UNKNOWN
             silence = f'no image for {node.silent:.0f} s' if last else 'no image yet'
             why = node.input_fault()
             silence = why if node.received and not last and why else silence
-            reasons = self._maps.fault, silence, why if why != silence else ''
-            message.reason = '; '.join(reason for reason in reasons if reason)
-        elif last.decision.status == Status.ACCEPTED:
-            message.state = LocalizerState.INITIALIZED
-            message.reason = last.decision.reason
+            reasons = [fault, silence, why if why != silence else '']
         else:
-            message.state = LocalizerState.UNINITIALIZED
-            message.reason = self._maps.fault or last.decision.reason
+            status, why = last.decision.status, last.decision.reason
+            known = status == Status.ACCEPTED
+            message.state = LocalizerState.INITIALIZED if known else LocalizerState.UNINITIALIZED
+            without = status == Status.NO_MAP and fault
+            reasons = ['' if without else f'{status.name}: {why}', '' if known else fault]
+        message.reason = '; '.join(reason for reason in reasons if reason)
         self._status.publish(message)

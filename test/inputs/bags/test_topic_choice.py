@@ -70,7 +70,9 @@ def test_equal_poses_are_left_to_the_user(tmp_path):
     again = [('/pose', at, message) for _, at, message in AMCL]
     with (
         Bag(write(tmp_path / 'bag', *AMCL, *again, *ODOM)) as bag,
-        pytest.raises(BagError, match='several topics, name one of them: /amcl_pose, /pose'),
+        pytest.raises(
+            BagError, match='several topics, name one as the pose topic: /amcl_pose, /pose'
+        ),
     ):
         choose_pose(bag)
 

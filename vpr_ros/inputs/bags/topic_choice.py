@@ -185,5 +185,6 @@ def _only(bag: Bag, topics: list[Topic], what: str) -> Topic:
         msg = f'the bag {bag.path} has no {what}; it has: {bag.describe_topics()}'
     else:
         names = ', '.join(topic.name for topic in topics)
-        msg = f'the bag {bag.path} has {what} on several topics, name one of them: {names}'
+        option = f'{what.removesuffix("s")} topic'
+        msg = f'the bag {bag.path} has {what} on several topics, name one as the {option}: {names}'
     raise BagError(msg)

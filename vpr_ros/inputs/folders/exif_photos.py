@@ -64,7 +64,10 @@ def photo_folder(
     for why, paths in unplaced.items():
         _log.warning('%d images left out, such as %s: %s', len(paths), paths[0].name, why)
     if not photos:
-        msg = f'none of the {len(images)} images in {folder} says where it was taken (EXIF GPS)'
+        msg = (
+            f'none of the {len(images)} images in {folder} says where it was taken (EXIF GPS); '
+            '`vpr map import --no-poses` makes a map without poses of them'
+        )
         raise FolderError(msg)
     return sorted(photos, key=lambda photo: photo.stamp)
 
