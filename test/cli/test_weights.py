@@ -117,6 +117,21 @@ def test_file_that_was_tampered_with_is_not_kept(folder, published, original, ca
     assert not list(folder.iterdir())
 
 
+def test_file_that_is_not_the_network_is_not_kept_where_no_checksum_told(
+    folder, published, original, capsys, monkeypatch
+):
+    entry = models.registration('dinov2-vits14')
+    weights = replace(entry.weights, sha256='')
+    monkeypatch.setitem(models.registry._BY_NAME, entry.name, replace(entry, weights=weights))
+    content = original.read_bytes()
+    original.write_bytes(b'<html>Too many downloads</html>')
+    assert vpr('fetch', 'dinov2-vits14') == 1
+    assert 'cannot be read as weights' in capsys.readouterr().err
+    assert not list(folder.iterdir())
+    original.write_bytes(content)
+    assert vpr('fetch', 'dinov2-vits14') == 0
+
+
 def test_file_for_browsers_only_comes_with_instructions(capsys):
     assert vpr('fetch', 'd2vpr') == 1
     error = capsys.readouterr().err

@@ -188,6 +188,13 @@ def test_wrong_checksum_leaves_nothing(tmp_path, server):
     assert not list(tmp_path.iterdir())
 
 
+def test_file_whose_checksum_nobody_states_arrives_whole(tmp_path, server):
+    server.behaviours = [100_000, 1_000_000]
+    fetch(tmp_path, server, sha256='')
+    assert is_complete(tmp_path)
+    assert len(server.ranges) == 3
+
+
 def test_other_part_than_asked_for_is_refused(tmp_path, server):
     (tmp_path / 'weights.pth.part').write_bytes(CONTENT[:7])
     server.behaviours = ['shifted']

@@ -4,6 +4,7 @@
 
 import signal
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,10 +17,14 @@ from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 from sensor_msgs.msg import Image
 from vpr_ros.msg import LocalizerState, MapInfo, PlaceCandidateArray
 
+from vpr_ros import models
 from vpr_ros.bench.node_process import NodeProcess, reliable
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
 from vpr_ros.maps import MapWriter, NewPlace
+from vpr_ros.models import Preprocessing
+from vpr_ros.models.model_card import ModelCard, card_of
+from vpr_ros.models.weights_file import save_weights
 
 pytestmark = pytest.mark.ros
 NAME = '/place_recognition_node'
@@ -129,6 +134,47 @@ def test_known_place_is_accepted_with_pose_status_and_map_info(
         lambda: any('overhead' in v.key for v in reports[-1].status[0].values),
         what='for latencies in diagnostics',
     )
+    assert node.stop() == 0
+    assert 'Traceback' not in node.output
+
+
+ZOO = {
+    'salad': {
+        'vit': {'width': 64, 'depth': 3, 'heads': 2, 'native_grid': 5},
+        'clusters': 4,
+        'cluster_dim': 8,
+        'token_dim': 8,
+        'hidden': 16,
+    },
+    'boq-resnet50': {'resnet': {'blocks': [1] * 4, 'width': 8}, 'width': 64, 'queries': 4},
+    'image-gsv': {'vit': {'width': 64, 'depth': 3, 'heads': 2, 'registers': 4}, 'after': 2},
+    'eigenplaces-resnet18': {'resnet': {'blocks': [1] * 4, 'width': 8}, 'descriptor_dim': 32},
+    'mixvpr': {'resnet': {'blocks': [1] * 4, 'width': 8}, 'grid': 4, 'channels': 16, 'rows': 2},
+}
+
+
+@pytest.mark.parametrize(
+    'name', ['salad', *(pytest.param(name, marks=pytest.mark.slow) for name in [*ZOO][1:])]
+)
+def test_node_describes_with_the_network_of_a_file(start, listener, tmp_path, name):
+    registered = models.spec(name)
+    side = 64 if 'resnet' in ZOO[name] else 56
+    entry = replace(
+        registered, options=registered.options | ZOO[name], preprocessing=Preprocessing(side)
+    )
+    net = models.network_of(entry)
+    net.load_state_dict(models.initial_state(net, 1), assign=True)
+    file = tmp_path / 'mine.safetensors'
+    save_weights(file, net.state_dict(), card_of(entry, net, ModelCard(name, 'mine')))
+    describer = Describer(str(file), device='cpu')
+    path = make_map(tmp_path / 'm.vprmap', describer, range(5))
+    node = start('place_recognition_node', kind=NodeProcess, model=file, map_path=path)
+    camera = Camera(listener)
+    camera.wait_for_node()
+    answer = camera.ask(picture(3), 7)
+
+    assert answer.candidates[0].place_id == 4
+    assert answer.candidates[0].similarity > 0.999
     assert node.stop() == 0
     assert 'Traceback' not in node.output
 

@@ -89,7 +89,11 @@ def fetch(name: Name, *, force: Force = False, as_json: opt.AsJson = False) -> N
     except DownloadError as error:
         msg = f'{error}. Got by other means, `vpr weights convert FILE {name}` takes it'
         raise DownloadError(msg) from error
-    convert(original, name)
+    try:
+        convert(original, name)
+    except ModelError:  # of another file, which only a digest would have told before
+        original.unlink()
+        raise
     original.unlink()
     answer = {'path': str(target), 'fetched': True}
     say(as_json, answer, f'{target} ({file.licence}, from {file.source})')

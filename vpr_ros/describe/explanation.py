@@ -107,10 +107,10 @@ class Explainer:
         image = preprocess([rgb], self._preprocessing)
         net = self._net
         backbone = getattr(net, 'backbone', None)
-        if not isinstance(backbone, VisionTransformer):
+        branch = 'aggregation' if hasattr(net, 'aggregation') else 'aggregation_hashing'
+        if not isinstance(backbone, VisionTransformer) or not hasattr(net, branch):
             return Explanation(_turn_when_blurred(net, image), None, (), _NO_PARTS)
         last = cast('Attention', backbone.blocks[-1].attn)
-        branch = 'aggregation' if hasattr(net, 'aggregation') else 'aggregation_hashing'
         gem = cast('GeM', getattr(net, branch)[1])
         with _listening(last, gem, backbone) as heard:
             descriptor = net(image).descriptor[0]

@@ -12,8 +12,10 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval
 
+from vpr_ros.describe.folded_trunks import RunResNet, RunTrunk
 from vpr_ros.models.mobile import MobileTrunk
 from vpr_ros.models.pooling import OffsetGenerator
+from vpr_ros.models.resnet import ResNetTrunk
 from vpr_ros.models.vit import (
     ADAPTER_SCALE,
     Block,
@@ -261,33 +263,6 @@ class RunPatchEmbed(nn.Module):
         return self.linear(patches).float().permute(0, 3, 1, 2)  # type: ignore[no-any-return]
 
 
-class RunTrunk(MobileTrunk):
-    """`mobile.MobileTrunk` with its normalisation folded, in float32 whatever the rest is in."""
-
-    def __init__(self, trunk: MobileTrunk, dtype: torch.dtype) -> None:
-        nn.Module.__init__(self)
-        del dtype
-        self.taps = trunk.taps
-        self.entry = cast('nn.Sequential', _without_normalisation(trunk.entry))
-        self.blocks = cast('nn.Sequential', _without_normalisation(trunk.blocks))
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def _without_normalisation(module: nn.Module) -> nn.Module:
-    """Fold every batch normalisation into the convolution before it in its sequence."""
-    for name, child in module.named_children():
-        module.add_module(name, _without_normalisation(child))
-    if not isinstance(module, nn.Sequential):
-        return module
-    folded: list[nn.Module] = []
-    for layer in module:
-        if isinstance(layer, nn.BatchNorm2d):
-            folded[-1] = fuse_conv_bn_eval(cast('nn.Conv2d', folded[-1]), layer)
-        else:
-            folded.append(layer)
-    return nn.Sequential(*folded)
-
-
 class RunLinear(nn.Module):
     """A linear layer outside the blocks; returns float32."""
 
@@ -306,6 +281,7 @@ _REPLACEMENTS: dict[type[nn.Module], Callable[..., nn.Module]] = {
     OffsetGenerator: RunGenerator,
     PatchEmbed: RunPatchEmbed,
     MobileTrunk: RunTrunk,
+    ResNetTrunk: RunResNet,
     nn.Linear: RunLinear,
 }
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from vpr_ros.models.model_spec import ModelOutput, ModelSpec, Preprocessing, PublishedWeights
 from vpr_ros.models.pooling import Aggregation, PlainRegions, cross_image_encoder
-from vpr_ros.models.vit import VIT_B, MultiConvAdapter, VisionTransformer, ViTConfig
+from vpr_ros.models.vit import VIT_B, MultiConvAdapter, NormedTransformer, ViTConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,26 +33,13 @@ class CricaVPRConfig:
     cross_image: bool = True
 
 
-class AdaptedBackbone(VisionTransformer):
-    """DINOv2 with an adapter in every block."""
-
-    def __init__(self, config: ViTConfig) -> None:
-        super().__init__(config, MultiConvAdapter)
-        self.norm = nn.LayerNorm(config.width, eps=1e-6)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, S, S) to normalised tokens (B, 1 + N, D)."""
-        *_, last = self.block_outputs(self.embed(images))
-        return self.norm(last)  # type: ignore[no-any-return]
-
-
 class CricaVPR(nn.Module):
     """Class token and 13 plain regions, correlated across images."""
 
     def __init__(self, config: CricaVPRConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = AdaptedBackbone(config.vit)
+        self.backbone = NormedTransformer(config.vit, MultiConvAdapter)
         self.aggregation = Aggregation()
         self.regions = PlainRegions()
         self.encoder = cross_image_encoder(config.vit.width) if config.cross_image else None

@@ -20,9 +20,22 @@ import torch
 from torch import Tensor, nn
 
 from vpr_ros.errors import ModelError
-from vpr_ros.models import classical, cricavpr, d2vpr, nano, selavprpp, vit
+from vpr_ros.models import (
+    aggregation_tokens,
+    boq,
+    classical,
+    cosplace,
+    cricavpr,
+    d2vpr,
+    mixvpr,
+    nano,
+    salad,
+    selavprpp,
+    vit,
+)
 from vpr_ros.models.model_card import made_options
 from vpr_ros.models.projected import Projected
+from vpr_ros.models.resnet import ResNetConfig
 from vpr_ros.models.vit import ViTConfig
 from vpr_ros.registries import Registry, weights_folder
 
@@ -34,7 +47,20 @@ if TYPE_CHECKING:
 _BUNDLED = Path(__file__).parent / 'weights'
 
 # Named one by one, for the networks need torch and most modules here are none.
-_FAMILIES = (d2vpr, nano, cricavpr, selavprpp, classical)
+_FAMILIES = (
+    d2vpr,
+    nano,
+    cricavpr,
+    selavprpp,
+    salad,
+    boq,
+    aggregation_tokens,
+    cosplace,
+    mixvpr,
+    classical,
+)
+_PARTS: dict[str, type] = {'vit': ViTConfig, 'resnet': ResNetConfig}
+"""Options that are configurations themselves."""
 _MODELS: Registry[ModelSpec] = Registry(
     'vpr_ros.models',
     lambda: (*(entry for family in _FAMILIES for entry in family.MODELS), *vit.BACKBONES),
@@ -99,8 +125,9 @@ def network_of(entry: ModelSpec, options: Mapping[str, Any] | None = None) -> nn
     """
     wanted = made_options({**entry.options, **(options or {})})
     try:
-        if isinstance(wanted.get('vit'), dict):
-            wanted['vit'] = ViTConfig(**wanted['vit'])
+        for name, kind in _PARTS.items():
+            if isinstance(wanted.get(name), dict):
+                wanted[name] = kind(**made_options(wanted[name]))
         with torch.device('meta'):
             net: nn.Module = entry.make(**wanted).eval()
             return Projected(net, entry.projection) if entry.projection else net

@@ -104,6 +104,7 @@ class ViTConfig:
 
 VIT_S = ViTConfig(width=384, depth=12, heads=6)
 VIT_B = ViTConfig(width=768, depth=12, heads=12)
+VIT_B_REGISTERS = ViTConfig(width=768, depth=12, heads=12, registers=4)
 VIT_L = ViTConfig(width=1024, depth=24, heads=16)
 
 
@@ -283,11 +284,34 @@ class VisionTransformer(nn.Module):
         return torch.cat((self.pos_embed[:, :1], patches), dim=1)
 
 
-def _dinov2(**options: Any) -> VisionTransformer:
-    """Return the backbone with the last norm that its published file has."""
-    network = VisionTransformer(ViTConfig(**options))
-    network.norm = nn.LayerNorm(network.config.width)
-    return network
+class NormedTransformer(VisionTransformer):
+    """The transformer with the norm behind its last block that published files have."""
+
+    def __init__(
+        self,
+        config: ViTConfig,
+        make_adapter: Callable[[int], nn.Module] | None = None,
+        *,
+        rectangular: bool = False,
+    ) -> None:
+        super().__init__(config, make_adapter, rectangular=rectangular)
+        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to normalised tokens (B, 1 + registers + N, D)."""
+        *_, last = self.block_outputs(self.embed(images))
+        return self.norm(last)  # type: ignore[no-any-return]
+
+    def patch_map(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to patch tokens (B, D, rows, columns), not normalised."""
+        *_, last = self.block_outputs(self.embed(images))
+        rows, columns = (int(side) // self.config.patch for side in images.shape[2:])
+        patches = last[:, -rows * columns :].transpose(1, 2)
+        return patches.reshape(*patches.shape[:2], rows, columns)
+
+
+def _dinov2(**options: Any) -> NormedTransformer:
+    return NormedTransformer(ViTConfig(**options))
 
 
 def _backbone(name: str, config: ViTConfig, size: int, sha256: str) -> ModelSpec:
