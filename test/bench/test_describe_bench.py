@@ -43,7 +43,18 @@ def test_d2vpr_costs_less_than_published():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ('name', 'size', 'expected'),
-    [('cricavpr', 224, 25.658), ('selavprpp-base', 224, 28.15), ('selavprpp-base', 322, 60.7)],
+    [
+        ('cricavpr', 224, 25.658),
+        ('selavprpp-base', 224, 28.15),
+        ('selavprpp-base', 322, 60.7),
+        ('salad', 322, 50.90),
+        ('boq-dinov2', 322, 54.62),
+        ('boq-resnet50', 384, 17.55),
+        ('image-gsv', 322, 51.13),
+        ('mixvpr', 320, 8.42),
+        ('eigenplaces-resnet50', 224, 4.09),
+        ('cosplace-resnet18', 224, 1.81),
+    ],
 )
 def test_cost_is_that_known_of_the_published_networks(name, size, expected):
     found = multiplications(models.create(name), size) / 1e9

@@ -329,10 +329,11 @@ def multiplications(net: nn.Module, size: int) -> int:
 
     Args:
         net: A network of `models.create` on the CPU; the counter does not see into the fused
-            operations of its inference form.
+            operations of its inference form. Its parameters ask for no gradients afterwards.
         size: Side of the square input in pixels.
     """
     counter = FlopCounterMode(display=False)
+    net.requires_grad_(False)  # noqa: FBT003  else the counter asks for gradients
     # Only the plain form of attention consists of products that can be counted.
     with torch.inference_mode(), sdpa_kernel(SDPBackend.MATH), counter:
         net(torch.zeros(1, 3, size, size))

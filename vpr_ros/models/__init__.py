@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The networks: D²-VPR, our narrow variant of it, CricaVPR, SelaVPR++, and classical formulas."""
+"""The networks: D²-VPR and our narrow variants, those others published, and classical formulas."""
 
 from vpr_ros.models.model_spec import ModelOutput, ModelSpec, Preprocessing, PublishedWeights
 from vpr_ros.models.registry import (
