@@ -133,6 +133,69 @@ def test_poses_of_another_frame_are_not_mixed_into_a_map(tmp_path, capsys):
     assert run(*arguments, '--no-poses', '--anchored') == 2
 
 
+def colmap_model(tmp_path, count=4):
+    """Return a folder of photographs, and that of their model."""
+    names = [f'{i}.png' for i in range(count)]
+    images = [(name, 1, (drive(i) @ OPTICAL_ROTATION).inverse()) for i, name in enumerate(names)]
+    return photos(tmp_path / 'images', names), write_binary(tmp_path / 'sparse' / '0', images)
+
+
+def test_no_session_in_the_map_frame_is_mixed_into_a_map_of_another_program(tmp_path, capsys):
+    path = tmp_path / 'm.vprmap'
+    folder, model = colmap_model(tmp_path)
+    begun = 'map', 'import', path, folder, '--format', 'colmap', '--poses', model, *MODEL
+    assert run(*begun) == 0
+    with PlaceMap.open(path) as place_map:
+        assert [session.frame for session in place_map.session_list()] == ['colmap']
+    table = tmp_path / 'poses.csv'
+    table.write_text('file,x,y\n0.png,1,2\n')
+    later = 'map', 'import', path, folder, '--format', 'csv', '--poses', table, *MODEL
+    assert run(*later) == 1
+    assert "of the map are in 'colmap'" in capsys.readouterr().err
+    assert run(*later, '--no-poses') == 0
+    path.unlink()
+    assert run(*begun, '--anchored') == 0
+    assert run(*later) == 0
+
+
+def test_a_sequence_of_kitti_begins_its_own_frame(tmp_path, capsys):
+    path, folder = tmp_path / 'm.vprmap', photos(tmp_path / 'image_2', ['0.png', '1.png'])
+    rows = [f'1 0 0 {x} 0 1 0 0 0 0 1 {z}' for x, z in ((0, 0), (0, 5))]
+    for name, lines in (('04.txt', rows), ('part.txt', rows[::-1])):
+        (tmp_path / name).write_text('\n'.join(lines))
+    sequence = 'map', 'import', path, folder, '--format', 'kitti', *MODEL
+    assert run(*sequence, '--poses', tmp_path / '04.txt') == 0
+    with PlaceMap.open(path) as place_map:
+        assert place_map.session_list()[0].frame == 'kitti'
+    assert run(*sequence, '--poses', tmp_path / '04.txt') == 1
+    assert 'nobody knows how the two are related' in capsys.readouterr().err
+    path.unlink()
+    for _ in range(2):
+        assert run(*sequence, '--poses', tmp_path / 'part.txt') == 0
+
+
+def test_sessions_of_one_database_are_in_one_frame(tmp_path):
+    path = tmp_path / 'm.vprmap'
+    nodes = [SampleNode(1, None), *(SampleNode(i, drive(i), session=i // 3) for i in range(2, 8))]
+    database = write_database(tmp_path / 'r.db', nodes, {i: drive(i) for i in range(2, 8)})
+    assert run('map', 'import', path, database, '--format', 'rtabmap', *MODEL) == 0
+    with PlaceMap.open(path) as place_map:
+        frames = [session.frame for session in place_map.session_list()]
+        assert frames == ['rtabmap'] * 3
+
+
+def test_an_import_of_which_nothing_becomes_a_place_fails_and_leaves_no_map(tmp_path, capsys):
+    path, folder = tmp_path / 'm.vprmap', tmp_path / 'dark'
+    folder.mkdir()
+    cv2.imwrite(str(folder / '1.png'), np.zeros((48, 64, 3), np.uint8))
+    (folder / '2.jpg').write_bytes(b'no image')
+    assert run('map', 'import', path, folder, '--no-poses', *MODEL) == 1
+    said = capsys.readouterr().err
+    assert 'no place was added of the 2 images' in said
+    assert '1: they show nothing' in said
+    assert not path.exists()
+
+
 def test_odometry_of_a_killed_recorder_begins_the_frame_of_a_map(tmp_path, capsys):
     path = tmp_path / 'm.vprmap'
     nodes = [SampleNode(i, drive(i)) for i in range(1, 4)]

@@ -49,7 +49,8 @@ DESCRIPTION = Description(np.full(16, 0.25, np.float32))
 
 def add_session(place_map, frame, x=0.0, *, anchored=False, name='drive'):
     """Add a session of one place whose pose is given in a frame."""
-    builder = MapBuilder(place_map, None, session=name, thumbnails=0, anchored=anchored)
+    frame_of_all = '' if anchored else None
+    builder = MapBuilder(place_map, None, session=name, thumbnails=0, frame=frame_of_all)
     picture = SimpleNamespace(stamp=5, camera='')
     return builder.add(picture, PoseReading(5, Pose.planar(x, 0, 0), frame=frame), DESCRIPTION)
 

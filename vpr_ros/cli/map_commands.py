@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -21,14 +20,14 @@ from vpr_ros.cli import (
     map_weak_spots,
 )
 from vpr_ros.cli import options as opt
+from vpr_ros.cli.adding_places import adding_to
 from vpr_ros.cli.camera_options import CameraExtrinsics, ImageTopics
 from vpr_ros.cli.console import console, print_json, progress_bar, say
-from vpr_ros.errors import MapFrameError
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from vpr_ros.describe import Describer
     from vpr_ros.maps import MapWriter
@@ -155,18 +154,10 @@ def build(
         if register:
             added = map_register.mapped_apart(path, describer.model_info, mapped)
         else:
-            added = _mapped(path, describer, mapped)
+            ways = '--register, --no-poses, or --anchored'
+            with adding_to(path, describer.model_info, ways) as place_map:
+                added = mapped(place_map)
     _say_added(added, path, as_json=as_json)
-
-
-def _mapped(path: Path, describer: Describer, mapped: Callable[[MapWriter], int]) -> int:
-    """Add a session to a map; return how many places were added."""
-    with _adding_to(path, describer) as place_map:
-        try:
-            return mapped(place_map)
-        except MapFrameError as error:
-            msg = f'{error}: --register, --no-poses, or --anchored'
-            raise MapFrameError(msg) from error
 
 
 def _without_poses(
@@ -184,7 +175,7 @@ def _without_poses(
 
     with Bag(bag_path) as bag:
         cameras = choose_cameras(bag, image_topics)
-        added_to = _adding_to(path, describer)
+        added_to = adding_to(path, describer.model_info)
         with added_to as place_map, progress_bar(f'mapping {bag.path.name}') as progress:
             return map_bag_without_poses(
                 place_map,
@@ -196,22 +187,6 @@ def _without_poses(
                 thumbnails=thumbnails,
                 progress=progress,
             )
-
-
-@contextlib.contextmanager
-def _adding_to(path: Path, describer: Describer) -> Iterator[MapWriter]:
-    """Open the map of a path, or make it; one that is still empty after an error is removed."""
-    from vpr_ros.maps import MapWriter
-
-    made = not path.exists()
-    place_map = MapWriter.open_or_create(path, describer.model_info)
-    try:
-        with place_map:
-            yield place_map
-    except BaseException:
-        if made and not len(place_map):
-            path.unlink(missing_ok=True)
-        raise
 
 
 def _say_added(added: int, path: Path, *, as_json: bool) -> None:

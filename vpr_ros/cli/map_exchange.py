@@ -18,10 +18,11 @@ import typer
 
 from vpr_ros.cli import map_register
 from vpr_ros.cli import options as opt
+from vpr_ros.cli.adding_places import adding_to
 from vpr_ros.cli.console import progress_bar, require_folders, say
 from vpr_ros.cli.map_edit import sessions_of
 from vpr_ros.cli.video_options import Start, start_stamp
-from vpr_ros.errors import MapFrameError
+from vpr_ros.errors import MapError, MapFrameError
 from vpr_ros.inputs.folders import FOLDER_FORMATS, images_in_order, video_images
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 from vpr_ros.wording import counted
@@ -43,6 +44,7 @@ _log = logging.getLogger(__name__)
 
 _VIDEO = 'video'
 _RTABMAP = 'rtabmap'
+_WAYS = 'import into a new map and vpr map register that, --no-poses, or --anchored'
 _VIDEO_INTERVAL = 1.0
 """Seconds between two keyframes of a video without poses."""
 
@@ -106,7 +108,7 @@ def import_(
     anchored: Annotated[
         bool,
         typer.Option(
-            '--anchored', help='The poses are in the frame of the map (rtabmap, colmap, orbslam).'
+            '--anchored', help='The poses are in the frame of the map, whoever began their own.'
         ),
     ] = False,
     times: Annotated[
@@ -147,18 +149,10 @@ def import_(
     from vpr_ros.geometry.mounts import parse_mount
     from vpr_ros.mapping import KeyframeConfig
     from vpr_ros.mapping.image_import import import_images
-    from vpr_ros.maps import MapWriter
 
-    opt.refuse_idle(
-        context, 'with --no-poses', 'keyframe_distance', 'keyframe_angle', 'mount', when=no_poses
-    )
-    kind = None if form is None else FOLDER_FORMATS[form]
-    own_frame = kind is not None and kind.own_frame and not no_poses
-    opt.refuse_idle(context, 'on such poses', 'anchored', when=not own_frame)
-    if own_frame and not anchored:
-        _require_no_poses(path, form)
+    of_poses = 'anchored', 'keyframe_distance', 'keyframe_angle', 'mount', 'register'
+    opt.refuse_idle(context, 'with --no-poses', *of_poses, when=no_poses)
     opt.refuse_idle(context, f'with --format {form}', 'register', when=form != _RTABMAP)
-    opt.refuse_idle(context, 'with --no-poses', 'register', when=no_poses)
     sensor, left_out = parse_mount(mount), Counter[str]()
     with progress_bar(f'reading {folder.name}') as progress:
         if form is None or (form == _VIDEO and no_poses):
@@ -196,9 +190,13 @@ def import_(
 
     adrift = [image for image in sightings if register and image.adrift is not None]
     related = [image for image in sightings if not register or image.adrift is None]
-    with MapWriter.open_or_create(path, describer.model_info) as place_map:
+    with adding_to(path, describer.model_info, _WAYS) as place_map:
         added = imported(place_map, related, left_out, anchored=anchored)
         total = len(place_map)
+        if not (added or adrift):
+            why = ''.join(f'; {count}: {reason}' for reason, count in left_out.items())
+            msg = f'no place was added of the {len(sightings)} images of {folder}{why}'
+            raise MapError(msg)
     for session in dict.fromkeys(image.session for image in adrift):
         images = [image.in_own_frame() for image in adrift if image.session == session]
         left = Counter[str]()
@@ -224,28 +222,6 @@ def _name(source: Path) -> str:
     """Return the name of a session: that of the folder, or of the file less its suffix."""
     whole = source.resolve()
     return whole.stem if whole.is_file() else whole.name
-
-
-def _require_no_poses(path: Path, form: str | None) -> None:
-    """Make sure that a map has no poses, to which those of another program could not be related.
-
-    Raises:
-        MapFrameError: It has some.
-    """
-    from vpr_ros.maps import PlaceMap
-
-    if not path.exists():
-        return
-    with PlaceMap.open(path, memory_budget=0) as place_map:
-        posed = place_map.has_poses
-    if posed:
-        msg = (
-            f'{path} holds poses, and those of --format {form} are in a frame that another '
-            'program began: nobody knows how the two are related. Import into a new map, and let '
-            'the pictures tell (vpr map register); --no-poses adds places without poses, and '
-            '--anchored says that the frames are the same'
-        )
-        raise MapFrameError(msg)
 
 
 def _usable(context: typer.Context, form: str, poses: Path | None) -> FolderFormat:

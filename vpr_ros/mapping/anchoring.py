@@ -8,7 +8,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapFrameError
-from vpr_ros.inputs.poses import begins_anew
 
 if TYPE_CHECKING:
     from vpr_ros.maps import PlaceMap
@@ -16,20 +15,19 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def frame_of_session(place_map: PlaceMap, frame: str) -> str:
+def frame_of_session(place_map: PlaceMap, begun: str) -> str:
     """Return the frame to store with a new session, see `Session.frame`.
 
     The poses of the first session may begin anywhere: they make the frame of the map.
 
     Args:
         place_map: That the session is going to be added to.
-        frame: Of its poses, as messages name it; empty where they do not.
+        begun: Frame of its poses where that began with them; empty where it is that of a map.
 
     Raises:
         MapFrameError: Its poses, or those of the map, are in a frame that begins anew with each
             run, so that they cannot be related; with the ways out.
     """
-    begun = frame if begins_anew(frame) else ''
     # A datum says where the beginning was.
     ours = [] if place_map.datum is not None else sorted(place_map.snapshot.begun_frames)
     if not place_map.has_poses:

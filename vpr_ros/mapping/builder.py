@@ -15,6 +15,7 @@ from vpr_ros.inputs.bags import camera_mount, pose_source
 from vpr_ros.inputs.frames.information import emptiness
 from vpr_ros.inputs.frames.jpeg_comment import with_comment
 from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
+from vpr_ros.inputs.poses import begins_anew
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.mapping.anchoring import frame_of_session
 from vpr_ros.mapping.keyframes import KeyframeConfig, KeyframeGate
@@ -49,7 +50,8 @@ class MapBuilder:
         camera: Name of the camera, for pictures that name none.
         thumbnails: Longest side of the pictures kept in the map, pixels; 0 for none.
         mounts: The optical frame of each camera in the base frame, by the camera's name.
-        anchored: Whether the poses are in the frame of the map whatever frame they name.
+        frame: Frame to store with the session, see `Session.frame`; empty where the poses are in
+            the frame of the map whatever they name. None asks the first of them.
 
     Attributes:
         session: Identity of the traverse in the map, None before its first place.
@@ -66,9 +68,9 @@ class MapBuilder:
         camera: str = '',
         thumbnails: int = THUMBNAIL_SIZE,
         mounts: Mapping[str, Pose] = MappingProxyType({}),
-        anchored: bool = False,
+        frame: str | None = None,
     ) -> None:
-        self._anchored = anchored
+        self._frame = frame
         self._map = place_map
         self._describer = describer
         self._keyframes = keyframes or KeyframeConfig()
@@ -175,9 +177,10 @@ class MapBuilder:
             MapError: The map cannot be written; no half place is left behind.
         """
         session = self.session
-        beginning = ''
-        if session is None and reading is not None and not self._anchored:
-            beginning = frame_of_session(self._map, reading.frame)
+        beginning = self._frame or ''
+        if session is None and reading is not None and self._frame is None:
+            named = reading.frame if begins_anew(reading.frame) else ''
+            beginning = frame_of_session(self._map, named)
         place = NewPlace(
             description=description,
             session=session or 0,
@@ -258,7 +261,7 @@ def map_bag(  # noqa: PLR0913  each is a choice of its own
         session=session,
         thumbnails=thumbnails,
         mounts=mounts,
-        anchored=anchored,
+        frame='' if anchored else None,
     )
     source = source or pose_source(topics.pose, place_map.datum)
     images, count = _images_of(cameras or {'': topics.image})

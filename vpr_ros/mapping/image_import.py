@@ -12,6 +12,7 @@ from vpr_ros.errors import ImageError
 from vpr_ros.geometry import Datum, Pose
 from vpr_ros.geometry.frame_on_earth import datum_of
 from vpr_ros.inputs.folders.positions import believed
+from vpr_ros.mapping.anchoring import frame_of_session
 from vpr_ros.mapping.builder import BLANK, MapBuilder
 from vpr_ros.mapping.keyframes import KeyframeConfig
 from vpr_ros.types import THUMBNAIL_SIZE
@@ -43,7 +44,7 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
     """Add images to a map, a session for each of theirs, and return how many became places.
 
     Images without a readable picture, whose picture shows nothing, or whose pose is not known but
-    should be, are left out and reported in the log.
+    should be, are left out and reported in the log. All sessions share one frame.
 
     Args:
         place_map: Open for writing, made with the describer's model. Where it has no datum,
@@ -67,6 +68,8 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
     """
     keyframes = keyframes or KeyframeConfig(every=True)
     left_out = Counter() if left_out is None else left_out
+    posed = next((image for image in images if image.pose is not None), None)
+    frame = '' if anchored or posed is None else frame_of_session(place_map, posed.frame)
     builders: dict[str, MapBuilder] = {}
     added = 0
     _give_datum(place_map, images, mount)
@@ -81,7 +84,7 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
                 session=name,
                 camera=camera,
                 thumbnails=thumbnails,
-                anchored=anchored,
+                frame=frame,
             )
         if image.pose is None and image.geo is not None:
             builder.set_datum(Datum.at(image.geo))

@@ -96,7 +96,8 @@ class Session:
         places: How many of its places the map holds.
         uid: Random identity (UUID), the same in every map the session was merged into.
         frame: Frame that its poses were given in where that begins with the session, such as
-            ``odom``; empty where they are in the frame of the map.
+            ``odom``, or with the program that it was imported from, such as ``colmap``; empty
+            where they are in the frame of the map.
     """
 
     id: int

@@ -216,7 +216,7 @@ class MapBuilderNode(MappingNode):
             self.keyframe_config(),
             session=self.parameters.session_name,
             thumbnails=self.parameters.thumbnails,
-            anchored=self.parameters.anchored,
+            frame='' if self.parameters.anchored else None,
         )
         self._coded = len(place_map) if place_map.info().coder else 0
         self.get_logger().info(f'adding to {place_map.path}: {len(place_map)} places')

@@ -78,6 +78,7 @@ def colmap_folder(
                 rig @ OPTICAL_ROTATION.inverse(),
                 camera=_camera(image) if rigs else '',
                 mount=OPTICAL_ROTATION @ camera_from_rig.inverse(),
+                frame='colmap',
             )
         )
     return images
@@ -96,6 +97,5 @@ FORMATS = (
         colmap_folder,
         needs_poses=True,
         selects=True,
-        own_frame=True,
     ),
 )

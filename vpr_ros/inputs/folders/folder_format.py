@@ -44,7 +44,8 @@ class PosedImage:
         mount: Pose of the optical frame in the body whose poses are given, where it is known.
         left_out: Why the image is left out if its pose is unknown; empty where it becomes a place
             without a pose.
-        frame: Name of the frame of the pose, see `PoseReading.frame`.
+        frame: Name of the frame of the pose where that began with the traverse or with the program
+            that gave the poses; empty for the frame of the map.
         adrift: Pose in the frame of the session, where nothing relates that to the map frame.
     """
 
@@ -115,8 +116,6 @@ class FolderFormat:
         selects: Whether the reader leaves images out and counts them, by the reason.
         for_maps: Whether the images are no files of their own, so that they can become places but
             not a data set.
-        own_frame: Whether another program began the frame of the poses, so that they are in the
-            frame of no map that holds poses already.
     """
 
     name: str
@@ -128,7 +127,6 @@ class FolderFormat:
     reports: bool = False
     selects: bool = False
     for_maps: bool = False
-    own_frame: bool = False
 
     def read(
         self,

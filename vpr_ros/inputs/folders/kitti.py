@@ -14,6 +14,7 @@ from vpr_ros.geometry.pose import quaternion_of
 from vpr_ros.geometry.trajectory_file import located, numbered_fields, parse_number
 from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
 from vpr_ros.inputs.folders.image_files import FolderError, images_in
+from vpr_ros.inputs.poses import is_origin
 from vpr_ros.stamps import SECOND, parse_stamp
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def kitti_folder(folder: Path, poses: Path, times: Path | None = None) -> list[P
     """Return the images of a folder in order of their names, each with its pose.
 
     KITTI gives the pose of the optical frame in that of the first image. The poses returned are
-    those of the camera, x forward and z up, in a frame with the same axes at its first pose.
+    those of the camera, x forward and z up, in a frame with the same axes at its first pose; where
+    that is the origin, the frame began there.
 
     Args:
         folder: Images.
@@ -50,8 +52,9 @@ def kitti_folder(folder: Path, poses: Path, times: Path | None = None) -> list[P
         if number != len(images):
             msg = f'{file} has {number} {what} for the {len(images)} images in {folder}'
             raise FolderError(msg)
+    frame = 'kitti' if placed and is_origin(placed[0]) else ''
     return [
-        PosedImage(path, stamp, pose)
+        PosedImage(path, stamp, pose, frame=frame)
         for path, stamp, pose in zip(images, stamps, placed, strict=True)
     ]
 

@@ -16,6 +16,7 @@ from vpr_ros.geometry.trajectory_file import located, numbered_fields, parse_num
 from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
 from vpr_ros.inputs.folders.image_files import FolderError, images_in
 from vpr_ros.inputs.folders.stamped_names import stamp_of
+from vpr_ros.inputs.poses import is_origin
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ _MOST_APART = SECOND // 20
 """Nanoseconds between a keyframe and its image, at most."""
 _DEPTH = 'depth'
 """Folder beside the images of a depth camera, with pictures of the same stamps."""
-_STILL = 1e-3
-"""Metres and radians within which the first pose is the origin."""
 
 
 def orbslam_folder(
@@ -64,7 +63,7 @@ def orbslam_folder(
     for stamp, pose, mount in _in_body(keyframes):
         nearest = int(stamps[np.abs(stamps - stamp).argmin()])
         if abs(nearest - stamp) <= apart:
-            found.append(PosedImage(images[nearest], nearest, pose, mount=mount))
+            found.append(PosedImage(images[nearest], nearest, pose, mount=mount, frame='orbslam'))
         else:
             left_out['no image has the stamp of the keyframe'] += 1
     if not found:
@@ -98,8 +97,7 @@ def _in_body(
     """Return stamp, pose of a body whose x is forward, and the camera's mount on it."""
     _, of_imu, first = keyframes[0]
     back = OPTICAL_ROTATION.inverse()
-    origin = Pose.identity()
-    if first.distance_to(origin) < _STILL and first.angle_to(origin) < _STILL:
+    if is_origin(first):
         return [
             (stamp, OPTICAL_ROTATION @ pose @ back, OPTICAL_ROTATION)
             for stamp, _, pose in keyframes
@@ -163,6 +161,5 @@ FORMATS = (
         needs_poses=True,
         takes_times=True,
         selects=True,
-        own_frame=True,
     ),
 )

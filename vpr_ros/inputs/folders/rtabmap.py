@@ -187,10 +187,10 @@ def _mounts(node: Node, database: RtabmapFile) -> list[Pose | None]:
 def _map_poses(
     database: RtabmapFile, rows: list[Node], odometry: dict[int, Pose | None]
 ) -> tuple[dict[int, Pose], str]:
-    """Return the poses of nodes in one frame, and its name where it is that of odometry."""
+    """Return the poses of nodes in one frame, and its name."""
     optimised = database.optimised(len(rows))
     if optimised:
-        return {**_between(rows, odometry, optimised), **optimised}, ''
+        return {**_between(rows, odometry, optimised), **optimised}, 'rtabmap'
     sessions: defaultdict[int, dict[int, Pose]] = defaultdict(dict)
     for node in rows:
         if (pose := odometry[node.id]) is not None:
@@ -235,7 +235,6 @@ FORMATS = (
         rtabmap_database,
         reports=True,
         selects=True,
-        own_frame=True,
         for_maps=True,
     ),
 )

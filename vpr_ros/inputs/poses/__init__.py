@@ -4,7 +4,7 @@
 
 from vpr_ros.inputs.poses.pairing import FramesWithPoses
 from vpr_ros.inputs.poses.pose_buffer import Cause, NoPose, PoseBuffer, PoselessFrames
-from vpr_ros.inputs.poses.pose_frames import begins_anew
+from vpr_ros.inputs.poses.pose_frames import begins_anew, is_origin
 from vpr_ros.inputs.poses.pose_reading import PoseReading
 from vpr_ros.inputs.poses.pose_source import (
     POSE_FORMATS,
@@ -41,6 +41,7 @@ __all__ = [
     'TransformSource',
     'TreeFrames',
     'begins_anew',
+    'is_origin',
     'pose_format',
     'pose_types',
 ]

@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+from vpr_ros.geometry import Pose
+
 _LIDAR_ODOMETRY = ('camera_init',)
 """Names that programs give to the frame of their odometry: LOAM and FAST-LIO."""
+_STILL = 1e-3
+"""Metres and radians."""
 
 
 def begins_anew(frame: str) -> bool:
@@ -17,3 +21,9 @@ def begins_anew(frame: str) -> bool:
     """
     name = frame.rstrip('/').rpartition('/')[2].lower()
     return 'odom' in name or name in _LIDAR_ODOMETRY
+
+
+def is_origin(pose: Pose) -> bool:
+    """Return whether a pose is that of its frame, as the first pose is where a frame begins."""
+    origin = Pose.identity()
+    return pose.distance_to(origin) < _STILL and pose.angle_to(origin) < _STILL
