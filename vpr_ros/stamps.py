@@ -9,6 +9,8 @@ from typing import Any
 
 SECOND = 10**9
 """Nanoseconds in a second."""
+_LEAST_NANOSECONDS = 10**15
+"""As seconds, whole numbers this large would lie beyond any time."""
 
 
 def from_time(time: Any) -> int:
@@ -20,6 +22,26 @@ def format_stamp(stamp: int) -> str:
     """Return nanoseconds as seconds, all nine decimals, exactly."""
     seconds, rest = divmod(abs(stamp), SECOND)
     return f'{"-" if stamp < 0 else ""}{seconds}.{rest:09d}'
+
+
+def parse_stamp_of_any_unit(text: str) -> int:
+    """Return the nanoseconds of a text in seconds or a smaller unit, as data sets have stamps.
+
+    Whole numbers too large for seconds are in milli- or microseconds where that is a time in the
+    years 2001 to 2033, else in nanoseconds.
+
+    Raises:
+        ValueError: It is no number, or beyond 64 bits.
+    """
+    whole, _, fraction = text.partition('.')
+    if whole.isdecimal() and not fraction.strip('0'):
+        number = int(whole)
+        for unit in (10**6, 10**3):
+            if 10**18 <= number * unit < 2 * 10**18:
+                return number * unit
+        if _LEAST_NANOSECONDS <= number < 2**63:
+            return number
+    return parse_stamp(text)
 
 
 def parse_stamp(text: str) -> int:

@@ -65,7 +65,9 @@ def test_what_is_no_stamp_is_refused(written):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(STAMPS, st.tuples(*[NUMBERS] * 3), QUATERNIONS), max_size=20))
+@given(
+    st.lists(st.tuples(STAMPS, st.tuples(*[NUMBERS] * 3), QUATERNIONS), min_size=1, max_size=20)
+)
 def test_trajectory_file_reads_back_exactly(tmp_path_factory, entries):
     path = tmp_path_factory.mktemp('tum') / 'poses.txt'
     poses = [Pose.of(position, orientation) for _, position, orientation in entries]

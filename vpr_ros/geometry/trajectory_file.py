@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads and writes poses in the TUM format: `stamp x y z qx qy qz qw` (s, m), one a line."""
+"""Reads and writes poses in the TUM format: `stamp x y z qx qy qz qw` (s or ns, m), one a line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from vpr_ros.errors import VprError, reason_of
 from vpr_ros.geometry.pose import Pose
-from vpr_ros.stamps import parse_stamp
+from vpr_ros.stamps import parse_stamp_of_any_unit
 
 if TYPE_CHECKING:
     import os
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _COMMENT = '#'
-_SEPARATOR = re.compile(r'[\s,]+')
+_SEPARATOR = re.compile(r'[\s,;]+')
 
 
 class TrajectoryError(VprError):
@@ -43,14 +43,16 @@ class Trajectory:
 
 
 def read_tum(path: str | os.PathLike[str], *, by_id: bool = False) -> Trajectory:
-    """Read a file of poses; fields may be separated by commas, lines with # are comments.
+    """Read a file of poses; fields may be separated by commas or semicolons.
+
+    Lines with # are comments, and a first line without numbers has the names of the columns.
 
     Args:
         path: The file.
         by_id: Whether the first field is an identity of a place and not a stamp.
 
     Raises:
-        TrajectoryError: The file cannot be read; names the line.
+        TrajectoryError: The file cannot be read, or has no pose; names the line.
     """
     keys, poses = [], []
     for number, fields in numbered_fields(path):
@@ -61,8 +63,11 @@ def read_tum(path: str | os.PathLike[str], *, by_id: bool = False) -> Trajectory
             if by_id and not fields[0].isdecimal():
                 msg = f'{fields[0][:40]!r} is no id of a place, which is a whole number'
                 raise ValueError(msg)
-            keys.append(int(fields[0]) if by_id else parse_stamp(fields[0]))
+            keys.append(int(fields[0]) if by_id else parse_stamp_of_any_unit(fields[0]))
             poses.append(Pose.from_array([parse_number(field) for field in fields[1:]]))
+    if not poses:
+        msg = f'{path} has no poses'
+        raise TrajectoryError(msg)
     try:
         return Trajectory(np.array(keys, np.int64), poses)
     except OverflowError as error:
@@ -81,20 +86,37 @@ def located(path: str | os.PathLike[str], line: int) -> Iterator[None]:
 
 
 def numbered_fields(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield number and fields of each line of a text file that is no comment.
+    """Yield number and fields of each line of a text file that is no comment and no title.
 
     Raises:
         TrajectoryError: The file cannot be read.
     """
     try:
-        with open(path, encoding='utf-8') as file:  # noqa: PTH123
+        with open(path, encoding='utf-8-sig') as file:  # noqa: PTH123
+            first = True
             for number, line in enumerate(file, start=1):
                 text = line.strip()
                 if text and not text.startswith(_COMMENT):
-                    yield number, _SEPARATOR.split(text)
+                    fields = _SEPARATOR.split(text)
+                    if not (first and _are_titles(fields)):
+                        yield number, fields
+                    first = False
     except (OSError, UnicodeDecodeError) as error:
         msg = f'{path} cannot be read: {reason_of(error)}'
         raise TrajectoryError(msg) from error
+
+
+def _are_titles(fields: list[str]) -> bool:
+    """Tell whether the fields of a first line are names of columns, as of a spreadsheet."""
+    return len(fields) > 1 and not any(map(_is_number, fields))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_number(text: str) -> float:

@@ -62,6 +62,16 @@ def test_euroc_images_are_named_in_nanoseconds(tmp_path):
     np.testing.assert_array_equal(sighting.pose.position, [1, 2, 3])
 
 
+def test_trajectories_in_nanoseconds_in_any_order_and_with_repeats(tmp_path, caplog):
+    touch(tmp_path, *(f'images/17000000{i}000000000.png' for i in (10, 11, 12)))
+    poses = tmp_path / 'poses.txt'
+    rows = [(12, 4), (10, 0), (11, 2), (11, 2)]
+    poses.write_text('\n'.join(f'17000000{t}000000000 {x} 0 0 0 0 0 1' for t, x in rows))
+    images = tum_folder(tmp_path / 'images', poses)
+    assert [image.pose.position[0] for image in images] == [0, 2, 4]
+    assert '1 poses left out: others have the same stamps' in caplog.text
+
+
 def test_tum_images_without_stamps_are_refused(tmp_path):
     images = touch(tmp_path / 'rgb', 'left.png')
     with pytest.raises(FolderError, match=r"left.png: 'left' is no stamp"):
@@ -125,6 +135,20 @@ def test_csv_columns_are_found_by_name(tmp_path):
     assert (b.pose, b.geo.lat, b.geo.lon, b.heading) == (None, 48.5, 11.25, math.pi / 2)
     assert math.isnan(b.geo.alt)
     assert (c.pose, c.geo) == (None, None)
+
+
+@pytest.mark.parametrize(
+    'lines',
+    [
+        ('file;x;y', 'a,1.jpg;1,5;-2'),
+        ('file\tx\ty', 'a,1.jpg\t1.5\t-2,0'),
+        ('"file","x","y"', '"a,1.jpg","1.5","-2"'),
+    ],
+)
+def test_csv_is_read_as_spreadsheets_of_all_countries_write_it(tmp_path, lines):
+    images = touch(tmp_path / 'images', 'a,1.jpg')
+    (image,) = csv_folder(images, write(tmp_path / 't.csv', *lines))
+    np.testing.assert_array_equal(image.pose.position, [1.5, -2, 0])
 
 
 def test_csv_with_quaternions_and_nanoseconds(tmp_path):

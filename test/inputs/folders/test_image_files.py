@@ -108,6 +108,15 @@ def test_pictures_of_other_kinds_are_left_out_by_name(tmp_path, caplog):
         images_in(tmp_path / 'more')
 
 
+def test_folders_that_are_links_are_followed_once(tmp_path):
+    store = touch(tmp_path / 'store', 'x.jpg')
+    (store / 'again').symlink_to(store)
+    root = touch(tmp_path / 'images', 'run/1.jpg')
+    for name, target in (('far', store), ('latest', root / 'run'), ('up', tmp_path)):
+        (root / name).symlink_to(target)
+    assert images_in(root) == [root / 'far' / 'x.jpg', root / 'run' / '1.jpg']
+
+
 def test_an_empty_file_and_a_broken_link_hold_their_place(tmp_path):
     touch(tmp_path, '0.jpg', '2.jpg')
     (tmp_path / '1.jpg').symlink_to(tmp_path / 'gone.jpg')

@@ -13,7 +13,7 @@ from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.geometry.trajectory_file import located, parse_number
 from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
 from vpr_ros.inputs.folders.image_files import FolderError
-from vpr_ros.stamps import SECOND, parse_stamp
+from vpr_ros.stamps import SECOND, parse_stamp_of_any_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,14 +37,18 @@ NAMES = {
     'heading': ('heading',),
 }
 """Columns that are read, with their other names; further columns are ignored."""
+_DELIMITERS = ',;\t'
+"""The first is meant where a title has none of them."""
 
 
 def csv_folder(folder: Path, table: Path) -> list[PosedImage]:
     """Return the images that a table lists, in its order, each with its pose.
 
-    Columns: `file` (in the folder); `stamp` in seconds or `stamp_ns`, else one image a second;
-    x, y, z in metres with qx, qy, qz, qw or `yaw` in radians; or `lat`, `lon` in degrees, `alt` in
-    metres, `heading` in degrees clockwise from north. Empty fields are unknown.
+    Columns: `file` (in the folder); `stamp` in seconds (a number too large for them is read as
+    milli-, micro- or nanoseconds) or `stamp_ns`, else one image a second; x, y, z in metres with
+    qx, qy, qz, qw or `yaw` in radians; or `lat`, `lon` in degrees, `alt` in metres, `heading` in
+    degrees clockwise from north. Empty fields are unknown. They may be separated by commas,
+    semicolons or tabs; with the latter two, numbers may have a comma for the point.
 
     Raises:
         FolderError: The table cannot be read, lacks a column, or lists a missing image.
@@ -52,7 +56,9 @@ def csv_folder(folder: Path, table: Path) -> list[PosedImage]:
     """
     try:
         with table.open(encoding='utf-8-sig', newline='') as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
+            delimiter = max(_DELIMITERS, key=file.readline().count)
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=delimiter, skipinitialspace=True)
             columns = _columns(table, reader.fieldnames or [])
             images = []
             for number, row in enumerate(reader):
@@ -60,6 +66,9 @@ def csv_folder(folder: Path, table: Path) -> list[PosedImage]:
                     values = {
                         name: (row[column] or '').strip() for name, column in columns.items()
                     }
+                    if delimiter != ',':  # Then spreadsheets may write 1,5 for 1.5.
+                        points = {name: text.replace(',', '.') for name, text in values.items()}
+                        values = points | {'file': values['file']}
                     images.append(_image(folder, values, number))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         msg = f'{table} cannot be read: {reason_of(error)}'
@@ -111,7 +120,7 @@ def _image(folder: Path, values: dict[str, str], number: int) -> PosedImage:
     if known('stamp_ns'):
         stamp = int(values['stamp_ns'])
     elif known('stamp'):
-        stamp = parse_stamp(values['stamp'])
+        stamp = parse_stamp_of_any_unit(values['stamp'])
     return PosedImage(folder / values['file'], stamp, pose, geo, heading)
 
 

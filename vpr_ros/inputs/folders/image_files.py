@@ -92,12 +92,19 @@ def listing(folder: Path, unread: Sequence[Path]) -> str:
     return f'{names}{more} ({kinds} is not read: save them as JPEG or PNG)'
 
 
-def walk_files(folder: Path) -> Iterator[Path]:
+def walk_files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
     """Yield the files of a folder and the folders in it that could be images, in natural order.
+
+    Folders that are links are followed, unless they lead to what is read anyway.
+
+    Args:
+        folder: Where the files are.
+        above: The folders that it was found in, without links; the first is the one asked for.
 
     Raises:
         FolderError: A folder cannot be read.
     """
+    above = *above, folder.resolve()
     try:
         with os.scandir(folder) as entries:
             there = {entry.name: entry for entry in entries if not _is_companion(entry.name)}
@@ -106,11 +113,17 @@ def walk_files(folder: Path) -> Iterator[Path]:
         raise FolderError(msg) from error
     for name in natural_order(there):
         entry = there[name]
-        if entry.is_dir(follow_symlinks=False):
-            yield from walk_files(Path(entry))
+        if entry.is_dir():
+            if not entry.is_symlink() or not _is_read(Path(entry).resolve(), above):
+                yield from walk_files(Path(entry), above)
         elif entry.is_file() or (entry.is_symlink() and not Path(entry).exists()):
             # A broken link stays: it holds the place of its image, and reading it tells.
             yield Path(entry)
+
+
+def _is_read(target: Path, above: tuple[Path, ...]) -> bool:
+    """Tell whether a folder is in the first of some folders, or holds one of them."""
+    return target.is_relative_to(above[0]) or any(a.is_relative_to(target) for a in above)
 
 
 def _is_companion(name: str) -> bool:

@@ -15,9 +15,8 @@ from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.trajectory_file import located, numbered_fields, parse_number
 from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
 from vpr_ros.inputs.folders.image_files import FolderError, images_in
-from vpr_ros.inputs.folders.stamped_names import stamp_of
 from vpr_ros.inputs.poses import is_origin
-from vpr_ros.stamps import SECOND
+from vpr_ros.stamps import SECOND, parse_stamp_of_any_unit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,18 +58,22 @@ def orbslam_folder(
     images = _by_name(folder) if times is None else _by_file(folder, times)
     stamps = np.array(sorted(images), np.int64)
     apart = min(_MOST_APART, int(np.median(np.diff(stamps))) // 2 if len(stamps) > 1 else SECOND)
-    found = []
+    found: dict[int, PosedImage] = {}
     for stamp, pose, mount in _in_body(keyframes):
         nearest = int(stamps[np.abs(stamps - stamp).argmin()])
-        if abs(nearest - stamp) <= apart:
-            found.append(PosedImage(images[nearest], nearest, pose, mount=mount, frame='orbslam'))
-        else:
+        if abs(nearest - stamp) > apart:
             left_out['no image has the stamp of the keyframe'] += 1
+        elif nearest in found:
+            left_out['another keyframe has the same image'] += 1
+        else:
+            found[nearest] = PosedImage(
+                images[nearest], nearest, pose, mount=mount, frame='orbslam'
+            )
     if not found:
         msg = f'no image in {folder} has the stamp of one of the {len(keyframes)} poses in {poses}'
         raise FolderError(msg)
     _log.warning('%s: a map of one camera without an IMU has no scale: its metres are none', poses)
-    return found
+    return list(found.values())
 
 
 def _read_keyframes(path: Path) -> list[tuple[int, bool, Pose]]:
@@ -81,7 +84,7 @@ def _read_keyframes(path: Path) -> list[tuple[int, bool, Pose]]:
             if len(fields) != 8:
                 msg = f'{len(fields)} fields, not stamp x y z qx qy qz qw'
                 raise ValueError(msg)
-            stamp = stamp_of(fields[0])
+            stamp = parse_stamp_of_any_unit(fields[0])
             seconds = parse_number(fields[0])
             pose = Pose.from_array([parse_number(field) for field in fields[1:]])
             keyframes.append((stamp, seconds > SECOND * 10, pose))
@@ -119,7 +122,7 @@ def _by_name(folder: Path) -> dict[int, Path]:
 def _named(path: Path) -> int:
     """Return the stamp in the name of an image."""
     try:
-        return stamp_of(path.stem)
+        return parse_stamp_of_any_unit(path.stem)
     except ValueError as error:
         msg = f'{path}: {error}; give the file of times that relates stamps to images'
         raise FolderError(msg) from error
@@ -135,7 +138,7 @@ def _by_file(folder: Path, times: Path) -> dict[int, Path]:
     images: dict[int, Path] = {}
     for line, fields in numbered_fields(times):
         with located(times, line):
-            stamp = stamp_of(fields[0])
+            stamp = parse_stamp_of_any_unit(fields[0])
         name = fields[1] if len(fields) > 1 else fields[0]
         path = names.get(name) or names.get(name.rpartition('/')[2])
         if path is not None:

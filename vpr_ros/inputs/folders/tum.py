@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from vpr_ros.geometry.trajectory_file import read_tum
 from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
 from vpr_ros.inputs.folders.image_files import FolderError, images_in
-from vpr_ros.inputs.folders.stamped_names import stamp_of
 from vpr_ros.inputs.poses import NoPose, PoseBuffer, PoselessFrames, PoseReading
+from vpr_ros.stamps import parse_stamp_of_any_unit
+
+_log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +52,8 @@ def poses_at(stamps: Iterable[int], trajectory: Trajectory) -> list[tuple[Pose |
         while not buffer.decided(stamp) and (i := next(in_order, None)) is not None:
             buffer.add(PoseReading(keys[i], trajectory.poses[i]))
         found.append(buffer.find(stamp))
+    if buffer.late:
+        _log.warning('%d poses left out: others have the same stamps', buffer.late)
     for at_stamp in found:
         if isinstance(at_stamp, NoPose):
             poseless.add(at_stamp)
@@ -62,7 +67,7 @@ def poses_at(stamps: Iterable[int], trajectory: Trajectory) -> list[tuple[Pose |
 
 def _stamp(path: Path) -> int:
     try:
-        return stamp_of(path.stem)
+        return parse_stamp_of_any_unit(path.stem)
     except ValueError as error:
         msg = f'{path}: {error}; images beside a TUM trajectory are named by their stamps'
         raise FolderError(msg) from error
