@@ -22,6 +22,8 @@ from pose_bags import (
     nanoseconds,
     odometry,
     tf_messages,
+    transform,
+    transforms,
     write,
 )
 
@@ -29,6 +31,7 @@ from vpr_ros.geometry import Pose
 from vpr_ros.maps import PlaceMap
 
 END = 20
+CAMERA = 'camera_optical_frame'
 MODEL = ('--model', 'patchnorm', '--device', 'cpu')
 
 
@@ -82,6 +85,43 @@ def test_mounts_of_cameras_come_from_tf(tmp_path):
     with PlaceMap.open(path) as place_map:
         (camera,) = place_map.info().cameras
         np.testing.assert_allclose(camera.mount, MOUNT.as_array(), atol=1e-9)
+
+
+def test_mounts_that_tf_repeats_are_known_as_live(tmp_path):
+    def moved(topic):
+        return '/tf' if topic == '/tf_static' else topic
+
+    repeated = [('/tf', s, transforms(transform(s, 'base_link', CAMERA, MOUNT))) for s in (1, 2)]
+    messages = [(moved(topic), s, message) for topic, s, message in tf_messages(3)]
+    code, path = build(tmp_path, *messages, *repeated, *images(3))
+    assert code == 0
+    with PlaceMap.open(path) as place_map:
+        assert place_map.info().cameras[0].mount == pytest.approx(MOUNT.as_array())
+
+
+def test_stamps_of_tf_that_were_never_set_are_times_of_recording(tmp_path, caplog):
+    messages = tf_messages(5)
+    for topic, _, message in messages:
+        for one in message.transforms if topic == '/tf' else ():
+            one.header.stamp.sec = one.header.stamp.nanosec = 0
+    code, path = build(tmp_path, *messages, *images(5))
+    assert code == 0
+    assert '/tf: stamps were never set' in caplog.text
+    with PlaceMap.open(path) as place_map:
+        assert len(place_map) == len(images(5))
+
+
+def test_images_with_one_stamp_and_poses_with_one_stamp_are_named(tmp_path, caplog):
+    pictures, poses = (
+        images(5),
+        [('/odom', s, odometry(s, drive(s), 'map')) for s in every(0.1, 5)],
+    )
+    for messages in (pictures[5:], poses[20:]):
+        for _, _, message in messages:
+            message.header.stamp = messages[0][2].header.stamp
+    assert build(tmp_path, *pictures, *poses)[0] == 0
+    assert '/image: 5 images have the very stamp of the one before them' in caplog.text
+    assert '/odom: 30 poses left out' in caplog.text
 
 
 def test_odometry_alone_in_tf_is_mapped_with_a_warning(tmp_path, caplog):

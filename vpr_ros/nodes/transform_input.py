@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vpr_ros.errors import VprError
+from vpr_ros.inputs.frames import UnsetStamps
 from vpr_ros.inputs.poses import TRANSFORMS
 from vpr_ros.nodes.subscriptions import TopicInput, message_class
 
@@ -44,8 +45,11 @@ class TransformInput(TopicInput):
             msg = 'the poses of tf need the package tf2_msgs of the ROS distribution'
             raise VprError(msg) from error
         self.source = source
+        unset = UnsetStamps()
 
         def take(message: Any, *, static: bool) -> None:
+            if not static:
+                unset.mend_transforms('/tf', message, node.get_clock().now().nanoseconds)
             received(source.read(message, static=static))
 
         self._static = TopicInput(

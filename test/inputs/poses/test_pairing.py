@@ -65,3 +65,24 @@ def test_frames_of_before_a_clock_jump_are_dropped():
     pairs.add_poses([pose(1)])
     assert pairs.dropped == 1
     assert pairs.waiting == 0
+
+
+def test_a_frame_of_another_clock_does_not_hold_up_the_others():
+    second = 10**9
+    pairs, found = FramesWithPoses(), []
+    for i in range(100):
+        pairs.add_frame(Stamped(10**18 if i == 3 else i * second))
+        pairs.add_poses([pose(i * second)])
+        found += pairs.ready()
+    found += pairs.rest()
+    assert [reading is None for _, reading in found] == [i == 3 for i in range(100)]
+    assert str(pairs.poseless) == '1 after the last pose'
+
+
+def test_clocks_that_do_not_meet_are_named():
+    pairs = FramesWithPoses()
+    pairs.add_frame(Stamped(5))
+    pairs.add_poses([pose(10), pose(12)])
+    assert 'the images are stamped 0.000000005 to 0.000000005 s and the poses' in pairs.apart
+    pairs.add_frame(Stamped(11))
+    assert not pairs.apart

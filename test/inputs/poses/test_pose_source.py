@@ -9,6 +9,8 @@ from vpr_ros.geometry import Datum, Pose
 from vpr_ros.geometry.mounts import parse_mount
 from vpr_ros.inputs.poses import FixLimits, PoseReadingError, PoseSource
 
+NAN = float('nan')
+
 
 def header(seconds=1):
     return Message(stamp=Message(sec=seconds, nanosec=5), frame_id='map')
@@ -212,3 +214,36 @@ def test_fix_farther_from_the_datum_than_any_session_is_refused():
     source = PoseSource('sensor_msgs/msg/NavSatFix', Datum(-33.86, 151.2))
     with pytest.raises(PoseReadingError, match=r'\d+ km from the datum.*make a new map'):
         source.read(fix())
+
+
+def heights(*altitudes, datum=None):
+    """Return z of the poses of fixes, one a second, that say these altitudes."""
+    source = PoseSource('sensor_msgs/msg/NavSatFix', datum)
+    found = [
+        reading
+        for seconds, altitude in enumerate(altitudes, 1)
+        for reading in source.read(fix(altitude=altitude, seconds=seconds))
+    ]
+    return [round(reading.pose.position[2], 3) for reading in found + source.finish()]
+
+
+def test_fixes_without_a_height_have_that_of_the_ones_before():
+    assert heights(500.0, 501.0, NAN, NAN, 503.0) == [0, 1, 1, 1, 3]
+    assert heights(NAN, NAN, 500.0, 502.0) == [0, 0, 0, 2]
+    assert heights(NAN, 502.0, datum=Datum(48.0, 11.0, 500.0)) == [0, 2]
+
+
+def test_heights_mean_nothing_above_a_datum_without_one():
+    assert heights(NAN, NAN, NAN, 500.0, 501.0, NAN) == [0] * 6
+
+
+def test_a_height_that_jumps_is_said_as_a_jump(caplog):
+    assert heights(*[0.0] * 4, *[500.0] * 4) == [0] * 4 + [500] * 4
+    assert 'the fixes jump by 500 m' in caplog.text
+
+
+def test_fixes_after_a_tunnel_are_no_jump(caplog):
+    source = PoseSource('sensor_msgs/msg/NavSatFix')
+    for seconds in (1, 2, 3, 23, 24, 25):
+        source.read(fix(latitude=48.0 + seconds * 15 / 111_200, seconds=seconds))
+    assert not caplog.text

@@ -86,6 +86,18 @@ def test_tree_without_a_base_names_its_frames():
     assert source.fault == ''
 
 
+def test_bases_of_several_robots_are_named():
+    robots = [
+        message
+        for name in ('robot1', 'robot2')
+        for message in tf_messages(5, base=f'{name}/base_link', odom=f'{name}/odom', camera='')
+    ]
+    readings, source = read(robots)
+    assert readings == []
+    assert 'robot1/base_link, robot2/base_link: say which is the base' in source.fault
+    assert_true(read(robots, TreeFrames(base='robot2/base_link'))[0], least=90)
+
+
 def without(messages, child, begin, end):
     """Leave out the transforms of a frame that were recorded in this time."""
     return [

@@ -60,8 +60,9 @@ def find_frames(
     for _ in islice(messages, _QUICK if quick else None):
         if way := find_chain(tree, asked):
             fixed, base, _ = way
-            # Another name of the base may give way to a preferred one, as it does live.
-            return TreeFrames(fixed, base if base.endswith(BASES[0]) else asked.base)
+            # Another name of the base may give way to a preferred one, as it does live, or turn
+            # out to be that of one robot of several.
+            return TreeFrames(fixed, base if base == BASES[0] else asked.base)
     if quick:
         return None
     if not asked.fixed:
@@ -80,7 +81,10 @@ def find_frames(
 
 
 def camera_mount(bag: Bag, camera: str, base: str = '') -> Pose | None:
-    """Return the mount of a camera that the static transforms of a bag know, None if they do not.
+    """Return the mount of a camera that tf in a bag knows, None if it does not.
+
+    Static transforms come first; else those that were repeated and did not change, as a robot
+    without tf_static has them.
 
     Args:
         bag: The bag.
@@ -88,11 +92,15 @@ def camera_mount(bag: Bag, camera: str, base: str = '') -> Pose | None:
         base: The base frame; empty for the first of ``BASES`` that there is.
     """
     source = TransformSource()
-    for topic in bag.topics.values():
-        if topic.type == TRANSFORMS and topic.name.endswith(STATIC):
-            for _ in _learning(bag, topic.name, source):
-                pass
-    return mount_in(source.tree, camera, base)
+    topics = [topic.name for topic in bag.topics.values() if topic.type == TRANSFORMS]
+    for static in (True, False):
+        for topic in topics:
+            if topic.endswith(STATIC) is static:
+                for _ in islice(_learning(bag, topic, source), _QUICK):
+                    pass
+        if (mount := mount_in(source.tree, camera, base)) is not None:
+            return mount
+    return None
 
 
 def _learning(bag: Bag, topic: str, source: TransformSource) -> Iterator[None]:

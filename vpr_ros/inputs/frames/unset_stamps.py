@@ -7,9 +7,10 @@ from __future__ import annotations
 import functools
 import logging
 import struct
+from typing import Any
 
 from vpr_ros.inputs.frames.cdr import stamp_of, types
-from vpr_ros.stamps import SECOND
+from vpr_ros.stamps import SECOND, from_time
 
 _LOG = logging.getLogger(__name__)
 _STAMP = slice(4, 12)
@@ -38,6 +39,13 @@ class UnsetStamps:
                 topic,
             )
         return received
+
+    def mend_transforms(self, topic: str, message: Any, received: int) -> None:
+        """Stamp the transforms of a tf2_msgs/TFMessage that were not."""
+        for transform in message.transforms:
+            stamp = transform.header.stamp
+            time = self.time_of(topic, from_time(stamp), received)
+            stamp.sec, stamp.nanosec = divmod(time, SECOND)
 
     def mend(self, topic: str, typename: str, raw: bytes, received: int) -> bytes:
         """Return a serialised message, stamped if it begins with a header that was not."""

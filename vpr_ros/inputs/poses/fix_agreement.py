@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,7 @@ class FixAgreement:
         self._leave_out(
             [fix for fix in self._held if all(fix is not other for other in run)], run[0]
         )
-        if self._last is not None:
+        if self._last is not None and not _follows(self._last, run[0], longest=math.inf):
             metres = separation(self._last.point, run[0].point)
             _log.warning('the fixes jump by %.0f m: those before or after are wrong', metres)
         self._last, self._held = run[-1], []
@@ -115,12 +116,13 @@ class FixAgreement:
 
 
 def separation(a: GeoPoint, b: GeoPoint) -> float:
-    """Return the metres between two points over ground (along the chord)."""
+    """Return the metres between two points (along the chord), by height where both have one."""
     points = surface_positions(np.array([a.lat, b.lat]), np.array([a.lon, b.lon]))
-    return float(np.linalg.norm(points[1] - points[0]))
+    height = b.alt - a.alt
+    return math.hypot(np.linalg.norm(points[1] - points[0]), 0.0 if math.isnan(height) else height)
 
 
-def _follows(before: Fix, after: Fix) -> bool:
-    """Tell whether a vehicle can drive from one fix to the next."""
-    seconds = min(max((after.stamp - before.stamp) / SECOND, 0.0), _LONGEST)
+def _follows(before: Fix, after: Fix, longest: float = _LONGEST) -> bool:
+    """Tell whether a vehicle can drive from one fix to the next, in so many seconds at most."""
+    seconds = min(max((after.stamp - before.stamp) / SECOND, 0.0), longest)
     return separation(before.point, after.point) <= _NOISE + MAX_SPEED * seconds

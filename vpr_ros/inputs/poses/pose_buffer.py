@@ -18,7 +18,7 @@ from vpr_ros.stamps import SECOND
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_KEPT = 30 * SECOND
+KEPT = 30 * SECOND
 """Nanoseconds of history; frames wait for their poses far shorter than this."""
 _KEPT_READINGS = 100
 """Readings that stay however old they are: a source that publishes on motion pauses for long."""
@@ -133,9 +133,9 @@ class PoseBuffer:
         self._readings.append(reading)
         if (
             len(self._readings) > 2 * _KEPT_READINGS
-            and self._readings[0].stamp < reading.stamp - 2 * _KEPT
+            and self._readings[0].stamp < reading.stamp - 2 * KEPT
         ):
-            old = self._index(reading.stamp - _KEPT)
+            old = self._index(reading.stamp - KEPT)
             del self._readings[: min(old, len(self._readings) - _KEPT_READINGS)]
         return jumped
 

@@ -8,7 +8,8 @@ registers its own with an entry point of the group ``vpr_ros.pose_formats``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vpr_ros.errors import VprError
@@ -124,6 +125,7 @@ class PoseSource:
         self._mount = mount
         self._limits = limits or FixLimits()
         self._fixes = FixAgreement()
+        self._altitude: float | None = math.nan
 
     def read(self, message: Any) -> list[PoseReading]:
         """Return the poses of the base that are known after a message (of rclpy or rosbags).
@@ -156,7 +158,7 @@ class PoseSource:
 
     def restart(self, datum: Datum | None) -> None:
         """Begin anew with this datum."""
-        self.datum, self._fixes = datum, FixAgreement()
+        self.datum, self._fixes, self._altitude = datum, FixAgreement(), math.nan
 
     def _check_span(self, point: GeoPoint) -> None:
         if self.datum is not None and (metres := separation(self.datum, point)) > MAX_SPAN:
@@ -172,10 +174,24 @@ class PoseSource:
         readings = []
         for fix in fixes:
             if self.datum is None:
-                self.datum = Datum.at(fix.point)
-            pose = Pose.of(self.datum.position_of(fix.point))
+                altitudes = [one.point.alt for one in fixes if not math.isnan(one.point.alt)]
+                self._altitude = altitudes[0] if altitudes else None
+                self.datum = Datum.at(self._with_height(fix.point))
+            pose = Pose.of(self.datum.position_of(self._with_height(fix.point)))
             reading = PoseReading(fix.stamp, pose, unknown_rotation(fix.covariance), fix.point)
             if self._mount is not None:
                 reading = base_of_antenna(reading, self._mount.position)
             readings.append(reading)
         return readings
+
+    def _with_height(self, point: GeoPoint) -> GeoPoint:
+        """Return a position with its height, else that of the one before.
+
+        Where the first ones had none, the datum has none, and those of others mean nothing.
+        """
+        if self._altitude is None:
+            return replace(point, alt=math.nan)
+        if math.isnan(point.alt):
+            return replace(point, alt=self._altitude)
+        self._altitude = point.alt
+        return point

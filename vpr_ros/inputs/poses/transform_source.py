@@ -163,9 +163,10 @@ class TransformSource:
             self.tree.follow_above(find_frame(self.tree, self._frames.base or BASES[0]))
             return
         fixed, base, way = found
-        if self._frames.base or base.rpartition('/')[2] == BASES[0] or waited:
+        if self._frames.base or base == BASES[0] or waited:
             self._fixed, self._way = fixed, way
-            # A base whose preferred name comes late would make poses of two frames.
+            # A base whose preferred name comes late would make poses of two frames, and that of
+            # another robot a choice by chance.
             self._frames = TreeFrames(fixed, base)
             self.tree.follow(way)
 
@@ -190,11 +191,14 @@ def find_chain(tree: TransformTree, frames: TreeFrames) -> tuple[str, str, list[
 
 def find_frame(tree: TransformTree, name: str) -> str:
     """Return the frame of a name, or the only one that ends with it; empty if there is none."""
+    found = frames_ending(tree, name)
+    return found[0] if len(found) == 1 else ''
+
+
+def frames_ending(tree: TransformTree, name: str) -> list[str]:
+    """Return the frame of a name, or those that end with it, such as ``robot1/base_link``."""
     known, wanted = tree.frames, name_of(name)
-    if wanted in known:
-        return wanted
-    ends = [frame for frame in known if frame.endswith(f'/{wanted}')]
-    return ends[0] if len(ends) == 1 else ''
+    return [wanted] if wanted in known else [f for f in known if f.endswith(f'/{wanted}')]
 
 
 def mount_in(tree: TransformTree, camera: str, base: str = '') -> Pose | None:
@@ -223,6 +227,11 @@ def missing_chain(tree: TransformTree, frames: TreeFrames) -> str:
     bases = (frames.base,) if frames.base else BASES
     base = next((found for name in bases if (found := find_frame(tree, name))), '')
     if not base:
+        several = [found for name in bases if len(found := frames_ending(tree, name)) > 1]
+        if several:
+            return (
+                f'tf has the frames {", ".join(several[0])}: say which is the base of this robot'
+            )
         return f'tf has no frame {" or ".join(bases)}; it has: {names}'
     top = tree.ancestors(base)[-1]
     if find_frame(tree, fixed):
