@@ -86,3 +86,18 @@ def test_clocks_that_do_not_meet_are_named():
     assert 'the images are stamped 0.000000005 to 0.000000005 s and the poses' in pairs.apart
     pairs.add_frame(Stamped(11))
     assert not pairs.apart
+
+
+def test_jumps_of_the_pose_are_told_and_fast_drives_are_none(caplog):
+    def add(positions):
+        pairs = FramesWithPoses()
+        pairs.add_poses(
+            PoseReading(i * 10**9, Pose.planar(x, 0, 0)) for i, x in enumerate(positions)
+        )
+        return caplog.text.count('the pose jumps')
+
+    assert add([30.0 * i for i in range(20)]) == 0
+    assert add([1.0 * i + 20 * (i > 10) for i in range(20)]) == 1
+    assert 'jumps by 21.0 m at 11.000000000 s' in caplog.text
+    caplog.clear()
+    assert add([50.0 * (i > 10 and i % 4 == 0) for i in range(100)]) <= 5

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
     from vpr_ros.inputs.frames import Frame
     from vpr_ros.inputs.poses.pose_reading import PoseReading
+
+_log = logging.getLogger(__name__)
+
+_TOLD = 5
+"""Jumps of the pose that the log tells."""
 
 
 class FramesWithPoses:
@@ -39,7 +45,7 @@ class FramesWithPoses:
         self.capacity = capacity
         self._waiting: deque[tuple[Frame, int]] = deque()
         """Frames, and how many poses had come before each."""
-        self._came = 0
+        self._came = self._jumps = 0
         self._spans: list[tuple[int, int] | None] = [None, None]
         self.dropped = 0
         self.poseless = PoselessFrames()
@@ -63,9 +69,12 @@ class FramesWithPoses:
         for reading in readings:
             self._came += 1
             self._span(1, reading.stamp)
+            known = self._poses.jump
             if self._poses.add(reading):
                 self.dropped += len(self._waiting)
                 self._waiting.clear()
+            if (jump := self._poses.jump) is not known and jump is not None:
+                self._tell(jump, reading.stamp)
 
     def ready(self) -> Iterator[tuple[Frame, PoseReading | None]]:
         """Take the frames whose pose is decided, in order; None where it is unknown."""
@@ -97,6 +106,18 @@ class FramesWithPoses:
             return ''
         one, other = (' to '.join(map(format_stamp, span)) for span in (frames, poses))
         return f'the images are stamped {one} s and the poses {other} s: are the clocks the same?'
+
+    def _tell(self, jump: NoPose, stamp: int) -> None:
+        """Say that the pose jumped; not more than a few times, for some never stop."""
+        self._jumps += 1
+        if self._jumps <= _TOLD:
+            _log.warning(
+                'the pose jumps by %.1f m at %s s, as where localisation finds itself anew: '
+                'places before it, or after, are wrong%s',
+                jump.metres,
+                format_stamp(stamp),
+                '; further jumps are not told' * (self._jumps == _TOLD),
+            )
 
     def _span(self, index: int, stamp: int) -> None:
         """Widen the times of the frames (0) or the poses (1)."""

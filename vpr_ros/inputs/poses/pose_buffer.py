@@ -115,11 +115,13 @@ class PoseBuffer:
 
     Attributes:
         late: Readings ignored because a newer one came first.
+        jump: The last jump, as at a relocalisation; None before the first.
     """
 
     def __init__(self) -> None:
         self._readings: list[PoseReading] = []
         self.late = 0
+        self.jump: NoPose | None = None
 
     def add(self, reading: PoseReading) -> bool:
         """Append a reading; return True where time jumped back and the history was dropped."""
@@ -130,6 +132,8 @@ class PoseBuffer:
                 return False
             self._readings.clear()
             jumped = True
+        elif self._readings:
+            self._note_jump(self._readings[-1], reading)
         self._readings.append(reading)
         if (
             len(self._readings) > 2 * _KEPT_READINGS
@@ -193,6 +197,15 @@ class PoseBuffer:
         nearest = before if fraction < 0.5 else after
         return PoseReading(stamp, pose, nearest.covariance, nearest.geo, nearest.frame)
 
+    def _note_jump(self, before: PoseReading, after: PoseReading) -> None:
+        seconds, metres = _step(before, after)
+        if metres <= _NEAR[0] and before.frame == after.frame:
+            return
+        last = len(self._readings)
+        steps = self._steps(range(max(1, last - _PAST), last))
+        if _jumps(before, after, steps if len(steps) >= _LEAST_PAST else []):
+            self.jump = NoPose(Cause.JUMP, seconds, metres)
+
     def _steps(self, rows: Iterable[int]) -> list[tuple[float, float]]:
         """Return the seconds and metres from the reading before to each of some readings."""
         return [_step(self._readings[j - 1], self._readings[j]) for j in rows]
@@ -213,17 +226,12 @@ def _apart(
     """
     seconds, metres = _step(before, after)
     turn = before.pose.angle_to(after.pose)
-    if turn > _HALF_TURN or before.frame != after.frame:
+    if turn > _HALF_TURN or _jumps(before, after, steps):
         return NoPose(Cause.JUMP, seconds, metres)
     nearest, farthest = _NEAR
     if seconds <= _SHORT and metres <= nearest:
         return None
     known = bool(steps)
-    if known and metres > nearest:
-        times, more = _FASTER
-        top = max(length / time for time, length in steps)
-        if metres / seconds > times * top + more:
-            return NoPose(Cause.JUMP, seconds, metres)
     usual = _RHYTHM * median(time for time, _ in steps) if known else 0.0
     if seconds <= _SHORT or (seconds <= usual and metres <= _FAR):
         return None
@@ -233,6 +241,18 @@ def _apart(
     if metres <= near and turn <= _TURN and seconds <= _STANDS:
         return None
     return NoPose(Cause.GAP, seconds, metres)
+
+
+def _jumps(before: PoseReading, after: PoseReading, steps: Sequence[tuple[float, float]]) -> bool:
+    """Tell whether the pose jumps between two readings; for the arguments see ``_apart``."""
+    seconds, metres = _step(before, after)
+    if before.frame != after.frame:
+        return True
+    if not steps or metres <= _NEAR[0]:
+        return False
+    times, more = _FASTER
+    top = max(length / time for time, length in steps)
+    return metres / seconds > times * top + more
 
 
 def _step(before: PoseReading, after: PoseReading) -> tuple[float, float]:

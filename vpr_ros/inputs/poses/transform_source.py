@@ -227,7 +227,7 @@ def missing_chain(tree: TransformTree, frames: TreeFrames) -> str:
     bases = (frames.base,) if frames.base else BASES
     base = next((found for name in bases if (found := find_frame(tree, name))), '')
     if not base:
-        several = [found for name in bases if len(found := frames_ending(tree, name)) > 1]
+        several = [ends for name in bases if len(ends := frames_ending(tree, name)) > 1]
         if several:
             return (
                 f'tf has the frames {", ".join(several[0])}: say which is the base of this robot'
