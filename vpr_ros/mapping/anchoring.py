@@ -31,7 +31,7 @@ def frame_of_session(place_map: PlaceMap, begun: str) -> str:
     # A datum says where the beginning was.
     ours = [] if place_map.datum is not None else sorted(place_map.snapshot.begun_frames)
     if not place_map.has_poses:
-        if begun:
+        if begun and place_map.datum is None:
             _log.warning(
                 'the poses are in the frame %r, which begins anew with each run: the map begins '
                 'where this one began. A later session has to be registered '

@@ -68,11 +68,11 @@ def import_images(  # noqa: PLR0913  each is a choice of its own
     """
     keyframes = keyframes or KeyframeConfig(every=True)
     left_out = Counter() if left_out is None else left_out
-    posed = next((image for image in images if image.pose is not None), None)
-    frame = '' if anchored or posed is None else frame_of_session(place_map, posed.frame)
     builders: dict[str, MapBuilder] = {}
     added = 0
     _give_datum(place_map, images, mount)
+    posed = next((image for image in images if image.pose is not None), None)
+    frame = '' if anchored or posed is None else frame_of_session(place_map, posed.frame)
     for done, image in enumerate(believed(images, place_map.datum), start=1):
         name = ' '.join(filter(None, (session, image.session)))
         builder = builders.get(name)

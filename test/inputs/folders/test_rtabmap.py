@@ -179,7 +179,13 @@ def test_cameras_beside_one_another_become_images_of_their_own(tmp_path):
 def test_calibrations_of_every_layout_give_the_mount(version, calibration):
     (mount,) = camera_mounts(calibration, Version.parse(version))
     np.testing.assert_allclose(mount.as_array(), LOOKING_AHEAD.as_array(), atol=1e-6)
-    assert camera_mounts(record(None), Version.parse('0.23.8')) == [None]
+
+
+def test_a_camera_whose_mount_is_not_written_looks_ahead_and_a_null_one_is_not_known():
+    version = Version.parse('0.23.8')
+    (mount,) = camera_mounts(record(None), version)
+    np.testing.assert_allclose(mount.as_array(), OPTICAL_ROTATION.as_array())
+    assert camera_mounts(record(LOOKING_AHEAD)[:-48] + bytes(48), version) == [None]
 
 
 def test_several_stereo_cameras_are_told_apart():

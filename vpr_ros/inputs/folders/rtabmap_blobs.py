@@ -17,6 +17,7 @@ import numpy as np
 
 from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.geometry.geodesy import is_null_island
+from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.pose import quaternion_of
 
 if TYPE_CHECKING:
@@ -198,7 +199,8 @@ def _record(blob: bytes, at: int) -> tuple[Pose | None, int]:
         msg = f'a mount has {mount} numbers, not 12'
         raise ValueError(msg)
     values = np.array(struct.unpack_from(f'<{mount}f', blob, start), np.float64)
-    return _mount(values), start + _MATRIX.itemsize * mount
+    # RTAB-Map leaves its own default where none is written: a camera in the base that looks ahead.
+    return (_mount(values) if mount else OPTICAL_ROTATION), start + _MATRIX.itemsize * mount
 
 
 def _checked(length: int) -> int:

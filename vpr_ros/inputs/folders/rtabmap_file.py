@@ -203,7 +203,8 @@ class RtabmapFile:
         try:
             yield
         except (sqlite3.Error, ValueError, OverflowError, OSError) as error:
-            msg = f'{self.path} cannot be read as a database of RTAB-Map: {reason_of(error)}'
+            used = '; a program has it open: close that first' * ('locked' in str(error))
+            msg = f'{self.path} cannot be read as a database of RTAB-Map: {reason_of(error)}{used}'
             raise FolderError(msg) from error
 
 
