@@ -21,6 +21,7 @@ from shared_data import DATA
 
 from vpr_ros.errors import VprError
 from vpr_ros.geometry import Datum, Pose
+from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.inputs.folders import FolderError
 from vpr_ros.inputs.folders.rtabmap import rtabmap_database
 from vpr_ros.inputs.folders.rtabmap_blobs import (
