@@ -56,3 +56,8 @@ def test_clock_that_jumped_back_makes_a_keyframe_due_by_time():
 def test_every_frame_is_a_keyframe_where_that_is_asked_for():
     gate = KeyframeGate(KeyframeConfig(every=True))
     assert keyframes(gate, [Pose.identity()] * 4) == [0, 1, 2, 3]
+
+
+def test_every_frame_of_a_recording_is_due_where_no_spacing_is_asked_for():
+    assert KeyframeConfig.chosen(0, 0, 0).every
+    assert not any(KeyframeConfig.chosen(*one).every for one in ((1, 0, 0), (0, 1, 0), (0, 0, 1)))

@@ -120,7 +120,8 @@ def build(
         )
         _say_added(added, path, as_json=as_json)
         return
-    keyframes = KeyframeConfig(keyframe_distance, math.radians(keyframe_angle), interval or 0.0)
+    turn = math.radians(keyframe_angle)
+    keyframes = KeyframeConfig.chosen(keyframe_distance, turn, interval or 0.0)
     sensor, limits = parse_mount(mount), FixLimits(fix_min_status, fix_max_sigma)
     with Bag(bag_path) as bag:
         frames = TreeFrames(fixed_frame, base_frame)

@@ -165,7 +165,7 @@ def import_(
     keyframes = None
     if not (keyframe_distance is keyframe_angle is interval is None):
         turn = math.radians(keyframe_angle or 0.0)
-        keyframes = KeyframeConfig(keyframe_distance or 0.0, turn, interval or 0.0)
+        keyframes = KeyframeConfig.chosen(keyframe_distance or 0.0, turn, interval or 0.0)
     elif form == _VIDEO and not no_poses:
         keyframes = KeyframeConfig()
     describer = Describer(model, device=device, weights=weights)

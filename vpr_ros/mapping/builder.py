@@ -318,7 +318,7 @@ def map_bag_without_poses(
         MapError: The map cannot be written; the places added so far stay. Or no frame became a
             place; the text says why.
     """
-    keyframes = KeyframeConfig(interval=interval, every=not interval)
+    keyframes = KeyframeConfig.chosen(0.0, 0.0, interval)
     builder = MapBuilder(place_map, describer, keyframes, session=session, thumbnails=thumbnails)
     images, count = _images_of(cameras)
     added = done = 0

@@ -29,6 +29,11 @@ class KeyframeConfig:
     interval: float = 0.0
     every: bool = False
 
+    @classmethod
+    def chosen(cls, distance: float, angle: float, interval: float) -> KeyframeConfig:
+        """Return the spacing for a recording, of which every frame is due if all are 0."""
+        return cls(distance, angle, interval, every=not (distance or angle or interval))
+
 
 class KeyframeGate:
     """Compares each frame with the last keyframe.

@@ -98,6 +98,16 @@ def test_images_that_are_gone_or_elsewhere_are_told(tmp_path):
         colmap_folder(folder, write_text(tmp_path / 'm', images))
 
 
+@pytest.mark.parametrize('kept', [lambda line: True, str.strip], ids=['whole', 'stripped'])
+def test_text_is_read_though_a_tool_took_out_empty_lines(tmp_path, kept):
+    _, images = track('./1.jpg', '2.jpg', '3.jpg', '4.jpg')
+    model = write_text(tmp_path, images)
+    lines = (model / 'images.txt').read_text().splitlines()
+    (model / 'images.txt').write_text('\n'.join(filter(kept, lines)))
+    found = read_images(model / 'images.txt')
+    assert [image.name for image in found] == ['1.jpg', '2.jpg', '3.jpg', '4.jpg']
+
+
 def test_folders_that_hold_models_are_named(tmp_path):
     _, images = track('1.jpg')
     write_text(tmp_path / 'sparse/0', images)

@@ -108,6 +108,12 @@ def test_pictures_of_other_kinds_are_left_out_by_name(tmp_path, caplog):
         images_in(tmp_path / 'more')
 
 
+def test_videos_among_images_are_named(tmp_path, caplog):
+    touch(tmp_path, '1.jpg', 'DJI_1.MP4', '2.mov')
+    assert images_in(tmp_path) == [tmp_path / '1.jpg']
+    assert 'left out: 2.mov, DJI_1.MP4 (videos are read one by one)' in caplog.text
+
+
 def test_folders_that_are_links_are_followed_once(tmp_path):
     store = touch(tmp_path / 'store', 'x.jpg')
     (store / 'again').symlink_to(store)

@@ -75,6 +75,16 @@ def test_a_narrow_band_is_spread_over_the_shades(low, high):
     assert np.corrcoef(found.ravel(), GREY.ravel())[0, 1] > 0.999
 
 
+@pytest.mark.parametrize('none', [0, 2**16 - 1])
+@pytest.mark.parametrize('pixels', [band(7000, 8200), band(29315, 30315), unscaled(10)])
+def test_pixels_without_a_value_do_not_widen_the_range(pixels, none):
+    bordered = pixels.copy()
+    bordered[:10] = bordered[:, -5:] = none
+    found = DynamicRange().to_eight_bits(bordered)[10:, :-5].astype(float)
+    assert np.ptp(found) > 100
+    assert np.corrcoef(found.ravel(), GREY[10:, :-5].ravel())[0, 1] > 0.999
+
+
 @pytest.mark.parametrize('encoding', ['16UC1', 'mono16', 'bayer_rggb16', 'bayer_gbrg16'])
 @pytest.mark.parametrize('bits', [10, 12, 14])
 def test_raw_encodings_of_sixteen_bits_are_scaled(encoding, bits):

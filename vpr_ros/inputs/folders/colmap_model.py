@@ -9,6 +9,7 @@ import os
 import struct
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import reason_of
@@ -51,6 +52,7 @@ def read_images(model: Path) -> list[ModelImage]:
     Raises:
         FolderError: There is no model in the folder, or it is damaged.
     """
+    model = model.parent if model.is_file() else model
     binary, text = model / 'images.bin', model / 'images.txt'
     if binary.is_file():
         with _explained(binary), _mapped(binary) as data:
@@ -72,6 +74,7 @@ def read_rigs(model: Path) -> dict[int, Pose]:
     Raises:
         FolderError: The file is damaged.
     """
+    model = model.parent if model.is_file() else model
     binary, text = model / 'rigs.bin', model / 'rigs.txt'
     if binary.is_file() and (model / 'images.bin').is_file():
         with _explained(binary), _mapped(binary) as data:
@@ -109,20 +112,30 @@ def _binary_images(data: bytes | mmap.mmap) -> Iterator[ModelImage]:
 def _text_images(path: Path) -> Iterator[ModelImage]:
     with path.open('rb') as file:
         lines = (line for line in file if not line.lstrip().startswith(b'#'))
-        for line in lines:
+        line = next(lines, b'')
+        while line:
             fields = line.split(maxsplit=9)
             if not fields:
+                line = next(lines, b'')
                 continue
             if len(fields) != 10:
                 msg = f'{line[:60]!r} is no image: its line has ten fields'
                 raise ValueError(msg)
             numbers = [float(field) for field in fields[1:8]]
             yield ModelImage(_name(fields[9].rstrip(b'\r\n')), int(fields[8]), _pose(numbers))
-            next(lines, None)  # Its features, also where there are none.
+            line = next(lines, b'')
+            if _are_features(line):
+                line = next(lines, b'')
+
+
+def _are_features(line: bytes) -> bool:
+    """Tell whether a line has features, three numbers each, or none; tools take empty ones out."""
+    fields = line.split()
+    return len(fields) % 3 == 0 or fields[-1].lstrip(b'-').isdigit()
 
 
 def _name(data: bytes) -> str:
-    return os.fsdecode(data).replace('\\', '/')
+    return PurePosixPath(os.fsdecode(data).replace('\\', '/')).as_posix()
 
 
 def _binary_rigs(data: bytes | mmap.mmap) -> Iterator[tuple[int, Pose]]:

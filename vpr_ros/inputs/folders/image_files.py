@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import VprError, reason_of
-from vpr_ros.inputs.frames import SUFFIXES
+from vpr_ros.inputs.frames import SUFFIXES, VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,7 +57,7 @@ def images_in(folder: Path) -> list[Path]:
     """Return the image files of a folder and the folders in it, in natural order of their paths.
 
     Hidden files and the folders that systems make beside images are no images. Pictures of kinds
-    that are not read are left out, and the log names them.
+    that are not read, and videos, are left out, and the log names them.
 
     Raises:
         FolderError: There is none, or a folder cannot be read.
@@ -65,7 +65,11 @@ def images_in(folder: Path) -> list[Path]:
     files = list(walk_files(folder))
     images = [path for path in files if path.suffix.lower() in SUFFIXES]
     unread = [path for path in files if path.suffix.lower() in UNREAD]
+    videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
     left = f'left out: {listing(folder, unread)}' if unread else ''
+    if videos:
+        names = _names(folder, videos)
+        left = f'{left}{"; " if left else ""}left out: {names} (videos are read one by one)'
     if not images:
         kinds = ' '.join(sorted(SUFFIXES))
         msg = f'{folder} holds no images ({kinds}){"; " if left else ""}{left}'
@@ -86,10 +90,13 @@ def unread_in(folder: Path) -> list[Path]:
 
 def listing(folder: Path, unread: Sequence[Path]) -> str:
     """Return the first of some pictures that are not read, how many more there are, and why."""
-    names = ', '.join(path.relative_to(folder).as_posix() for path in unread[:_NAMED])
-    more = f' and {len(unread) - _NAMED} more' if len(unread) > _NAMED else ''
     kinds = ', '.join(sorted({path.suffix.lower() for path in unread}))
-    return f'{names}{more} ({kinds} is not read: save them as JPEG or PNG)'
+    return f'{_names(folder, unread)} ({kinds} is not read: save them as JPEG or PNG)'
+
+
+def _names(folder: Path, files: Sequence[Path]) -> str:
+    names = ', '.join(path.relative_to(folder).as_posix() for path in files[:_NAMED])
+    return names + (f' and {len(files) - _NAMED} more' if len(files) > _NAMED else '')
 
 
 def walk_files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:

@@ -9,10 +9,17 @@ from vpr_ros.inputs.frames.frame import Frame, Picture
 from vpr_ros.inputs.frames.image_file import SUFFIXES, ImageFile
 from vpr_ros.inputs.frames.stored_picture import StoredPicture
 from vpr_ros.inputs.frames.unset_stamps import UnsetStamps
-from vpr_ros.inputs.frames.video import Video, VideoError, VideoFrame, is_video
+from vpr_ros.inputs.frames.video import (
+    VIDEO_SUFFIXES,
+    Video,
+    VideoError,
+    VideoFrame,
+    is_video,
+)
 
 __all__ = [
     'SUFFIXES',
+    'VIDEO_SUFFIXES',
     'Decoder',
     'DynamicRange',
     'Frame',

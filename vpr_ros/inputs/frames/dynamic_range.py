@@ -68,6 +68,9 @@ class DynamicRange:
         """Return the range after this image."""
         # An odd step looks at every column of common widths.
         sample = pixels.reshape(-1)[:: (pixels.size // _SAMPLES) | 1]
+        # Borders of rectified images, and what some drivers write for no value.
+        measured = sample[(sample > 0) & (sample < _FULL)]
+        sample = measured if len(measured) else sample
         darkest, brightest = np.quantile(sample, (_DARKEST, _BRIGHTEST), method='nearest')
         low, high = self._seen
         self._seen = low, high = min(low, int(darkest)), max(high, int(brightest))
