@@ -8,6 +8,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from killed_writer import write
 
 from vpr_ros.cli.main import main
 from vpr_ros.geometry import Datum, Pose
@@ -50,6 +51,21 @@ def test_info_tells_what_the_map_holds(path, capsys):
         'morning',
         'test-net',
     )
+
+
+def test_recover_says_what_it_took_and_kept(path, capsys):
+    assert run('recover', path) == 0
+    assert capsys.readouterr().out == f'{path}: 16 places, nothing to recover\n'
+    path.with_name(path.name + '-wal').write_bytes(
+        write(path.with_name('killed.vprmap'), 2, kill=True)
+        .with_name('killed.vprmap-wal')
+        .read_bytes()
+    )
+    assert main(['map', 'info', str(path)]) == 1
+    assert 'vpr map recover' in capsys.readouterr().err
+    assert run('recover', path) == 0
+    assert '16 places can be read; as it was, it is kept as town' in capsys.readouterr().out
+    assert run('verify', path) == 0
 
 
 def test_verify_finds_the_map_sound_or_fails_with_the_problems(path, capsys):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``vpr map merge``, ``delete``, ``compact``, ``update-poses``, ``datum`` and ``mount``."""
+"""Commands that change a map: ``vpr map merge``, ``delete``, ``compact``, ``recover`` …."""
 
 from __future__ import annotations
 
@@ -146,6 +146,23 @@ def compact(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
         size = place_map.info().bytes
     answer = {'freed': freed, 'bytes': size}
     say(as_json, answer, f'{path}: {freed / 2**20:.2f} MiB freed, {size / 2**20:.2f} MiB left')
+
+
+def recover(path: opt.MapPath, *, as_json: opt.AsJson = False) -> None:
+    """Take what can be read of a map whose log was damaged, lost or is another map's.
+
+    The log of a killed writer needs none of this: whoever opens the map next reads it, and the
+    next writer moves it into the file. All files as they were are kept beside the map.
+    """
+    from vpr_ros import maps as place_maps
+
+    done = place_maps.recover(path)
+    text = f'{path}: {done.places} places, nothing to recover'
+    if done.kept:
+        known = '' if done.acknowledged is None else f' of {done.acknowledged} acknowledged ones'
+        kept = ', '.join(file.name for file in done.kept)
+        text = f'{path}: {done.places} places{known} can be read; as it was, it is kept as {kept}'
+    say(as_json, asdict(done), text)
 
 
 def update_poses(

@@ -8,6 +8,7 @@ from vpr_ros.maps.integrity import verify
 from vpr_ros.maps.map_files import changed_copy, copy, merge
 from vpr_ros.maps.place import Camera, MapInfo, NewPlace, Place, Session
 from vpr_ros.maps.reader import PlaceMap
+from vpr_ros.maps.recovering import Recovery, recover
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.maps.writer import MapWriter
 
@@ -20,10 +21,12 @@ __all__ = [
     'NewPlace',
     'Place',
     'PlaceMap',
+    'Recovery',
     'Session',
     'Snapshot',
     'changed_copy',
     'copy',
     'merge',
+    'recover',
     'verify',
 ]

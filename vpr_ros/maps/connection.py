@@ -1,12 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Opens SQLite files, never changes them by reading, locks them and explains their errors."""
+"""Opens SQLite files, never changes them by reading, and explains their errors."""
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -23,6 +21,7 @@ from vpr_ros.errors import (
     MapMissingError,
     MapSpaceError,
 )
+from vpr_ros.maps.side_files import real_path, require_plain, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,35 +114,32 @@ def require_file(path: Path) -> None:
         raise MapMissingError(msg)
 
 
-def logs_beside(path: Path) -> list[Path]:
-    """Return the logs of SQLite that lie beside a map."""
-    logs = (path.with_name(path.name + end) for end in ('-wal', '-journal'))
-    return [log for log in logs if log.exists()]
-
-
 def open_to_write(path: Path) -> sqlite3.Connection:
-    """Open a map, already known to be one, for durable writes that readers can follow."""
+    """Open a map, already known to be one, for durable writes that readers can follow.
+
+    What a killed writer left in its log is moved into the file, where no reader hinders.
+    """
+    require_plain(path)
     connection = _connect(f'{path.absolute().as_uri()}?mode=rw')
     connection.execute('PRAGMA journal_mode = WAL')
     connection.execute('PRAGMA synchronous = FULL')
     connection.execute(f'PRAGMA cache_size = -{_CACHE_KIB}')
     (size,) = connection.execute('PRAGMA page_size').fetchone()
     connection.execute(f'PRAGMA wal_autocheckpoint = {_LOG_BYTES // size}')
+    if unfinished(path):
+        empty_log(connection)
     return connection
 
 
-def close_after_writing(connection: sqlite3.Connection) -> None:
-    """Gather everything in one file that can be read from a read-only disk, where possible.
+def empty_log(connection: sqlite3.Connection) -> bool:
+    """Move the whole log into the file; return False where a reader hinders."""
+    (hindered, _, _) = connection.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchone()
+    return not hindered
 
-    Where another process is reading, the log stays beside the map until the next writer closes.
-    """
-    try:
-        connection.execute('PRAGMA busy_timeout = 0')
-        connection.execute('PRAGMA wal_checkpoint(TRUNCATE)')
-        connection.execute('PRAGMA journal_mode = DELETE')
-    except sqlite3.Error as error:
-        _LOG.debug('the log stays beside the map: %s', error)
-    connection.close()
+
+def open_alone(path: Path) -> sqlite3.Connection:
+    """Open a file as it is without its log, at a moment when nobody writes to it."""
+    return _connect(f'{path.absolute().as_uri()}?immutable=1')
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
@@ -154,8 +150,8 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     left (a log without `-shm`, an interrupted journal) is read from a temporary copy, in which
     SQLite may finish what the writer began.
     """
-    uri = path.absolute().as_uri()
-    connection = _connect(f'{uri}?mode=ro')
+    require_plain(path)
+    connection = _connect(f'{path.absolute().as_uri()}?mode=ro')
     try:
         # Reads the schema, and so is the first to fail.
         connection.execute(f'PRAGMA cache_size = -{_CACHE_KIB}')
@@ -167,17 +163,18 @@ def open_to_read(path: Path) -> sqlite3.Connection:
             raise
     else:
         return connection
-    left = _unfinished(path)
+    left = unfinished(path)
     if not left:
         # Nothing but the file itself, in a folder where SQLite may not put its index of the log.
-        return _connect(f'{uri}?immutable=1')
+        return open_alone(path)
     _LOG.warning('%s was not closed and its folder is read-only: reading a copy', path)
     folder = tempfile.TemporaryDirectory(prefix='vpr-map-')
     try:
-        for file in (path, *left):
-            shutil.copyfile(file, Path(folder.name) / file.name)
-        copy = (Path(folder.name) / path.name).as_uri()
-        return _connect(f'{copy}?mode=rw', partial(_ConnectionToCopy, folder))
+        copy = Path(folder.name) / real_path(path).name
+        shutil.copyfile(path, copy)
+        for file in left:
+            shutil.copyfile(file, copy.with_name(file.name))
+        return _connect(f'{copy.as_uri()}?mode=rw', partial(_ConnectionToCopy, folder))
     except OSError as error:
         folder.cleanup()
         msg = f'{path}: cannot be copied to a temporary folder: {error.strerror}'
@@ -198,11 +195,6 @@ class _ConnectionToCopy(sqlite3.Connection):
         self._folder.cleanup()
 
 
-def _unfinished(path: Path) -> list[Path]:
-    """Return the logs beside a map that hold something."""
-    return [log for log in logs_beside(path) if log.stat().st_size]
-
-
 def _require_whole_pages(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a file that ends within a page, which SQLite would fill up with zeros.
 
@@ -210,7 +202,7 @@ def _require_whole_pages(connection: sqlite3.Connection, path: Path) -> None:
         MapError: It does, and there is no log with the rest.
     """
     (size,) = connection.execute('PRAGMA page_size').fetchone()
-    if path.stat().st_size % size and not _unfinished(path):
+    if path.stat().st_size % size and not unfinished(path):
         msg = f'{path}: is damaged: the end of the file is missing'
         raise MapDamagedError(msg)
 
@@ -232,55 +224,3 @@ def _connect(uri: str, factory: Any = sqlite3.Connection) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-class WriterLock:
-    """Exclusive right to write a map, held through the file `MAP-lock` beside it.
-
-    A lock on the map itself is not possible: closing any descriptor of an SQLite file drops the
-    locks that SQLite holds on it in the same process.
-
-    Raises:
-        MapInUseError: Another process, or another map object of this one, is the writer.
-        MapAccessError: The folder cannot be written.
-    """
-
-    def __init__(self, map_path: Path) -> None:
-        self._path = map_path.with_name(map_path.name + '-lock')
-        self._descriptor = self._acquire(map_path)
-
-    def _acquire(self, map_path: Path) -> int:
-        while True:
-            try:
-                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            except OSError as error:
-                msg = f'cannot write {map_path}: {error.strerror} ({self._path.parent})'
-                raise MapAccessError(msg) from error
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(descriptor), os.stat(self._path)):  # noqa: PTH116
-                    os.truncate(descriptor, 0)
-                    os.write(descriptor, str(os.getpid()).encode())
-                    return descriptor
-            except BlockingIOError as error:
-                holder = os.pread(descriptor, 20, 0).decode(errors='replace')
-                os.close(descriptor)
-                msg = (
-                    f'{map_path} is being written by process {holder}; a map has one writer at a '
-                    'time: stop that process, or open the map read-only'
-                )
-                raise MapInUseError(msg) from error
-            except FileNotFoundError:
-                pass  # The last holder removed the file between our opening and locking it.
-            except OSError as error:
-                os.close(descriptor)
-                msg = f'cannot lock {map_path} for writing: {error.strerror}'
-                raise MapAccessError(msg) from error
-            os.close(descriptor)
-
-    def release(self) -> None:
-        """Let another process write."""
-        if self._descriptor >= 0:
-            self._path.unlink(missing_ok=True)
-            os.close(self._descriptor)
-            self._descriptor = -1

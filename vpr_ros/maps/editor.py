@@ -12,7 +12,7 @@ import numpy as np
 from vpr_ros.errors import MapError
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps.connection import explained
+from vpr_ros.maps.connection import empty_log, explained
 from vpr_ros.maps.new_places import pose_row
 from vpr_ros.maps.place import Camera
 from vpr_ros.maps.snapshot import cache_for
@@ -185,7 +185,8 @@ class MapEditor(TransactionalMap):
                 raise MapError(msg)
             database = self._database()
             database.execute('VACUUM')
-            database.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+            empty_log(database)
+            self._settle()
         return before - self.info().bytes
 
     def _rewrite(self, now: Snapshot, columns: cols.Columns, rows: NDArray[np.intp]) -> None:

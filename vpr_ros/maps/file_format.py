@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapDamagedError, MapError, MapInUseError, MapNewerError
-from vpr_ros.maps.connection import logs_beside
 from vpr_ros.maps.descriptors import checksum
 from vpr_ros.maps.meta import write_meta
+from vpr_ros.maps.side_files import logs_beside, real_path, remove_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,25 +119,23 @@ def create_file(path: Path, meta: Meta) -> None:
     Raises:
         sqlite3.Error, OSError: The folder cannot be written.
     """
+    path = real_path(path)
     draft = path.with_name(path.name + '-new')
-    draft.unlink(missing_ok=True)
-    connection = sqlite3.connect(draft, isolation_level=None)
+    remove_all(draft)
     try:
-        connection.execute(f'PRAGMA page_size = {page_size(meta.packing.row_bytes)}')
-        # A draft that is not finished is thrown away.
-        connection.execute('PRAGMA journal_mode = OFF')
-        connection.execute('BEGIN')
-        connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
-        for statement in TABLES:
-            connection.execute(statement)
-        write_meta(connection, meta)
-        connection.execute('COMMIT')
-    except BaseException:
-        connection.close()
-        draft.unlink(missing_ok=True)
-        raise
-    connection.close()
-    put_in_place(draft, path)
+        with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+            connection.execute(f'PRAGMA page_size = {page_size(meta.packing.row_bytes)}')
+            # A draft that is not finished is thrown away.
+            connection.execute('PRAGMA journal_mode = OFF')
+            connection.execute('BEGIN')
+            connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
+            for statement in TABLES:
+                connection.execute(statement)
+            write_meta(connection, meta)
+            connection.execute('COMMIT')
+        put_in_place(draft, path)
+    finally:
+        remove_all(draft)
 
 
 def put_in_place(draft: Path, path: Path) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from vpr_ros.errors import MapError, shown
 from vpr_ros.maps import descriptors
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps.connection import SQLITE_ERRORS, open_to_read
-from vpr_ros.maps.snapshot import load
+from vpr_ros.maps.connection import SQLITE_ERRORS
+from vpr_ros.maps.log_witness import LogWitness, read_checked, read_state
+from vpr_ros.maps.snapshot import load, reading
 
 if TYPE_CHECKING:
     import os
@@ -28,29 +29,32 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
     path = Path(path)
     if not path.is_file():
         return ['there is no such file']
+    witness = LogWitness.of(path)
     try:
-        connection = open_to_read(path)
+        connection, now = read_checked(path, read_state)
     except (MapError, *SQLITE_ERRORS) as error:
         return [f'cannot be opened: {error}']
     with closing(connection):
-        return problems_of(connection)
+        doubt = witness.doubt(now) if now is not None else ''
+        return [doubt] * bool(doubt) + problems_of(connection)
 
 
 def problems_of(connection: sqlite3.Connection) -> list[str]:
     """Return the problems of an open map: structure, places, then descriptors."""
     problems: list[str] = []
     try:
-        found = [row[0] for row in connection.execute('PRAGMA quick_check')]
-        problems += [str(line) for line in found if line != 'ok']
-        snapshot = load(connection, 0)
-        for start in range(0, len(snapshot), _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            problems += _descriptor_problems(connection, snapshot, rows)
-        (stored,) = connection.execute('SELECT count(*) FROM descriptors').fetchone()
-        if stored > len(snapshot):
-            problems.append(f'{stored - len(snapshot)} descriptors belong to no place')
-        problems += _projection_problems(connection, snapshot)
-        problems += schema.thumbnail_problems(connection)
+        with reading(connection):
+            found = [row[0] for row in connection.execute('PRAGMA quick_check')]
+            problems += [str(line) for line in found if line != 'ok']
+            snapshot = load(connection, 0)
+            for start in range(0, len(snapshot), _CHUNK):
+                rows = slice(start, start + _CHUNK)
+                problems += _descriptor_problems(connection, snapshot, rows)
+            (stored,) = connection.execute('SELECT count(*) FROM descriptors').fetchone()
+            if stored > len(snapshot):
+                problems.append(f'{stored - len(snapshot)} descriptors belong to no place')
+            problems += _projection_problems(connection, snapshot)
+            problems += schema.thumbnail_problems(connection)
     except (MapError, *SQLITE_ERRORS) as error:
         problems.append(str(error))
     return problems

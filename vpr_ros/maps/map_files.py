@@ -6,20 +6,19 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapError, MapExistsError, MapInUseError, MapMissingError, MapSpaceError
-from vpr_ros.maps.connection import (
-    WriterLock,
-    explained,
-    file_identity,
-    open_to_read,
-    require_file,
-)
+from vpr_ros.maps.connection import explained, file_identity, require_file
 from vpr_ros.maps.file_format import put_in_place, sync
+from vpr_ros.maps.log_witness import read_checked
+from vpr_ros.maps.meta import read_meta, write_meta
 from vpr_ros.maps.reader import PlaceMap
+from vpr_ros.maps.side_files import real_path, remove_all
 from vpr_ros.maps.writer import MapWriter
+from vpr_ros.maps.writer_lock import WriterLock
 
 if TYPE_CHECKING:
     import os
@@ -80,14 +79,21 @@ def changed_copy(source: Path, target: Path) -> Iterator[MapWriter]:
 
 
 def _back_up(source: Path, draft: Path, target: Path) -> None:
-    with (
-        explained(target),
-        closing(open_to_read(source)) as connection,
-        closing(sqlite3.connect(draft)) as copied,
-    ):
-        connection.backup(copied)
+    with explained(source):
+        original, _ = read_checked(source, read_meta)
+    with explained(target), closing(original):
+        back_up(original, draft)
+
+
+def back_up(original: sqlite3.Connection, draft: Path) -> None:
+    """Copy a map, as a connection shows it, to a file that needs no log."""
+    with closing(sqlite3.connect(draft)) as copied:
+        original.backup(copied)
         # A copy of a map that is being written would else need its writer's log.
         copied.execute('PRAGMA journal_mode = DELETE')
+        if (meta := read_meta(copied)).log:
+            with copied:
+                write_meta(copied, replace(meta, log=''))
 
 
 Source = tuple['str | os.PathLike[str]', 'Collection[int] | None']
@@ -138,18 +144,20 @@ def _new_file(path: Path, ending: str, remedy: str) -> Iterator[Path]:
     Raises:
         MapError: Something is there already, or another process is writing it.
     """
+    path = real_path(path)
     lock = WriterLock(path)
     draft = path.with_name(path.name + ending)
     try:
         if remedy and path.exists():
             msg = f'{path} exists already: {remedy}'
             raise MapExistsError(msg)
-        _remove(draft)  # One that was killed may have left it.
+        remove_all(draft)  # One that was killed may have left it.
         yield draft
         with explained(path):
             put_in_place(draft, path)
+        lock.acknowledge(None)
     finally:
-        _remove(draft)
+        remove_all(draft)
         lock.release()
 
 
@@ -184,8 +192,3 @@ def _build(
             except MapError as error:
                 msg = f'{file} cannot be merged: {str(error).removeprefix(f"{draft}: ")}'
                 raise MapError(msg) from error
-
-
-def _remove(draft: Path) -> None:
-    for end in ('', '-wal', '-shm', '-journal', '-new', '-lock'):
-        draft.with_name(draft.name + end).unlink(missing_ok=True)

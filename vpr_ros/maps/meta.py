@@ -60,6 +60,9 @@ class Meta:
     mounts: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     # Frames of poses that begin where their session did, by identity of the session as a text.
     frames: dict[str, str] = dataclasses.field(default_factory=dict)
+    # The log of SQLite that the map is being written to: the mark of the `FileState` that it began
+    # with, and a random part. Empty in a map that its writer closed.
+    log: str = ''
 
     @property
     def fault(self) -> str:
@@ -82,6 +85,10 @@ class Meta:
         if self.frames:
             return 3
         return 2 if self.mounts else 1
+
+    def is_same(self, other: Meta) -> bool:
+        """Tell whether two are of one state of a map, whether or not its writer closed it."""
+        return dataclasses.replace(self, log='') == dataclasses.replace(other, log='')
 
 
 def _fault_of_counters(meta: Meta) -> str:
@@ -154,7 +161,7 @@ def write_meta(connection: sqlite3.Connection, meta: Meta) -> None:
     if version != meta.format:
         connection.execute(f'PRAGMA user_version = {meta.format}')
     values = dataclasses.asdict(meta)
-    for key in ('mounts', 'frames'):
+    for key in ('mounts', 'frames', 'log'):
         if not values[key]:
             del values[key]  # Not known to format 1.
             connection.execute('DELETE FROM meta WHERE key = ?', (key,))

@@ -10,22 +10,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.errors import MapInUseError
 from vpr_ros.maps import descriptors as floats
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps.connection import (
-    explained,
-    file_identity,
-    logs_beside,
-    open_to_read,
-    require_file,
-)
+from vpr_ros.maps.connection import explained, require_file
 from vpr_ros.maps.integrity import problems_of
+from vpr_ros.maps.log_witness import read_checked, state_alone
 from vpr_ros.maps.meta import read_version
 from vpr_ros.maps.place import MapInfo, Place, Session
+from vpr_ros.maps.side_files import logs_beside
 from vpr_ros.maps.snapshot import load, require_same_model
+from vpr_ros.maps.watched_file import WatchedFile
 
 if TYPE_CHECKING:
     import os
+    import sqlite3
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
 MEMORY_BUDGET = 2 << 30
 """Bytes of float descriptors kept in memory at most, unless told otherwise."""
+OVERWRITTEN = 'another map was written over the file since it was opened: open it again'
 _CHUNK = 4096
 
 
@@ -53,12 +53,12 @@ class PlaceMap:
     def __init__(self, path: Path, model: ModelInfo | None, memory_budget: int) -> None:
         self._path = path
         self._wanted = model
-        self._file = file_identity(path)
+        self._file = WatchedFile(path)
+        self._other = False
         self._budget = memory_budget
         self._mutex = threading.RLock()
-        self._connection = open_to_read(path)
+        self._connection, self._snapshot = self._read()
         try:
-            self._snapshot = load(self._connection, memory_budget)
             if model is not None:
                 require_same_model(self.model, model)
         except BaseException:
@@ -95,8 +95,8 @@ class PlaceMap:
 
     @property
     def displaced(self) -> bool:
-        """Whether the file was removed or replaced by another since it was opened."""
-        return file_identity(self._path) != self._file
+        """Whether the file was removed, or another map is in its place, since it was opened."""
+        return self._file.displaced or self._overwritten()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -230,6 +230,8 @@ class PlaceMap:
             MapError: It is damaged.
         """
         with self._mutex, explained(self._path):
+            if self._overwritten():
+                raise MapInUseError(OVERWRITTEN)
             return schema.read_thumbnail(self._connection, place_id)
 
     def preload(self) -> None:
@@ -275,21 +277,57 @@ class PlaceMap:
     def refresh(self) -> bool:
         """Read the writes committed since the map was opened or last refreshed.
 
+        A file that was written over in place, as `cp` does, is read anew, if it is the same map.
+
         Returns:
             Whether there was anything new.
 
         Raises:
-            MapError: The new rows cannot be read, or the map was described anew with a model that
-                is not that of the queries.
+            MapError: The new rows cannot be read, another map was written over the file, or the
+                map was described anew with a model that is not that of the queries.
         """
         with self._mutex, explained(self._path):
-            if read_version(self._connection) == self.version:
+            _ = self._connection.total_changes  # Raises where the map is closed.
+            if self._file.touched and not self._file.displaced:
+                snapshot = self._read_again()
+            elif self._other:
+                raise MapInUseError(OVERWRITTEN)
+            elif read_version(self._connection) == self.version:
                 return False
-            snapshot = load(self._connection, self._budget, self._snapshot)
+            else:
+                snapshot = load(self._connection, self._budget, self._snapshot)
             if self._wanted is not None:
                 require_same_model(snapshot.meta.model, self._wanted)
+            if snapshot.meta.is_same(self._snapshot.meta):
+                return False
             self._snapshot = snapshot
             return True
+
+    def _read(self, known: Snapshot | None = None) -> tuple[sqlite3.Connection, Snapshot]:
+        return read_checked(self._path, lambda db: load(db, self._budget, known))
+
+    def _read_again(self) -> Snapshot:
+        """Read a file that was touched, with nothing of what SQLite remembers of it.
+
+        Raises:
+            MapError: It cannot be read, perhaps only now, or is another map.
+        """
+        looked = WatchedFile(self._path)
+        connection, snapshot = self._read(self._snapshot)
+        self._file, self._other = looked, snapshot.meta.id != self.id
+        if self._other:
+            connection.close()
+            raise MapInUseError(OVERWRITTEN)
+        self._connection.close()
+        self._connection = connection
+        return snapshot
+
+    def _overwritten(self) -> bool:
+        """Whether another map was written over the file; one that is half written is none yet."""
+        if not self._file.touched:
+            return self._other
+        found = state_alone(self._path)
+        return found is not None and found.id != self.id
 
     def verify(self) -> list[str]:
         """Read and check everything; return the problems found, in words."""

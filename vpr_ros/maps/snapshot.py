@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, isnan
@@ -235,11 +236,33 @@ def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> 
     Raises:
         MapError: The file is no map, newer, or damaged.
     """
+    with reading(db):
+        if known is not None:
+            try:
+                return _load(db, budget, known)
+            except MapDamagedError:
+                pass  # Perhaps a copy of the map that was added to elsewhere, and brought here.
+        return _load(db, budget, None)
+
+
+@contextmanager
+def reading(db: sqlite3.Connection) -> Iterator[None]:
+    """Show the body one state of the map, whatever is written meanwhile."""
+    if db.in_transaction:
+        yield
+        return
     db.execute('BEGIN')
+    try:
+        yield
+    finally:
+        db.execute('ROLLBACK')
+
+
+def _load(db: sqlite3.Connection, budget: int, known: Snapshot | None) -> Snapshot:
     try:
         schema.check_identity(db)
         meta = read_meta(db)
-        if known is not None and known.meta.rules != meta.rules:
+        if known is not None and not _is_added_to(known.meta, meta):
             known = None
         added = _read_places(db, known.columns if known else None, meta.code_bits // 8)
         growing = known.growing if known else Growing(empty(meta.code_bits // 8))
@@ -260,8 +283,6 @@ def load(db: sqlite3.Connection, budget: int, known: Snapshot | None = None) -> 
     except (DocumentError, KeyError, TypeError, ValueError, OverflowError) as error:
         msg = f'is damaged: makes no sense ({error})'
         raise MapDamagedError(msg) from error
-    finally:
-        db.execute('ROLLBACK')
     if fault := _fault_between_tables(snapshot):
         msg = f'is damaged: {fault}'
         raise MapDamagedError(msg)
@@ -284,6 +305,11 @@ def _fault_between_tables(snapshot: Snapshot) -> str:
     ):
         return 'the next identity of a session or place is one that is there'
     return ''
+
+
+def _is_added_to(known: Meta, now: Meta) -> bool:
+    """Tell whether places may only have been added since a state that is known."""
+    return known.rules == now.rules and known.version <= now.version
 
 
 def cache_for(

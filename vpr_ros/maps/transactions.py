@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import secrets
+import sqlite3
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,19 +15,15 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapAccessError, MapError, MapInUseError, MapSpaceError
 from vpr_ros.maps import columns as cols
-from vpr_ros.maps.connection import (
-    WriterLock,
-    close_after_writing,
-    explained,
-    open_to_write,
-    require_file,
-)
+from vpr_ros.maps.connection import empty_log, explained, open_to_write, require_file
+from vpr_ros.maps.log_witness import read_state, state_alone
 from vpr_ros.maps.meta import read_version, write_meta
-from vpr_ros.maps.reader import MEMORY_BUDGET, PlaceMap
+from vpr_ros.maps.reader import MEMORY_BUDGET, OVERWRITTEN, PlaceMap
+from vpr_ros.maps.side_files import beside, unfinished
 from vpr_ros.maps.snapshot import cache_for, load
+from vpr_ros.maps.writer_lock import Acknowledged, WriterLock
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
     import numpy as np
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
 
     from vpr_ros.maps.snapshot import Snapshot
     from vpr_ros.types import ModelInfo
+
+
+_LOG = logging.getLogger(__name__)
 
 
 class TransactionalMap(PlaceMap):
@@ -47,12 +49,17 @@ class TransactionalMap(PlaceMap):
         self, path: Path, model: ModelInfo | None, memory_budget: int, lock: WriterLock
     ) -> None:
         self._lock: WriterLock | None = lock
-        self._writes_file = False
+        self._reading: sqlite3.Connection | None = None
+        self._log = ''
         self._depth = 0
         self._begun = 0
         self._undone = False
         self._pending: Snapshot | None = None
+        self._alone = state_alone(path)
         super().__init__(path, model, memory_budget)
+        if lock.acknowledged is None and self._snapshot.meta.log:
+            # The writer before was killed, or its lock was not copied along.
+            self._note_write(lock)
 
     @classmethod
     def open(
@@ -85,6 +92,12 @@ class TransactionalMap(PlaceMap):
             with explained(path):
                 if not os.access(path, os.W_OK):
                     msg = 'cannot be written: the file or its folder is read-only'
+                    raise MapAccessError(msg)  # noqa: TRY301
+                if path.stat().st_nlink > 1:
+                    msg = (
+                        'cannot be written: the file has a second name (a hard link), by which '
+                        'its log would not be found; copy it'
+                    )
                     raise MapAccessError(msg)  # noqa: TRY301
                 return cls(path, model, memory_budget, lock)
         except BaseException:
@@ -139,15 +152,26 @@ class TransactionalMap(PlaceMap):
         if self._undone:
             msg = 'the disk is full; the transaction was undone'
             raise MapSpaceError(msg)
-        if not self._writes_file:
-            connection = open_to_write(self._path)
-            self._connection.close()
-            self._connection, self._writes_file = connection, True
+        if self._reading is None:
+            self._begin_log(open_to_write(self._path))
         while self._begun < self._depth:
             begin = f'SAVEPOINT level{self._begun}' if self._begun else 'BEGIN IMMEDIATE'
             self._connection.execute(begin)
             self._begun += 1
         return self._connection
+
+    def _begin_log(self, connection: sqlite3.Connection) -> None:
+        """Write with a connection from now on, to a log of its own name if it begins one."""
+        now = read_state(connection)
+        if now is not None and not unfinished(self._path):
+            self._log = f'{now.mark}.{secrets.token_hex(8)}'
+        else:
+            self._log = self._snapshot.meta.log
+        # As long as it is open, SQLite does not move the log into a file that it has no part in.
+        self._reading, self._connection = self._connection, connection
+        self._reading.execute('SELECT count(*) FROM sqlite_master').fetchone()
+        self._reading.execute('PRAGMA shrink_memory')
+        self._settle()
 
     def _store(
         self,
@@ -160,8 +184,9 @@ class TransactionalMap(PlaceMap):
         Their packed descriptors (n, bytes) are kept in memory where they are given and fit the
         budget.
         """
-        meta = replace(new.meta, version=new.meta.version + 1)
-        write_meta(self._database(), meta)
+        database = self._database()
+        meta = replace(new.meta, version=new.meta.version + 1, log=self._log)
+        write_meta(database, meta)
         columns, cache = new.columns, new.cache
         if added is not None:
             columns = new.growing.append(columns, added)
@@ -177,6 +202,7 @@ class TransactionalMap(PlaceMap):
         if self._begun == self._depth:
             if self._depth == 1:
                 self._connection.execute('COMMIT')
+                self._acknowledge()
             else:
                 self._connection.execute(f'RELEASE level{self._depth - 1}')
             self._begun -= 1
@@ -206,14 +232,55 @@ class TransactionalMap(PlaceMap):
         else:
             self._pending = before
 
+    def _acknowledge(self) -> None:
+        """Note that what was committed is on the disk, and how the file looks now."""
+        if self._lock is None:
+            return
+        first = self._lock.acknowledged is None
+        self._note_write(self._lock)
+        if first:
+            # So that the file alone tells that there is a log.
+            try:
+                self._connection.execute('PRAGMA wal_checkpoint(PASSIVE)')
+            except sqlite3.Error as error:
+                _LOG.debug('%s: the first write stays in the log: %s', self._path, error)
+        self._settle()
+
+    def _note_write(self, lock: WriterLock) -> None:
+        meta = self._now.meta
+        lock.acknowledge(Acknowledged(meta.id, meta.log, meta.version, meta.places))
+
+    def _settle(self) -> None:
+        """Take a change of the file for our own, after SQLite moved something into it."""
+        if self._file.touched:
+            self._file.note()
+            found = state_alone(self._path)
+            if found is not None and found.id == self.id:
+                self._alone = found
+
+    def _overwritten(self) -> bool:
+        """Whether anything else was written over the file, once it has a log."""
+        if self._reading is None:
+            return super()._overwritten()
+        if not self._file.touched:
+            return False
+        found = state_alone(self._path)
+        if found == self._alone:
+            self._file.note()
+        return found != self._alone
+
     def _require_place(self) -> None:
         if self._lock is None:
             msg = 'is closed'
             raise MapError(msg)
         # Writes to a file that has lost its name are lost with it.
-        if self.displaced:
+        if self._file.displaced:
             msg = 'the file was removed or replaced since it was opened: bring it back, or reopen'
             raise MapInUseError(msg)
+        if self._overwritten():
+            raise MapInUseError(OVERWRITTEN)
+        if self._reading is None and self._file.touched:
+            self._snapshot, self._alone = self._read_again(), state_alone(self._path)
 
     def refresh(self) -> bool:
         """Return False: the writer has seen everything that was committed.
@@ -231,9 +298,55 @@ class TransactionalMap(PlaceMap):
         with self._mutex:
             if self._lock is None:
                 return
-            if self._writes_file:
-                close_after_writing(self._connection)
+            if self._reading is None:
+                self._connection.close()
+            elif not self._file.displaced and self._overwritten():
+                self._abandon(self._reading)
             else:
+                self._reading.close()
+                if self._complete():
+                    self._lock.acknowledge(None)
                 self._connection.close()
             self._lock.release()
             self._lock = None
+
+    def _complete(self) -> bool:
+        """Gather everything in one file that can be read from a read-only disk, where possible.
+
+        Where another process is reading just now, the log stays beside the map until the next
+        writer closes.
+        """
+        try:
+            self._connection.execute('PRAGMA busy_timeout = 0')
+            if not empty_log(self._connection):
+                return False
+            if self._log:
+                self._connection.execute('BEGIN IMMEDIATE')
+                write_meta(self._connection, replace(self._snapshot.meta, log=''))
+                self._connection.execute('COMMIT')
+            if not empty_log(self._connection):
+                return False
+            self._connection.execute('PRAGMA journal_mode = DELETE')
+        except sqlite3.Error as error:
+            _LOG.debug('%s: the log stays beside the map: %s', self._path, error)
+        return not unfinished(self._path)
+
+    def _abandon(self, reading: sqlite3.Connection) -> None:
+        """Leave a file that another was written over as it is, and put the log aside."""
+        self._connection.close()
+        log = beside(self._path, '-wal')
+        aside = log.with_name(f'{log.name}-overwritten')
+        try:
+            log.rename(aside)
+            beside(self._path, '-shm').unlink(missing_ok=True)
+        except OSError as error:
+            _LOG.debug('%s stays: %s', log, error)
+        reading.close()
+        if self._lock is not None:
+            self._lock.acknowledge(None)
+        _LOG.warning(
+            '%s: another map was written over the file while it was being written; the log of '
+            'the map that was there is kept as %s',
+            self._path,
+            aside,
+        )

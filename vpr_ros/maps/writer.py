@@ -16,13 +16,14 @@ from vpr_ros.errors import MapError, MapExistsError
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.compression import with_rules_of
-from vpr_ros.maps.connection import WriterLock, explained
+from vpr_ros.maps.connection import explained
 from vpr_ros.maps.editor import with_mounts
 from vpr_ros.maps.merging import MergedSessions
 from vpr_ros.maps.meta import HASH_HEAD, Meta, crc_of
 from vpr_ros.maps.new_places import camera_of, prepare
 from vpr_ros.maps.reader import MEMORY_BUDGET
 from vpr_ros.maps.recoding import MapRecoder
+from vpr_ros.maps.writer_lock import WriterLock
 from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class MapWriter(MapRecoder):
             )
             with explained(path):
                 schema.create_file(path, meta)
+            lock.acknowledge(None)
         except BaseException:
             lock.release()
             raise

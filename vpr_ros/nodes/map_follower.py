@@ -101,6 +101,8 @@ class MapFollower(Generic[AnyMap]):
         Raises:
             MapError: It cannot be used; the one in use stays.
         """
+        if isinstance(self.map, MapWriter) and self.map.displaced:
+            self.use(None)  # No more can be added to it, and it may hold the lock of this one.
         self.use(self._open_map(path))
 
     def use(self, place_map: AnyMap | None) -> None:
