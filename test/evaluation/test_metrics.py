@@ -133,3 +133,15 @@ def test_percentiles_leave_out_what_is_unknown() -> None:
     values = np.array([1.0, np.nan, 3.0, np.inf])
     assert metrics.percentiles(values, [50.0]) == {50.0: 2.0}
     assert np.isnan(metrics.percentiles(np.array([np.nan]), [50.0])[50.0])
+
+
+@pytest.mark.parametrize('bound', [10, 40, 90, 180])
+def test_headings_that_differ_by_the_bound_are_within_it(bound):
+    headings = np.radians(np.arange(360))
+    one = rows([Pose.planar(0, 0, heading) for heading in headings])
+    for sign in (1, -1):
+        turned = headings + sign * np.radians(bound)
+        other = rows([Pose.planar(0, 0, heading) for heading in turned])
+        assert metrics.within(one, other, Tolerance(1, np.radians(bound))).all()
+        if bound < 180:
+            assert not metrics.within(one, other, Tolerance(1, np.radians(bound - 1e-6))).any()

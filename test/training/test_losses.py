@@ -92,7 +92,7 @@ def test_the_locality_tie_is_zero_only_for_vectors_that_are_codes():
     assert locality_tie(logits, code).item() == pytest.approx(2 - 2 * 1.4 / np.sqrt(2), rel=1e-5)
 
 
-@pytest.mark.parametrize('kind', ['similarity', 'locality', 'ste', 'direct'])
+@pytest.mark.parametrize('kind', ['similarity', 'similarity-floats', 'locality', 'ste', 'direct'])
 def test_batches_without_pairs_have_finite_losses_and_gradients(kind):
     logits = torch.eye(8, requires_grad=True)
     hashing = Hashing(HashLoss(kind=kind), MetricLoss())
@@ -150,3 +150,17 @@ def test_mse_is_large_enough_for_half_precision():
     rng = torch.Generator().manual_seed(2)
     a, b = torch.nn.functional.normalize(torch.randn(2, 4, 10752, generator=rng), dim=2)
     assert distillation_loss(DistillationLoss('mse'), a, b).item() > 1
+
+
+def test_without_straight_through_codes_only_the_floats_are_pulled(vectors):
+    values, places = vectors
+    logits, labels = torch.tensor(values, requires_grad=True), torch.tensor(places)
+    codes = sign_code(logits)
+    kind = Hashing(HashLoss(kind='similarity-floats'), MetricLoss())
+    loss, tie = kind(logits, codes, labels)
+    expected, pairs = MultiSimilarity(MetricLoss())(logits, labels)
+    assert loss.item() == expected.item()
+    assert tie.item() == similarity_tie(logits, codes, pairs).item()
+    (found,) = torch.autograd.grad(tie, logits)
+    (wanted,) = torch.autograd.grad(similarity_tie(logits, codes.detach(), pairs), logits)
+    assert torch.equal(found, wanted)

@@ -17,7 +17,7 @@ from vpr_ros.training.data import Augmentation
 from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.pca import PcaRecipe
 from vpr_ros.training.recipe import Recipe, load_recipe, read_recipe
-from vpr_ros.training.trainable_network import starts_with
+from vpr_ros.training.trainable_network import freeze, starts_with
 
 RECIPES = sorted((Path(__file__).parents[2] / 'config' / 'train').glob('*.yaml'))
 
@@ -29,7 +29,7 @@ def test_the_recipes_that_come_along_fit_their_networks(path):
     recipe = load_recipe(path)
     net = models.build(recipe.model.name, **recipe.model.options)
     names = [name for name, _ in net.named_parameters()]
-    for prefix in (*recipe.trainable, *recipe.optimiser.learning_rates):
+    for prefix in (*recipe.trainable, *recipe.frozen, *recipe.optimiser.learning_rates):
         assert any(starts_with(name, prefix) for name in names), prefix
     for part in (*recipe.model.copy, *recipe.model.copy.values()):
         net.get_submodule(part)
@@ -38,13 +38,11 @@ def test_the_recipes_that_come_along_fit_their_networks(path):
 
 def test_the_paper_freezes_three_quarters_and_trains_as_many_values_as_it_says():
     path = next(path for path in RECIPES if path.stem == 'finetune')
-    recipe = load_recipe(path)
-    trained = sum(
-        p.numel()
-        for name, p in models.build('d2vpr').named_parameters()
-        if any(starts_with(name, prefix) for prefix in recipe.trainable)
-    )
-    assert trained == 10_726_309
+    for name, expected in (('d2vpr', 10_726_309), ('d2vpr-encoder', 21_754_277)):
+        recipe = load_recipe(path, [f'model.name={name}'])
+        net = models.build(name)
+        freeze(net, recipe.trainable, recipe.frozen)
+        assert sum(p.numel() for p in net.parameters() if p.requires_grad) == expected
 
 
 def test_the_recipe_of_components_is_read():

@@ -13,7 +13,7 @@ import torch
 
 from vpr_ros import models
 from vpr_ros.describe import Describer
-from vpr_ros.describe.loading import resolve
+from vpr_ros.describe.loading import load_described, resolve
 from vpr_ros.errors import VprError
 from vpr_ros.models.weights_file import described_by
 from vpr_ros.training.overriding import RecipeError
@@ -133,3 +133,74 @@ def test_a_checkpoint_that_cannot_be_finished_leaves_the_last_one(tmp_path, monk
     WholeCheckpoints().save_checkpoint({'step': 3}, path)
     assert torch.load(path, weights_only=True) == {'step': 3}
     assert [p.name for p in path.parent.iterdir()] == ['last.ckpt']
+
+
+def test_the_second_stage_goes_on_from_the_descriptor_branch_of_the_first(
+    make_recipe, photographs, tmp_path
+):
+    vit = {'width': 32, 'depth': 3, 'heads': 2, 'patch': 16, 'native_grid': 2}
+    options = f'model.options={{vit: {vit}, descriptor_dim: 16, code_bits: 16, branches: float}}'
+    pair = f'validation=[{{name: same, map: {photographs}, query: {photographs}, tolerance: 0}}]'
+    small = ('model.name=selavprpp-base', 'run.steps=2', 'run.validate_every=1')
+    first = make_recipe(
+        'finetune',
+        *small,
+        options,
+        pair,
+        'loss={metric: {}}',
+        'model.size=32',
+        'model.size_in_use=48',
+        'trainable=[backbone.adapters, aggregation, linear1, linear2]',
+    )
+    stage1 = train(first, tmp_path / 'one')
+    entry = resolve(str(stage1))
+    assert (entry.options['branches'], entry.preprocessing.height) == ('float', 48)
+    figures = described_by(stage1).figures
+    assert figures['validation/r1'] == 100.0
+
+    second = make_recipe(
+        'hash',
+        *small,
+        options.replace('float', 'both'),
+        pair,
+        'model.size=32',
+        f'model.weights={stage1}',
+        'model.copy={backbone.adapters_hashing: backbone.adapters}',
+        'trainable=[backbone.adapters_hashing, aggregation_hashing, linear3, linear4]',
+    )
+    stage2 = models.load_weights(train(second, tmp_path / 'two'))
+    before = models.load_weights(stage1)
+    assert all(torch.equal(stage2[key], value) for key, value in before.items())
+    assert Describer(str(tmp_path / 'two' / 'weights.safetensors'), 'cpu').model_info.code_bits
+
+
+ABLATIONS = {
+    'without recovery': ('d2vpr', {'taps': []}),
+    'last tap only': ('d2vpr', {'taps': [2]}),
+    'plain regions': ('d2vpr', {'regions': 'plain'}),
+    'paper lookup': ('d2vpr', {'compat': 'paper'}),
+    'across images': ('d2vpr-encoder', {}),
+    'adapters of every second block': ('selavprpp-base', {'adapters': 'every-2'}),
+    'adapters of the last block': ('selavprpp-base', {'adapters': 'last-1'}),
+    'descriptors only': ('selavprpp-base', {'branches': 'float'}),
+    'codes only': ('selavprpp-base', {'branches': 'hash'}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('ablation', ABLATIONS)
+def test_each_ablation_is_trained_and_used_by_its_file(ablation, make_recipe, tmp_path):
+    name, changed = ABLATIONS[ablation]
+    vit = {'width': 96, 'depth': 2, 'heads': 2, 'patch': 14, 'native_grid': 2}
+    options = {'vit': vit, 'taps': [1, 2]} if name.startswith('d2vpr') else {'vit': vit}
+    recipe = make_recipe(
+        'finetune',
+        f'model.name={name}',
+        f'model.options={options | changed}',
+        'model.size=224',
+        'loss={metric: {}}',
+    )
+    entry = resolve(str(train(recipe, tmp_path / 'run')))
+    _, info = load_described(entry)
+    assert info.trained
+    assert entry.options | changed == entry.options

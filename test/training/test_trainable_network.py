@@ -15,8 +15,10 @@ from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.session import train
 from vpr_ros.training.trainable_network import (
     freeze,
+    frozen_at_random,
     initial_network,
     parameter_groups,
+    started_network,
     starts_with,
     training_modes,
 )
@@ -112,6 +114,48 @@ def test_a_prefix_that_names_nothing_is_refused(sides):
         freeze(sides, ['backbone.block'])
     with pytest.raises(RecipeError, match='nothing_here'):
         parameter_groups(sides, {'nothing_here': 1e-3}, 1e-4, 0.0)
+
+
+def test_what_is_frozen_by_name_is_not_trained_and_everything_else_is(sides):
+    freeze(sides, [], ['backbone', 'linear1.bias'])
+    frozen = {name for name, p in sides.named_parameters() if not p.requires_grad}
+    assert {name.partition('.')[0] for name in frozen} == {'backbone', 'linear1'}
+    assert 'linear1.weight' not in frozen
+    freeze(sides, ['backbone.adapters'], ['backbone.adapters.0'])
+    trained = {name for name, p in sides.named_parameters() if p.requires_grad}
+    assert {name.rpartition('.D_')[0] for name in trained if '.D_' in name} == {
+        'backbone.adapters.1'
+    }
+    with pytest.raises(RecipeError, match=r'backbone\.nothing'):
+        freeze(sides, [], ['backbone.nothing'])
+    with pytest.raises(RecipeError, match='nothing to train'):
+        freeze(sides, ['linear1'], ['linear1'])
+
+
+def test_parts_that_stay_frozen_at_random_values_are_found(recipe, weights, tmp_path):
+    _, state = weights
+    path = tmp_path / 'headless.safetensors'
+    save_file({k: v for k, v in state.items() if not k.startswith('hash_head')}, path)
+    started = replace(recipe, weights=str(path))
+    net, random = started_network(started, 0)
+    freeze(net, ['aggregation'])
+    assert frozen_at_random(net, random) == ['hash_head.linear']
+    freeze(net, [], ['aggregation'])
+    assert frozen_at_random(net, random) == []
+    _, random = started_network(recipe, 0)
+    assert random == {name for name, _ in net.named_parameters()}
+    copied = replace(started, copy={'backbone.blocks.1': 'backbone.blocks.0'})
+    assert started_network(copied, 0)[1] == {'hash_head.linear.weight', 'hash_head.linear.bias'}
+
+
+def test_a_recipe_names_weights_of_a_backbone_that_are_here(recipe, tmp_path, monkeypatch):
+    monkeypatch.setenv('VPR_WEIGHTS', str(tmp_path))
+    with pytest.raises(ModelError, match='vpr weights fetch dinov2-vits14'):
+        initial_network(replace(recipe, weights='dinov2-vits14', weights_into='backbone'), 0)
+    net = initial_network(recipe, 3)
+    save_file(dict(net.backbone.state_dict()), tmp_path / 'dinov2-vits14.safetensors')
+    again = initial_network(replace(recipe, weights='dinov2-vits14', weights_into='backbone'), 0)
+    assert torch.equal(again.backbone.lin.weight, net.backbone.lin.weight)
 
 
 def test_frozen_parts_keep_their_statistics_and_trained_ones_do_not(sides):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from shared_data import DATA
 
 from vpr_ros import models
 from vpr_ros.errors import BagError
+from vpr_ros.inputs.folders import FolderError
+from vpr_ros.training import traverses
+from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.recipe import TraversePair
 from vpr_ros.training.traverses import Described, TraverseRecall, open_traverse, rankings
 
@@ -37,6 +41,32 @@ def test_names_with_positions_count_in_metres(photographs, tmp_path):
     sides = str(tmp_path / 'map'), str(tmp_path / 'query')
     assert _recall(TraversePair('p', *sides, 25))['p/float_r1'] == 100
     assert _recall(TraversePair('p', *sides, 15))['p/float_r1'] == 0
+
+
+def test_only_listed_queries_count(photographs, tmp_path):
+    for side, offset in (('map', 0.0), ('query', 20.0)):
+        (tmp_path / side).mkdir()
+        for i, path in enumerate(sorted(photographs.iterdir())):
+            wrong = 5000 if side == 'query' and i > 2 else 0
+            name = f'@{500000 + 100 * i + offset + wrong}@4000000.0@x@key{i}@.png'
+            shutil.copy(path, tmp_path / side / name)
+    keys = tmp_path / 'keys.txt'
+    keys.write_text('key0 key1 key3 key2')
+    pair = TraversePair('p', str(tmp_path / 'map'), str(tmp_path / 'query'), 25)
+    assert _recall(pair)['p/float_r1'] == pytest.approx(25)
+    assert _recall(replace(pair, queries_list=str(keys)))['p/float_r1'] == pytest.approx(75)
+    with pytest.raises(RecipeError, match='cannot be read'):
+        _recall(replace(pair, queries_list=str(tmp_path / 'none.txt')))
+    keys.write_text('nobody')
+    with pytest.raises(FolderError, match='none of the 12 queries'):
+        _recall(replace(pair, queries_list=str(keys)))
+
+
+def test_blocks_of_queries_change_nothing(photographs, monkeypatch):
+    pair = TraversePair('p', str(photographs), str(photographs), 1)
+    whole = _recall(pair)
+    monkeypatch.setattr(traverses, '_BLOCK', 5)
+    assert _recall(pair) == whole
 
 
 def test_bags_count_in_metres():

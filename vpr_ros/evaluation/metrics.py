@@ -108,11 +108,15 @@ def angles(a: Floats, b: Floats) -> Floats:
     return np.asarray(4 * np.arctan2(chord, sum_), np.float64)
 
 
+_ROUNDING = 1e-9
+"""Radians: headings that were degrees differ by the bound only to the last bits."""
+
+
 def within(a: Floats, b: Floats, tolerance: Tolerance) -> Bools:
     """Tell which pose pairs (..., 7), (..., 7) are one place; False where a pose is unknown."""
     near = distances(a, b) <= tolerance.distance
     if tolerance.angle is not None:
-        near &= angles(a, b) <= tolerance.angle
+        near &= angles(a, b) <= tolerance.angle + _ROUNDING
     return np.asarray(near, np.bool_)
 
 

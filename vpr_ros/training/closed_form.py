@@ -145,7 +145,7 @@ class _Seen(NamedTuple):
 
 
 def _describe(net: Nano, recipe: FitRecipe, progress: Callable[[int, int], None]) -> _Seen:
-    size = trained_model(recipe.model).input_size
+    size = recipe.model.size or trained_model(recipe.model).input_size
     augment = Augmentation.of(recipe.augmentation)
     generator = torch.Generator().manual_seed(recipe.seed)
     drawn = [

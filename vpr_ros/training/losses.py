@@ -91,11 +91,10 @@ class Hashing(nn.Module):
 
         The codes pass their gradient on to the logits unchanged.
         """
-        if self.config.kind == 'direct':
-            return self.similarity(logits, places)[0], logits.new_zeros(())
-        loss, pairs = self.similarity(codes, places)
-        if self.config.kind == 'similarity':
-            return loss, similarity_tie(logits, codes, pairs)
+        floats = self.config.kind in ('direct', 'similarity-floats')
+        loss, pairs = self.similarity(logits if floats else codes, places)
+        if self.config.kind in ('similarity', 'similarity-floats'):
+            return loss, similarity_tie(logits, codes.detach() if floats else codes, pairs)
         if self.config.kind == 'locality':
             return loss, locality_tie(logits, codes)
         return loss, logits.new_zeros(())

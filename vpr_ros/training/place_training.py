@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from vpr_ros.training.traverses import TraverseRecall
 
 VALIDATED = 'validation/r1'
-"""Mean over the pairs of recall@1 by binary-then-float, or by floats where there are no codes."""
+"""Mean over the pairs of recall@1 by binary-then-float where codes are trained, else by floats."""
 
 _MIB = 2**20
 
@@ -143,8 +143,9 @@ class PlaceTraining(LightningModule):
         if self._recall is None:
             return
         figures = self._recall.measure(self.net, self.device)
-        kinds = [kind for kind in ('binary', 'float') if any(f'/{kind}_r1' in f for f in figures)]
-        chosen = [value for name, value in figures.items() if name.endswith(f'/{kinds[0]}_r1')]
+        # By what is trained: the codes of a branch that is not say nothing.
+        kind = 'binary' if self.hashing is not None else 'float'
+        chosen = [value for name, value in figures.items() if name.endswith(f'/{kind}_r1')]
         named = {f'validation/{name}': value for name, value in figures.items()}
         # All devices measure the same; Lightning would warn that it was not told.
         self.log_dict(named, batch_size=1, sync_dist=True)

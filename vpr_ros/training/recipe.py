@@ -26,10 +26,13 @@ class ModelRecipe:
 
     Attributes:
         name: In the registry.
-        size: Side of its square input in pixels while training; 0 for that of the registry.
+        size: Side of its square input in pixels while training; 0 for that in use.
+        size_in_use: Side in use and of validation, which the weights file notes; 0 for `size`, or
+            that of the registry.
         options: Fields of its configuration that differ from the registry's.
         imagenet: Start its trunk from the EfficientNet-Lite trained on ImageNet.
-        weights: File to start from; empty for seeded random ones.
+        weights: File to start from, or the name of a model or backbone whose weights are here;
+            empty for seeded random ones.
         weights_into: Part of the network that the file is for, such as ``backbone``; empty for
             the whole.
         ignore: Entries of the file to leave out, by the start of their names.
@@ -38,6 +41,7 @@ class ModelRecipe:
 
     name: str
     size: int = 0
+    size_in_use: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     imagenet: bool = False
     weights: str = ''
@@ -122,13 +126,15 @@ class HashLoss:
     """Multi-similarity loss on the code, and the terms that tie code and float values.
 
     Attributes:
-        kind: ``similarity`` (SelaVPR++), ``locality``, ``ste`` for no tie, or ``direct`` for a
-            loss on the float values alone, whose signs are only taken afterwards.
+        kind: ``similarity`` (SelaVPR++); ``ste`` without the tie; ``similarity-floats`` with the
+            tie, but the metric loss on the float values instead of straight-through codes;
+            ``direct`` for that loss alone, signs are only taken afterwards; ``locality``, ours,
+            which ties each vector to its own code.
         weight: Weight of the whole.
         tie: Weight of the tie beside the multi-similarity loss.
     """
 
-    kind: Literal['similarity', 'locality', 'ste', 'direct'] = 'similarity'
+    kind: Literal['similarity', 'ste', 'similarity-floats', 'direct', 'locality'] = 'similarity'
     weight: float = 1.0
     tie: float = 0.1
 
@@ -180,7 +186,10 @@ class RunRecipe:
     """The loop.
 
     Attributes:
-        steps: Batches altogether.
+        steps: Batches altogether, or epochs.
+        unit: What `steps`, `checkpoint_every`, `validate_every`, the optimiser's `warmup` and
+            `halve_every` and the curriculum's `steps` count: an epoch is over when every place
+            was seen.
         seed: Of weights, batches and augmentation.
         precision: ``32``, ``bf16-mixed`` or ``16-mixed``.
         accelerator: ``auto``, ``cpu`` or ``gpu``.
@@ -196,6 +205,7 @@ class RunRecipe:
     """
 
     steps: int
+    unit: Literal['steps', 'epochs'] = 'steps'
     seed: int = 0
     precision: Literal['32', 'bf16-mixed', '16-mixed'] = '32'
     accelerator: Literal['auto', 'cpu', 'gpu'] = 'auto'
@@ -238,12 +248,15 @@ class TraversePair:
         map: Folder of images in order or with positions in their names, or a bag with poses.
         query: The same.
         tolerance: Correct within so many images in order, or metres.
+        queries_list: File with the keys of the queries that count, such as the official ones of
+            MSLS; empty for all.
     """
 
     name: str
     map: str
     query: str
     tolerance: float
+    queries_list: str = ''
 
 
 @dataclass(frozen=True)
@@ -262,6 +275,7 @@ class Recipe:
         teacher: Whom a distillation term follows.
         trainable: Prefixes of the names of trained weights; empty for all. What is frozen
             is in evaluation mode.
+        frozen: Prefixes of exceptions.
         freeze_batchnorm: Keep the statistics of batch normalisation as they are.
         validation: Traverses to measure on.
     """
@@ -276,6 +290,7 @@ class Recipe:
     curriculum: Curriculum = Curriculum()
     teacher: TeacherRecipe | None = None
     trainable: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
     freeze_batchnorm: bool = False
     validation: tuple[TraversePair, ...] = ()
 

@@ -35,12 +35,14 @@ from vpr_ros.models.model_card import plain
 from vpr_ros.models.weights_file import save_weights, whole_file
 from vpr_ros.training.data import Augmentation, open_source
 from vpr_ros.training.data.batches import write_grid
+from vpr_ros.training.epochs import in_steps
 from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.place_training import VALIDATED, PlaceTraining, batches_of
 from vpr_ros.training.teacher import load_statistics, open_teacher, save_statistics
 from vpr_ros.training.trainable_network import (
     freeze,
-    initial_network,
+    frozen_at_random,
+    started_network,
     trained_card,
     trained_model,
 )
@@ -63,6 +65,8 @@ _LAST = 'checkpoints/last.ckpt'
 _WEIGHTS = 'weights.safetensors'
 _STATISTICS = 'teacher.safetensors'
 _PICTURE = 'batch.png'
+_LISTED = 8
+"""Parts named in a warning."""
 _SHOWN = 8
 """Images in the picture of the first batch."""
 
@@ -96,6 +100,8 @@ def train(
     checkpoint = folder / _LAST
     configure_threads(run.threads or None)
     training = assemble(recipe, folder, progress)
+    recipe = training.recipe  # in steps
+    run = recipe.run
     several = run.devices > 1
     table = CSVLogger(folder, 'logs')  # a folder for every start, numbered
     trainer = lightning.pytorch.Trainer(
@@ -140,12 +146,19 @@ def assemble(
     Raises:
         VprError: Something is not there or does not fit.
     """
-    net = initial_network(recipe.model, recipe.run.seed)
-    freeze(net, recipe.trainable)
-    size = trained_model(recipe.model).input_size
+    net, random = started_network(recipe.model, recipe.run.seed)
+    freeze(net, recipe.trainable, recipe.frozen)
+    if idle := frozen_at_random(net, random):
+        _log.warning(
+            'frozen at random values, since no weights were loaded for them: %s%s',
+            ', '.join(idle[:_LISTED]),
+            f' and {len(idle) - _LISTED} more' if len(idle) > _LISTED else '',
+        )
+    size = recipe.model.size or trained_model(recipe.model).input_size
     teacher = open_teacher(recipe.teacher) if recipe.teacher is not None else None
     loaded = recipe.data.size or max(size, teacher.size if teacher else 0)
     sources = [_open(source, progress) for source in recipe.data.sources]
+    recipe = in_steps(recipe, [(source.areas, share) for source, share in sources])
     augment = Augmentation.of(recipe.augmentation)
     if teacher is not None and recipe.teacher is not None and recipe.teacher.standardise:
         statistics = folder / _STATISTICS
@@ -157,7 +170,9 @@ def assemble(
             batches = batches_of(recipe, sources, loaded, count)
             teacher.standardise(batches[i].images.float() / 255 for i in range(count))
             save_statistics(teacher, statistics)
-    recall = TraverseRecall(recipe.validation, size) if recipe.validation else None
+    recall = None
+    if recipe.validation:
+        recall = TraverseRecall(recipe.validation, trained_model(recipe.model).input_size)
     training = PlaceTraining(recipe, net, sources, augment, size, loaded, teacher, recall)
     training.train()
     if not (folder / _PICTURE).exists():

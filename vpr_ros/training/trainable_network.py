@@ -35,9 +35,15 @@ _log = logging.getLogger(__name__)
 
 
 def initial_network(recipe: ModelRecipe, seed: int) -> nn.Module:
+    """Return the network of `started_network`."""
+    return started_network(recipe, seed)[0]
+
+
+def started_network(recipe: ModelRecipe, seed: int) -> tuple[nn.Module, set[str]]:
     """Return a network with seeded random weights, over which those of the recipe are laid.
 
-    Weights missing in the file, such as those of a new head, stay random.
+    Weights missing in the file, such as those of a new head, stay random: the names of these
+    parameters are returned, too.
 
     Raises:
         ModelError: The model is unknown, or the weights are not for it.
@@ -46,15 +52,20 @@ def initial_network(recipe: ModelRecipe, seed: int) -> nn.Module:
     entry = trained_model(recipe)
     net = models.network_of(entry)
     net.load_state_dict(models.initial_state(net, seed), assign=True)
+    random = {name for name, _ in net.named_parameters()}
     if recipe.imagenet:
         start_trunk(net)
+        random = {name for name in random if not starts_with(name, 'trunk')}
     if recipe.weights:
-        _lay_over(net, recipe)
+        random -= _lay_over(net, recipe)
     elif entry.file is not None:
         net.load_state_dict(read_network(entry, entry.file)[1].state_dict())
+        random.clear()
     for target, source in recipe.copy.items():
         _copy(net, source, target)
-    return net
+        if not any(starts_with(name, source) for name in random):
+            random = {name for name in random if not starts_with(name, target)}
+    return net, random
 
 
 def trained_model(recipe: ModelRecipe) -> models.ModelSpec:
@@ -74,8 +85,8 @@ def trained_model(recipe: ModelRecipe) -> models.ModelSpec:
     if not named and (recipe.weights or recipe.imagenet):
         msg = f'{recipe.name} is a file with its own weights: leave model.weights and imagenet out'
         raise RecipeError(msg)
-    if recipe.size:
-        rule = replace(entry.preprocessing, height=recipe.size, width=0)
+    if size := recipe.size_in_use or recipe.size:
+        rule = replace(entry.preprocessing, height=size, width=0)
         entry = replace(entry, preprocessing=rule)
     return replace(entry, options={**entry.options, **recipe.options})
 
@@ -87,12 +98,28 @@ def trained_card(model: ModelRecipe, net: nn.Module, **about: Any) -> ModelCard:
     return card_of(entry, net, ModelCard(entry.registered, own, **about))
 
 
-def _lay_over(net: nn.Module, recipe: ModelRecipe) -> None:
+def weights_path(named: str) -> Path:
+    """Return the file that a recipe names: its path, or that of a model or backbone.
+
+    Raises:
+        ModelError: The weights of the model or backbone are not on this machine.
+    """
+    if named not in models.registered():
+        return Path(named).expanduser()
+    path = models.find_weights(named)
+    if path is None:
+        msg = f'the weights of {named} are not on this machine: run `vpr weights fetch {named}`'
+        raise ModelError(msg)
+    return path
+
+
+def _lay_over(net: nn.Module, recipe: ModelRecipe) -> set[str]:
+    """Load the weights of a recipe; return the names of what they are."""
     part = net.get_submodule(recipe.weights_into) if recipe.weights_into else net
     own = part.state_dict()
     state = {
         key: value
-        for key, value in models.load_weights(Path(recipe.weights).expanduser()).items()
+        for key, value in models.load_weights(weights_path(recipe.weights)).items()
         if not any(starts_with(key, prefix) for prefix in recipe.ignore)
     }
     foreign = [
@@ -110,6 +137,7 @@ def _lay_over(net: nn.Module, recipe: ModelRecipe) -> None:
         parts = sorted({key.rpartition('.')[0] for key in missing})
         _log.warning('%s has no weights for %s', recipe.weights, ', '.join(parts[:8]))
     part.load_state_dict({**own, **state})
+    return {f'{recipe.weights_into}.{key}' if recipe.weights_into else key for key in state}
 
 
 def _copy(net: nn.Module, source: str, target: str) -> None:
@@ -199,17 +227,36 @@ def starts_with(name: str, prefix: str) -> bool:
     return name == prefix or name.startswith(f'{prefix}.')
 
 
-def freeze(net: nn.Module, trainable: Sequence[str]) -> None:
-    """Let only the parameters within these dotted prefixes be trained; all, if there are none.
+def freeze(net: nn.Module, trainable: Sequence[str], frozen: Sequence[str] = ()) -> None:
+    """Let only some parameters be trained.
+
+    Args:
+        net: The network.
+        trainable: Dotted prefixes of those; all, if there are none.
+        frozen: Dotted prefixes of exceptions.
 
     Raises:
-        RecipeError: A prefix names nothing.
+        RecipeError: A prefix names nothing, or nothing is left to train.
     """
-    _check(net, trainable)
+    _check(net, [*trainable, *frozen])
     for name, parameter in net.named_parameters():
+        chosen = not trainable or any(starts_with(name, prefix) for prefix in trainable)
         parameter.requires_grad_(
-            not trainable or any(starts_with(name, prefix) for prefix in trainable)
+            chosen and not any(starts_with(name, prefix) for prefix in frozen)
         )
+    if not any(parameter.requires_grad for parameter in net.parameters()):
+        msg = 'everything is frozen: there is nothing to train'
+        raise RecipeError(msg)
+
+
+def frozen_at_random(net: nn.Module, random: set[str]) -> list[str]:
+    """Return the parts that are neither trained nor loaded, of those that the output needs."""
+    idle = (
+        name
+        for name, parameter in net.named_parameters()
+        if name in random and not parameter.requires_grad and not name.endswith('mask_token')
+    )
+    return sorted({name.rpartition('.')[0] or name for name in idle})
 
 
 def training_modes(net: nn.Module, *, freeze_batchnorm: bool = False) -> None:

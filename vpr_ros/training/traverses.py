@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.describe.preprocess import preprocess
-from vpr_ros.errors import BagError
+from vpr_ros.errors import BagError, reason_of
 from vpr_ros.evaluation import Tolerance
-from vpr_ros.evaluation.datasets import frame_images, utm_images
+from vpr_ros.evaluation.datasets import frame_images, listed, utm_images
 from vpr_ros.evaluation.metrics import first_ranks, recall_of_ranks, within
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.folders import images_in
 from vpr_ros.inputs.frames import ImageFile
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.search.kernels import nearest_codes
+from vpr_ros.training.overriding import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from vpr_ros.training.recipe import TraversePair
 
 _BATCH = 32
+_BLOCK = 64
+"""Queries compared with the whole map at once."""
 _CANDIDATES = 100
 _DEPTH = 10
 """Images found for each query."""
@@ -57,18 +60,29 @@ class Described:
     codes: NDArray[np.uint8] | None
 
 
-def open_traverse(path: str) -> ValidationTraverse:
+def open_traverse(path: str, keys: str = '') -> ValidationTraverse:
     """Read a folder of images, numbered or with positions in their names, or a bag with poses.
 
+    Args:
+        path: Of the folder or bag.
+        keys: File with the keys of the images that count, see `datasets.listed`; empty for all.
+
     Raises:
-        FolderError: The folder holds no images, or only some names say where they were taken.
+        FolderError: The folder holds no images, only some names say where they were taken, or no
+            image is on the list.
+        RecipeError: The list cannot be read, or there is one for a bag.
         BagError: It is no bag, or one without images or poses.
     """
     folder = Path(path).expanduser()
     if folder.is_dir() and not (folder / 'metadata.yaml').exists():
         named = images_in(folder)[0].name.startswith('@')
         found = utm_images(folder) if named else frame_images(folder)
+        if keys:
+            found, _ = listed(found, _read_keys(Path(keys).expanduser()))
         return ValidationTraverse(found.paths, found.poses)
+    if keys:
+        msg = f'{keys} lists keys of images in a folder, and {path} is a bag'
+        raise RecipeError(msg)
     with Bag(folder) as bag:
         topics = choose_topics(bag)
         posed = [
@@ -82,6 +96,14 @@ def open_traverse(path: str) -> ValidationTraverse:
     return ValidationTraverse([rgb for rgb, _ in posed], np.array([pose for _, pose in posed]))
 
 
+def _read_keys(path: Path) -> list[str]:
+    try:
+        return path.read_text('utf-8').split()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f'validation.queries_list: {path} cannot be read: {reason_of(error)}'
+        raise RecipeError(msg) from error
+
+
 class TraverseRecall:
     """Measures networks on pairs of traverses, each of which is described once a time.
 
@@ -93,8 +115,8 @@ class TraverseRecall:
     def __init__(self, pairs: Sequence[TraversePair], size: int) -> None:
         self.pairs = pairs
         self._size = size
-        paths = {path for pair in pairs for path in (pair.map, pair.query)}
-        self._traverses = {path: open_traverse(path) for path in sorted(paths)}
+        wanted = {key for pair in pairs for key in _sides(pair)}
+        self._traverses = {key: open_traverse(*key) for key in sorted(wanted)}
 
     def measure(self, net: nn.Module, device: torch.device) -> dict[str, float]:
         """Return recall in percent: ``PAIR/float_r1``, ``PAIR/binary_r1`` where there are codes.
@@ -102,19 +124,14 @@ class TraverseRecall:
         The binary figures are those of the floats among the 100 nearest by code.
         """
         described = {
-            path: self._describe(net, traverse, device)
-            for path, traverse in self._traverses.items()
+            key: self._describe(net, traverse, device) for key, traverse in self._traverses.items()
         }
         figures: dict[str, float] = {}
         for pair in self.pairs:
-            mapped, query = described[pair.map], described[pair.query]
-            right = within(
-                self._traverses[pair.query].poses[:, None],
-                self._traverses[pair.map].poses[None],
-                Tolerance(pair.tolerance),
-            )
-            for kind, ranked in rankings(mapped, query).items():
-                hits = np.take_along_axis(right, ranked, axis=1)
+            map_key, query_key = _sides(pair)
+            poses = self._traverses[map_key].poses, self._traverses[query_key].poses
+            found = _hits(described[map_key], described[query_key], poses, pair.tolerance)
+            for kind, hits in found.items():
                 for rank, recall in recall_of_ranks(first_ranks(hits), _DEPTH).items():
                     figures[f'{pair.name}/{kind}_r{rank}'] = 100 * recall
         return figures
@@ -131,6 +148,29 @@ class TraverseRecall:
             if output.code is not None:
                 codes.append(np.packbits(output.code.cpu().numpy() > 0, axis=1))
         return Described(np.concatenate(descriptors), np.concatenate(codes) if codes else None)
+
+
+def _sides(pair: TraversePair) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return what is opened of a pair: its map and its query, each with its list."""
+    return (pair.map, ''), (pair.query, pair.queries_list)
+
+
+def _hits(
+    mapped: Described,
+    query: Described,
+    poses: tuple[NDArray[np.float64], NDArray[np.float64]],
+    tolerance: float,
+) -> dict[str, NDArray[np.bool_]]:
+    """Return which of the images found (Q, K) are right; a few queries at a time fit in memory."""
+    found: dict[str, list[NDArray[np.bool_]]] = {}
+    for start in range(0, len(query.descriptors), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        codes = None if query.codes is None else query.codes[rows]
+        some = Described(query.descriptors[rows], codes)
+        right = within(poses[1][rows, None], poses[0][None], Tolerance(tolerance))
+        for kind, ranked in rankings(mapped, some).items():
+            found.setdefault(kind, []).append(np.take_along_axis(right, ranked, axis=1))
+    return {kind: np.concatenate(blocks) for kind, blocks in found.items()}
 
 
 def rankings(mapped: Described, query: Described) -> dict[str, NDArray[np.intp]]:
