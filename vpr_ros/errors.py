@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import reprlib
 
+from vpr_ros.printable import printable
+
 _LONGEST = 2000
 """Characters of a message; what was read from a file, and is told in it, may have any length."""
 
@@ -15,7 +17,7 @@ class VprError(Exception):
 
     def __str__(self) -> str:
         text = super().__str__()
-        return text if len(text) <= _LONGEST else f'{text[:_LONGEST]} …'
+        return printable(text if len(text) <= _LONGEST else f'{text[:_LONGEST]} …')
 
 
 def reason_of(error: Exception) -> str:

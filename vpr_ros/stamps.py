@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 SECOND = 10**9
 """Nanoseconds in a second."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LEAST_NANOSECONDS = 10**15
 """As seconds, whole numbers this large would lie beyond any time."""
 
@@ -22,6 +24,14 @@ def format_stamp(stamp: int) -> str:
     """Return nanoseconds as seconds, all nine decimals, exactly."""
     seconds, rest = divmod(abs(stamp), SECOND)
     return f'{"-" if stamp < 0 else ""}{seconds}.{rest:09d}'
+
+
+def iso_time(stamp: int) -> str | None:
+    """Return nanoseconds since 1970 as date and time (ISO 8601, UTC); None beyond the calendar."""
+    try:
+        return (_EPOCH + timedelta(microseconds=stamp // 1000)).isoformat()
+    except OverflowError:
+        return None
 
 
 def parse_stamp_of_any_unit(text: str) -> int:
@@ -52,8 +62,8 @@ def parse_stamp(text: str) -> int:
     """
     try:
         stamp = Decimal(text).scaleb(9)
-        if abs(stamp) < 2**63 - 1:
-            return int(stamp.to_integral_value())
+        if abs(stamp) <= 2**63 and -(2**63) <= (whole := int(stamp.to_integral_value())) < 2**63:
+            return whole
     except ArithmeticError:
         pass
     msg = f'{text[:40]!r} is no stamp in seconds'

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from vpr_ros.cli.console import (
     console,
+    echo,
     print_json,
     progress_bar,
     progress_steps,
@@ -42,6 +43,22 @@ def test_tables_for_a_program_are_whole_and_below_their_title(capsys):
     title, *rows = capsys.readouterr().out.splitlines()
     assert title == f'places of {LONG}'
     assert any(LONG in row and '0.123' in row for row in rows)
+
+
+def test_what_is_printed_controls_no_terminal(capsys):
+    hostile = 'frame \x1b[2J\x1b]0;owned\x07 \u202egnp'
+    table = Table('name')
+    table.add_row(hostile)
+    console().print(table)
+    show_table(console(stderr=True), hostile, table)
+    console().print(hostile, style='bold')
+    echo(hostile)
+    print_json({'frame': hostile})
+    with progress_bar(hostile) as tell:
+        tell(1, 2)
+    told = ''.join(capsys.readouterr())
+    assert told.count('gnp') == 6
+    assert not set(told) & {'\x1b', '\x07', '\u202e'}
 
 
 @pytest.mark.parametrize('words', [['map', 'info', LONG], ['map', 'info', LONG, '--foo']])

@@ -131,6 +131,17 @@ def test_an_interrupt_is_told_and_has_the_exit_status_of_shells(capsys, monkeypa
     assert json.loads(shown.out)['error'] == {'type': 'KeyboardInterrupt', 'message': 'stopped'}
 
 
+def test_an_interrupt_while_a_part_is_imported_is_told_alike(capsys, monkeypatch):
+    def interrupted(_name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.importlib, 'import_module', interrupted)
+    with pytest.raises(SystemExit) as end:
+        cli.main(['map', 'info', 'town.vprmap'])
+    assert end.value.code == 130
+    assert capsys.readouterr().err == 'vpr: stopped\n'
+
+
 def test_debug_shows_the_traceback(monkeypatch):
     def command() -> None:
         raise MapError('the map is damaged')

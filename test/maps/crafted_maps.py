@@ -19,7 +19,7 @@ from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.maps.columns import SELECT, Columns
 from vpr_ros.types import Description, ModelInfo
 
-DIM, BITS, PLACES = 24, 64, 7
+DIM, BITS, PLACES = 24, 512, 7
 COLUMNS = {
     'sessions': ('id', 'name', 'started', 'uid', 'crc'),
     'cameras': ('id', 'name', 'crc'),

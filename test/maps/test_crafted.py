@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 
 import crafted_maps
+from commands import run
 
 from vpr_ros.errors import MapError, VprError
 from vpr_ros.geometry import GeoPoint, Pose
@@ -52,6 +53,7 @@ def use(place_map, base):
     query = crafted_maps.query_for(place_map, base)
     found = Retriever(place_map).search(query, k=5, candidates=6)
     found.seen_through(MOUNT).places()
+    assert run('map', 'info', place_map.path) == 0
     map_export.write_csv(place_map, io.StringIO(newline=''))
     map_export.write_geojson(place_map, io.StringIO())
     map_export.write_tum(place_map, io.StringIO(), ids=False)
@@ -80,10 +82,10 @@ REFUSED = {
     'descriptors as long as they were': ({'reduced_dim': 24, 'reducer': 'pca-0'}, 'shortened'),
     'no descriptors': ({'model': {'descriptor_dim': 0}}, '0 elements'),
     'endless descriptors': ({'model': {'descriptor_dim': 2**62}}, 'elements'),
-    'codes of another length': ({'code_bits': 512}, 'not those of the model'),
+    'codes of another length': ({'code_bits': 64}, 'not those of the model'),
     'codes of a part of a byte': ({'code_bits': 63}, '63 bits'),
     'codes of less than nothing': ({'code_bits': -64}, '-64 bits'),
-    'codes longer in the model': ({'model': {'code_bits': 512}}, 'not those of the model'),
+    'codes longer in the model': ({'model': {'code_bits': 1024}}, 'not those of the model'),
     'codes without a head': ({'model': {'code_bits': 0}}, 'without a coder'),
     'codes by no coder': ({'coder': ''}, 'not those of the model'),
     'frame that is a number': ({'frame_id': 7}, 'frame_id must be text, not 7'),
@@ -126,7 +128,7 @@ REFUSED = {
         'place 1 has a covariance',
     ),
     'short codes': (f'{ALL} code = zeroblob(7)', 'makes no sense'),
-    'codes short and long': (f'{ALL} code = zeroblob(7 + 2 * (id % 2))', 'makes no sense'),
+    'codes short and long': (f'{ALL} code = zeroblob(63 + 2 * (id % 2))', 'makes no sense'),
     'place of no identity': (f'{ALL} id = id - 20', 'of 14 places 0 can be read'),
     'descriptors that are no numbers': (
         f"UPDATE descriptors SET data = x'{'007e' * 24}'",
@@ -172,6 +174,31 @@ def test_map_that_is_made_anew_by_the_same_means_is_sound(bases, tmp_path):
         assert verify(path) == []
         with PlaceMap.open(path) as place_map:
             assert len(use(place_map, base)) == 5
+
+
+def test_names_in_a_map_control_no_terminal(bases, tmp_path, capsys):
+    path = tmp_path / 'town.vprmap'
+    path.write_bytes(bases[0].content)
+    hostile_name = '\x1b[2J\x1b]0;owned\x07\u202e'
+    crafted_maps.alter(
+        path,
+        f"UPDATE sessions SET name = '{hostile_name}', started = {2**63 - 1}",
+        f"UPDATE cameras SET name = '{hostile_name}'",
+        frame_id=hostile_name,
+        created_by=hostile_name,
+        frames={'1': hostile_name},
+        model={'name': hostile_name, 'weights_id': hostile_name},
+    )
+    assert verify(path) == []
+    run('map', 'info', path)
+    run('map', 'info', path, '--json')
+    run('map', 'verify', path)
+    run('query', path, tmp_path / 'no.jpg')
+    crafted_maps.alter(path, created=hostile_name, storage=hostile_name)
+    run('map', 'info', path)
+    told = ''.join(capsys.readouterr())
+    assert 'owned' in told
+    assert not set(told) & {'\x1b', '\x07', '\u202e'}
 
 
 @pytest.mark.hostile

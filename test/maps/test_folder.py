@@ -128,3 +128,21 @@ def test_folder_that_is_itself_a_link_is_taken_as_such(tree):
     if not link.exists():
         link.symlink_to(tree)
     assert MapFolder(link).path_of('m.vprmap') == tree / 'm.vprmap'
+
+
+@pytest.mark.parametrize(
+    'name', ['a\nb', 'a\rb', 'a\x1b[2Jb', '\u202epamrpv.exe', 'a\u2028b', 'a\x7fb', '\udcff', '\t']
+)
+def test_name_that_shows_as_another_is_refused(tmp_path, name):
+    folder = MapFolder(tmp_path)
+    urls = [f'{name}.vprmap', f'{tmp_path}/{name}.vprmap', f'{name}/town.vprmap']
+    if name != '\udcff':
+        urls.append(f'file://{tmp_path}/{quote(name)}.vprmap')
+    for url in urls:
+        with pytest.raises(MapAccessError, match='cannot be'):
+            folder.path_of(url)
+
+
+@pytest.mark.parametrize('name', ['two words', 'Straße', '東京\u3000駅', "it's", '=1', '-x'])
+def test_name_that_people_give_is_taken(tmp_path, name):
+    assert MapFolder(tmp_path).path_of(f'{name}.vprmap').name == f'{name}.vprmap'

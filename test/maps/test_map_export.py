@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from vpr_ros.errors import MapError
 from vpr_ros.geometry import Datum, GeoPoint, Pose
 from vpr_ros.geometry.trajectory_file import Trajectory, TrajectoryError, read_tum, tum_line
-from vpr_ros.maps import MapWriter, PlaceMap
+from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
 from vpr_ros.maps.map_export import (
     PoseUpdate,
     update_by_id,
@@ -24,9 +24,10 @@ from vpr_ros.maps.map_export import (
     write_geojson,
     write_tum,
 )
+from vpr_ros.printable import as_cell
 from vpr_ros.stamps import format_stamp, parse_stamp
 
-STAMPS = st.integers(-(2**62), 2**62)
+STAMPS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([-(2**63), 2**63 - 1])
 NUMBERS = st.floats(-1e9, 1e9)
 QUATERNIONS = st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: np.linalg.norm(q) > 0.1)
 
@@ -313,7 +314,7 @@ def test_csv_reads_back_exactly(tmp_path_factory, model, describe, entries, name
     assert numbers == poses.tolist()
     # The csv module of Python reads a lone carriage return in a name as the end of a line.
     if '\r' not in name:
-        assert {row['session_name'] for row in rows} == {name}
+        assert {row['session_name'] for row in rows} == {as_cell(name)}
 
 
 def test_exports_can_be_of_some_sessions(filled):
@@ -337,3 +338,51 @@ def test_area_holds_the_places_within_the_radius(mixed):
 def test_places_of_unknown_position_are_in_no_area(filled):
     with PlaceMap.open(filled) as place_map:
         assert place_map.snapshot.within(GeoPoint(0, 0), 1e9).tolist() == []
+
+
+def test_no_name_is_a_formula_of_the_table(path, model, new_place):
+    with MapWriter.create(path, model) as place_map:
+        place_map.begin_session('=cmd|/C calc!A0', 0)
+        place_map.add(
+            [new_place(1, distance=-1.0, camera='@SUM(1)'), new_place(2, camera='-front')]
+        )
+        rows = parsed(text(write_csv, place_map))
+    assert [row['session_name'] for row in rows] == ["'=cmd|/C calc!A0"] * 2
+    assert [row['camera'] for row in rows] == ["'@SUM(1)", "'-front"]
+    assert rows[0]['distance'] == '-1.0'  # A number stays one.
+
+
+EXTREMES = [-(2**63), -(2**63) + 1, -1, 0, 2**62, 2**63 - 2, 2**63 - 1]
+
+
+def test_poses_at_any_stamp_are_written_and_read_back(path, model, describe, tmp_path):
+    tum = tmp_path / 'poses.tum'
+    with MapWriter.create(path, model) as place_map:
+        place_map.begin_session('s', 2**63 - 1)
+        place_map.add(
+            [
+                NewPlace(describe(i), 1, stamp, Pose.planar(i, 0, 0))
+                for i, stamp in enumerate(EXTREMES)
+            ]
+        )
+        tum.write_text(text(write_tum, place_map, ids=False))
+        trajectory = read_tum(tum)
+        assert trajectory.keys.tolist() == EXTREMES
+        moved = [Pose.planar(i, 5, 0) for i in range(len(EXTREMES))]
+        update_by_stamp(place_map, Trajectory(trajectory.keys, moved), tolerance=0)
+        assert place_map.positions[:, 1].tolist() == [5] * len(EXTREMES)
+        # The first and the last stamp are not near one another.
+        last = Trajectory(np.array([2**63 - 1]), [Pose.planar(0, 7, 0)])
+        assert update_by_stamp(place_map, last, tolerance=10**9).updated == 2
+        assert [row['time'] for row in parsed(text(write_csv, place_map))][3:5] == [
+            '1970-01-01T00:00:00+00:00',
+            '2116-02-20T23:53:38.427387+00:00',
+        ]
+
+
+@pytest.mark.parametrize(
+    'written', ['9223372036.854775808', '1e99', '1e999999', 'nan', '-inf', '9e10']
+)
+def test_stamp_beyond_64_bits_is_refused(written):
+    with pytest.raises(ValueError, match='no stamp'):
+        parse_stamp(written)

@@ -6,15 +6,14 @@ from __future__ import annotations
 
 import signal
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import console, print_json, progress_bar, say, table_of
-from vpr_ros.stamps import SECOND
+from vpr_ros.cli.console import console, echo, print_json, progress_bar, say, table_of
+from vpr_ros.stamps import SECOND, format_stamp, iso_time
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -94,7 +93,7 @@ def play(
     answer = {'bag': str(bag), **asdict(played)}
     say(as_json, answer, f'{how} {bag}: {counts or "nothing published"}')
     if played.unanswered:
-        typer.echo(f'images not answered on {wait_for}: {played.unanswered}', err=True)
+        echo(f'images not answered on {wait_for}: {played.unanswered}', err=True)
 
 
 @app.command()
@@ -110,11 +109,11 @@ def info(bag: opt.BagPath, *, as_json: opt.AsJson = False) -> None:
         used = [key for key in ('image', 'pose') if report[key] == topic['name']]
         numbers = str(topic['count']), f'{topic["rate_hz"]:.1f}'
         table.add_row(topic['name'], topic['type'], *numbers, ', '.join(used))
-    typer.echo(f'{bag}: {report["duration_s"]:.1f} s from {report["start"]}')
+    echo(f'{bag}: {report["duration_s"]:.1f} s from {report["start"]}')
     console().print(table)
     for key in ('image', 'pose'):
         if report[key] is None:
-            typer.echo(f'{key}: {report[f"{key}_reason"]}')
+            echo(f'{key}: {report[f"{key}_reason"]}')
 
 
 def _describe(path: Path) -> dict[str, Any]:
@@ -125,7 +124,7 @@ def _describe(path: Path) -> dict[str, Any]:
         seconds = bag.duration / SECOND
         report: dict[str, Any] = {
             'path': str(path),
-            'start': datetime.fromtimestamp(bag.start / SECOND, timezone.utc).isoformat(),
+            'start': iso_time(bag.start) or f'{format_stamp(bag.start)} s',
             'start_ns': bag.start,
             'duration_s': seconds,
             'messages': sum(topic.count for topic in bag.topics.values()),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from vpr_ros.errors import VprError
+from vpr_ros.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console, OverflowMethod
     from rich.progress import ProgressColumn
     from rich.table import Table
+    from rich.text import Text
 
     from vpr_ros.evaluation.stored import StoredResult
     from vpr_ros.types import ModelInfo
@@ -37,13 +39,24 @@ UNLIMITED = 1_000_000
 """Columns of an output that is no terminal."""
 
 
+def echo(text: str, *, err: bool = False, fg: str | None = None) -> None:
+    """Print a line; what a file put into it controls no terminal."""
+    typer.secho(printable(text), err=err, fg=fg)
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return a console that wraps lines only on a terminal and never cuts them."""
     from rich.console import Console
 
+    class HarmlessConsole(Console):
+        """Prints what a file put into a text so that it controls no terminal."""
+
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(printable(text), **options)
+
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     width = None if terminal else UNLIMITED
-    return Console(stderr=stderr, width=width, highlight=False, markup=False)
+    return HarmlessConsole(stderr=stderr, width=width, highlight=False, markup=False)
 
 
 def table_of(
@@ -94,7 +107,7 @@ def say(as_json: bool, answer: Any, text: str) -> None:
     if as_json:
         print_json(answer)
     else:
-        typer.echo(text)
+        echo(text)
 
 
 def deliver(
@@ -168,9 +181,10 @@ def progress_steps(title: str, *columns: ProgressColumn) -> Iterator[Callable[..
     err = console(stderr=True)
     bars = BarColumn(), *columns
     with Progress(name, *bars, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
+        task = bar.add_task(printable(title), total=None)
 
         def tell(step: str, done: float, total: float) -> None:
+            step = printable(step)
             if step != bar.tasks[0].description:
                 bar.reset(task, description=step)
             bar.update(task, completed=done, total=total or None)

@@ -12,6 +12,7 @@ import typer
 
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import progress_steps, say
+from vpr_ros.printable import printable
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -59,7 +60,8 @@ def unify(
         for city in build(dataset, folder, output, Transfer(transfer), progress):
             cities.append(city)
             # The bar moves out of the way of print, but not of typer.echo.
-            print(f'{city.name}: {city.places} places, {city.images} images', file=sys.stderr)
+            line = f'{city.name}: {city.places} places, {city.images} images'
+            print(printable(line), file=sys.stderr)
     places, count = sum(city.places for city in cities), sum(city.images for city in cities)
     answer = {'output': str(output), 'groups': len(cities), 'places': places, 'images': count}
     text = f'{output}: {len(cities)} groups of {places} places with {count} images'

@@ -16,6 +16,7 @@ from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import (
     console,
     deliver,
+    echo,
     print_json,
     progress_steps,
     show_table,
@@ -176,7 +177,7 @@ def lint(
     else:
         show_findings(findings, console())
         if not findings:
-            typer.echo(f'{folder}: nothing known to go wrong was found')
+            echo(f'{folder}: nothing known to go wrong was found')
     if any(finding.level == ERROR for finding in findings):
         raise typer.Exit(1)
 
@@ -276,7 +277,7 @@ def _read(
         keys = queries_list.read_text(encoding='utf-8').split()
         queries, unused = datasets.listed(queries, keys)
         if unused:
-            typer.secho(
+            echo(
                 f'{len(unused)} of the {len(keys)} keys in {queries_list} fit no query, such as '
                 f'{unused[0]}',
                 fg=typer.colors.YELLOW,

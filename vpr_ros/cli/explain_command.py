@@ -98,7 +98,7 @@ def explain(
             except VprError as error:
                 if not many:
                     raise
-                typer.secho(f'vpr: {error}', fg=typer.colors.RED, err=True)
+                console.echo(f'vpr: {error}', fg=typer.colors.RED, err=True)
                 failed = True
                 about = {'type': type(error).__name__, 'message': str(error)}
                 answers.append({'image': str(path), 'error': about})
@@ -185,7 +185,7 @@ class _Drawing:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_bytes(encoded.tobytes())
         if not as_json:
-            typer.echo(str(output))
+            console.echo(str(output))
         return answer
 
 

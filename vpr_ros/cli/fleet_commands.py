@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import progress_bar, say
+from vpr_ros.cli.console import echo, progress_bar, say
 from vpr_ros.cli.map_edit import sessions_of
 from vpr_ros.errors import FleetError
 from vpr_ros.wording import counted
@@ -222,7 +222,7 @@ def sync(
             time.sleep(_LOOK)
             state = following.state
             if state.fault != fault and state.fault:
-                typer.secho(f'waiting for the server: {state.fault}', err=True)
+                echo(f'waiting for the server: {state.fault}', err=True)
             fault = state.fault
 
 

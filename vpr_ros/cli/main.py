@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vpr_ros.cli.console import UNLIMITED, print_json
+from vpr_ros.cli.console import UNLIMITED, echo, print_json
 from vpr_ros.errors import VprError
+from vpr_ros.printable import printable
 from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
@@ -131,9 +132,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # As standard error: a terminal without a character, such as °, is shown its code.
         sys.stdout.reconfigure(errors='backslashreplace')
     debug = os.environ.get('VPR_DEBUG', '0') not in ('', '0')
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING, format='%(levelname)s: %(message)s'
-    )
+    log = logging.StreamHandler()
+    log.setFormatter(_Harmless('%(levelname)s: %(message)s'))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[log])
     name = next((word for word in arguments if not word.startswith('-')), '')
     as_json = '--json' in arguments
     try:
@@ -143,6 +144,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise SystemExit(EXIT_FAILURE) from None
     except _UsageError as error:
         raise SystemExit(_refuse(error, as_json=as_json)) from None
+    except KeyboardInterrupt as error:  # While a part was imported; Typer takes the others.
+        _tell(error, 'stopped', as_json=as_json)
+        raise SystemExit(EXIT_INTERRUPTED) from None
     except Exception as error:
         message = _in_words(error, name)
         if debug or not message:
@@ -156,9 +160,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     raise SystemExit(status or 0)
 
 
+class _Harmless(logging.Formatter):
+    """Formats records so that what a file put into them controls no terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 def _tell(error: BaseException, message: str, *, as_json: bool) -> None:
     """Print a failure on standard error, and as JSON where that was asked for."""
-    typer.secho(f'vpr: {message}', fg=typer.colors.RED, err=True)
+    echo(f'vpr: {message}', fg=typer.colors.RED, err=True)
     if as_json:
         _tell_json(error, message)
 

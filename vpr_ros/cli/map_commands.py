@@ -22,7 +22,7 @@ from vpr_ros.cli import (
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.adding_places import adding_to
 from vpr_ros.cli.camera_options import CameraExtrinsics, ImageTopics
-from vpr_ros.cli.console import console, print_json, progress_bar, say
+from vpr_ros.cli.console import console, echo, print_json, progress_bar, say
 from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
 from vpr_ros.wording import counted
 
@@ -199,7 +199,7 @@ def _say_added(added: int, path: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({'added': added, 'map': asdict(about)})
     else:
-        typer.echo(f'{counted(added, "place")} added')
+        echo(f'{counted(added, "place")} added')
         map_contents.show(about)
 
 
@@ -233,7 +233,7 @@ def info(
     if found is not None:
         map_weak_spots.show(found, console())
     if figure is not None:
-        typer.echo(f'figure: {figure}')
+        echo(f'figure: {figure}')
 
 
 @app.command()

@@ -4,13 +4,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-import typer
-
-from vpr_ros.cli.console import console
-from vpr_ros.stamps import SECOND
+from vpr_ros.cli.console import console, echo
+from vpr_ros.stamps import format_stamp, iso_time
 from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
@@ -70,8 +67,8 @@ def show(about: MapInfo) -> None:
         table.add_row(label, value)
     console().print(table)
     for session in about.sessions:
-        started = datetime.fromtimestamp(session.started / SECOND, timezone.utc).isoformat()
-        typer.echo(
+        started = iso_time(session.started) or f'{format_stamp(session.started)} s'
+        echo(
             f'session {session.id} {session.name!r}: {counted(session.places, "place")}, '
             f'began {started}'
             + (f', poses in the frame {session.frame!r} that began with it' * bool(session.frame))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import progress_bar, say
+from vpr_ros.cli.console import echo, progress_bar, say
 from vpr_ros.cli.map_edit import sessions_of
 from vpr_ros.wording import counted
 
@@ -95,7 +95,7 @@ def mapped_apart(path: Path, model: ModelInfo, mapped: Callable[[MapWriter], int
         added = mapped(apart)
         keys = [one.id for one in apart.session_list()]
         for name, one in register_sessions(place_map, apart, keys).items():
-            typer.echo(f'session {name}: {words_of(one)}', err=True)
+            echo(f'session {name}: {words_of(one)}', err=True)
     return added
 
 

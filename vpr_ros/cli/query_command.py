@@ -97,7 +97,7 @@ def query(
                 result = localizer.localize(picture, k=k)
             except VprError as error:
                 named = str(error) if str(source) in str(error) else f'{path}: {error}'
-                typer.secho(f'vpr: {named}', fg=typer.colors.RED, err=True)
+                console.echo(f'vpr: {named}', fg=typer.colors.RED, err=True)
                 failed = True
                 about = {'type': type(error).__name__, 'message': str(error)}
                 answers.append({'image': str(path), 'error': about})

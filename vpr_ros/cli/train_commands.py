@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import console, print_json, progress_bar, say, show_table, table_of
+from vpr_ros.cli.console import console, echo, print_json, progress_bar, say, show_table, table_of
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -76,7 +76,7 @@ def _add(kind: Kind, about: str) -> None:
             output,
             resume=resume,
             callbacks=[_progress(wanted.run.log_every)],
-            progress=lambda done, total: typer.echo(f'preparing images {done}/{total}', err=True),
+            progress=lambda done, total: echo(f'preparing images {done}/{total}', err=True),
         )
         size, figures = written.stat().st_size, written.with_name('run.json')
         answer = {'output': str(written), 'bytes': size, 'figures': str(figures)}
@@ -162,4 +162,4 @@ def _progress(every: int) -> Callback:
         return RichProgressBar(refresh_rate=1)
     from vpr_ros.training.place_training import ProgressLines
 
-    return ProgressLines(every, lambda line: typer.echo(line, err=True))
+    return ProgressLines(every, lambda line: echo(line, err=True))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import console, print_json, progress_bar, say, table_of
+from vpr_ros.cli.console import console, echo, print_json, progress_bar, say, table_of
 from vpr_ros.errors import ModelError
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def convert_weights(
     say(as_json, {'path': str(target)}, str(target))
     if output is None and name in models.names() and models.find_weights(name) != target:
         note = f'The package has weights of {name}: name this file to use it instead.'
-        typer.echo(note, err=True)
+        echo(note, err=True)
 
 
 @app.command()

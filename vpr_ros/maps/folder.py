@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from vpr_ros.errors import MapAccessError
+from vpr_ros.printable import in_a_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,11 @@ class MapFolder:
                 a link, or is not the name of a map.
         """
         try:
-            path = _followed(self._path / _path_in(url))
+            named = _path_in(url)
+            if in_a_line(named) != named:
+                msg = 'it has characters that cannot be seen, such as breaks of lines'
+                raise ValueError(msg)  # noqa: TRY301
+            path = _followed(self._path / named)
             inside = path.is_relative_to(self._path.resolve())
             is_map = path.suffix == SUFFIX and not path.is_dir()
         except (OSError, RuntimeError, ValueError) as error:

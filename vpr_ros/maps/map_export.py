@@ -12,7 +12,6 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,8 @@ from vpr_ros.errors import MapError
 from vpr_ros.geometry.geodesy import to_utm, utm_zone
 from vpr_ros.geometry.pose import yaw_of
 from vpr_ros.geometry.trajectory_file import TrajectoryError, tum_line
-from vpr_ros.stamps import format_stamp
+from vpr_ros.printable import as_cell
+from vpr_ros.stamps import format_stamp, iso_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -38,7 +38,6 @@ COLUMNS = (*_PLACE, 'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw', 'lon', 'lat', 'alt', 
 """Of the CSV; UTM coordinates are all of one zone, that of the first place on Earth."""
 Progress = Callable[[int, int], None]
 _TOLD_EVERY = 4096
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DEGREE_DECIMALS = 9  # A tenth of a millimetre.
 
 
@@ -75,7 +74,7 @@ def _table(
             names[session],
             snapshot.cameras[camera].name,
             stamp,
-            _time(stamp),
+            iso_time(stamp),
             distance,
             *pose,
             round(lon, _DEGREE_DECIMALS),
@@ -137,7 +136,10 @@ def write_csv(
     writer = csv.DictWriter(file, COLUMNS)
     writer.writeheader()
     positions = place_map.snapshot.on_earth()[rows]
-    writer.writerows(_table(place_map, rows, positions, progress))
+    for place in _table(place_map, rows, positions, progress):
+        # Numbers may begin with a sign, names are anything.
+        named = {key: as_cell(place[key]) for key in ('session_name', 'camera')}
+        writer.writerow({**place, **named})
     return len(rows)
 
 
@@ -222,13 +224,6 @@ def _utm(positions: NDArray[np.float64]) -> tuple[str | None, NDArray[np.float64
     return f'{number}{"S" if south else "N"}', to_utm(positions, number, south=south)
 
 
-def _time(stamp: int) -> str | None:
-    try:
-        return (_EPOCH + timedelta(microseconds=stamp // 1000)).isoformat()
-    except OverflowError:
-        return None
-
-
 def _known(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
@@ -288,7 +283,7 @@ def update_by_stamp(
     chosen = which = np.empty(0, np.intp)
     if len(stamps):
         nearest = _nearest(stamps, columns.stamps[rows])
-        found = np.abs(stamps[nearest] - columns.stamps[rows]) <= tolerance
+        found = _apart(stamps[nearest], columns.stamps[rows]) <= tolerance
         chosen, which = rows[found], order[nearest[found]]
     if not len(chosen):
         msg = f'none of the {len(stamps)} poses is at the stamp of one of {len(rows)} places'
@@ -301,5 +296,10 @@ def _nearest(stamps: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np
     """Return the index of the nearest of ascending stamps, of which there is at least one."""
     after = np.minimum(np.searchsorted(stamps, wanted), len(stamps) - 1)
     before = np.maximum(after - 1, 0)
-    nearer = np.abs(wanted - stamps[before]) <= np.abs(stamps[after] - wanted)
+    nearer = _apart(wanted, stamps[before]) <= _apart(stamps[after], wanted)
     return np.where(nearer, before, after)
+
+
+def _apart(some: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return the nanoseconds between stamps, also between the first and the last there can be."""
+    return (np.maximum(some, others) - np.minimum(some, others)).view(np.uint64)
