@@ -58,10 +58,10 @@ def test_fixes_cannot_be_compared_with_a_map_that_has_no_origin_on_earth(town, t
 
 def test_pictures_come_by_stamp_and_by_place_and_damaged_ones_are_left_out(town, day, evening):
     with Bag(evening) as bag:
-        found = frame_pictures(bag, '/image')({1 * 10**9, 4 * 10**9, 99 * 10**9})
+        found = dict(frame_pictures(bag, '/image')({1 * 10**9, 4 * 10**9, 99 * 10**9}))
     assert list(found) == [10**9]
     np.testing.assert_array_equal(found[10**9][..., 0], look(0, noise=8))
     with Bag(day) as bag, PlaceMap.open(town) as place_map:
         place = int(place_map.ids[2])
-        found = place_pictures(place_table(place_map), bag, '/image')({place})
+        found = dict(place_pictures(place_table(place_map), bag, '/image')({place}))
     np.testing.assert_array_equal(found[place][..., 0], look(2))

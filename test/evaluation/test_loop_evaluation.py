@@ -150,7 +150,7 @@ def test_report_tells_the_distance_of_the_ends_from_the_error_of_the_measure():
     transform = Pose.planar(6.3, 0.4, 0).as_array()
     loop = record(6, match=0, announced=True, right=False, revisit=False, transform=transform)
     traverse = LoopEvaluation(SETUP, (*map(record, range(6)), loop))
-    page = render_loop_report(traverse, lambda _stamps: {})
+    page = render_loop_report(traverse, lambda _stamps: [])
     assert '6.0 m apart · relative pose 0.50 m off' in page
 
 

@@ -59,7 +59,7 @@ def read(page: str) -> Outline:
 
 
 def grey(keys):
-    return {key: np.full((40, 640, 3), 128, np.uint8) for key in keys}
+    return [(key, np.full((40, 640, 3), 128, np.uint8)) for key in keys]
 
 
 def test_page_needs_nothing_else_and_shows_the_figures() -> None:

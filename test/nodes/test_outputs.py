@@ -9,8 +9,6 @@ import pytest
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 pytest.importorskip('visualization_msgs', reason='needs the messages of RViz')
 
-from hypothesis import given
-from hypothesis import strategies as st
 from node_samples import MODEL, NAME, Reports, make_map, message, picture
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -19,7 +17,7 @@ from vpr_ros.msg import PlaceCandidateArray
 
 from vpr_ros.localize import Decision, Localization, Status
 from vpr_ros.nodes.debug_image import draw
-from vpr_ros.nodes.markers import ellipse_of, place_marker
+from vpr_ros.nodes.markers import place_marker
 from vpr_ros.search import Candidates
 
 pytestmark = pytest.mark.ros
@@ -112,19 +110,6 @@ def test_diagnostics_name_rates_latencies_drops_map_model_and_device(start, list
     for stage in ('wait', 'decode', 'describe', 'retrieve', 'publish', 'overhead'):
         p50, p95 = map(float, values[f'{stage} p50 / p95 [ms]'].split(' / '))
         assert 0 <= p50 <= p95
-
-
-@given(st.floats(0.01, 50), st.floats(0.01, 50), st.floats(-1.5, 1.5), st.integers(0, 2**32 - 1))
-def test_ellipse_holds_95_percent(a, b, yaw, seed):
-    turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
-    covariance = turn @ np.diag([a * a, b * b]) @ turn.T
-    major, minor, angle = ellipse_of(covariance)
-    assert major >= minor > 0
-    points = np.random.default_rng(seed).multivariate_normal((0, 0), covariance, 4000)
-    along = points @ (np.cos(angle), np.sin(angle))
-    across = points @ (-np.sin(angle), np.cos(angle))
-    inside = ((along / major) ** 2 + (across / minor) ** 2 <= 1).mean()
-    assert inside == pytest.approx(0.95, abs=0.02)
 
 
 def test_large_maps_are_thinned_and_places_without_pose_left_out():

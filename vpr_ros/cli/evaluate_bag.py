@@ -20,11 +20,15 @@ from vpr_ros.cli.console import (
     warn_untrained,
 )
 from vpr_ros.cli.video_options import Start, start_stamp
+from vpr_ros.cli.viewing import RerunFile, View, viewing
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from vpr_ros.cli.query_sources import QuerySource
+    from vpr_ros.cli.viewing import Recorder
     from vpr_ros.evaluation import Evaluation
+    from vpr_ros.maps import PlaceMap
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -68,6 +72,8 @@ def bag(
     as_json: opt.AsJson = False,
     output: opt.Output = None,
     report: opt.Report = None,
+    rerun: RerunFile = None,
+    view: View = False,
     model: opt.ModelName = None,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
@@ -106,6 +112,7 @@ def bag(
     why = 'without --report, on a map with poses'
     opt.refuse_idle(context, why, 'map_bag', when=report is None and posed)
     with ExitStack() as stack:
+        record = stack.enter_context(viewing(rerun, bag_path.name, viewer=view))
         if is_video(bag_path):
             source = query_sources.of_video(
                 context, bag_path, poses, start_stamp(start), field_of_view
@@ -151,6 +158,8 @@ def bag(
                 progress=progress,
             )
 
+        _record(record, evaluation, place_map, source)
+
         def page() -> str:
             pictures = None
             if mapped is not None and mapped_topic is not None:
@@ -162,6 +171,17 @@ def bag(
             )
 
         deliver(evaluation, show, output=output, report=report, page=page, as_json=as_json)
+
+
+def _record(
+    record: Recorder | None, evaluation: Evaluation, place_map: PlaceMap, source: QuerySource
+) -> None:
+    """Record the drive where that is wanted."""
+    if record is not None:
+        from vpr_ros.view.drive_scene import Drive, show_drive
+
+        drive = Drive.evaluated(evaluation, place_map, source.pictures)
+        record(lambda stream, tell: show_drive(stream, drive, tell))
 
 
 app.command()(evaluate_dataset.dataset)

@@ -19,6 +19,7 @@ from vpr_ros.cli.console import (
     show_table,
     table_of_figures,
 )
+from vpr_ros.cli.viewing import RerunFile, View, viewing
 from vpr_ros.stamps import SECOND
 from vpr_ros.types import DEFAULT_MODEL, LOOP_PROBABILITY, THUMBNAIL_SIZE
 
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console
 
-    from vpr_ros.evaluation.gallery import Pictures
     from vpr_ros.evaluation.loop_results import LoopEvaluation
+    from vpr_ros.evaluation.picture_sources import Pictures
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.frames import Picture
     from vpr_ros.inputs.poses import PoseReading
@@ -97,6 +98,8 @@ def loops(
     as_json: opt.AsJson = False,
     output: opt.Output = None,
     report: opt.Report = None,
+    rerun: RerunFile = None,
+    view: View = False,
     model: opt.Network = DEFAULT_MODEL,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
@@ -160,6 +163,7 @@ def loops(
         source.name, describer.model_info, told, goes_back, verify != 'none', now(), SOFTWARE
     )
     with ExitStack() as stack:
+        record = stack.enter_context(viewing(rerun, source.name, viewer=view))
         frames, camera, pictures, count = _traverse(
             stack,
             source,
@@ -195,6 +199,10 @@ def loops(
             evaluation = evaluate_loops(
                 frames, detector, config, truth, setup, lambda done: progress(done, count)
             )
+        if record is not None:
+            from vpr_ros.view.loop_scene import show_loops
+
+            record(lambda stream, tell: show_loops(stream, evaluation, pictures, tell))
         deliver(
             evaluation,
             _show,
@@ -275,8 +283,8 @@ def _folder(source: Path, degrees: float | None) -> Traverse:
         height, width = frames[0].rgb.shape[:2]
         camera = Pinhole.of_view(degrees, width, height)
 
-    def fetch(stamps: Collection[int]) -> dict[int, NDArray[np.uint8]]:
-        return {stamp: frames[stamp // SECOND].rgb for stamp in stamps}
+    def fetch(stamps: Collection[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        yield from ((stamp, frames[stamp // SECOND].rgb) for stamp in sorted(stamps))
 
     return iter([(frame, None) for frame in frames]), camera, fetch, len(frames)
 

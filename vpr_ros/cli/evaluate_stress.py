@@ -14,6 +14,7 @@ import typer
 
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import deliver, progress_steps, show_table, table_of, warn_untrained
+from vpr_ros.cli.viewing import RerunFile, View, viewing
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def stress(
     as_json: opt.AsJson = False,
     output: opt.Output = None,
     report: opt.Report = None,
+    rerun: RerunFile = None,
+    view: View = False,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
 ) -> None:
@@ -93,6 +96,7 @@ def stress(
         describer = Describer(place_map.model.name, device=device, weights=weights)
     learnt = calibration_for(describer.model_info, calibration)
     with ExitStack() as stack:
+        record = stack.enter_context(viewing(rerun, bag_path.name, viewer=view))
         place_map = stack.enter_context(PlaceMap.open(map_path, model=describer.model_info))
         source = stack.enter_context(Bag(bag_path))
         frames = TreeFrames(fixed_frame, base_frame)
@@ -127,6 +131,10 @@ def stress(
             )
             states = [each for each in STATES if not state or each.name in state]
             run = run_stress(test, states, created=now(), progress=tell)
+        if record is not None:
+            from vpr_ros.view.stress_scene import show_stress
+
+            record(lambda stream, tell: show_stress(stream, run, place_map, tell))
         deliver(
             run.evaluation,
             show,

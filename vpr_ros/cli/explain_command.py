@@ -200,8 +200,8 @@ def _picture_at(stamp: int, bag: Path, topic: str | None) -> NDArray[np.uint8]:
 
     with Bag(bag) as opened:
         name = choose_image(opened, topic).name
-        pictures = frame_pictures(opened, name)({stamp})
-    if stamp not in pictures:
+        _, picture = next(iter(frame_pictures(opened, name)({stamp})), (stamp, None))
+    if picture is None:
         msg = f'{bag} has no image on {name} with the stamp {stamp}: was the map built from it?'
         raise VprError(msg)
-    return pictures[stamp]
+    return picture

@@ -48,6 +48,8 @@ _PIP_NAMES = {
     'faiss': 'faiss-cpu',
     'yaml': 'PyYAML',
 }
+_EXTRAS = {'rerun': 'view'}
+"""The extra that has a package, whichever command needs it."""
 _ROS_PACKAGES = ('rclpy', 'vpr_ros.msg', 'vpr_ros.srv')
 
 
@@ -81,6 +83,7 @@ PARTS = {
         'fleet',
     ),
     'query': Part('vpr_ros.cli.query_command:query', 'Find the places that images show in a map.'),
+    'view': Part('vpr_ros.cli.view_command:view', 'Look at a map in Rerun, the viewer.', 'view'),
     'explain': Part(
         'vpr_ros.cli.explain_command:explain', 'Draw which parts of an image the network uses.'
     ),
@@ -213,7 +216,7 @@ def _how_to_get(error: ModuleNotFoundError, name: str) -> str:
     top = missing.partition('.')[0]
     if top in ('', 'vpr_ros'):
         return ''
-    extra = PARTS[name].extra if name in PARTS else ''
+    extra = _EXTRAS.get(top) or (PARTS[name].extra if name in PARTS else '')
     package = f"'vpr_ros[{extra}]'" if extra else _PIP_NAMES.get(top, top)
     return (
         f'`vpr {name}` needs the Python package {top}, which is not installed:'

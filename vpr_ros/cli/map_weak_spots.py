@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from vpr_ros.maps import PlaceMap
     from vpr_ros.search.map_health import MapHealth
+    from vpr_ros.search.self_similarity import SelfSimilarity
 
 _SHOWN = 10
 """Lines of a table; ``--json`` has all."""
@@ -24,17 +25,24 @@ _SHOWN = 10
 
 def examine(place_map: PlaceMap, figure: Path | None) -> MapHealth:
     """Find the weak spots of a map, and draw them where wanted."""
-    from vpr_ros.search.map_health import map_health
-    from vpr_ros.search.self_similarity import self_similarity
-
     if figure is not None:  # a missing package is told now
         from vpr_ros.evaluation.health_figure import draw_health
-    with progress_steps('comparing places') as tell:
-        similarity = self_similarity(place_map, partial(tell, 'comparing places'))
-        health = map_health(place_map, similarity, partial(tell, 'looking at thumbnails'))
+    similarity, health = compared(place_map)
     if figure is not None:
         draw_health(place_map, similarity, health, figure)
     return health
+
+
+def compared(place_map: PlaceMap) -> tuple[SelfSimilarity, MapHealth]:
+    """Compare the places of a map with each other, and find its weak spots."""
+    from vpr_ros.search.map_health import map_health
+    from vpr_ros.search.self_similarity import self_similarity
+
+    with progress_steps('comparing places') as tell:
+        similarity = self_similarity(place_map, partial(tell, 'comparing places'))
+        return similarity, map_health(
+            place_map, similarity, partial(tell, 'looking at thumbnails')
+        )
 
 
 def show(health: MapHealth, out: Console) -> None:

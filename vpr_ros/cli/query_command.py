@@ -11,20 +11,26 @@ import typer
 
 from vpr_ros.cli import console
 from vpr_ros.cli import options as opt
+from vpr_ros.cli.viewing import RerunFile, View, viewing
 from vpr_ros.errors import VprError
 from vpr_ros.stamps import format_stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.console import Console
 
+    from vpr_ros.cli.viewing import Recorder
     from vpr_ros.describe.describer import Backend
     from vpr_ros.geometry import Pose
     from vpr_ros.inputs.frames import ImageFile, VideoFrame
     from vpr_ros.localize import Localization
     from vpr_ros.maps import Place, PlaceMap
+
+    _Seen = tuple[Path, Callable[[], ImageFile | VideoFrame], Localization]
 
 _MANY = 100
 """Images for which the export of a network may be made, which takes longer than describing few."""
@@ -53,6 +59,8 @@ def query(
     rerank: opt.Rerank = 10,
     min_inliers: opt.MinInliers = 0,
     as_json: opt.AsJson = False,
+    rerun: RerunFile = None,
+    view: View = False,
     model: opt.ModelName = None,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
@@ -74,21 +82,25 @@ def query(
     )
     failed = False
     answers = []
+    seen: list[_Seen] = []
     pictures = [(path, opens) for path in images for opens in _pictures(path, interval)]
-    with localizing(
-        map_path,
-        model,
-        weights,
-        device,
-        backend=_backend(weights, len(pictures)),
-        config=config,
-        candidates=candidates,
-        calibration=calibration,
-        verify=verify,
-        rerank=rerank,
-        min_inliers=min_inliers,
-        context=context,
-    ) as (place_map, localizer):
+    with (
+        viewing(rerun, map_path.name, viewer=view) as record,
+        localizing(
+            map_path,
+            model,
+            weights,
+            device,
+            backend=_backend(weights, len(pictures)),
+            config=config,
+            candidates=candidates,
+            calibration=calibration,
+            verify=verify,
+            rerank=rerank,
+            min_inliers=min_inliers,
+            context=context,
+        ) as (place_map, localizer),
+    ):
         for source, opens in pictures:
             path = source
             try:
@@ -102,16 +114,45 @@ def query(
                 about = {'type': type(error).__name__, 'message': str(error)}
                 answers.append({'image': str(path), 'error': about})
                 continue
+            if record is not None:
+                seen.append((path, opens, result))
             if as_json:
                 answers.append(answer_of(path, result, place_map))
             else:
                 show(path, result, place_map, console.console())
-        made_by = place_map.model
-    if as_json:
-        made = {'model': made_by.name, 'trained': made_by.trained}
-        console.print_json({'map': str(map_path), **made, 'answers': answers})
+        _record(record, place_map, seen)
+        if as_json:
+            made = {'model': place_map.model.name, 'trained': place_map.model.trained}
+            console.print_json({'map': str(map_path), **made, 'answers': answers})
     if failed:
         raise typer.Exit(1)
+
+
+def _record(record: Recorder | None, place_map: PlaceMap, seen: list[_Seen]) -> None:
+    """Record the answers where that is wanted."""
+    if record is None:
+        return
+    if not seen:
+        typer.secho('vpr: no image was answered: nothing is recorded', err=True)
+        return
+    from vpr_ros.evaluation.bag_evaluation import query_result
+    from vpr_ros.view.drive_scene import Drive, show_drive
+
+    def fetch(numbers: Collection[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        for number in sorted(numbers):
+            try:
+                picture = seen[number][1]().rgb
+            except VprError:  # the file is there no more
+                continue
+            yield number, picture
+
+    drive = Drive.asked(
+        place_map,
+        [query_result(result, None) for _, _, result in seen],
+        [str(path) for path, _, _ in seen],
+        fetch,
+    )
+    record(lambda stream, tell: show_drive(stream, drive, tell))
 
 
 def _pictures(path: Path, interval: float) -> list[Callable[[], ImageFile | VideoFrame]]:

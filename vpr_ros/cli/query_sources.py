@@ -12,7 +12,7 @@ import typer
 from vpr_ros.cli import options as opt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.evaluation import Evaluation
-    from vpr_ros.evaluation.gallery import Pictures
+    from vpr_ros.evaluation.picture_sources import Pictures
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.frames import Video
     from vpr_ros.inputs.poses import TreeFrames
@@ -123,8 +123,9 @@ def view_of(video: Video, degrees: float | None) -> Pinhole | None:
 def pictures_of(video: Video, start: int = 0) -> Pictures:
     """Return a source of the frames of a video by stamp."""
 
-    def fetch(stamps: Collection[int]) -> dict[int, NDArray[np.uint8]]:
-        wanted = [i for i, offset in enumerate(video.stamps) if start + offset in stamps]
-        return {start + video.stamps[i]: video.rgb(i) for i in wanted}
+    def fetch(stamps: Collection[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        for index, offset in enumerate(video.stamps):
+            if start + offset in stamps:
+                yield start + offset, video.rgb(index)
 
     return fetch

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,6 +13,7 @@ import numpy as np
 
 from vpr_ros.errors import ImageError, VprError
 from vpr_ros.evaluation.metrics import pose_rows
+from vpr_ros.evaluation.picture_sources import by_another_key
 from vpr_ros.evaluation.results import Evaluation, Setup
 from vpr_ros.evaluation.summary import PlaceTable, QueryResult
 from vpr_ros.inputs.bags import is_geodetic, pose_source
@@ -22,13 +22,13 @@ from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.version import SOFTWARE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from typing import TypeAlias
 
     from numpy.typing import NDArray
 
-    from vpr_ros.evaluation.gallery import Pictures
     from vpr_ros.evaluation.metrics import Tolerance
+    from vpr_ros.evaluation.picture_sources import Pictures
     from vpr_ros.geometry import Datum, Pose
     from vpr_ros.inputs.bags import Bag, ChosenTopics, Topic
     from vpr_ros.inputs.frames import Picture
@@ -240,32 +240,29 @@ def query_result(result: Localization, truth: Pose | None) -> QueryResult:
         pose=result.decision.pose,
         timings=dict(result.timings),
         reason=result.decision.reason,
+        covariance=result.decision.covariance,
     )
 
 
 def frame_pictures(bag: Bag, image_topic: str) -> Pictures:
     """Return a source of a bag's images by stamp; unreadable ones are left out."""
 
-    def fetch(stamps: Collection[int]) -> dict[int, NDArray[np.uint8]]:
-        pictures: dict[int, NDArray[np.uint8]] = {}
+    def fetch(stamps: Collection[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         values = DynamicRange(image_topic)
         for message in bag.messages([image_topic]):
-            # Unreadable images were reported when they were localised.
-            with contextlib.suppress(VprError):
-                if (stamp := stamp_of(message.raw)) in stamps:
-                    pictures[stamp] = Frame(message.raw, message.type, values=values).rgb
-        return pictures
+            try:
+                if (stamp := stamp_of(message.raw)) not in stamps:
+                    continue
+                picture = Frame(message.raw, message.type, values=values).rgb
+            except VprError:  # told when it was localised
+                continue
+            yield stamp, picture
 
     return fetch
 
 
 def place_pictures(places: PlaceTable, bag: Bag, image_topic: str) -> Pictures:
     """Return a source of the images of places by id, from the bag the map was built from."""
-    by_stamp = frame_pictures(bag, image_topic)
-
-    def fetch(ids: Collection[int]) -> dict[int, NDArray[np.uint8]]:
-        stamps = {place: int(places.stamps[places.rows[place]]) for place in ids}
-        pictures = by_stamp(set(stamps.values()))
-        return {place: pictures[stamp] for place, stamp in stamps.items() if stamp in pictures}
-
-    return fetch
+    return by_another_key(
+        frame_pictures(bag, image_topic), lambda place: int(places.stamps[places.rows[place]])
+    )

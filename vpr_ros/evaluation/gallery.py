@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,10 +17,8 @@ from vpr_ros.evaluation.words import metres
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from vpr_ros.evaluation.picture_sources import Pictures
     from vpr_ros.evaluation.results import Evaluation
-
-Pictures = Callable[[Collection[int]], Mapping[int, 'NDArray[np.uint8]']]
-"""Fetches RGB pictures by key all at once; a key without a picture is left out."""
 
 _PER_GALLERY = 6
 _PICTURE_WIDTH = 320
@@ -190,7 +187,7 @@ def encoded(pictures: Pictures | None, keys: set[int]) -> dict[int, str] | None:
     """Fetch pictures as data URIs, small enough for the page; None without a source."""
     if pictures is None:
         return None
-    return {key: data_uri(rgb) for key, rgb in pictures(keys).items()} if keys else {}
+    return {key: data_uri(rgb) for key, rgb in pictures(keys)} if keys else {}
 
 
 def data_uri(rgb: NDArray[np.uint8]) -> str:

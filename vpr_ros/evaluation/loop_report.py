@@ -18,8 +18,8 @@ from vpr_ros.evaluation.words import loop_verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vpr_ros.evaluation.gallery import Pictures
     from vpr_ros.evaluation.loop_results import LoopEvaluation, LoopRecord
+    from vpr_ros.evaluation.picture_sources import Pictures
 
 _SHOWN = 6
 WRONG = Kind('Wrong loops', 'Announced, and not the same place.', accepted=True, right=False)

@@ -27,7 +27,7 @@ from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from vpr_ros.evaluation.compare import Comparison
-    from vpr_ros.evaluation.gallery import Pictures
+    from vpr_ros.evaluation.picture_sources import Pictures
     from vpr_ros.evaluation.results import Evaluation
     from vpr_ros.evaluation.summary import Summary
 

@@ -101,6 +101,7 @@ def _query_to_json(query: QueryResult) -> dict[str, Any]:
         'reason': query.reason,
         'truth': None if query.truth is None else query.truth.as_array(),
         'pose': None if query.pose is None else query.pose.as_array(),
+        'covariance': query.covariance,
         'place_ids': candidates.ids,
         'similarities': candidates.similarities,
         'hamming': candidates.hamming,
@@ -122,6 +123,7 @@ def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
         None if (known := data.get(name)) is None else floats(known)
         for name in ('inliers', 'deformations', 'standings')
     )
+    spread = data.get('covariance')
     what = f'the candidates of the query at {data["stamp"]}'
     columns = similarities, hamming, probabilities, inliers, deformations, standings
     same_length(what, len(ids), *columns)
@@ -142,4 +144,5 @@ def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
         pose=None if data['pose'] is None else Pose.from_array(data['pose']),
         timings={str(stage): float(s) for stage, s in data['timings'].items()},
         reason=str(data['reason']),
+        covariance=None if spread is None else floats(spread).reshape(6, 6),
     )

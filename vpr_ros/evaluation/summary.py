@@ -50,6 +50,7 @@ class QueryResult:
         pose: The pose that was answered, or None where none was.
         timings: Seconds by stage, in the order of the stages.
         reason: Why it was decided so, in words.
+        covariance: (6, 6) of the answered pose, as in ``localize.Decision``; None with it.
     """
 
     stamp: int
@@ -59,6 +60,7 @@ class QueryResult:
     pose: Pose | None = None
     timings: dict[str, float] = field(default_factory=dict)
     reason: str = ''
+    covariance: NDArray[np.float64] | None = None
 
     @property
     def accepted(self) -> bool:

@@ -12,6 +12,7 @@ from geometry_msgs.msg import Point, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from vpr_ros.geometry.confidence import ellipse_of
 from vpr_ros.nodes.conversions import to_pose
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 _MOST_PLACES = 10_000
 """Places drawn of a map at most; a larger map is thinned out."""
-_CONFIDENCE = math.sqrt(-2 * math.log(1 - 0.95))
-"""Standard deviations to the border of the ellipse that holds 95 % of a plane normal
-distribution."""
 _FLAT = 0.05
 """Height of the ellipse of a covariance, metres."""
 _PLACE = ColorRGBA(r=0.35, g=0.55, b=0.85, a=0.7)
@@ -107,20 +105,6 @@ def pose_markers(header: Header, decision: Decision) -> list[Marker]:
     ellipse.pose.orientation = Quaternion(z=math.sin(yaw / 2), w=math.cos(yaw / 2))
     ellipse.scale = Vector3(x=2 * major, y=2 * minor, z=_FLAT)
     return [arrow, ellipse]
-
-
-def ellipse_of(covariance: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return major and minor half axis and angle of the 95 % ellipse of a covariance.
-
-    Args:
-        covariance: (2, 2), square metres.
-
-    Returns:
-        Half axes in metres; the angle from +x to the major one in radians.
-    """
-    variances, axes = np.linalg.eigh(covariance)
-    minor, major = _CONFIDENCE * np.sqrt(np.maximum(variances, 0.0))
-    return float(major), float(minor), float(np.arctan2(axes[1, 1], axes[0, 1]))
 
 
 def _marker(
