@@ -178,9 +178,9 @@ def _record(
 ) -> None:
     """Record the drive where that is wanted."""
     if record is not None:
-        from vpr_ros.view.drive_scene import Drive, show_drive
+        from vpr_ros.view.drive_scene import AnsweredDrive, show_drive
 
-        drive = Drive.evaluated(evaluation, place_map, source.pictures)
+        drive = AnsweredDrive.evaluated(evaluation, place_map, source.pictures)
         record(lambda stream, tell: show_drive(stream, drive, tell))
 
 

@@ -136,7 +136,7 @@ def _record(record: Recorder | None, place_map: PlaceMap, seen: list[_Seen]) -> 
         typer.secho('vpr: no image was answered: nothing is recorded', err=True)
         return
     from vpr_ros.evaluation.bag_evaluation import query_result
-    from vpr_ros.view.drive_scene import Drive, show_drive
+    from vpr_ros.view.drive_scene import AnsweredDrive, show_drive
 
     def fetch(numbers: Collection[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         for number in sorted(numbers):
@@ -146,7 +146,7 @@ def _record(record: Recorder | None, place_map: PlaceMap, seen: list[_Seen]) -> 
                 continue
             yield number, picture
 
-    drive = Drive.asked(
+    drive = AnsweredDrive.asked(
         place_map,
         [query_result(result, None) for _, _, result in seen],
         [str(path) for path, _, _ in seen],

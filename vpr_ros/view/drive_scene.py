@@ -16,8 +16,8 @@ from vpr_ros.evaluation.words import counted, verdict
 from vpr_ros.geometry.confidence import outline_of
 from vpr_ros.view import colours, layouts
 from vpr_ros.view import entities as at
-from vpr_ros.view.ground import BIG_POINT, LINE, POINT, Ground, show_places, show_way
 from vpr_ros.view.picture_tracks import MOST_PICTURES, play_frames, play_places, too_many
+from vpr_ros.view.terrain import BIG_POINT, LINE, POINT, Terrain, show_places, show_way
 from vpr_ros.view.tracks import (
     play_arrows,
     play_on_earth,
@@ -48,7 +48,7 @@ _SPHERES = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Drive:
+class AnsweredDrive:
     """Q frames that were localised in a map.
 
     Attributes:
@@ -72,11 +72,13 @@ class Drive:
     about: str = ''
 
     @staticmethod
-    def evaluated(evaluation: Evaluation, place_map: PlaceMap, pictures: Pictures) -> Drive:
+    def evaluated(
+        evaluation: Evaluation, place_map: PlaceMap, pictures: Pictures
+    ) -> AnsweredDrive:
         """Return the frames of an evaluation, whose pictures come by stamp."""
         queries, setup = evaluation.queries, evaluation.setup
         found = f'# {setup.query} in {setup.map}\n\n{verdict(evaluation.summary)}'
-        return Drive(
+        return AnsweredDrive(
             place_map,
             queries,
             by_another_key(pictures, lambda frame: queries[frame].stamp),
@@ -92,13 +94,13 @@ class Drive:
         queries: Sequence[QueryResult],
         names: Sequence[str],
         pictures: Pictures,
-    ) -> Drive:
+    ) -> AnsweredDrive:
         """Return single images, whose pictures come by number."""
         statuses = Counter(query.status for query in queries)
         lines = [f'- {status}: {count}' for status, count in sorted(statuses.items())]
         heading = f'# {counted(len(queries), "image")} in {place_map.path.name}'
         about = '\n'.join([heading, '', *lines])
-        return Drive(place_map, queries, pictures, names, stamped=False, about=about)
+        return AnsweredDrive(place_map, queries, pictures, names, stamped=False, about=about)
 
     @property
     def moments(self) -> Moments:
@@ -110,7 +112,7 @@ class Drive:
 
 def show_drive(
     stream: ViewStream,
-    drive: Drive,
+    drive: AnsweredDrive,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> str:
     """Show the map, and play the frames.
@@ -130,11 +132,11 @@ def show_drive(
     places = snapshot.columns.poses if drive.places is None else drive.places
     truths = pose_rows(query.truth for query in drive.queries)
     answers = pose_rows(query.pose for query in drive.queries)
-    ground = Ground.of(np.concatenate([places, truths])[:, :3], snapshot.meta.datum)
-    show_places(stream, snapshot, ground, drive.places)
-    _show_judged(stream, drive, truths, ground)
-    _play_poses(stream, drive, truths, answers, ground)
-    _play_candidates(stream, drive, ground)
+    terrain = Terrain.of(np.concatenate([places, truths])[:, :3], snapshot.meta.datum)
+    show_places(stream, snapshot, terrain, drive.places)
+    _show_judged(stream, drive, truths, terrain)
+    _play_poses(stream, drive, truths, answers, terrain)
+    _play_candidates(stream, drive, terrain)
     _play_scores(stream, drive, truths, answers)
     pictured = play_frames(stream, at.QUERY_PICTURE, drive.moments, drive.pictures, progress)
     thumbnails = _play_thumbnails(stream, drive)
@@ -152,10 +154,12 @@ def show_drive(
     return left_out
 
 
-def _show_judged(stream: ViewStream, drive: Drive, truths: Floats, ground: Ground) -> None:
+def _show_judged(
+    stream: ViewStream, drive: AnsweredDrive, truths: Floats, terrain: Terrain
+) -> None:
     """Show the whole way, and what became of each frame, by colour."""
     positions = truths[:, :3]
-    show_way(stream, positions, ground)
+    show_way(stream, positions, terrain)
     if drive.right is None:
         return
     known = np.isfinite(positions[:, 0])
@@ -169,14 +173,14 @@ def _show_judged(stream: ViewStream, drive: Drive, truths: Floats, ground: Groun
         if len(rows):
             stream.show(
                 at.DRIVE_JUDGED.of(name),
-                positions=ground.local(positions[rows]),
+                positions=terrain.local(positions[rows]),
                 radii=[BIG_POINT],
                 colors=[colour],
                 labels=[drive.names[row] for row in rows.tolist()],
                 show_labels=False,
             )
     wrong = [
-        ground.local(np.stack([positions[row], drive.queries[row].candidates.poses[0, :3]]))
+        terrain.local(np.stack([positions[row], drive.queries[row].candidates.poses[0, :3]]))
         for row in np.flatnonzero(accepted & ~drive.right & known).tolist()
         if np.isfinite(drive.queries[row].candidates.poses[:1, 0]).any()
     ]
@@ -185,20 +189,20 @@ def _show_judged(stream: ViewStream, drive: Drive, truths: Floats, ground: Groun
 
 
 def _play_poses(
-    stream: ViewStream, drive: Drive, truths: Floats, answers: Floats, ground: Ground
+    stream: ViewStream, drive: AnsweredDrive, truths: Floats, answers: Floats, terrain: Terrain
 ) -> None:
     """Play true and answered poses, the latter with the ellipse that holds 95 %."""
     moments = drive.moments
-    play_arrows(stream, at.QUERY_TRUTH, moments, truths, ground, colours.TRUTH)
-    play_arrows(stream, at.QUERY_ANSWER, moments, answers, ground, colours.RIGHT)
-    play_on_earth(stream, at.TRUTH_ON_EARTH, moments, truths, ground, colours.TRUTH)
-    play_on_earth(stream, at.ANSWER_ON_EARTH, moments, answers, ground, colours.RIGHT)
+    play_arrows(stream, at.QUERY_TRUTH, moments, truths, terrain, colours.TRUTH)
+    play_arrows(stream, at.QUERY_ANSWER, moments, answers, terrain, colours.RIGHT)
+    play_on_earth(stream, at.TRUTH_ON_EARTH, moments, truths, terrain, colours.TRUTH)
+    play_on_earth(stream, at.ANSWER_ON_EARTH, moments, answers, terrain, colours.RIGHT)
     outlines, has = [], np.zeros(len(moments), int)
     for row, query in enumerate(drive.queries):
         if query.pose is not None and query.covariance is not None:
             edge = outline_of(query.covariance[:2, :2])
             centre = query.pose.position
-            outlines.append(ground.local(np.pad(edge, ((0, 0), (0, 1))) + centre))
+            outlines.append(terrain.local(np.pad(edge, ((0, 0), (0, 1))) + centre))
             has[row] = 1
     if outlines:
         stream.play(
@@ -211,7 +215,7 @@ def _play_poses(
         )
 
 
-def _play_candidates(stream: ViewStream, drive: Drive, ground: Ground) -> None:
+def _play_candidates(stream: ViewStream, drive: AnsweredDrive, terrain: Terrain) -> None:
     """Play where the candidates are, by their probability, else similarity."""
     positions, scores, labels, lengths = [], [], [], []
     for query in drive.queries:
@@ -230,14 +234,16 @@ def _play_candidates(stream: ViewStream, drive: Drive, ground: Ground) -> None:
         at.QUERY_CANDIDATES,
         drive.moments,
         lengths,
-        positions=ground.local(np.concatenate(positions)),
+        positions=terrain.local(np.concatenate(positions)),
         radii=np.full(len(values), 2 * POINT),
         colors=colours.shades(values, 1.0),
         labels=labels,
     )
 
 
-def _play_scores(stream: ViewStream, drive: Drive, truths: Floats, answers: Floats) -> None:
+def _play_scores(
+    stream: ViewStream, drive: AnsweredDrive, truths: Floats, answers: Floats
+) -> None:
     """Play status, probability, similarity, inliers and errors, and all in words."""
     moments, queries = drive.moments, drive.queries
     firsts = pose_rows(None for _ in queries)
@@ -266,7 +272,7 @@ def _play_scores(stream: ViewStream, drive: Drive, truths: Floats, answers: Floa
     play_words(stream, at.QUERY_ABOUT, moments, texts)
 
 
-def _play_thumbnails(stream: ViewStream, drive: Drive) -> int:
+def _play_thumbnails(stream: ViewStream, drive: AnsweredDrive) -> int:
     """Play the pictures of the first candidates; return how many there are."""
     shown = 0
     for rank in range(RANKS):
@@ -277,7 +283,7 @@ def _play_thumbnails(stream: ViewStream, drive: Drive) -> int:
     return shown
 
 
-def _left_out(drive: Drive, pictured: int, thumbnails: int) -> str:
+def _left_out(drive: AnsweredDrive, pictured: int, thumbnails: int) -> str:
     """Return what is not shown, in words."""
     told, total = [], len(drive.queries)
     if total > MOST_PICTURES:

@@ -12,8 +12,8 @@ from vpr_ros.evaluation.picture_sources import by_another_key
 from vpr_ros.evaluation.words import loop_verdict
 from vpr_ros.view import colours, layouts
 from vpr_ros.view import entities as at
-from vpr_ros.view.ground import LINE, Ground, show_way
 from vpr_ros.view.picture_tracks import play_frames, too_many
+from vpr_ros.view.terrain import LINE, Terrain, show_way
 from vpr_ros.view.tracks import play_arrows, play_scores, play_statuses, play_words
 from vpr_ros.view.view_stream import Moments
 
@@ -46,13 +46,13 @@ def show_loops(
     poses = np.array(
         [np.full(7, np.nan) if record.pose is None else record.pose for record in records]
     ).reshape(-1, 7)
-    ground = Ground.of(poses[:, :3])
+    terrain = Terrain.of(poses[:, :3])
     stamps = np.array([record.stamp for record in records], np.int64)
     moments = Moments('frame', np.arange(len(records)), stamps)
     stream.show(at.UP, xyz=at.Z_UP)
-    show_way(stream, poses[:, :3], ground)
-    _show_kinds(stream, records, poses[:, :3], ground)
-    play_arrows(stream, at.QUERY_TRUTH, moments, poses, ground, colours.HERE)
+    show_way(stream, poses[:, :3], terrain)
+    _show_kinds(stream, records, poses[:, :3], terrain)
+    play_arrows(stream, at.QUERY_TRUTH, moments, poses, terrain, colours.HERE)
     inliers = [np.nan if record.inliers is None else record.inliers for record in records]
     scores = {
         at.SIMILARITY: np.array([record.similarity for record in records], np.float64),
@@ -96,7 +96,7 @@ def _show_kinds(
     stream: ViewStream,
     records: tuple[LoopRecord, ...],
     positions: np.ndarray,
-    ground: Ground,
+    terrain: Terrain,
 ) -> None:
     """Show the loops by kind, each as a line between two keyframes."""
     missed = {
@@ -111,7 +111,7 @@ def _show_kinds(
     shades = colours.RIGHT, colours.WRONG, colours.UNJUDGED, colours.HELD_BACK
     for (kind, pairs), colour in zip([*kinds.items(), ('missed', missed)], shades, strict=True):
         ends = [positions[[n, other]] for n, other in pairs.items() if other is not None]
-        strips = [ground.local(pair) for pair in ends if np.isfinite(pair).all()]
+        strips = [terrain.local(pair) for pair in ends if np.isfinite(pair).all()]
         if strips:
             stream.show(at.LOOPS.of(kind), strips=strips, radii=[LINE], colors=[colour])
 

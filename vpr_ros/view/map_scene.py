@@ -12,8 +12,8 @@ import numpy as np
 from vpr_ros.search.map_health import resembling
 from vpr_ros.view import colours, layouts
 from vpr_ros.view import entities as at
-from vpr_ros.view.ground import BIG_POINT, LINE, Ground, show_places
 from vpr_ros.view.picture_tracks import play_places
+from vpr_ros.view.terrain import BIG_POINT, LINE, Terrain, show_places
 from vpr_ros.view.tracks import play_scores, play_words
 from vpr_ros.view.view_stream import Moments
 from vpr_ros.view.words_on_maps import about_map, about_place
@@ -66,13 +66,13 @@ def show_map(
     """
     snapshot = examined.place_map.snapshot
     columns = snapshot.columns
-    ground = Ground.of(columns.poses[:, :3], snapshot.meta.datum)
-    show_places(stream, snapshot, ground)
-    _show_health(stream, examined, ground)
-    _play_places(stream, examined, ground)
+    terrain = Terrain.of(columns.poses[:, :3], snapshot.meta.datum)
+    show_places(stream, snapshot, terrain)
+    _show_health(stream, examined, terrain)
+    _play_places(stream, examined, terrain)
     shown = _play_pictures(stream, examined, progress)
     left_out = _left_out(examined, shown)
-    stream.say(about_map(examined.place_map, examined.health, ground), left_out)
+    stream.say(about_map(examined.place_map, examined.health, terrain), left_out)
     stream.arrange(
         layouts.of_map(
             posed=bool(np.isfinite(columns.poses[:, 0]).any()),
@@ -83,7 +83,7 @@ def show_map(
     return left_out
 
 
-def _show_health(stream: ViewStream, examined: ExaminedMap, ground: Ground) -> None:
+def _show_health(stream: ViewStream, examined: ExaminedMap, terrain: Terrain) -> None:
     """Show distinctness by colour, and look-alike places, gaps and blank places."""
     snapshot, similarity, health = (
         examined.place_map.snapshot,
@@ -100,7 +100,7 @@ def _show_health(stream: ViewStream, examined: ExaminedMap, ground: Ground) -> N
         rows = similarity.rows[posed]
         stream.show(
             at.DISTINCTNESS,
-            positions=ground.local(positions[rows]),
+            positions=terrain.local(positions[rows]),
             radii=[BIG_POINT],
             colors=shades[posed],
             labels=[f'place {place}' for place in columns.ids[rows].tolist()],
@@ -113,7 +113,7 @@ def _show_health(stream: ViewStream, examined: ExaminedMap, ground: Ground) -> N
         (ends, at.LOOK_ALIKES, at.LOOK_ALIKES_ON_EARTH, colours.LOOK_ALIKE),
         (steps, at.GAPS, at.GAPS_ON_EARTH, colours.GAP),
     ):
-        if strips := [ground.local(positions[pair]) for pair in pairs if _known(positions[pair])]:
+        if strips := [terrain.local(positions[pair]) for pair in pairs if _known(positions[pair])]:
             stream.show(entity, strips=strips, radii=[LINE], colors=[colour])
         if lines := [on_earth[pair] for pair in pairs if _known(on_earth[pair])]:
             stream.show(earthly, lat_lon=lines, radii=[LINE], colors=[colour])
@@ -121,7 +121,7 @@ def _show_health(stream: ViewStream, examined: ExaminedMap, ground: Ground) -> N
     if len(blank):
         stream.show(
             at.BLANK,
-            positions=ground.local(positions[blank]),
+            positions=terrain.local(positions[blank]),
             radii=[BIG_POINT],
             colors=[colours.BLANK_PLACE],
         )
@@ -138,12 +138,12 @@ def _ends_of_look_alikes(similarity: SelfSimilarity) -> list[NDArray[np.intp]]:
     return list(np.unique(np.sort(pairs, axis=1), axis=0))
 
 
-def _play_places(stream: ViewStream, examined: ExaminedMap, ground: Ground) -> None:
+def _play_places(stream: ViewStream, examined: ExaminedMap, terrain: Terrain) -> None:
     """Play the examined places one after the other: where each is, and how distinct."""
     place_map, similarity = examined.place_map, examined.similarity
     columns, rows, matches = place_map.snapshot.columns, similarity.rows, similarity.matches
     moments = Moments('place', columns.ids[rows])
-    positions = ground.local(columns.poses[:, :3])
+    positions = terrain.local(columns.poses[:, :3])
     posed = np.isfinite(positions[rows, 0])
     stream.play(
         at.PLACE,

@@ -13,8 +13,8 @@ from vpr_ros.evaluation.stress.stress_results import stress_verdict
 from vpr_ros.evaluation.words import metres, share
 from vpr_ros.view import colours, layouts
 from vpr_ros.view import entities as at
-from vpr_ros.view.ground import BIG_POINT, Ground, show_places
 from vpr_ros.view.picture_tracks import play_frames, play_places, too_many
+from vpr_ros.view.terrain import BIG_POINT, Terrain, show_places
 from vpr_ros.view.tracks import play_scores, play_words
 from vpr_ros.view.view_stream import Moments
 from vpr_ros.view.words_on_maps import table
@@ -52,8 +52,8 @@ def show_stress(
     """
     snapshot, wrong = place_map.snapshot, run.evaluation.wrong
     columns = snapshot.columns
-    ground = Ground.of(columns.poses[:, :3], snapshot.meta.datum)
-    show_places(stream, snapshot, ground)
+    terrain = Terrain.of(columns.poses[:, :3], snapshot.meta.datum)
+    show_places(stream, snapshot, terrain)
     moments = Moments('answer', np.arange(len(wrong)))
     ids = np.array([answer.place for answer in wrong], np.int64)
     known = np.isin(ids, columns.ids)  # copies of places are gone
@@ -64,7 +64,7 @@ def show_stress(
         at.QUERY_CANDIDATES,
         moments,
         posed.astype(int),
-        positions=ground.local(positions[posed]),
+        positions=terrain.local(positions[posed]),
         radii=np.full(posed.sum(), 2 * BIG_POINT),
         colors=np.tile(colours.WRONG, (posed.sum(), 1)),
     )

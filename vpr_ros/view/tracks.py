@@ -12,7 +12,7 @@ from vpr_ros.geometry.pose import rotation_of
 from vpr_ros.localize import Status
 from vpr_ros.view import colours
 from vpr_ros.view import entities as at
-from vpr_ros.view.ground import BIG_POINT, LINE
+from vpr_ros.view.terrain import BIG_POINT, LINE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.view.entities import Entity
-    from vpr_ros.view.ground import Ground
+    from vpr_ros.view.terrain import Terrain
     from vpr_ros.view.view_stream import Moments, ViewStream
 
     Floats = NDArray[np.float64]
@@ -31,19 +31,19 @@ def play_arrows(
     entity: Entity,
     moments: Moments,
     poses: Floats,
-    ground: Ground,
+    terrain: Terrain,
     colour: tuple[int, int, int],
 ) -> None:
     """Play poses (T, 7) as arrows along the x axis of the base, none where one is NaN."""
     known = np.isfinite(poses[:, 0])
     count = int(known.sum())
     if count:
-        ahead = rotation_of(poses[known, 3:].T)[:, 0].T * ground.arrow
+        ahead = rotation_of(poses[known, 3:].T)[:, 0].T * terrain.arrow
         stream.play(
             entity,
             moments,
             known.astype(int),
-            origins=ground.local(poses[known, :3]),
+            origins=terrain.local(poses[known, :3]),
             vectors=ahead.astype(np.float32),
             radii=np.full(count, 2 * LINE),
             colors=np.tile(colour, (count, 1)),
@@ -55,11 +55,11 @@ def play_on_earth(
     entity: Entity,
     moments: Moments,
     poses: Floats,
-    ground: Ground,
+    terrain: Terrain,
     colour: tuple[int, int, int],
 ) -> None:
     """Play poses (T, 7) as points on Earth, where the datum is known."""
-    positions = ground.on_earth(poses[:, :3])
+    positions = terrain.on_earth(poses[:, :3])
     known = np.isfinite(positions[:, 0])
     count = int(known.sum())
     if count:

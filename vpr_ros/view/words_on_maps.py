@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vpr_ros.maps import PlaceMap
     from vpr_ros.search.map_health import MapHealth
     from vpr_ros.search.self_similarity import SelfSimilarity
-    from vpr_ros.view.ground import Ground
+    from vpr_ros.view.terrain import Terrain
 
 _LISTED = 10
 
@@ -27,7 +27,7 @@ def table(headers: list[str], rows: list[list[str]]) -> str:
     return '\n'.join(f'| {" | ".join(line)} |' for line in cells)
 
 
-def about_map(place_map: PlaceMap, health: MapHealth, ground: Ground) -> str:
+def about_map(place_map: PlaceMap, health: MapHealth, terrain: Terrain) -> str:
     """Return what a map is, and what its weak spots are."""
     sessions = place_map.session_list()
     model = place_map.model
@@ -41,8 +41,8 @@ def about_map(place_map: PlaceMap, health: MapHealth, ground: Ground) -> str:
         ),
         f'Distinctness: {health.distinct}.',
     ]
-    if ground.moved:
-        x, y, z = ground.origin.tolist()
+    if terrain.moved:
+        x, y, z = terrain.origin.tolist()
         parts.append(f'Positions are shown from x = {x:.0f}, y = {y:.0f}, z = {z:.0f} m.')
     if health.look_alikes:
         rows = [

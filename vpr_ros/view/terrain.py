@@ -32,7 +32,7 @@ _ARROWS, _SHORTEST, _LONGEST = 25, 0.3, 10.0
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class Terrain:
     """Where the poses of a map are in the viewer, and on Earth.
 
     Attributes:
@@ -46,14 +46,14 @@ class Ground:
     arrow: float = 1.0
 
     @staticmethod
-    def of(positions: Floats, datum: Datum | None = None) -> Ground:
-        """Return the ground of places at positions (N, 3) in the map frame, NaN where unknown."""
+    def of(positions: Floats, datum: Datum | None = None) -> Terrain:
+        """Return the terrain of places at positions (N, 3) in the map frame, NaN where unknown."""
         known = positions[np.isfinite(positions).all(axis=1)]
         middle = np.median(known, axis=0) if len(known) else np.zeros(3)
         far = np.abs(middle) > _FAR
         extent = float(np.ptp(known, axis=0).max()) if len(known) else 0.0
         arrow = min(max(extent / _ARROWS, _SHORTEST), _LONGEST)
-        return Ground(np.where(far, (middle / _WHOLE).round() * _WHOLE, 0.0), datum, arrow)
+        return Terrain(np.where(far, (middle / _WHOLE).round() * _WHOLE, 0.0), datum, arrow)
 
     @property
     def moved(self) -> bool:
@@ -101,19 +101,19 @@ def session_part(key: int, name: str) -> str:
 
 
 def show_places(
-    stream: ViewStream, snapshot: Snapshot, ground: Ground, poses: Floats | None = None
+    stream: ViewStream, snapshot: Snapshot, terrain: Terrain, poses: Floats | None = None
 ) -> None:
     """Show the places of each session as points, and the way from one to the next as a line.
 
     Args:
         stream: Takes them.
         snapshot: The map.
-        ground: Of the map.
+        terrain: Of the map.
         poses: (N, 7) in place of those of the map.
     """
     columns = snapshot.columns
     positions = np.asarray(columns.poses if poses is None else poses, np.float64)[:, :3]
-    on_earth = snapshot.on_earth()[:, :2] if poses is None else ground.on_earth(positions)
+    on_earth = snapshot.on_earth()[:, :2] if poses is None else terrain.on_earth(positions)
     posed, placed = np.isfinite(positions).all(axis=1), np.isfinite(on_earth).all(axis=1)
     ways = runs(positions, Traverses.of(columns.sessions, columns.cameras))
     stream.show(at.UP, xyz=at.Z_UP)
@@ -123,25 +123,25 @@ def show_places(
         if (rows := np.flatnonzero(own & posed)).size:
             stream.show(
                 at.PLACES.of(part),
-                positions=ground.local(positions[rows]),
+                positions=terrain.local(positions[rows]),
                 radii=[POINT],
                 colors=[colour],
                 labels=[f'place {place}' for place in columns.ids[rows].tolist()],
                 show_labels=False,
             )
-        if strips := [ground.local(positions[way]) for way in ways if own[way[0]]]:
+        if strips := [terrain.local(positions[way]) for way in ways if own[way[0]]]:
             stream.show(at.WAYS.of(part), strips=strips, radii=[LINE], colors=[colour])
         if (rows := np.flatnonzero(own & placed)).size:
             where = at.PLACES_ON_EARTH.of(part)
             stream.show(where, lat_lon=on_earth[rows], radii=[POINT], colors=[colour])
 
 
-def show_way(stream: ViewStream, positions: Floats, ground: Ground) -> None:
+def show_way(stream: ViewStream, positions: Floats, terrain: Terrain) -> None:
     """Show the way of a drive over positions (Q, 3), NaN where one is not known."""
     ways = runs(positions, one_run(len(positions)))
     if ways:
-        strips = [ground.local(positions[way]) for way in ways]
+        strips = [terrain.local(positions[way]) for way in ways]
         stream.show(at.DRIVE_WAY, strips=strips, radii=[LINE], colors=[colours.TRUTH])
-    if ways and ground.datum is not None:
-        lines = [ground.on_earth(positions[way]) for way in ways]
+    if ways and terrain.datum is not None:
+        lines = [terrain.on_earth(positions[way]) for way in ways]
         stream.show(at.DRIVE_ON_EARTH, lat_lon=lines, radii=[LINE], colors=[colours.TRUTH])

@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pictures import blocks
+
+pytest.importorskip('rerun', reason='rerun-sdk, the extra [view], is not installed')
+
+# The tests are imported by file, so that helpers beside them must be made findable.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from vpr_ros.geometry import Datum, Pose
+from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
+from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
+from vpr_ros.types import Description, ModelInfo
+
+MODEL = ModelInfo('test-net', 'weights', 64, 0, 'none', trained=True)
+DATUM = Datum(47.0, 8.5, 400.0)
+COUNT = 40
+GAP = 20
+"""The place after which 30 metres are not mapped."""
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    """Make a map of sessions of 40 places, a metre apart, and return it open."""
+    made = []
+
+    def make(*names, posed=True, pictured=True, datum=DATUM, offset=0.0, count=COUNT):
+        path = tmp_path / f'{len(made)}.vprmap'
+        rng = np.random.default_rng(0)
+        vectors = np.cumsum(rng.standard_normal((count, 64)), axis=0)
+        with MapWriter.create(path, MODEL, datum=datum if posed else None) as writer:
+            for turn, name in enumerate(names or ('day',)):
+                session = writer.begin_session(name, 0)
+                for i, vector in enumerate(vectors + 0.01 * turn):
+                    x = offset + i + (30 if i >= GAP else 0)
+                    picture = encode_thumbnail(blocks(100 * turn + i), 64)
+                    place = NewPlace(
+                        Description((vector / np.linalg.norm(vector)).astype(np.float32)),
+                        session,
+                        i * 10**9,
+                        Pose.planar(x, 2.0 * turn, 0) if posed else None,
+                        thumbnail=picture if pictured else None,
+                    )
+                    writer.add([place])
+        made.append(PlaceMap.open(path))
+        return made[-1]
+
+    yield make
+    for place_map in made:
+        place_map.close()
