@@ -33,22 +33,27 @@ def mapped(tmp_path):
 
     def make(*names, posed=True, pictured=True, datum=DATUM, offset=0.0, count=COUNT):
         path = tmp_path / f'{len(made)}.vprmap'
-        rng = np.random.default_rng(0)
-        vectors = np.cumsum(rng.standard_normal((count, 64)), axis=0)
+        # Descriptors that change from place to place, and wholly at the gap, so that each place
+        # differs from those elsewhere.
+        at = (np.arange(count) + 8 * (np.arange(count) >= GAP)) / 4
+        ends = np.random.default_rng(0).standard_normal((2 + int(at[-1]), 64))
+        low, part = at.astype(int), (at % 1)[:, None]
+        vectors = ends[low] * (1 - part) + ends[low + 1] * part
         with MapWriter.create(path, MODEL, datum=datum if posed else None) as writer:
             for turn, name in enumerate(names or ('day',)):
                 session = writer.begin_session(name, 0)
+                places = []
                 for i, vector in enumerate(vectors + 0.01 * turn):
                     x = offset + i + (30 if i >= GAP else 0)
                     picture = encode_thumbnail(blocks(100 * turn + i), 64)
-                    place = NewPlace(
-                        Description((vector / np.linalg.norm(vector)).astype(np.float32)),
-                        session,
-                        i * 10**9,
-                        Pose.planar(x, 2.0 * turn, 0) if posed else None,
-                        thumbnail=picture if pictured else None,
+                    unit = (vector / np.linalg.norm(vector)).astype(np.float32)
+                    pose = Pose.planar(x, 2.0 * turn, 0) if posed else None
+                    thumbnail = picture if pictured else None
+                    stamp = i * 10**9
+                    places.append(
+                        NewPlace(Description(unit), session, stamp, pose, thumbnail=thumbnail)
                     )
-                    writer.add([place])
+                writer.add(places)
         made.append(PlaceMap.open(path))
         return made[-1]
 

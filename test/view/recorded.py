@@ -14,36 +14,49 @@ if TYPE_CHECKING:
 
 
 class Recorded:
-    """The data of a recording, without what Rerun writes about itself."""
+    """The data of a recording, without what Rerun writes about itself.
+
+    Components are named as in ``Points3D:positions``, paths without the first slash; stamps are
+    nanoseconds.
+    """
 
     def __init__(self, path: Path) -> None:
         reader = RrdReader(path)
-        assert [entry.kind for entry in reader.recordings()] == ['recording']
+        assert len(reader.recordings()) == 1
         self.blueprints = len(reader.blueprints())
-        self._values: dict[tuple[str, str], list[tuple[dict[str, Any], Any]]] = defaultdict(list)
+        self._rows: dict[tuple[str, str], list[tuple[dict[str, Any], Any]]] = defaultdict(list)
         for chunk in reader.stream():
             if chunk.entity_path.startswith('/__'):
                 continue
-            batch = chunk.to_record_batch().to_pydict()
-            lines = chunk.timeline_names
-            for row in range(chunk.num_rows):
-                when = {line: batch[line][row] for line in lines}
-                for name, column in batch.items():
-                    if ':' in name and column[row] is not None:
-                        self._values[chunk.entity_path, name].append((when, column[row]))
+            batch = chunk.to_record_batch()
+            lines = {line: batch[line].cast('int64').to_pylist() for line in chunk.timeline_names}
+            for name in batch.schema.names:
+                if ':' not in name:
+                    continue
+                for row, value in enumerate(batch[name].to_pylist()):
+                    if value is not None:
+                        when = {line: times[row] for line, times in lines.items()}
+                        self._rows[chunk.entity_path[1:], name].append((when, value))
 
     @property
-    def paths(self) -> set[str]:
-        return {path for path, _ in self._values}
+    def entities(self) -> dict[str, set[str]]:
+        """The archetypes at each path."""
+        found = defaultdict(set)
+        for path, name in self._rows:
+            found[path].add(name.partition(':')[0])
+        return dict(found)
 
-    def rows(self, path: str, component: str) -> list[Any]:
+    def values(self, path: str, component: str) -> list[Any]:
         """Return what is at a path, in order of time."""
-        found = self._values['/' + path, component]
-        found = sorted(found, key=lambda each: [str(type(v)) for v in each[0].values()] and
-                       tuple(v for v in each[0].values()))
-        return [value for _, value in found]
+        found = self._rows[path, component]
+        return [value for _, value in sorted(found, key=lambda row: list(row[0].values()))]
+
+    def static(self, path: str, component: str) -> list[Any]:
+        """Return what is at a path at all times."""
+        ((when, value),) = self._rows[path, component]
+        assert when == {}
+        return value
 
     def moments(self, path: str, component: str, line: str) -> list[Any]:
         """Return when there is something at a path, and not nothing."""
-        found = self._values['/' + path, component]
-        return sorted(when[line] for when, value in found if value)
+        return sorted(when[line] for when, value in self._rows[path, component] if value)

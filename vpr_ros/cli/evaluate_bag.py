@@ -107,12 +107,12 @@ def bag(
     mode = 'single frame'
     if temporal != 'none':
         mode = f'{temporal} {"with" if odometry else "without"} odometry'
-    with PlaceMap.open(map_path, memory_budget=0) as described:
-        posed = described.has_poses
-    why = 'without --report, on a map with poses'
-    opt.refuse_idle(context, why, 'map_bag', when=report is None and posed)
     with ExitStack() as stack:
         record = stack.enter_context(viewing(rerun, bag_path.name, viewer=view))
+        with PlaceMap.open(map_path, memory_budget=0) as described:
+            posed = described.has_poses
+        why = 'without --report, on a map with poses'
+        opt.refuse_idle(context, why, 'map_bag', when=report is None and posed)
         if is_video(bag_path):
             source = query_sources.of_video(
                 context, bag_path, poses, start_stamp(start), field_of_view

@@ -91,12 +91,12 @@ def stress(
 
     if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.stress.stress_report import render_stress_report
-    with PlaceMap.open(map_path) as place_map:
-        require_poses(place_map)
-        describer = Describer(place_map.model.name, device=device, weights=weights)
-    learnt = calibration_for(describer.model_info, calibration)
     with ExitStack() as stack:
         record = stack.enter_context(viewing(rerun, bag_path.name, viewer=view))
+        with PlaceMap.open(map_path) as place_map:
+            require_poses(place_map)
+            describer = Describer(place_map.model.name, device=device, weights=weights)
+        learnt = calibration_for(describer.model_info, calibration)
         place_map = stack.enter_context(PlaceMap.open(map_path, model=describer.model_info))
         source = stack.enter_context(Bag(bag_path))
         frames = TreeFrames(fixed_frame, base_frame)

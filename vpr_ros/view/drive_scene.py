@@ -16,7 +16,7 @@ from vpr_ros.evaluation.words import counted, verdict
 from vpr_ros.geometry.confidence import outline_of
 from vpr_ros.view import colours, layouts
 from vpr_ros.view import entities as at
-from vpr_ros.view.picture_tracks import MOST_PICTURES, play_frames, play_places, too_many
+from vpr_ros.view.picture_tracks import play_frames, play_places, too_many
 from vpr_ros.view.terrain import BIG_POINT, LINE, POINT, Terrain, show_places, show_way
 from vpr_ros.view.tracks import (
     play_arrows,
@@ -286,8 +286,8 @@ def _play_thumbnails(stream: ViewStream, drive: AnsweredDrive) -> int:
 def _left_out(drive: AnsweredDrive, pictured: int, thumbnails: int) -> str:
     """Return what is not shown, in words."""
     told, total = [], len(drive.queries)
-    if total > MOST_PICTURES:
-        told.append(too_many(total))
+    if limited := too_many(total):
+        told.append(limited)
     elif pictured < total:
         told.append(f'{counted(total - pictured, "frame")} could not be read again')
     if not thumbnails:

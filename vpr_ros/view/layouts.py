@@ -92,7 +92,9 @@ def _world(*, posed: bool) -> list[Any]:
 
 
 def _earth(*, placed: bool) -> list[Any]:
-    return [rrb.MapView(origin=at.EARTH, name='On Earth')] if placed else []
+    background = rrb.MapProvider.OpenStreetMap  # others need a key
+    view = rrb.MapView(origin=at.EARTH, name='On Earth', background=background)
+    return [view] if placed else []
 
 
 def _words(name: str) -> Any:

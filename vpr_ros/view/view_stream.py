@@ -126,9 +126,9 @@ def recording_to(path: Path, title: str) -> Iterator[ViewStream]:
     """
     draft = path.with_name(path.name + '-new')
     stream = rr.RecordingStream(APPLICATION)
+    with _explained(path):
+        stream.save(draft)
     try:
-        with _explained(path):
-            stream.save(draft)
         stream.send_recording_name(title)
         yield ViewStream(stream)
         with _explained(path):
