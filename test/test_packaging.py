@@ -63,6 +63,7 @@ DISTRIBUTIONS = {
     'cv2': 'opencv-python-headless',
     'faiss': 'faiss-cpu',
     'jinja2': 'Jinja2',
+    'rerun': 'rerun-sdk',
     'yaml': 'PyYAML',
 }
 """Names on the registry of what is imported by another name."""

@@ -10,7 +10,7 @@ import rerun.blueprint as rrb
 
 from vpr_ros.view import entities as at
 
-_HIGH, _USUAL, _LOW = 3.0, 1.7, 1.0
+_HIGH, _WORDY, _USUAL, _LOW = 3.0, 2.6, 1.5, 1.0
 """Shares of the height."""
 
 
@@ -56,7 +56,7 @@ def of_drive(*, posed: bool, placed: bool, pictured: bool, errors: bool, ranks: 
     """
     side = _pictures(pictured=pictured, ranks=ranks)
     side += [
-        (_USUAL, rrb.TextDocumentView(origin=at.QUERY_ABOUT.path, name='Answer')),
+        (_WORDY, rrb.TextDocumentView(origin=at.QUERY_ABOUT.path, name='Answer')),
         (_LOW, rrb.StateTimelineView(origin=at.QUERY_STATUS.path, name='Status')),
         (_USUAL, rrb.TimeSeriesView(origin='plots/scores', name='Probability and similarity')),
     ]
@@ -80,7 +80,7 @@ def of_wrong_answers(*, posed: bool, placed: bool, answers: bool, pictured: bool
     if answers:
         side = _pictures(pictured=True, ranks=int(pictured))
         side += [
-            (_USUAL, rrb.TextDocumentView(origin=at.QUERY_ABOUT.path, name='Wrong answer')),
+            (_WORDY, rrb.TextDocumentView(origin=at.QUERY_ABOUT.path, name='Wrong answer')),
             (_USUAL, rrb.TimeSeriesView(origin='plots/scores', name='Probability')),
             (_USUAL, rrb.TimeSeriesView(origin='plots/error', name='Metres off')),
         ]
