@@ -12,7 +12,7 @@ import numpy as np
 
 from vpr_ros.evaluation.metrics import distances, pose_rows
 from vpr_ros.evaluation.picture_sources import by_another_key
-from vpr_ros.evaluation.words import counted, verdict
+from vpr_ros.evaluation.words import verdict
 from vpr_ros.geometry.confidence import outline_of
 from vpr_ros.view import colours, layouts
 from vpr_ros.view import entities as at
@@ -27,6 +27,7 @@ from vpr_ros.view.tracks import (
 )
 from vpr_ros.view.view_stream import Moments
 from vpr_ros.view.words_on_answers import about_answer
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
