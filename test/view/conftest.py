@@ -5,55 +5,25 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from pictures import blocks
 
 pytest.importorskip('rerun', reason='rerun-sdk, the extra [view], is not installed')
 
 # The tests are imported by file, so that helpers beside them must be made findable.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from vpr_ros.geometry import Datum, Pose
-from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
-from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
-from vpr_ros.types import Description, ModelInfo
+from viewed_maps import write_map
 
-MODEL = ModelInfo('test-net', 'weights', 64, 0, 'none', trained=True)
-DATUM = Datum(47.0, 8.5, 400.0)
-COUNT = 40
-GAP = 20
-"""The place after which 30 metres are not mapped."""
+from vpr_ros.maps import PlaceMap
 
 
 @pytest.fixture
 def mapped(tmp_path):
-    """Make a map of sessions of 40 places, a metre apart, and return it open."""
+    """Make a map as `write_map` does, of one session `day` if not told, and return it open."""
     made = []
 
-    def make(*names, posed=True, pictured=True, datum=DATUM, offset=0.0, count=COUNT):
-        path = tmp_path / f'{len(made)}.vprmap'
-        # Descriptors that change from place to place, and wholly at the gap, so that each place
-        # differs from those elsewhere.
-        at = (np.arange(count) + 8 * (np.arange(count) >= GAP)) / 4
-        ends = np.random.default_rng(0).standard_normal((2 + int(at[-1]), 64))
-        low, part = at.astype(int), (at % 1)[:, None]
-        vectors = ends[low] * (1 - part) + ends[low + 1] * part
-        with MapWriter.create(path, MODEL, datum=datum if posed else None) as writer:
-            for turn, name in enumerate(names or ('day',)):
-                session = writer.begin_session(name, 0)
-                places = []
-                for i, vector in enumerate(vectors + 0.01 * turn):
-                    x = offset + i + (30 if i >= GAP else 0)
-                    picture = encode_thumbnail(blocks(100 * turn + i), 64)
-                    unit = (vector / np.linalg.norm(vector)).astype(np.float32)
-                    pose = Pose.planar(x, 2.0 * turn, 0) if posed else None
-                    thumbnail = picture if pictured else None
-                    stamp = i * 10**9
-                    places.append(
-                        NewPlace(Description(unit), session, stamp, pose, thumbnail=thumbnail)
-                    )
-                writer.add(places)
+    def make(*names, **kind):
+        path = write_map(tmp_path / f'{len(made)}.vprmap', names or ('day',), **kind)
         made.append(PlaceMap.open(path))
         return made[-1]
 

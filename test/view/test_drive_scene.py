@@ -8,9 +8,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import COUNT, DATUM
 from pictures import blocks
 from recorded import Recorded
+from viewed_maps import COUNT, DATUM
 
 from vpr_ros.evaluation import Evaluation, PlaceTable, QueryResult, Setup, Tolerance
 from vpr_ros.evaluation.bag_evaluation import place_table

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import numpy as np
-from conftest import MODEL
 from pictures import blocks
 from recorded import Recorded
+from viewed_maps import MODEL
 
 from vpr_ros.evaluation.loop_results import LoopEvaluation, LoopRecord, LoopSetup
 from vpr_ros.geometry import Pose

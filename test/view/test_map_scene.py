@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import COUNT, DATUM, GAP
 from recorded import Recorded
+from viewed_maps import COUNT, DATUM, GAP
 
 from vpr_ros.search.map_health import map_health
 from vpr_ros.search.self_similarity import self_similarity

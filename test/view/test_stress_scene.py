@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import math
 
-from conftest import COUNT
 from pictures import blocks
 from recorded import Recorded
+from viewed_maps import COUNT
 
 from vpr_ros.evaluation import Tolerance
 from vpr_ros.evaluation.stress.recording import Shot
