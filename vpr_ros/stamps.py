@@ -16,7 +16,14 @@ _LEAST_NANOSECONDS = 10**15
 
 
 def from_time(time: Any) -> int:
-    """Return the nanoseconds of a builtin_interfaces Time or Duration of rclpy or rosbags."""
+    """Return the nanoseconds of a builtin_interfaces Time or Duration of rclpy or rosbags.
+
+    Raises:
+        ValueError: Its nanoseconds are more than a second.
+    """
+    if time.nanosec >= SECOND:
+        msg = f'the stamp is damaged: {time.nanosec} ns is more than a second'
+        raise ValueError(msg)
     return int(time.sec) * SECOND + int(time.nanosec)
 
 

@@ -38,3 +38,20 @@ def test_a_clock_that_goes_back_moves_nothing():
     before = correction.after(0.05)
     correction.correct(Pose.planar(20.0, 5.0, 1.0), DRIVEN)
     assert correction.after(-3.0).distance_to(before) < 1e-9
+
+
+def test_a_correction_too_far_to_glide_along_is_taken_at_once():
+    correction = Correction(smooth=True)
+    correction.correct(HERE, DRIVEN)
+    correction.correct(HERE, Pose.planar(1e8, 0, 0))
+    correction.after(0.05)
+    correction.correct(HERE, DRIVEN)
+    assert (correction.after(0.05) @ DRIVEN).distance_to(HERE) < 1e-6
+
+
+def test_an_impossible_correction_is_refused_and_changes_nothing():
+    correction = Correction(smooth=True)
+    correction.correct(HERE, DRIVEN)
+    with pytest.raises(ValueError, match='impossible'):
+        correction.correct(Pose.planar(9e8, 0, 0), Pose.planar(-9e8, 0, 0))
+    assert (correction.after(0.05) @ DRIVEN).distance_to(HERE) < 1e-9

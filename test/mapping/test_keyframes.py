@@ -61,3 +61,10 @@ def test_every_frame_is_a_keyframe_where_that_is_asked_for():
 def test_every_frame_of_a_recording_is_due_where_no_spacing_is_asked_for():
     assert KeyframeConfig.chosen(0, 0, 0).every
     assert not any(KeyframeConfig.chosen(*one).every for one in ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
+
+
+def test_a_jump_of_the_pose_is_no_way_travelled():
+    gate = KeyframeGate(KeyframeConfig())
+    for number, x in enumerate((0.0, 1.0, 9e8, 2.0)):
+        gate.due(number, Pose.planar(x, 0, 0))
+    assert gate.travelled == 1.0

@@ -106,6 +106,19 @@ def test_any_value_is_in_range_or_refused_by_name(parameter, value):
         assert value in parameter.choices
 
 
+@pytest.mark.parametrize('parameter', PARAMETERS, ids=lambda parameter: parameter.name)
+def test_every_number_has_bounds_whose_squares_are_small(parameter):
+    if type(parameter.default) in (int, float):
+        assert parameter.minimum is not None
+        assert parameter.maximum is not None
+        assert max(abs(parameter.minimum), abs(parameter.maximum)) ** 2 <= 1e10
+
+
+def test_long_text_is_refused_and_not_repeated():
+    assert len(Parameter('name', '', 'A name.').fault('a' * 10**6)) < 200
+    assert len(Parameter('mode', 'a', 'A mode.', choices=('a',)).fault('b' * 4000)) < 200
+
+
 def test_unknown_choice_is_refused_with_the_choices():
     parameter = Parameter('mode', 'a', 'A mode.', choices=('a', 'b'))
     assert 'a, b' in parameter.fault('c')

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _SMOOTHING = 1.0
 """Seconds in which a smooth correction comes closer by a factor e."""
+_GLIDES = 100.0
+"""Metres; no robot is controlled along a farther correction, which would glide for a minute."""
 
 
 class Correction:
@@ -19,7 +21,7 @@ class Correction:
 
     Args:
         smooth: Whether it glides to each new value, so that controllers see no jump; the first
-            one is taken at once.
+            one, and one that is far away, is taken at once.
     """
 
     def __init__(self, *, smooth: bool) -> None:
@@ -33,9 +35,16 @@ class Correction:
         Args:
             pose: Of the base in the map.
             odometry: Of the base in the frame of the odometry at the same moment.
+
+        Raises:
+            ValueError: They are impossibly far apart; nothing is corrected.
         """
         self._wanted = pose @ odometry.inverse()
-        if self._value is None or not self._smooth:
+        if (
+            self._value is None
+            or not self._smooth
+            or self._value.distance_to(self._wanted) > _GLIDES
+        ):
             self._value = self._wanted
 
     def after(self, seconds: float) -> Pose | None:

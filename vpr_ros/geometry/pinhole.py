@@ -24,6 +24,16 @@ _COEFFICIENTS = {
 """Distortion models of sensor_msgs/distortion_models, and how many coefficients each may have."""
 
 
+_LARGEST = 2**16
+"""Pixels of a side that no image has."""
+_SHORTEST, _LONGEST = 0.01, 1000.0
+"""Focal lengths of lenses, as shares of the sides of the image."""
+_OUTSIDE = 10.0
+"""Sides of the image beyond which no principal point lies."""
+_GREATEST = 1e6
+"""No coefficient is greater; those of rational polynomials can be thousands."""
+
+
 class IntrinsicsError(VprError):
     """A camera_info that is missing, holds no calibration, or is of another camera."""
 
@@ -59,7 +69,7 @@ class Intrinsics:
         """Read a CameraInfo message, of rclpy or rosbags.
 
         Raises:
-            IntrinsicsError: It holds no calibration, or one of an unknown kind.
+            IntrinsicsError: It holds no calibration, one of an unknown kind, or one of no camera.
         """
         d, k, r, p = (tuple(float(x) for x in getattr(info, name)) for name in 'dkrp')
         if not (np.isfinite((*d, *k, *r, *p)).all() and k[0] > 0 and k[4] > 0):
@@ -78,7 +88,7 @@ class Intrinsics:
         if d and len(d) not in _COEFFICIENTS[model]:
             msg = f'the camera_info has {len(d)} coefficients of distortion, wrong for {model}'
             raise IntrinsicsError(msg)
-        return Intrinsics(
+        read = Intrinsics(
             info.width,
             info.height,
             model,
@@ -89,6 +99,43 @@ class Intrinsics:
             (info.roi.x_offset, info.roi.y_offset),
             (max(info.binning_x, 1), max(info.binning_y, 1)),
         )
+        if fault := read.fault:
+            msg = f'the camera_info is of no camera: {fault}'
+            raise IntrinsicsError(msg)
+        return read
+
+    @property
+    def fault(self) -> str:
+        """What no camera has, in words; empty where all can be. The numbers must be finite."""
+        size = self.width, self.height
+        if not all(1 <= side < _LARGEST for side in size):
+            return f'images of {size[0]} x {size[1]} pixels'
+        rectified = self.p[:3] + self.p[4:7] if any(self.p) else self.k
+        rotation = np.reshape(self.r, (3, 3))
+        faults = {
+            'k is not that of images of its size': not _fits(self.k, size),
+            'p is not that of images of its size': not _fits(rectified, size),
+            'd has a coefficient that is too large': max(map(abs, self.d), default=0) > _GREATEST,
+            'r is no rotation': rotation.any() and not _turns(rotation),
+            'its region of interest is outside of the image': self.offset[0] >= size[0]
+            or self.offset[1] >= size[1],
+            'its binning is larger than the image': max(self.binning) > min(size),
+        }
+        return next((text for text, wrong in faults.items() if wrong), '')
+
+
+def _turns(m: NDArray[np.float64]) -> bool:
+    """Return whether a matrix (3, 3) is orthogonal, rounding aside."""
+    return bool(np.abs(m).max() < 2) and np.allclose(m @ m.T, np.eye(3), atol=0.01)
+
+
+def _fits(m: tuple[float, ...], size: tuple[int, int]) -> bool:
+    """Return whether a camera matrix, of which rows of 3 are given, can be that of images."""
+    axes = (m[0], m[2], size[0]), (m[4], m[5], size[1])
+    return max(map(abs, m)) <= _GREATEST * max(size) and all(
+        _SHORTEST <= focal / side <= _LONGEST and abs(centre / side) <= _OUTSIDE
+        for focal, centre, side in axes
+    )
 
 
 @dataclass(frozen=True)

@@ -36,13 +36,15 @@ class Pose:
         """Build a pose from any array-likes; the quaternion is normalised.
 
         Raises:
-            ValueError: A value is not finite, or the quaternion has no direction.
+            ValueError: A value is not finite, the position is beyond `FARTHEST`, or the quaternion
+                has no direction.
         """
         p = np.array(position, np.float64).reshape(3)
         q = np.array(orientation, np.float64).reshape(4)
-        norm = float(np.linalg.norm(q))
-        if not (np.isfinite(p).all() and np.isfinite(norm)):
-            msg = f'the pose has values that are not finite: position {p}, orientation {q}'
+        with np.errstate(over='ignore'):
+            norm = float(np.linalg.norm(q))
+        if not (np.abs(p).max() <= FARTHEST and np.isfinite(norm)):
+            msg = f'the pose is impossible or not finite: position {p}, orientation {q}'
             raise ValueError(msg)
         if norm < 1e-6:
             msg = 'the orientation is the zero quaternion, which is no rotation'

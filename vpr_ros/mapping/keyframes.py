@@ -12,6 +12,9 @@ from vpr_ros.stamps import SECOND
 if TYPE_CHECKING:
     from vpr_ros.geometry import Pose
 
+_JUMP = 10_000.0
+"""Metres between two images that nobody travels: the pose jumped."""
+
 
 @dataclass(frozen=True)
 class KeyframeConfig:
@@ -52,7 +55,8 @@ class KeyframeGate:
     def due(self, stamp: int, pose: Pose | None) -> bool:
         """Note the robot's motion and return whether this frame should become a keyframe."""
         if self._previous is not None and pose is not None:
-            self.travelled += self._previous.distance_to(pose)
+            step = self._previous.distance_to(pose)
+            self.travelled += step if step < _JUMP else 0.0
         self._previous = pose or self._previous
         if self.config.every or self._keyframe is None:
             return True

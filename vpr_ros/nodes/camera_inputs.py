@@ -122,7 +122,7 @@ class CameraInputs:
         cameras: Sequence[str],
         mounts: dict[str, Pose],
         received: Callable[[Frame], None],
-        refused: Callable[[VprError], None],
+        refused: Callable[[Exception], None],
         depth: int,
     ) -> None:
         self._node = node

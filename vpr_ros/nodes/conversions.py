@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from vpr_ros.srv import GetPlace
     from vpr_ros.types import ModelInfo
 
+_EPOCHS = 2**31 * SECOND
+"""Nanoseconds from the epoch that a Time can carry."""
 _NO_CODES = 65535
 _UNKNOWN = OurPose(np.full(3, np.nan), np.full(4, np.nan))
 """Of a place without a pose, so that nobody takes it for one at the origin."""
@@ -33,8 +35,9 @@ _SHA256 = 64
 
 
 def to_time(stamp: int) -> Time:
-    """Convert nanoseconds since the epoch."""
-    return Time(sec=stamp // SECOND, nanosec=stamp % SECOND)
+    """Convert nanoseconds since the epoch; the nearest that ROS can carry."""
+    seconds, nanoseconds = divmod(min(max(stamp, -_EPOCHS), _EPOCHS - 1), SECOND)
+    return Time(sec=seconds, nanosec=nanoseconds)
 
 
 def to_duration(seconds: float) -> Duration:
@@ -103,7 +106,7 @@ def to_candidate(
         verified=inliers >= least_inliers,
         num_inliers=to_count(inliers),
     )
-    message.stamp.sec, message.stamp.nanosec = divmod(place.stamp, SECOND)
+    message.stamp = to_time(place.stamp)
     fill_place(message, place)
     return message
 

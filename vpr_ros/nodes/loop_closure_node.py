@@ -23,8 +23,6 @@ from vpr_ros.search import Retriever
 from vpr_ros.types import THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
-    from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.frames import Frame
     from vpr_ros.inputs.poses import PoseReading
@@ -93,11 +91,11 @@ class LoopClosureNode(MappingNode):
             reranking=parameters.reranking(),
         )
 
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def listen(self) -> None:
         """Listen to the intrinsics, which relative poses need, then as all mapping nodes do."""
         if self._verifier is not None:
             self.listen_to_intrinsics(self._on_intrinsics)
-        return super().on_activate(state)
+        super().listen()
 
     def _on_intrinsics(self, camera: Pinhole) -> None:
         if self._verifier is not None:

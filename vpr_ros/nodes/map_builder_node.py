@@ -13,10 +13,10 @@ from std_srvs.srv import SetBool, Trigger
 from vpr_ros.errors import VprError
 from vpr_ros.mapping import MapBuilder
 from vpr_ros.maps import MapWriter, PlaceMap
+from vpr_ros.nodes.complaints import REPEAT
 from vpr_ros.nodes.keyframe_queue import KeyframeQueue, PosedFrame
 from vpr_ros.nodes.map_follower import MapFollower
 from vpr_ros.nodes.mapping_node import MappingNode
-from vpr_ros.nodes.node import REPEAT
 from vpr_ros.nodes.running import run
 from vpr_ros.nodes.services import RefusedError, serve
 from vpr_ros.srv import DeleteSession, MergeMap

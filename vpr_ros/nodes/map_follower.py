@@ -13,7 +13,7 @@ from rclpy.parameter import Parameter as RosParameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CompressedImage
 
-from vpr_ros.errors import MapAccessError, MapError
+from vpr_ros.errors import MapAccessError, MapDamagedError, MapError, VprError
 from vpr_ros.maps import MapFolder, MapWriter, PlaceMap, copy
 from vpr_ros.msg import MapInfo
 from vpr_ros.nodes.conversions import fill_place, to_map_info, to_time
@@ -99,18 +99,36 @@ class MapFollower(Generic[AnyMap]):
         """Open a map and use it instead of the one in use.
 
         Raises:
-            MapError: It cannot be used; the one in use stays.
+            VprError: It cannot be used; the one in use stays.
         """
         if isinstance(self.map, MapWriter) and self.map.displaced:
             self.use(None)  # No more can be added to it, and it may hold the lock of this one.
-        self.use(self._open_map(path))
+        try:
+            self.use(self._open_map(path))
+        except VprError:
+            raise
+        except Exception as error:
+            msg = f'{path} cannot be used: {type(error).__name__}: {error}'
+            raise MapDamagedError(msg) from error
 
     def use(self, place_map: AnyMap | None) -> None:
-        """Use this map from now on and close the one before; None closes only."""
+        """Use this map from now on and close the one before; None closes only.
+
+        Raises:
+            Exception: It cannot be searched, added to or announced; the one before stays in use.
+        """
         with self.lock:
             old, self.map = self.map, place_map
+            try:
+                self.info()
+                self._changed(place_map)
+            except Exception:
+                self.map = old
+                self._changed(old)
+                if place_map is not None:
+                    place_map.close()
+                raise
             self.fault, self._announced = '', None
-            self._changed(place_map)
         if old is not None:
             old.close()
             self._node.get_logger().info(f'closed {old.path}')
@@ -129,7 +147,7 @@ class MapFollower(Generic[AnyMap]):
         """Open the map of ``map_path`` if another or none is in use; announce the one in use."""
         if self.map is None or self.map.displaced or self.map.path != self.path:
             if self._node.jobs.idle:
-                self._node.jobs.submit(self.follow)
+                self._node.jobs.submit(lambda: self._node.attempt(self.follow))
         else:
             self.announce()
 

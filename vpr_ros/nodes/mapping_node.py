@@ -17,14 +17,13 @@ from vpr_ros.inputs.poses import (
     TreeFrames,
 )
 from vpr_ros.mapping import KeyframeConfig
+from vpr_ros.nodes.complaints import REPEAT
 from vpr_ros.nodes.keyframe_queue import PosedFrame
-from vpr_ros.nodes.node import REPEAT, VprNode
+from vpr_ros.nodes.node import VprNode
 from vpr_ros.nodes.subscriptions import PoseInput
 from vpr_ros.nodes.transform_input import TransformInput
 
 if TYPE_CHECKING:
-    from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-
     from vpr_ros.geometry import Datum
     from vpr_ros.inputs.frames import Frame
     from vpr_ros.nodes.health import InputHealth
@@ -62,21 +61,22 @@ class MappingNode(VprNode[PosedFrame]):
             interval=self.parameters.keyframe_interval,
         )
 
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start to listen to poses, then to images."""
+    def listen(self) -> None:
+        """Start to listen to poses, then to images.
+
+        Raises:
+            VprError: The mount of the pose's sensor, or the source of poses, cannot be used.
+        """
         kind = self.parameters.pose_source
         if kind != 'none':
-            try:
-                self._pose_input = self._listen(kind)
-            except VprError as error:
-                return self.refuse_to_start(error)
+            self._pose_input = self._input_of(kind)
             self._told = 0
             self._pairs = FramesWithPoses(capacity=_WAITING_FRAMES * len(self.cameras))
             self.listening.append(self._pose_input)
             self.get_logger().info(f'taking poses from {self._pose_input.topic}')
-        return super().on_activate(state)
+        super().listen()
 
-    def _listen(self, kind: str) -> PoseInput | TransformInput:
+    def _input_of(self, kind: str) -> PoseInput | TransformInput:
         p = self.parameters
         try:
             mount = parse_mount(p.pose_mount)

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import gc
-import time
-import traceback
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -16,12 +14,12 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import TransitionCallbackReturn
 
 from vpr_ros.describe import Describer
-from vpr_ros.errors import VprError
 from vpr_ros.geometry.mounts import parse_cameras, parse_extrinsics
 from vpr_ros.geometry.pinhole import Intrinsics, Pinhole
 from vpr_ros.inputs.frames import image_decoder
 from vpr_ros.localize import local_detector
 from vpr_ros.nodes.camera_inputs import CameraInputs
+from vpr_ros.nodes.complaints import Complaints, reason_in
 from vpr_ros.nodes.health import clock_fault
 from vpr_ros.nodes.parameter_node import ParameterNode
 from vpr_ros.nodes.subscriptions import TopicInput, camera_info
@@ -39,11 +37,6 @@ if TYPE_CHECKING:
     from vpr_ros.inputs.frames import Frame
     from vpr_ros.localize.verification.local_features import LocalDetector, LocalFeatureKind
     from vpr_ros.nodes.health import InputHealth
-
-REPEAT = 5.0
-"""Seconds between repetitions of the same warning in the log."""
-_COMPLAINTS = 100
-"""Different warnings that are remembered."""
 
 Item = TypeVar('Item')
 
@@ -87,9 +80,9 @@ class VprNode(ParameterNode, Generic[Item]):
         self.answering = ReentrantCallbackGroup()
         self.configured = False
         self.refused = 0
-        self.trouble = self._refusal = ''
+        self.trouble = ''
         self._clockless = False
-        self._complaints: dict[str, float] = {}
+        self._complaints = Complaints(self.get_logger())
         self.times = StageTimes()
         self._processed_rate = RecentRate()
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -160,32 +153,42 @@ class VprNode(ParameterNode, Generic[Item]):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Take over all parameters and load network and map."""
         self.jobs.wait()
-        self.parameters = self.read_parameters()
-        try:
-            self.cameras = parse_cameras(self.parameters.cameras)
-            self.mounts = parse_extrinsics(self.parameters.camera_extrinsics, self.cameras)
-            self.load()
-        except Exception as error:  # noqa: BLE001  rclpy would only say that a transition failed
-            self.unload()
-            return self.refuse_to_start(error)
+        if not self._begins(self._configure, self.unload):
+            return TransitionCallbackReturn.FAILURE
         self.configured = True
         return super().on_configure(state)
 
-    def refuse_to_start(self, error: Exception) -> TransitionCallbackReturn:
-        """Say why the node cannot be configured or activated, once for each reason."""
-        text = str(error) or type(error).__name__
-        if text != self._refusal:
-            self._refusal = text
+    def _configure(self) -> None:
+        self.parameters = self.read_parameters()
+        self.cameras = parse_cameras(self.parameters.cameras)
+        self.mounts = parse_extrinsics(self.parameters.camera_extrinsics, self.cameras)
+        self.load()
+
+    def _begins(self, begin: Callable[[], None], undo: Callable[[], None]) -> bool:
+        """Begin something; where that fails say why, once for each reason, and undo it."""
+        try:
+            begin()
+        except Exception as error:  # noqa: BLE001  rclpy would only say that a transition failed
             again = '; it tries again every few seconds' if self.parameters.autostart else ''
-            self.get_logger().error(f'cannot start: {text}{again}')
-            if not isinstance(error, VprError):
-                trace = traceback.format_exc()
-                self.get_logger().error(f'unexpected error, please report it: {trace}')
-        return TransitionCallbackReturn.FAILURE
+            self._complaints.of_start(error, again)
+            self.attempt(undo)
+            return False
+        return True
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to listen."""
-        self.refused, self._refusal = 0, ''
+        if not self._begins(self.listen, self.stop):
+            return TransitionCallbackReturn.FAILURE
+        self._complaints.forget_start()
+        return super().on_activate(state)
+
+    def listen(self) -> None:
+        """Start to listen and to work.
+
+        Raises:
+            VprError: It cannot listen to what the parameters ask for.
+        """
+        self.refused = 0
         self.times = StageTimes()
         self._processed_rate = RecentRate()
         self.worker = self.make_worker()
@@ -200,7 +203,6 @@ class VprNode(ParameterNode, Generic[Item]):
         # A search for garbage in everything that the libraries have loaded takes 0.1 s.
         gc.collect()
         gc.freeze()
-        return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop to listen; the frame in progress is finished."""
@@ -234,12 +236,14 @@ class VprNode(ParameterNode, Generic[Item]):
     def start(self) -> bool:
         """Configure and activate; return whether there is nothing left to do."""
         try:
-            if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-                if self.trigger_activate() == TransitionCallbackReturn.SUCCESS:
-                    return True
-                self.trigger_cleanup()  # the next attempt takes the parameters of then
+            if self.trigger_configure() != TransitionCallbackReturn.SUCCESS:
+                return False
+            if self.trigger_activate() == TransitionCallbackReturn.SUCCESS:
+                return True
+            self.trigger_cleanup()  # The next attempt begins anew, with the parameters of then.
         except rclpy_implementation.RCLError:
-            return True  # a lifecycle manager has moved the node meanwhile: leave it to that
+            # A lifecycle manager has moved the node meanwhile: leave it to the manager.
+            return True
         return False
 
     def stop(self) -> None:
@@ -336,18 +340,8 @@ class VprNode(ParameterNode, Generic[Item]):
     def fail(self, error: Exception) -> None:
         """Report an error and go on; the same error only every few seconds."""
         self.refused += 1
-        self.trouble = str(error) or type(error).__name__
-        now, text = time.monotonic(), f'{type(error).__name__}: {error}'
-        if now - self._complaints.get(text, -REPEAT) < REPEAT:
-            return
-        if len(self._complaints) >= _COMPLAINTS:
-            self._complaints.clear()
-        self._complaints[text] = now
-        if isinstance(error, VprError):
-            self.get_logger().warning(f'left out: {error}')
-        else:
-            trace = ''.join(traceback.format_exception(error))
-            self.get_logger().error(f'unexpected error, please report it: {trace}')
+        self.trouble = reason_in(error)
+        self._complaints.of_message(error)
 
     def attempt(self, do: Callable[..., object], *arguments: object) -> bool:
         """Do something with one of several frames; report an error and return False."""

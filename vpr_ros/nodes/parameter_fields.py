@@ -11,6 +11,9 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, get_args, get_type_hints
 
+_LONGEST = 4096
+"""Characters of a text, as of a path."""
+
 Value = bool | int | float | str
 T = TypeVar('T')
 
@@ -70,10 +73,10 @@ class Parameter:
             above = self.maximum is not None and value > self.maximum
             if below or above or not math.isfinite(value):
                 return f'{self.name} is {value} but must be {self.range or "finite"}'
-        if isinstance(value, str) and not value.isprintable():
-            return f'{self.name} is {value!r} but must be printable text'
+        if isinstance(value, str) and not (value.isprintable() and len(value) <= _LONGEST):
+            return f'{self.name} is {value!r:.99} but must be printable text, not too long'
         if self.choices and value not in self.choices:
-            return f'{self.name} is "{value}" but must be one of {self.range}'
+            return f'{self.name} is "{value!s:.99}" but must be one of {self.range}'
         return None
 
 

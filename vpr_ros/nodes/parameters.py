@@ -17,6 +17,8 @@ from vpr_ros.localize import DecisionConfig, Reranking
 from vpr_ros.nodes.parameter_fields import parameter
 from vpr_ros.types import DEFAULT_MODEL, LOOP_PROBABILITY, THUMBNAIL_SIZE
 
+_MOST = 100_000.0
+"""Greatest distance, duration or number that a parameter may set."""
 _MAP_PATH = 'File of the place map; empty for vpr/map.vprmap in ROS_HOME (~/.ros).'
 
 
@@ -83,6 +85,7 @@ class NodeParameters:
         'Maximum rate of processed images of a camera, by their stamps; 0 processes all.',
         'Hz',
         minimum=0.0,
+        maximum=10000.0,
         dynamic=True,
     )
 
@@ -133,9 +136,15 @@ class MappingParameters(NodeParameters):
         'Reject fixes with a larger horizontal standard deviation; 0 accepts all.',
         'm',
         minimum=0.0,
+        maximum=10000.0,
     )
     keyframe_distance: float = parameter(
-        0.5, 'Add a place after this distance; 0 never does.', 'm', minimum=0.0, dynamic=True
+        0.5,
+        'Add a place after this distance; 0 never does.',
+        'm',
+        minimum=0.0,
+        maximum=_MOST,
+        dynamic=True,
     )
     keyframe_angle: float = parameter(
         0.2,
@@ -146,7 +155,12 @@ class MappingParameters(NodeParameters):
         dynamic=True,
     )
     keyframe_interval: float = parameter(
-        0.0, 'Add a place after this time; 0 never does.', 's', minimum=0.0, dynamic=True
+        0.0,
+        'Add a place after this time; 0 never does.',
+        's',
+        minimum=0.0,
+        maximum=_MOST,
+        dynamic=True,
     )
 
 
@@ -196,6 +210,7 @@ class DecisionParameters:
         'Candidates within this distance count as one place; a calibration has its own radius.',
         'm',
         minimum=0.0,
+        maximum=_MOST,
         dynamic=True,
     )
     position_sigma: float = parameter(
@@ -203,10 +218,16 @@ class DecisionParameters:
         'Smallest standard deviation of a published position.',
         'm',
         minimum=0.0,
+        maximum=10000.0,
         dynamic=True,
     )
     angle_sigma: float = parameter(
-        0.07, 'Smallest standard deviation of a published angle.', 'rad', minimum=0.0, dynamic=True
+        0.07,
+        'Smallest standard deviation of a published angle.',
+        'rad',
+        minimum=0.0,
+        maximum=math.pi,
+        dynamic=True,
     )
 
     def decision_config(self) -> DecisionConfig:
@@ -244,6 +265,7 @@ class VerificationParameters:
         ' no limit.',
         'ms',
         minimum=0.0,
+        maximum=_MOST,
         dynamic=True,
     )
     min_inliers: int = parameter(
@@ -299,6 +321,7 @@ class PlaceRecognitionParameters(
         ' ignores fixes. Needs a map with a datum.',
         'm',
         minimum=0.0,
+        maximum=_MOST,
     )
 
 
@@ -336,16 +359,20 @@ class LoopClosureParameters(VerificationParameters, DecisionParameters, MappingP
         dynamic=True,
     )
     exclude_time: float = parameter(
-        20.0, 'Smallest age of a place that closes a loop.', 's', minimum=0.0
+        20.0, 'Smallest age of a place that closes a loop.', 's', minimum=0.0, maximum=_MOST
     )
     exclude_distance: float = parameter(
-        10.0, 'Shortest path between the ends of a loop.', 'm', minimum=0.0
+        10.0, 'Shortest path between the ends of a loop.', 'm', minimum=0.0, maximum=_MOST
     )
     exclude_keyframes: int = parameter(
-        10, 'Smallest number of places between the ends of a loop.', minimum=0
+        10, 'Smallest number of places between the ends of a loop.', minimum=0, maximum=100_000
     )
     loop_interval: float = parameter(
-        0.0, 'Shortest time between announced loops; 0 announces all.', 's', minimum=0.0
+        0.0,
+        'Shortest time between announced loops; 0 announces all.',
+        's',
+        minimum=0.0,
+        maximum=_MOST,
     )
     require_transform: bool = parameter(
         default=False,

@@ -39,8 +39,6 @@ from vpr_ros.stamps import SECOND
 if TYPE_CHECKING:
     from typing import Any
 
-    from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-
     from vpr_ros.geometry import Pose
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.poses import PoseReading
@@ -107,16 +105,17 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         """Close the map."""
         self._maps.use(None)
 
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start to listen to odometry, intrinsics and fixes where needed, then to images."""
+    def listen(self) -> None:
+        """Start to listen to odometry, intrinsics and fixes where needed, then to images.
+
+        Raises:
+            VprError: tf is to be published, and its messages are not installed.
+        """
         self._odometry, self._newest_odometry = PoseBuffer(), None
         parameters, place_map = self.parameters, self._maps.map
         follows = parameters.use_odometry and parameters.temporal != 'none'
         if parameters.publish_tf != 'none':
-            try:
-                self._transforms = TransformOutput(self, smooth=parameters.publish_tf == 'smooth')
-            except VprError as error:
-                return self.refuse_to_start(error)
+            self._transforms = TransformOutput(self, smooth=parameters.publish_tf == 'smooth')
         if follows or self._transforms is not None:
             odometry = PoseInput(self, 'odometry', PoseSource, self._on_odometry, self.fail)
             self.listening.append(odometry)
@@ -134,7 +133,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             self.listening.append(fixes)
         elif parameters.fix_gate:
             self.get_logger().warning('fix_gate has no effect: the map has no datum')
-        return super().on_activate(state)
+        super().listen()
 
     def stop(self) -> None:
         """Stop to listen, and to publish transforms."""

@@ -11,6 +11,7 @@ from rclpy.qos import QoSProfile
 
 from vpr_ros import errors
 from vpr_ros.errors import VprError
+from vpr_ros.nodes.complaints import REPEAT, reason_in
 from vpr_ros.nodes.worker import PAUSE, BusyError
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ _RESULTS: dict[type[VprError], str] = {
     errors.MapSpaceError: 'NO_SPACE',
 }
 
-_REPEAT = 5.0
-"""Seconds between repetitions of a warning in the log."""
 _QUEUE = QoSProfile(depth=2000)
 """Requests and answers that the middleware keeps; with its usual ten, bursts go unanswered."""
 
@@ -71,7 +70,7 @@ def serve(
             first(request)
             await node.jobs.submit(lambda: answer(request, response))
         except Exception as error:  # noqa: BLE001  the client must get an answer, always
-            node.get_logger().warning(f'{name}: {error}', throttle_duration_sec=_REPEAT)
+            node.get_logger().warning(f'{name}: {error}', throttle_duration_sec=REPEAT)
             if not isinstance(error, VprError):
                 node.fail(error)
             _refuse(response, error)
@@ -86,7 +85,7 @@ def serve(
 
 
 def _refuse(response: Any, error: Exception) -> None:
-    response.message = str(error) or type(error).__name__
+    response.message = reason_in(error)
     if hasattr(response, 'success'):
         response.success = False
         return

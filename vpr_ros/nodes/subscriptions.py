@@ -17,7 +17,7 @@ from vpr_ros.inputs.frames.frame import FreezeWatch
 from vpr_ros.inputs.frames.rectify import Rectifier
 from vpr_ros.inputs.poses import POSE_FORMATS
 from vpr_ros.nodes.health import InputHealth
-from vpr_ros.stamps import SECOND, from_time
+from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,7 @@ class ImageInput:
         camera: str,
         transport: str,
         received: Callable[[Frame], None],
-        refused: Callable[[VprError], None],
+        refused: Callable[[Exception], None],
         *,
         rectify: bool,
         depth: int = 2,
@@ -178,7 +178,7 @@ class TopicInput:
         message_type: type,
         topic: str,
         received: Callable[[Any], None],
-        refused: Callable[[VprError], None],
+        refused: Callable[[Exception], None],
         *,
         depth: int = 2,
         latched: bool = False,
@@ -187,7 +187,7 @@ class TopicInput:
             self.health.hear()
             try:
                 received(message)
-            except VprError as error:
+            except Exception as error:  # noqa: BLE001  a node survives any message
                 refused(error)
 
         self._node = node
@@ -210,7 +210,7 @@ def camera_info(
     node: Node,
     camera: str,
     received: Callable[[CameraInfo], None],
-    refused: Callable[[VprError], None],
+    refused: Callable[[Exception], None],
 ) -> TopicInput:
     """Deliver the camera_info of a camera; its name is empty for the only one."""
     what = f'camera_info of {camera}' if camera else 'camera_info'
@@ -246,7 +246,7 @@ class PoseInput(TopicInput):
         kind: str,
         source: Callable[[str], PoseSource],
         received: Callable[[list[PoseReading]], None],
-        refused: Callable[[VprError], None],
+        refused: Callable[[Exception], None],
     ) -> None:
         form = POSE_FORMATS[kind]
         self.source = source(form.typename)
@@ -255,8 +255,9 @@ class PoseInput(TopicInput):
         def read(message: Any) -> None:
             stamp = message.header.stamp
             now = node.get_clock().now().nanoseconds
-            time = unset.time_of(self.topic, from_time(stamp), now)
-            stamp.sec, stamp.nanosec = divmod(time, SECOND)
+            if not (stamp.sec or stamp.nanosec):
+                time = unset.time_of(self.topic, 0, now)
+                stamp.sec, stamp.nanosec = divmod(time, SECOND)
             received(self.source.read(message))
 
         kind_of_message = message_class(form.typename)

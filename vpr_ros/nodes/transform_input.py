@@ -37,7 +37,7 @@ class TransformInput(TopicInput):
         node: Node,
         source: TransformSource,
         received: Callable[[list[PoseReading]], None],
-        refused: Callable[[VprError], None],
+        refused: Callable[[Exception], None],
     ) -> None:
         try:
             kind = message_class(TRANSFORMS)

@@ -59,8 +59,12 @@ class TransformOutput:
             pose: Of the base in the map.
             odometry: At the stamp of the image.
         """
+        try:
+            self._correction.correct(pose, odometry.pose)
+        except ValueError as error:
+            self._node.get_logger().warning(f'map → odom stays as it was: {error}')
+            return
         self._frames = map_frame, odometry.frame.lstrip('/') or _ODOM
-        self._correction.correct(pose, odometry.pose)
 
     def destroy(self) -> None:
         """End the timer and the publisher."""

@@ -15,7 +15,7 @@ class Stamped:
 
 
 def pose(stamp: int) -> PoseReading:
-    return PoseReading(stamp, Pose.planar(stamp, 0, 0))
+    return PoseReading(stamp, Pose.planar(stamp * 1e-3, 0, 0))
 
 
 def test_frame_waits_for_the_pose_source_to_pass_it():

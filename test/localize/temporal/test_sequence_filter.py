@@ -370,3 +370,16 @@ def test_frozen_camera_at_the_beginning_of_the_map_is_contradicted_too():
         pose = Pose.planar(SPACING * i, 0, 0)
         support = drive.filter.update(i * SECOND, frozen, RADIUS, pose)
     assert support.places[frozen.ids == 2][0] < 0.5
+
+
+def test_evidence_that_is_not_finite_is_forgotten_and_said(caplog):
+    drive = Drive('sequence')
+    for place in range(10):
+        drive.see(place)
+    broken = looks(10, drive.places)
+    broken = replace(broken, similarities=broken.similarities * np.nan)
+    drive.filter.update(11 * SECOND, broken, RADIUS, odometry(10))
+    assert 'begins anew' in caplog.text
+    drive.support(11)  # The first after a reset has nothing to support it.
+    beliefs = [drive.see(place)[0] for place in range(12, 16)]
+    assert beliefs[-1] > 0.5

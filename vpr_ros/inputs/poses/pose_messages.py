@@ -15,6 +15,10 @@ from vpr_ros.inputs.poses.pose_source import FixLimits, PoseFormat, PoseReadingE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_VAGUEST = 1e12
+"""Metres or radians squared; a larger variance says that nothing is known."""
+_HIGHEST = 1e5
+"""Metres above or below the ellipsoid beyond which no receiver is carried."""
 _COVARIANCE_UNKNOWN = 0
 """sensor_msgs/NavSatFix.COVARIANCE_TYPE_UNKNOWN"""
 
@@ -25,8 +29,13 @@ def _pose(message: Any, _: FixLimits) -> tuple[Pose, None]:
 
 def _pose_with_covariance(message: Any, _: FixLimits) -> tuple[Pose, NDArray[np.float64] | None]:
     covariance = np.array(message.pose.covariance, np.float64).reshape(6, 6)
-    known = np.isfinite(covariance).all() and covariance.any()
-    return _pose_of(message.pose.pose), covariance if known else None
+    return _pose_of(message.pose.pose), _known(covariance)
+
+
+def _known(covariance: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return a covariance, None where it says nothing: all 0, vague, not finite, or negative."""
+    sound = np.abs(covariance).max() <= _VAGUEST and (np.diag(covariance) >= 0).all()
+    return covariance if sound and covariance.any() else None
 
 
 def _pose_of(pose: Any) -> Pose:
@@ -53,6 +62,9 @@ def _fix(fix: Any, limits: FixLimits) -> tuple[GeoPoint, NDArray[np.float64] | N
                 f'{limits.max_sigma:g} m is asked for'
             )
             raise PoseReadingError(msg)
+    if abs(fix.altitude) > _HIGHEST:
+        msg = f'the fix has no position: its altitude is {fix.altitude:g} m'
+        raise PoseReadingError(msg)
     try:
         # Receivers without a height give NaN there; the horizontal position is still good.
         return GeoPoint(fix.latitude, fix.longitude, fix.altitude), covariance
@@ -64,11 +76,10 @@ def _fix(fix: Any, limits: FixLimits) -> tuple[GeoPoint, NDArray[np.float64] | N
 def _position_covariance(fix: Any) -> NDArray[np.float64] | None:
     """Return the covariance (3, 3) that a fix states, None where it is unknown or impossible."""
     covariance = np.array(fix.position_covariance, np.float64).reshape(3, 3)
-    covariance = (covariance + covariance.T) / 2
-    known = fix.position_covariance_type != _COVARIANCE_UNKNOWN
-    if known and np.isfinite(covariance).all() and (np.diag(covariance) >= 0).all():
-        return covariance if covariance.any() else None
-    return None
+    if fix.position_covariance_type == _COVARIANCE_UNKNOWN:
+        return None
+    known = _known(covariance)
+    return None if known is None else (known + known.T) / 2
 
 
 FORMATS = (

@@ -133,14 +133,17 @@ class PoseSource:
         Fixes wait until they agree with each other, see ``FixAgreement``.
 
         Raises:
-            PoseReadingError: Values that are not finite, a zero quaternion, or a fix without
-                position, beyond the limits or too far from the datum for any session.
+            PoseReadingError: Values that are not finite or impossible, a zero quaternion, or a fix
+                without position, beyond the limits or too far from the datum for any session.
         """
-        stamp = from_time(message.header.stamp)
         try:
-            where, covariance = self._format.read(message, self._limits)
+            return self._read(message)
         except ValueError as error:
             raise PoseReadingError(str(error)) from error
+
+    def _read(self, message: Any) -> list[PoseReading]:
+        stamp = from_time(message.header.stamp)
+        where, covariance = self._format.read(message, self._limits)
         if not isinstance(where, Pose):
             self._check_span(where)
             return self._located(self._fixes.add(Fix(stamp, where, covariance)))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,10 +115,10 @@ class TransformSource:
 
     def _take(self, transform: Any, static: bool) -> str:  # noqa: FBT001
         """Take one transform; return in words why it is none, else nothing."""
-        stamp = from_time(transform.header.stamp)
         t, q = transform.transform.translation, transform.transform.rotation
         parent, child = name_of(transform.header.frame_id), name_of(transform.child_frame_id)
         try:
+            stamp = from_time(transform.header.stamp)
             pose = Pose.of((t.x, t.y, t.z), (q.x, q.y, q.z, q.w))
             jumped = self.tree.add(parent, child, stamp, pose, static=static)
         except ValueError as error:
@@ -143,12 +144,19 @@ class TransformSource:
         for stamp in sorted(stamps):
             if self._given is not None and stamp - self._given < _SPACING:
                 continue
+            self._given = stamp
+            if (reading := self._reading_at(stamp)) is not None:
+                readings.append(reading)
+        return readings
+
+    def _reading_at(self, stamp: int) -> PoseReading | None:
+        """Return the pose of the base, None where it is unknown or impossible."""
+        with suppress(ValueError):
             pose = self.tree.pose_along(self._way, stamp)
             if pose is not None:
                 reading = PoseReading(stamp, pose, frame=self._fixed)
-                readings.append(reading if self._mount is None else base_of(reading, self._mount))
-            self._given = stamp
-        return readings
+                return reading if self._mount is None else base_of(reading, self._mount)
+        return None
 
     def _find_way(self) -> None:
         """Find the chain from the base up to the fixed frame, anew where the tree has changed."""
@@ -214,7 +222,9 @@ def mount_in(tree: TransformTree, camera: str, base: str = '') -> Pose | None:
         found = find_frame(tree, name)
         if sensor and found:
             # Images in the frame of the base have no frame of their own.
-            return None if sensor == found else tree.mount(sensor, found)
+            with suppress(ValueError):
+                return None if sensor == found else tree.mount(sensor, found)
+            return None
     return None
 
 

@@ -116,7 +116,11 @@ class TransformTree:
         return [self._edges[child].readings for child in way if not self._edges[child].static]
 
     def pose_along(self, way: Sequence[str], stamp: int) -> Pose | None:
-        """Return the pose of the first of some frames in the parent of the last, if known."""
+        """Return the pose of the first of some frames in the parent of the last, if known.
+
+        Raises:
+            ValueError: Together the transforms lead to an impossible pose.
+        """
         pose = Pose.identity()
         for child in way:
             edge = self._edges[child]
@@ -130,7 +134,11 @@ class TransformTree:
         return pose
 
     def mount(self, sensor: str, base: str) -> Pose | None:
-        """Return the pose of a sensor in the base frame, None where tf knows none or it moves."""
+        """Return the pose of a sensor in the base frame, None where tf knows none or it moves.
+
+        Raises:
+            ValueError: Together the transforms lead to an impossible pose.
+        """
         up, down = self.ancestors(sensor), self.ancestors(base)
         common = next((frame for frame in up if frame in down), None)
         if common is None:

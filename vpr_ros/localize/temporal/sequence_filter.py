@@ -11,6 +11,7 @@ map, says nothing, but against a hypothesis if the image looked like a place els
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from vpr_ros.localize.calibration import PlaceLikelihoods
     from vpr_ros.localize.temporal.map_layout import Floats, Places, Rows
     from vpr_ros.search import Candidates
+
+_log = logging.getLogger(__name__)
 
 BLIND = '_without_odometry'
 """Ending of the name of the stage of the calibration without odometry."""
@@ -122,6 +125,16 @@ class SequenceFilter:
             radius: Metres within which places are one.
             odometry: The base in a frame that drifts but does not jump, where it is known.
         """
+        support = self._updated(stamp, candidates, radius, odometry)
+        if np.isfinite(support.places).all():
+            return support
+        _log.warning('the temporal filter begins anew: its evidence was not finite')
+        self.reset()
+        return Support.none(self.stage, len(candidates))
+
+    def _updated(
+        self, stamp: int, candidates: Candidates, radius: float, odometry: Pose | None
+    ) -> Support:
         layout = self._refresh()
         if self._stamp is not None and stamp < self._stamp:
             self.reset()
