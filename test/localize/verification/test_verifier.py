@@ -156,6 +156,17 @@ def test_place_without_a_thumbnail_is_judged_without(tmp_path, detector):
             require_thumbnails(blind)
 
 
+def test_place_whose_thumbnail_is_no_picture_is_not_compared_and_said(boards, detector, caplog):
+    class Spoilt:
+        def thumbnail(self, place_id):
+            return b'rubbish' if place_id == 1 else boards.thumbnail(place_id)
+
+    verifier = Verifier(Spoilt(), detector)
+    assert verifier.features(1) is None
+    assert verifier.features(2) is not None
+    assert 'place 1 is not compared' in caplog.text
+
+
 def test_map_with_pictures_and_an_empty_one_are_fit_for_verification(boards, tmp_path):
     require_thumbnails(boards)
     with MapWriter.create(tmp_path / 'empty.vprmap', MODEL) as empty:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections import OrderedDict
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from vpr_ros.errors import MapError
+from vpr_ros.errors import MapError, VprError
 from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.two_view import TwoView, relate
 from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail, shrunk
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from vpr_ros.localize.verification.local_features import LocalDetector, LocalFeatures
     from vpr_ros.maps import Place
     from vpr_ros.search import Candidates
+
+_log = logging.getLogger(__name__)
 
 _CACHE_BYTES = 1 << 26
 """Of the features of places that are kept: some 900 places of XFeat, 130 of SIFT."""
@@ -122,11 +125,7 @@ class Verifier:
         return FeatureComparison(self, rgb)
 
     def features(self, place_id: int) -> LocalFeatures | None:
-        """Return the features of a place's thumbnail, None where it has none.
-
-        Raises:
-            ImageError: The thumbnail is no picture.
-        """
+        """Return the features of a place's thumbnail, None where it has none that is a picture."""
         self.load([place_id])
         return self._cache[place_id]
 
@@ -136,21 +135,30 @@ class Verifier:
         """Make sure that the features of places are cached; return those of pictures.
 
         All are detected in one call.
-
-        Raises:
-            ImageError: A thumbnail is no picture.
         """
         for place_id in place_ids:
             if place_id in self._cache:
                 self._cache.move_to_end(place_id)
-        absent = {i: self._map.thumbnail(i) for i in place_ids if i not in self._cache}
-        jpegs = {i: jpeg for i, jpeg in absent.items() if jpeg is not None}
-        wanted = [*pictures, *map(decode_thumbnail, jpegs.values())]
+        absent = {i: self._picture_of(i) for i in place_ids if i not in self._cache}
+        known = {i: picture for i, picture in absent.items() if picture is not None}
+        wanted = [*pictures, *known.values()]
         found = self.detector.detect(wanted) if wanted else []
-        of_places = dict(zip(jpegs, found[len(pictures) :], strict=True))
+        of_places = dict(zip(known, found[len(pictures) :], strict=True))
         for place_id in absent:
             self._keep(place_id, of_places.get(place_id))
         return found[: len(pictures)]
+
+    def _picture_of(self, place_id: int) -> NDArray[np.uint8] | None:
+        """Return the thumbnail of a place; None where it has none or a damaged one, which is said.
+
+        One bad thumbnail must not keep every image from an answer that the place resembles.
+        """
+        try:
+            jpeg = self._map.thumbnail(place_id)
+            return None if jpeg is None else decode_thumbnail(jpeg)
+        except VprError as error:
+            _log.warning('place %d is not compared: %s', place_id, error)
+            return None
 
     def compare(self, query: LocalFeatures, place_id: int) -> Verification | None:
         """Match a place to a query; None where the place has no thumbnail."""
@@ -202,9 +210,6 @@ class FeatureComparison:
         Args:
             candidates: Best first.
             how: How many of the first are compared.
-
-        Raises:
-            ImageError: A thumbnail is no picture.
         """
         count = max(how.count, 1)
         end = time.perf_counter() + how.budget if how.budget else float('inf')
@@ -223,11 +228,7 @@ class FeatureComparison:
         return candidates
 
     def transform(self, place: Place) -> Resection | None:
-        """Return the base of the image in the base of a place; None where it is not measured.
-
-        Raises:
-            ImageError: A thumbnail of a neighbour is no picture.
-        """
+        """Return the base of the image in the base of a place; None where it is not measured."""
         verification = self._found.get(place.id)
         if verification is None or self._query is None:
             return None
