@@ -41,6 +41,7 @@ def pose_with_covariance(kind, seconds=1, x=0.0):
 
 def fix(seconds=1):
     sound = stamped(NavSatFix(latitude=48.0, longitude=11.0, altitude=500.0), seconds, 'gps')
+    sound.status.status = 0
     sound.position_covariance[:] = np.eye(3).ravel()
     sound.position_covariance_type = NavSatFix.COVARIANCE_TYPE_KNOWN
     return sound
