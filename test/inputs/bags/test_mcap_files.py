@@ -62,6 +62,28 @@ def test_a_damaged_chunk_costs_only_its_own_messages(tmp_path, caplog):
     assert '1 damaged chunks are left out' in caplog.text
 
 
+@pytest.mark.parametrize('compression', PACK)
+def test_a_chunk_that_was_cut_off_gives_the_messages_before_the_cut(tmp_path, compression):
+    """A recorder that is killed, or a disk that is full, leaves a part of the last chunk."""
+    parts = frozenset()
+    path = write_mcap(
+        tmp_path / 'a.mcap', ['/a'], TIMES, parts=parts, chunk=6, compression=compression
+    )
+    whole, counts = path.read_bytes(), []
+    first = whole.index(b'\x06', len(MAGIC))
+    second = first + 9 + struct.unpack_from('<Q', whole, first + 1)[0]
+    for end in range(second, len(whole), 13):
+        path.write_bytes(whole[:end])
+        with Bag(path) as bag:
+            times = [message.time for message in bag.messages()]
+        assert times == list(TIMES[: len(times)])
+        counts.append(len(times))
+    assert counts == sorted(counts)
+    assert (counts[0], counts[-1]) == (6, 10)
+    if not compression:
+        assert set(counts) == {6, 7, 8, 9, 10}
+
+
 def test_messages_that_the_index_promises_and_the_file_has_not_are_counted(tmp_path, caplog):
     path = write_mcap(tmp_path / 'a.mcap', ['/a'], TIMES, chunk=2, compression='zstd')
     raw = bytearray(path.read_bytes())

@@ -24,7 +24,7 @@ from rosbags.rosbag2.storage_mcap import ChunkInfo, McapReader
 from vpr_ros.errors import BagError
 from vpr_ros.inputs.bags.mended_file import MendedFile
 from vpr_ros.inputs.bags.storage import Record, Storage, explain, reasons
-from vpr_ros.inputs.bags.unpacking import unpack_lz4, unpack_zstd, unpacked_limit
+from vpr_ros.inputs.bags.unpacking import unpack_beginning, unpack_lz4, unpack_zstd, unpacked_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -129,7 +129,7 @@ def _scanned(path: Path) -> Storage:
         _require_bearable(path, found.chunks)
         patches = dict.fromkeys(found.damaged, _PRIVATE)
         # rosbags opens a path by its name only.
-        reader = McapReader(MendedFile(path, found.end, patches, _NO_SUMMARY))
+        reader = McapReader(MendedFile(path, found.end, patches, found.last + _NO_SUMMARY))
         reader.open()
     if found.damaged:
         _LOG.warning('%s: %d damaged chunks are left out', path, len(found.damaged))
@@ -163,12 +163,14 @@ class _Scan:
         chunks: Of every readable chunk.
         damaged: Offsets of the chunks that cannot be read.
         loose: Messages outside chunks.
+        last: A chunk with what is left of one that was cut off; empty where there is none.
     """
 
     end: int
     chunks: list[ChunkInfo] = field(default_factory=list)
     damaged: list[int] = field(default_factory=list)
     loose: int = 0
+    last: bytes = b''
 
     @property
     def sortable(self) -> bool:
@@ -184,7 +186,14 @@ def _scan(file: BinaryIO) -> _Scan:
         file.seek(at)
         kind, length = _RECORD.unpack(file.read(_RECORD.size))
         after = at + _RECORD.size + length
-        if kind in _ENDS or after > size:
+        if kind in _ENDS:
+            break
+        if after > size:
+            if kind == _CHUNK_CODE:
+                # Any bytes may stand where a recorder was killed.
+                with suppress(ValueError, KeyError, struct.error):
+                    found.last = _whole_records(file.read(unpacked_limit(0)))
+                    found.chunks.append(_chunk_at(at, found.last[_RECORD.size :]))
             break
         found.loose += kind == _MESSAGE
         if kind == _CHUNK_CODE:
@@ -196,6 +205,28 @@ def _scan(file: BinaryIO) -> _Scan:
         found.end = after
     found.end = min(found.end, size)
     return found
+
+
+def _whole_records(record: bytes) -> bytes:
+    """Return a chunk of the whole records in one that was cut off.
+
+    Raises:
+        Exception: It holds none, or nobody can tell.
+    """
+    _, _, size, _, name_length = _CHUNK.unpack_from(record)
+    name_end = _CHUNK.size + name_length
+    compression = record[_CHUNK.size : name_end].decode()
+    raw, end = unpack_beginning(record[name_end + 8 :], compression, size), 0
+    while end + _RECORD.size <= len(raw):
+        after = end + _RECORD.size + _RECORD.unpack_from(raw, end)[1]
+        if after > len(raw):
+            break
+        end = after
+    if not end:
+        msg = 'no record is whole'
+        raise ValueError(msg)
+    head = _CHUNK.pack(0, 0, end, 0, 0) + struct.pack('<Q', end)
+    return _RECORD.pack(_CHUNK_CODE, len(head) + end) + head + raw[:end]
 
 
 def _chunk_at(offset: int, record: bytes) -> ChunkInfo:

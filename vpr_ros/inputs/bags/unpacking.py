@@ -158,6 +158,19 @@ def unpack_lz4(data: bytes, size: int) -> bytes:
     return _bounded(lz4.frame.LZ4FrameDecompressor(), data, _required(size, data))
 
 
+def unpack_beginning(data: bytes, compression: str, size: int) -> bytes:
+    """Return as much of a chunk of MCAP as data that were cut off hold, whatever they claim.
+
+    Raises:
+        ValueError: They are damaged, or the chunk would be so large that no recording is.
+        KeyError: The compression is not known.
+    """
+    if not compression:
+        return data
+    unpacker = {'zstd': zstd.ZstdDecompressor, 'lz4': lz4.frame.LZ4FrameDecompressor}[compression]
+    return _bounded(unpacker(), data, _required(size, data), whole=False)
+
+
 def unpack_ros1_bz2(data: bytes) -> bytes:
     """Unpack a chunk of a ROS 1 bag, whose reader does not tell what the chunk claims.
 
@@ -193,8 +206,15 @@ def _required(size: int, data: bytes) -> int:
     return size
 
 
-def _bounded(unpacker: Any, data: bytes, limit: int) -> bytes:
-    """Unpack data, piece by piece: no memory is taken for what only is claimed."""
+def _bounded(unpacker: Any, data: bytes, limit: int, *, whole: bool = True) -> bytes:
+    """Unpack data, piece by piece: no memory is taken for what only is claimed.
+
+    Args:
+        unpacker: Of its compression.
+        data: Packed.
+        limit: Bytes that they may unpack to.
+        whole: Whether it is an error that they end too early.
+    """
     pieces, size = [], 0
     packed = bytes(data)
     while not unpacker.eof:
@@ -208,6 +228,8 @@ def _bounded(unpacker: Any, data: bytes, limit: int) -> bytes:
             msg = f'more is compressed than the {limit} bytes that it claims, or any recording has'
             raise ValueError(msg)
         if not piece and not packed:
+            if not whole:
+                break
             msg = 'the compressed data end too early'
             raise ValueError(msg)
         packed = b''
