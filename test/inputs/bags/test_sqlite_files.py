@@ -79,3 +79,20 @@ def test_a_bag_in_a_folder_that_cannot_be_written_is_read(tmp_path):
     with Bag(folder) as bag:
         assert len(list(bag.messages())) == 20
     folder.chmod(0o700)
+
+
+@pytest.mark.parametrize('share', [0.6, 0.8, 0.9])
+def test_a_database_that_was_cut_off_gives_the_messages_before_the_cut(tmp_path, caplog, share):
+    times = range(SECOND, 401 * SECOND, SECOND)
+    bag = write_bag(tmp_path / 'bag', {'/a': POINT}, times, storage='sqlite3')
+    database = next(bag.glob('*.db3'))
+    data = database.read_bytes()
+    database.write_bytes(data[: int(len(data) * share)])
+    before = digests(bag)
+    with Bag(bag) as opened:
+        found = [message.time for message in opened.messages()]
+    assert found == list(times[: len(found)])
+    assert 100 < len(found) < 400
+    assert f'the {len(found)} messages before the damage are read' in caplog.text
+    assert 'metadata.yaml says 400 messages on /a' in caplog.text
+    assert digests(bag) == before
