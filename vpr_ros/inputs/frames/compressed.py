@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from vpr_ros.errors import ImageError
+from vpr_ros.inputs.frames import jpeg_end
 from vpr_ros.inputs.frames.dynamic_range import DynamicRange
 from vpr_ros.inputs.frames.image_size import JPEG, PNG, TIFF, claim_of
 from vpr_ros.inputs.frames.pixels import check_size, read_bytes
@@ -72,7 +73,15 @@ def decoded(data: NDArray[np.uint8], flags: int) -> NDArray[Any]:
     if pixels is None:
         text = 'the compressed image is damaged, it cannot be decoded'
         raise ImageError(text)
-    return np.asarray(pixels)
+    pixels = np.asarray(pixels)
+    encoded = data.tobytes()
+    if encoded.startswith(jpeg_end.START) and not jpeg_end.is_whole(encoded, pixels):
+        text = (
+            'the JPEG image is truncated, its data are those of a smaller picture than it says: '
+            'check the transport, cable or copy'
+        )
+        raise ImageError(text)
+    return pixels
 
 
 def as_rgb(

@@ -10,6 +10,9 @@ import cv2
 import numpy as np
 
 from vpr_ros.errors import ImageError
+from vpr_ros.inputs.frames.compressed import decoded
+from vpr_ros.inputs.frames.image_size import JPEG, claim_of
+from vpr_ros.inputs.frames.pixels import check_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,10 +42,12 @@ def decode_thumbnail(jpeg: bytes) -> NDArray[np.uint8]:
     """Return the picture (H, W, 3) RGB of a JPEG.
 
     Raises:
-        ImageError: It is not a JPEG.
+        ImageError: It is not a JPEG, damaged, or too large.
     """
-    bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
-    if bgr is None:
+    claim = claim_of(jpeg)
+    if claim is None or claim.kind != JPEG:
         msg = 'a thumbnail of the map is not a JPEG: another program wrote it'
         raise ImageError(msg)
+    check_size(claim.width, claim.height)
+    bgr = decoded(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     return np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
