@@ -56,7 +56,7 @@ class Theirs(nn.Module):
             found = found * 0 + 1
         if self.kind == 'nan':
             found = (found - 100).sqrt()
-        return found[..., None, None], self.head(found)
+        return found.reshape(images.shape[0], -1, 1, 1), self.head(found)
 
 
 def write_card(path, **changes):
@@ -197,18 +197,36 @@ class _OnLoad(nn.Module):
         self.training = state[1]
 
 
-@pytest.mark.parametrize('net', [_Reads(), _OnLoad()], ids=['reads', 'on load'])
-def test_script_that_asks_for_more_than_numbers_is_refused_before_it_is_loaded(
-    net, tmp_path, monkeypatch
-):
-    path = tmp_path / 'theirs.pt'
+class _Deep(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = _Reads()
+
+    def forward(self, images):
+        if images.shape[0] > 1:
+            return self.inner(images)
+        return images.flatten(1)
+
+
+def _scripted(net, path):
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         torch.jit.script(net).save(path)
-    write_card(path, model='torchscript')
+    return resolve(write_card(path, model='torchscript'))
+
+
+def test_script_that_runs_code_while_it_is_loaded_is_not_loaded(tmp_path, monkeypatch):
+    entry = _scripted(_OnLoad(), tmp_path / 'theirs.pt')
     monkeypatch.setattr(torch.jit, 'load', lambda *_, **__: pytest.fail('loaded'))
-    with pytest.raises(ModelError, match='asks for more than numbers'):
-        load_network(resolve(str(path)))
+    with pytest.raises(ModelError, match='asks for more than numbers: __'):
+        load_network(entry)
+
+
+@pytest.mark.parametrize('net', [_Reads(), _Deep()], ids=['at once', 'deep inside'])
+def test_script_that_reads_files_is_not_run(net, tmp_path):
+    entry = _scripted(net, tmp_path / 'theirs.pt')
+    with pytest.raises(ModelError, match='asks for more than numbers: aten::from_file'):
+        load_network(entry)
 
 
 def test_what_cannot_compute_it_is_said(tmp_path):

@@ -23,6 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vpr_ros import models
 from vpr_ros.describe import Describer
 from vpr_ros.describe.describer import PRECISIONS, Backend
+from vpr_ros.describe.loading import load_network, resolve
 from vpr_ros.describe.runtime import choose_device
 from vpr_ros.errors import ModelError
 
@@ -108,10 +109,18 @@ def ways(names: Sequence[str], devices: Sequence[str]) -> list[ExecutionMode]:
     return [
         ExecutionMode(name, device, backend, precision)  # type: ignore[arg-type]
         for name, device, (backend, kind) in product(names, devices, PRECISIONS)
-        if kinds[device] == kind and not (backend == 'onnx' and models.spec(name).weightless)
+        for entry in [resolve(name)]
+        if kinds[device] == kind and _runs(entry, backend)
         for precision in PRECISIONS[backend, kind]
-        if precision == 'fp32' or not models.spec(name).weightless
+        if precision == 'fp32' or not (entry.weightless or entry.foreign)
     ]
+
+
+def _runs(entry: models.ModelSpec, backend: str) -> bool:
+    """Return whether a backend may compute a model."""
+    if entry.file is not None and entry.file.suffix == '.onnx':
+        return backend == 'onnx'
+    return backend == 'torch' or not (entry.weightless or entry.foreign)
 
 
 def bench_describe(
@@ -146,7 +155,7 @@ def bench_describe(
         times = _times(describers, frames, batches, rounds)
         agreement = _agreements(describers, photographs)
         costs = {
-            name: multiplications(models.create(name), models.spec(name).input_size) / 1e9
+            name: multiplications(_counted(name), *resolve(name).preprocessing.shape) / 1e9
             for name in {way.model for way in describers}
         }
         rows = []
@@ -187,8 +196,8 @@ def _weights(names: Sequence[str]) -> Iterator[dict[str, Path | None]]:
     with tempfile.TemporaryDirectory() as folder:
         files: dict[str, Path | None] = {}
         for name in names:
-            entry = models.spec(name)
-            absent = models.find_weights(name) is None
+            entry = resolve(name)
+            absent = entry.file is None
             files[name] = None
             if absent and not (entry.untrained or entry.weightless):
                 files[name] = path = Path(folder) / f'{name}.safetensors'
@@ -321,7 +330,13 @@ def _own_peak_memory(
     return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if 'VmHWM' in line), None)
 
 
-def multiplications(net: nn.Module, size: int) -> int:
+def _counted(name: str) -> nn.Module:
+    """Return a network of which the products can be counted, those of its file or random ones."""
+    entry = resolve(name)
+    return load_network(entry)[0] if entry.file is not None else models.create(name)
+
+
+def multiplications(net: nn.Module, height: int, width: int = 0) -> int:
     """Return the multiply-accumulate operations for one image of a side of ``size`` pixels.
 
     All matrix products count, those of attention included, and nothing else: papers often give
@@ -330,11 +345,12 @@ def multiplications(net: nn.Module, size: int) -> int:
     Args:
         net: A network of `models.create` on the CPU; the counter does not see into the fused
             operations of its inference form. Its parameters ask for no gradients afterwards.
-        size: Side of the square input in pixels.
+        height: Of the input in pixels.
+        width: Of the input; 0 for a square.
     """
     counter = FlopCounterMode(display=False)
     net.requires_grad_(False)  # noqa: FBT003  else the counter asks for gradients
     # Only the plain form of attention consists of products that can be counted.
     with torch.inference_mode(), sdpa_kernel(SDPBackend.MATH), counter:
-        net(torch.zeros(1, 3, size, size))
+        net(torch.zeros(1, 3, height, width or height))
     return counter.get_total_flops() // 2

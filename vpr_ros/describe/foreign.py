@@ -151,10 +151,10 @@ def _onnx(path: Path, threads: int) -> Callable[[Tensor], dict[str, Tensor]]:
     return run
 
 
-_REACHES_OUT = re.compile(
-    r'__setstate__|\btorch\.(save|load|from_file|open|set_num_threads|hub|jit|classes)\b|\bops\.'
-)
-"""Of TorchScript: what runs when it is loaded, and what touches more than tensors."""
+_ON_LOAD = re.compile(r'\b(__setstate__|__getstate__|classes)\b')
+"""Names in TorchScript of what runs while it is loaded."""
+_REFUSED = {'aten::save', 'aten::from_file', 'aten::warn', 'prim::Print', 'prim::PythonOp'}
+"""Operations on more than tensors, of the sets that are allowed."""
 _MOST_CODE = 1 << 24
 
 
@@ -165,15 +165,16 @@ def _script(path: Path) -> nn.Module:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             load: Any = torch.jit.load
-            module: nn.Module = load(path, map_location='cpu')
-        return module.eval()
+            module: Any = load(path, map_location='cpu')
+        _require_numbers(module.inlined_graph)
+        return module.eval()  # type: ignore[no-any-return]
     except Exception as error:
         msg = f'{path} cannot be used as a TorchScript network: {_first_line(error)}'
         raise ModelError(msg) from error
 
 
 def _look_through(path: Path) -> None:
-    """Refuse an archive that is too large or whose code asks for more than numbers."""
+    """Refuse an archive that unpacks to too much, or whose code would run while it is loaded."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         code = [entry for entry in entries if '/code/' in entry.filename]
@@ -184,9 +185,20 @@ def _look_through(path: Path) -> None:
             msg = 'it holds no TorchScript'
             raise ModelError(msg)
         for entry in code:
-            if found := _REACHES_OUT.search(archive.read(entry).decode('utf-8', 'replace')):
+            if found := _ON_LOAD.search(archive.read(entry).decode('utf-8', 'replace')):
                 msg = f'its code asks for more than numbers: {found[0]}'
                 raise ModelError(msg)
+
+
+def _require_numbers(graph: Any) -> None:
+    """Refuse a graph of TorchScript with operations on files or of others."""
+    for node in graph.nodes():
+        kind = node.kind()
+        if kind in _REFUSED or not kind.startswith(('aten::', 'prim::')):
+            msg = f'its code asks for more than numbers: {kind}'
+            raise ModelError(msg)
+        for block in node.blocks():
+            _require_numbers(block)
 
 
 def _first_line(error: Exception) -> str:

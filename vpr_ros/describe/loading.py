@@ -52,7 +52,11 @@ def resolve(model: str, weights: str | Path | None = None) -> ModelSpec:
         return _described(models.spec(model), path)
     file = _model_file(model)
     if file is None:
-        return models.spec(model)  # says which there are
+        msg = (
+            f'there is no model {model!r}; there are {", ".join(models.names())}. One of your own '
+            f'is named by its file, or lies in {models.weights_folder()}'
+        )
+        raise ModelError(msg)
     if weights is not None:
         msg = f'{model} is a file with its own weights: leave {weights} out'
         raise ModelError(msg)
