@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import logging
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,6 +15,7 @@ from vpr_ros import describe, models
 from vpr_ros.describe.loading import load_described, resolve
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.errors import ImageError, ModelError
+from vpr_ros.models.vit import ViTConfig
 
 Describer = partial(describe.Describer, backend='torch')
 
@@ -167,3 +169,16 @@ def test_gpu_agrees_with_the_cpu(describer):
 
     for cpu, gpu in pairs:
         assert np.abs(cpu.descriptor - gpu.descriptor).max() < 1e-3
+
+
+def test_input_of_another_size_is_part_of_the_identity(tmp_path, monkeypatch):
+    monkeypatch.setenv('VPR_WEIGHTS', str(tmp_path))
+    vit = ViTConfig(width=96, depth=2, heads=3)
+    entry = replace(models.spec('d2vpr'), options={'vit': vit, 'taps': (1, 2)}, untrained=True)
+    monkeypatch.setitem(models.registry._BY_NAME, 'd2vpr', entry)
+    small, usual = (Describer('d2vpr', 'cpu', threads=1, size=size) for size in (112, 0))
+    assert 'resize=112x112' in small.model_info.preprocessing
+    assert 'resize=224x224' in usual.model_info.preprocessing
+    assert small.describe([_image()])[0].descriptor.shape == (14 * 192,)
+    with pytest.raises(ModelError, match='sides must be'):
+        Describer('d2vpr', 'cpu', size=3)

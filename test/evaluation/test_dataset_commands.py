@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -48,6 +49,72 @@ def test_json_to_standard_output_is_nothing_but_json(town, grey, tmp_path, capsy
     words = ('evaluate', 'dataset', town, '--cache', tmp_path / 'c', '--json')
     assert run(*words, '--tolerance', 5) == 0
     assert json.loads(capsys.readouterr().out)['setup']['tolerance']['distance'] == 5.0
+
+
+@pytest.fixture
+def far(tmp_path):
+    """A street whose last three queries are taken where nothing of the database is."""
+    return street(tmp_path / 'far', 9, 12, gap=30.0)
+
+
+def test_predictions_are_written_as_json_csv_and_for_the_challenge(far, grey, tmp_path, capsys):
+    words = ('evaluate', 'dataset', far, '--cache', tmp_path / 'c', '--verify', 'none')
+    files = [tmp_path / f'p{ending}' for ending in ('.json', '.csv', '.txt')]
+    for file in files:
+        assert run(*words, '--predictions', file, '--top', 3) == 0
+    assert '12 queries' in capsys.readouterr().err
+    content = json.loads(files[0].read_text())
+    names = sorted(path.name for path in (far / 'images' / 'test' / 'queries').iterdir())
+    assert sorted(each['query'] for each in content['predictions']) == names
+    assert {len(each['found']) for each in content['predictions']} == {3}
+    first = [each['found'][0]['correct'] for each in content['predictions']]
+    assert first.count(True) == 9
+    rows = list(csv.DictReader(files[1].open()))
+    assert len(rows) == 36
+    flat = [f | {'query': p['query']} for p in content['predictions'] for f in p['found']]
+    assert [(r['query'], r['image'], r['rank'], r['correct']) for r in rows] == [
+        (f['query'], f['image'], str(f['rank']), str(f['correct'])) for f in flat
+    ]
+    lines = files[2].read_text().splitlines()
+    assert [len(line.split()) for line in lines] == [4] * 12
+
+    assert run(*words, '--predictions', files[0], '--wrong-only', '--by', 'binary') == 0
+    wrong = json.loads(files[0].read_text())
+    assert wrong['method'] == 'binary'
+    assert not any(each['found'][0]['correct'] for each in wrong['predictions'])
+    assert 3 <= len(wrong['predictions']) < 12
+
+
+def test_without_labels_any_two_folders_are_searched(tmp_path, grey, capsys):
+    for folder, seeds in (('database', range(5)), ('queries', range(3))):
+        write(tmp_path / 'own' / folder, {f'{seed}.jpg': picture(seed) for seed in seeds})
+    file = tmp_path / 'p.csv'
+    words = ('evaluate', 'dataset', tmp_path / 'own', '--cache', tmp_path / 'c', '--no-labels')
+    assert run(*words, '--predictions', file, '--verify', 'none', '--top', 1) == 0
+    assert file.read_text().splitlines()[0] == 'query,rank,image,score'
+    found = {row['query']: row['image'] for row in csv.DictReader(file.open())}
+    assert found == {f'{seed}.jpg': f'{seed}.jpg' for seed in range(3)}
+
+
+@pytest.mark.parametrize(
+    ('words', 'reason'),
+    [
+        (('--top', 3), 'no effect without --predictions'),
+        (('--no-labels',), 'nothing to print'),
+        (('--predictions', 'p.xml'), 'must end in .json'),
+        (('--no-labels', '--predictions', 'p.csv', '--wrong-only'), 'no effect with --no-labels'),
+    ],
+)
+def test_options_of_predictions_that_mean_nothing_are_refused(town, grey, words, reason, capsys):
+    assert run('evaluate', 'dataset', town, *words) == 2
+    assert reason in ' '.join(capsys.readouterr().err.split())
+
+
+def test_unknown_search_method_is_refused_with_those_there_are(town, grey, tmp_path, capsys):
+    words = ('--predictions', tmp_path / 'p.csv', '--by', 'luck', '--cache', tmp_path / 'c')
+    assert run('evaluate', 'dataset', town, *words) == 2
+    assert 'binary-then-float' in capsys.readouterr().err
+    assert not (tmp_path / 'p.csv').exists()
 
 
 def test_a_list_chooses_the_queries_and_says_which_keys_fit_none(town, grey, tmp_path, capsys):
@@ -151,7 +218,7 @@ def test_batch_describer_sees_the_batch_and_nothing_else(monkeypatch):
     small = models.ModelSpec(
         'd2vpr-tiny',
         models.spec('d2vpr').make,
-        56,
+        models.Preprocessing(56),
         options={
             'vit': models.vit.ViTConfig(width=48, depth=12, heads=3, patch=14, native_grid=4),
             'cross_image': True,

@@ -84,7 +84,7 @@ def test_licence_is_noted_only_for_the_file_that_has_it(tmp_path, weights, monke
 
 def test_every_published_file_can_be_converted_and_checked():
     files = [models.registration(name).weights for name in models.registered()]
-    assert sum(file is not None for file in files) == 22
+    assert sum(file is not None for file in files) == 23
     for file in filter(None, files):
         assert bool(file.urls) != bool(file.page)
         assert len(file.sha256) in (0, 64)

@@ -24,6 +24,7 @@ from vpr_ros.cli.console import (
     warn_untrained,
 )
 from vpr_ros.cli.localizing import tolerance_of
+from vpr_ros.cli.predictions_file import PredictionsFile
 from vpr_ros.evaluation.datasets import DATASET_FORMATS, FRAMES, UTM
 from vpr_ros.inputs.folders import FOLDER_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
@@ -85,6 +86,9 @@ def dataset(
     model: opt.Network = DEFAULT_MODEL,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
+    size: Annotated[
+        int, typer.Option(min=0, help='Side of the input in pixels; 0 for that of the model.')
+    ] = 0,
     batch_size: Annotated[
         int | None,
         typer.Option(min=1, help='Images described together by a cross-image encoder.'),
@@ -99,6 +103,21 @@ def dataset(
     cache: Annotated[
         Path | None, typer.Option(help='Where descriptions are kept, to go on after a break.')
     ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            callback=opt.check_folder,
+            help='Write the images found for each query: .json, .csv, or .txt as MSLS asks for.',
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, max=100, help='Images of each query in it.')] = 10,
+    by: Annotated[str, typer.Option(help='Search method of it.')] = 'float',
+    wrong_only: Annotated[
+        bool, typer.Option('--wrong-only', help='Only queries whose first image is wrong.')
+    ] = False,
+    no_labels: Annotated[
+        bool, typer.Option('--no-labels', help='Nobody knows what is correct: only --predictions.')
+    ] = False,
     as_json: opt.AsJson = False,
     output: opt.Output = None,
     report: opt.Report = None,
@@ -109,6 +128,8 @@ def dataset(
     opt.refuse_idle(context, why, 'database_poses', 'queries_poses', when=bare)
     opt.refuse_idle(context, why, 'angle', when=form == FRAMES)
     opt.refuse_idle(context, 'with --verify none', 'rerank', when=verify == 'none')
+    wanted = PredictionsFile(predictions, top, by, wrong_only, not no_labels)
+    wanted.check(context)
     correct = _tolerance(form, tolerance, angle)
     from vpr_ros.evaluation import dataset_lint as linter
     from vpr_ros.evaluation.dataset_evaluation import cache_folder, evaluate_dataset
@@ -119,10 +140,12 @@ def dataset(
     if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.dataset_report import render_report
     poses = (database_poses, queries_poses)
+    form = '' if no_labels else form
     data = _read(folder, form, split, (database, queries), poses, correct, queries_list)
-    findings = linter.lint(Subject(folder, form, data.database.paths, data.queries.paths, correct))
+    subject = Subject(folder, form, data.database.paths, data.queries.paths, correct)
+    findings = [] if no_labels else linter.lint(subject)
     show_findings(findings, console(stderr=as_json))
-    describer = _describer(model, device, weights, batch_size)
+    describer = _describer(model, device, weights, batch_size, size)
     why = f'on codes that {model} makes itself'
     opt.refuse_idle(context, why, 'bits', when=describer.model_info.code_bits > 0)
     kept = cache_folder() if cache is None else cache
@@ -139,8 +162,13 @@ def dataset(
             reranking=Reranking(rerank),
             findings=findings,
             created=now(),
+            rankings_to=partial(wanted.write, data, describer.model_info),
             progress=lambda step, done, total: tell(f'{step}, {data.name}', done, total),
         )
+    if no_labels:
+        if as_json:
+            print_json({'predictions': str(predictions), 'queries': len(data.queries.paths)})
+        return
     deliver(
         evaluation,
         partial(_show, kept),
@@ -272,7 +300,10 @@ def _read(
     if form in FOLDER_FORMATS and FOLDER_FORMATS[form].needs_poses and None in poses:
         msg = f'--format {form} needs --database-poses and --queries-poses'
         raise typer.BadParameter(msg)
-    database, queries = datasets.posed_pair(form, pair, poses)
+    if form:
+        database, queries = datasets.posed_pair(form, pair, poses)
+    else:
+        database, queries = map(datasets.bare_images, pair)
     if queries_list is not None:
         keys = queries_list.read_text(encoding='utf-8').split()
         queries, unused = datasets.listed(queries, keys)
@@ -290,7 +321,7 @@ def _read(
 
 
 def _describer(
-    model: str, device: str, weights: Path | None, batch_size: int | None
+    model: str, device: str, weights: Path | None, batch_size: int | None, size: int
 ) -> AnyDescriber:
     from vpr_ros.describe import Describer
     from vpr_ros.describe.loading import resolve
@@ -300,7 +331,7 @@ def _describer(
         if batch_size is not None:
             msg = f'the descriptors of {model} do not depend on the batch: leave --batch-size out'
             raise typer.BadParameter(msg)
-        return Describer(model, device=device, weights=weights)
+        return Describer(model, device=device, weights=weights, size=size)
     if batch_size is None:
         msg = (
             f'the descriptors of {model} depend on the batch: give --batch-size. Published '
@@ -308,4 +339,4 @@ def _describer(
             'for MSLS and Nordland; 1 as on a robot'
         )
         raise typer.BadParameter(msg)
-    return BatchDescriber(model, device, weights)
+    return BatchDescriber(model, device, weights, size)

@@ -74,6 +74,8 @@ class Describer:
             is first used, and kept in the user's weights folder; or ``auto``: in float32 on the
             CPU the faster of the two, where ONNX Runtime is installed, else torch. Their
             descriptors agree within 1e-5.
+        size: Side in pixels of the square input; 0 for that of the model. Some networks take one
+            size only.
 
     Attributes:
         device: Where it computes.
@@ -93,9 +95,10 @@ class Describer:
         threads: int | None = None,
         precision: Precision = 'fp32',
         backend: Backend = 'auto',
+        size: int = 0,
     ) -> None:
         threads = configure_threads(threads)
-        entry = resolve(model, weights)
+        entry = resolve(model, weights, size)
         if entry.batch_dependent:
             msg = (
                 f'the descriptors of {model} depend on the other images of the batch, which makes '

@@ -35,7 +35,7 @@ _ENDINGS = ('.safetensors', '.yaml', *SUFFIXES)
 """Of files that are a model by themselves."""
 
 
-def resolve(model: str, weights: str | Path | None = None) -> ModelSpec:
+def resolve(model: str, weights: str | Path | None = None, size: int = 0) -> ModelSpec:
     """Return a model by its name or its file, as its file describes it.
 
     Args:
@@ -43,10 +43,23 @@ def resolve(model: str, weights: str | Path | None = None) -> ModelSpec:
             another network with its card; or the name of such a file in the user's weights
             folder, without its ending.
         weights: A file of weights of the named model; None for those found.
+        size: Side in pixels of the square input; 0 for that of the model.
 
     Raises:
-        ModelError: There is no such model or file, or its card cannot be understood.
+        ModelError: There is no such model or file, its card cannot be understood, or no image has
+            such a size.
     """
+    entry = _named(model, weights)
+    if not size:
+        return entry
+    try:
+        rule = replace(entry.preprocessing, height=size, width=0)
+    except ValueError as error:
+        raise ModelError(str(error)) from error
+    return replace(entry, preprocessing=rule)
+
+
+def _named(model: str, weights: str | Path | None) -> ModelSpec:
     if model in models.names():
         path = models.find_weights(model) if weights is None else Path(weights).expanduser()
         return _described(models.spec(model), path)

@@ -56,6 +56,7 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
     reranking: Reranking | None = None,
     findings: Sequence[Finding] = (),
     created: str = '',
+    rankings_to: Callable[[dict[str, Ranking]], object] = lambda _rankings: None,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> DatasetEvaluation:
     """Describe all images, search in three ways, re-rank, and judge the candidates.
@@ -76,6 +77,7 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
         reranking: How many it compares.
         findings: Of the linter, to be kept with the results.
         created: When, ISO 8601, likewise.
+        rankings_to: Given the answers of every search method, of which the result keeps the first.
         progress: Told how far it is.
 
     Raises:
@@ -109,6 +111,7 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
             reranking or Reranking(),
             lambda done, total: progress('comparing local features', done, total),
         )
+    rankings_to(rankings)
     seconds = np.concatenate([database.seconds, queries.seconds])
     setup = DatasetSetup(
         dataset=dataset.name,

@@ -135,6 +135,12 @@ def frame_images(folder: Path) -> ImageSet:
     return ImageSet(folder, tuple(paths), poses)
 
 
+def bare_images(folder: Path) -> ImageSet:
+    """Read the images of a folder without any poses: nothing tells which answers are correct."""
+    paths = images_in(folder)
+    return ImageSet(folder, tuple(paths), np.full((len(paths), 7), np.nan))
+
+
 def posed_pair(
     form: str, folders: tuple[Path, Path], files: tuple[Path | None, Path | None]
 ) -> tuple[ImageSet, ImageSet]:

@@ -67,15 +67,18 @@ class BatchDescriber:
         model: Registered name, or a file, see `describe.loading.resolve`.
         device: As of `describe.Describer`.
         weights: A weights file; None for those found.
+        size: Side in pixels of the square input; 0 for that of the model.
 
     Raises:
         ModelError: The model is unknown, or its weights are missing, damaged or another's.
         DeviceError: The device is unknown or absent.
     """
 
-    def __init__(self, model: str, device: str = 'auto', weights: Path | None = None) -> None:
+    def __init__(
+        self, model: str, device: str = 'auto', weights: Path | None = None, size: int = 0
+    ) -> None:
         configure_threads()
-        entry = resolve(model, weights)
+        entry = resolve(model, weights, size)
         self._device = choose_device(device)
         self._preprocessing = entry.preprocessing
         net, self.model_info = load_described(entry)

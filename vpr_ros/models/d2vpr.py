@@ -213,4 +213,12 @@ MODELS = (
         weights=_published('finetune.pth', '1FwJY2hhuMLh4OJFTr7cMzRM7WrZ2Qb9a', 153_000_000),
         batch_dependent=True,
     ),
+    ModelSpec(
+        'd2vpr-encoder-distilled',
+        _make,
+        Preprocessing(224),
+        options={'cross_image': True},
+        weights=_published('distillation.pth', '1tcsn-U-v-jfRHr9-BIyIyCfezdse_iy_', 153_000_000),
+        batch_dependent=True,
+    ),
 )

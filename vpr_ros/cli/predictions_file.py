@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The option ``--predictions`` of ``vpr evaluate dataset``, and those that go with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from vpr_ros.cli import options as opt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vpr_ros.evaluation.dataset_search import Ranking
+    from vpr_ros.evaluation.datasets import Dataset
+    from vpr_ros.types import ModelInfo
+
+
+_ENDINGS = ('.json', '.csv', '.txt')
+
+
+@dataclass(frozen=True)
+class PredictionsFile:
+    """What is to be written of the images found.
+
+    Attributes:
+        path: The file; None for none.
+        top: Images of each query.
+        by: Name of the search method.
+        wrong_only: Leave out queries whose first image is correct.
+        labelled: Whether it is known which are correct.
+    """
+
+    path: Path | None
+    top: int
+    by: str
+    wrong_only: bool
+    labelled: bool
+
+    def check(self, context: typer.Context) -> None:
+        """Refuse options that do not go together, before any work is done."""
+        why = 'without --predictions'
+        opt.refuse_idle(context, why, 'top', 'by', 'wrong_only', when=self.path is None)
+        labels = 'tolerance', 'angle', 'form', 'wrong_only', 'output', 'report'
+        opt.refuse_idle(context, 'with --no-labels', *labels, when=not self.labelled)
+        if self.path is None and not self.labelled:
+            msg = '--no-labels leaves nothing to print: give --predictions FILE'
+            raise typer.BadParameter(msg)
+        if self.path is not None and self.path.suffix not in _ENDINGS:
+            msg = f'--predictions {self.path} must end in {", ".join(_ENDINGS)}'
+            raise typer.BadParameter(msg)
+
+    def write(self, data: Dataset, model: ModelInfo, rankings: dict[str, Ranking]) -> None:
+        """Write the file, where one is wanted."""
+        from vpr_ros.evaluation.predictions import Predictions
+
+        if self.path is None:
+            return
+        if self.by not in rankings:
+            msg = f'--by {self.by} is none of the search methods: {", ".join(rankings)}'
+            raise typer.BadParameter(msg)
+        ranking = rankings[self.by]
+        found = Predictions(
+            data, model, self.by, ranking, self.top, self.labelled, self.wrong_only
+        )
+        typer.echo(f'{self.path}: {found.save(self.path)} queries', err=True)
