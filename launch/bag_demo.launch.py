@@ -13,13 +13,13 @@ from launch.actions import (
 from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration
 
-from vpr_ros.nodes.launch_arguments import LaunchArgument
+from vpr_ros.nodes.launch_arguments import SWITCH, LaunchArgument, is_on
 from vpr_ros.nodes.launching import all_arguments, declare, nodes
 
 NODES = 'place_recognition_node', 'map_builder_node'
 OWN = (
     LaunchArgument(
-        'build_map', 'false', 'Build the map from the bag instead of using it.', ('true', 'false')
+        'build_map', 'false', 'Build the map from the bag instead of using it.', SWITCH
     ),
     LaunchArgument('rate', '1.0', 'Speed of the replay.'),
 )
@@ -39,7 +39,7 @@ def generate_launch_description():
     bag = LaunchArgument('bag', '', 'The bag: a folder or a file.')
 
     def start(context):
-        builds = LaunchConfiguration('build_map').perform(context) == 'true'
+        builds = is_on(LaunchConfiguration('build_map').perform(context))
         return nodes(context, NODES[builds], [bag, *arguments])
 
     player = ExecuteProcess(

@@ -82,6 +82,15 @@ def test_arguments_become_parameters_of_their_type_and_others_are_left_to_the_fi
     assert node.options['parameters'][1]['session_name'].options == {'value_type': str}
 
 
+def test_switches_may_be_written_as_python_writes_them():
+    for text, value in (('True', True), ('False', False), ('true', True)):
+        (node,) = started('map_builder.launch.py', f'use_sim_time:={text}', f'autostart:={text}')
+        assert parameters(node) == {'use_sim_time': value, 'autostart': value}
+    declared = arguments('map_builder.launch.py')
+    assert {'True', 'False'} <= set(declared['respawn'].choices)
+    assert len(started('map_builder.launch.py', 'rviz:=True')) == 2
+
+
 def test_topics_are_remapped_and_camera_info_follows_the_images():
     (node,) = started('place_recognition.launch.py', 'image_topic:=/cam/image', 'fix_topic:=/gps')
     assert node.options['remappings'] == [('image', '/cam/image'), ('fix', '/gps')]
@@ -107,7 +116,7 @@ def test_unknown_arguments_unlike_any_point_to_the_list():
     ('argument', 'said'),
     [
         ('thumbnails:=many', 'thumbnails:=many is no integer'),
-        ('keyframe_distance:=-1', 'keyframe_distance is -1.0 but must be at least 0'),
+        ('keyframe_distance:=-1', 'keyframe_distance is -1.0 but must be 0 to'),
         ('pose_source:=gps', 'must be one of odometry'),
     ],
 )

@@ -39,7 +39,8 @@ TOPICS = {
 }
 """Input topics of each node, with their descriptions."""
 
-_SWITCH = 'true', 'false'
+SWITCH = 'true', 'false', 'True', 'False'
+"""Both are usual on command lines of ROS."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,11 @@ class LaunchArgument:
 _COMMON = (
     LaunchArgument('namespace', '', 'Namespace of the node and of its relative topics.'),
     LaunchArgument(
-        'use_sim_time', 'false', 'Take the time from /clock (simulation, bag replay).', _SWITCH
+        'use_sim_time', 'false', 'Take the time from /clock (simulation, bag replay).', SWITCH
     ),
     LaunchArgument('log_level', 'info', 'debug, info, warn, error or fatal.'),
-    LaunchArgument('respawn', 'true', 'Start the node again if it dies.', _SWITCH),
-    LaunchArgument('rviz', 'false', 'Show the map and the answers in RViz.', _SWITCH),
+    LaunchArgument('respawn', 'true', 'Start the node again if it dies.', SWITCH),
+    LaunchArgument('rviz', 'false', 'Show the map and the answers in RViz.', SWITCH),
 )
 
 
@@ -82,7 +83,7 @@ def arguments_of(executable: str) -> tuple[LaunchArgument, ...]:
 def _argument(known: Parameter) -> LaunchArgument:
     unit = f' [{known.unit}]' if known.unit else ''
     text = f'{known.description.rstrip(".")}{unit}; by default {_shown(known.default)}.'
-    choices = _SWITCH if isinstance(known.default, bool) else known.choices
+    choices = SWITCH if isinstance(known.default, bool) else known.choices
     return LaunchArgument(known.name, '', text, ('', *choices) if choices else ())
 
 
@@ -90,6 +91,11 @@ def _shown(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if value != '' else 'empty'
+
+
+def is_on(text: str) -> bool:
+    """Return whether an argument that is true or false is true."""
+    return text.lower() == 'true'
 
 
 def value_of(known: Parameter, text: str) -> Value:
@@ -100,7 +106,7 @@ def value_of(known: Parameter, text: str) -> Value:
     """
     kind = type(known.default)
     try:
-        value: Value = text.lower() == 'true' if kind is bool else kind(text)
+        value: Value = is_on(text) if kind is bool else kind(text)
     except ValueError:
         msg = f'{known.name}:={text} is no {known.type}'
         raise ValueError(msg) from None

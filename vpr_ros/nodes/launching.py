@@ -21,6 +21,7 @@ from vpr_ros.nodes.launch_arguments import (
     TOPICS,
     LaunchArgument,
     arguments_of,
+    is_on,
     unknown_arguments,
     value_of,
 )
@@ -90,7 +91,7 @@ def nodes(
     def argument(name: str) -> str:
         return str(LaunchConfiguration(name).perform(context))
 
-    simulated = argument('use_sim_time') == 'true'
+    simulated = is_on(argument('use_sim_time'))
     overrides: dict[str, object] = {'use_sim_time': simulated}
     for parameter in parameters_of(NODES[executable]):
         if text := argument(parameter.name):
@@ -112,11 +113,11 @@ def nodes(
                 (name, topic) for name, topic in topics.items() if topic not in ('', name)
             ],
             arguments=['--ros-args', '--log-level', argument('log_level')],
-            respawn=argument('respawn') == 'true',
+            respawn=is_on(argument('respawn')),
             respawn_delay=2.0,
         )
     ]
-    if argument('rviz') == 'true':
+    if is_on(argument('rviz')):
         actions.append(_rviz(executable, argument('namespace'), simulated=simulated))
     return actions
 

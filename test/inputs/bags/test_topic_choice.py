@@ -21,7 +21,7 @@ from pose_bags import (
 
 from vpr_ros.errors import BagError
 from vpr_ros.geometry import Pose
-from vpr_ros.inputs.bags import Bag, camera_mount, choose_pose
+from vpr_ros.inputs.bags import Bag, camera_mount, choose_image, choose_pose
 from vpr_ros.inputs.poses import TreeFrames
 
 ODOM = [('/odom', s, odometry(s, correction(s).inverse() @ drive(s))) for s in every(0.1, 5)]
@@ -112,3 +112,13 @@ def test_mount_that_tf_does_not_know_is_none(tmp_path):
         assert camera_mount(bag, 'camera_optical_frame') is None
         assert camera_mount(bag, '') is None
         assert camera_mount(bag, 'camera_optical_frame', 'rack') is not None
+
+
+def test_pictures_are_chosen_before_distances_and_classes(tmp_path, caplog):
+    pictures = images(1)
+    names = '/cam/depth/image_rect_raw', '/cam/color/image_raw', '/segmentation'
+    messages = [(name, s, image) for name in names for _, s, image in pictures]
+    with Bag(write(tmp_path / 'bag', *messages)) as bag:
+        assert choose_image(bag).name == '/cam/color/image_raw'
+        assert '/cam/depth/image_rect_raw, /segmentation' in caplog.text
+        assert choose_image(bag, '/segmentation').name == '/segmentation'

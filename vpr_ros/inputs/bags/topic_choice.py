@@ -39,6 +39,8 @@ _NO_POSE_OF_THE_ROBOT = re.compile(
     '|place_recognition'
 )
 """In names of topics with poses that are not where the robot is."""
+_NO_PICTURES = re.compile('depth|disparity|confidence|segment|mask|label')
+"""In names of topics whose images show distances or classes."""
 _FEW = 3
 """Messages; a topic with fewer is not the first choice."""
 
@@ -88,7 +90,11 @@ def choose_image(bag: Bag, name: str | None = None) -> Topic:
     cameras: dict[str, Topic] = {}
     for topic in topics:  # raw comes first
         cameras.setdefault(topic.name.removesuffix(_COMPRESSED), topic)
-    return _only(bag, list(cameras.values()), 'images')
+    pictures = {name: topic for name, topic in cameras.items() if not _NO_PICTURES.search(name)}
+    chosen = _only(bag, list((pictures or cameras).values()), 'images')
+    if others := [topic.name for topic in cameras.values() if topic is not chosen]:
+        _log.warning('the images are those of %s, not of %s', chosen.name, ', '.join(others))
+    return chosen
 
 
 def choose_pose(bag: Bag, name: str | None = None, frames: TreeFrames | None = None) -> Topic:
