@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -43,6 +44,18 @@ def test_figures_files_and_page(town, grey, tmp_path, capsys):
     data = json.loads(found.read_text('utf-8'))
     assert data['setup']['tolerance'] == {'distance': 25.0, 'angle': None}
     assert page.read_text(encoding='utf-8').startswith('<!doctype html>')
+
+
+def test_names_that_are_no_utf8_are_evaluated_like_others(town, grey, tmp_path, capsys):
+    for path in sorted(town.rglob('*.jpg')):
+        os.rename(path, os.fsencode(path.with_suffix('')) + b'@caf\xe9.jpg')  # noqa: PTH104
+    found, page = tmp_path / 'f.json', tmp_path / 'f.html'
+    words = ('evaluate', 'dataset', town, '--cache', tmp_path / 'c', '--output', found)
+    assert run(*words, '--report', page) == 0
+    assert run(*words, '--json') == 0
+    assert run('evaluate', 'compare', found, found, '--report', tmp_path / 'c.html') == 0
+    assert 'caf' in page.read_text(encoding='utf-8')
+    capsys.readouterr()
 
 
 def test_json_to_standard_output_is_nothing_but_json(town, grey, tmp_path, capsys):

@@ -176,6 +176,18 @@ def test_map_that_is_made_anew_by_the_same_means_is_sound(bases, tmp_path):
             assert len(use(place_map, base)) == 5
 
 
+def test_poses_at_the_end_of_where_there_are_any_stay_poses(bases, tmp_path):
+    path = tmp_path / 'town.vprmap'
+    path.write_bytes(bases[0].content)
+    end = [1e9, 1e9, 1e9, 0.5, 0.5, 0.5, 0.5]
+    crafted_maps.alter(path, 'UPDATE places SET x = 1e9, y = -1e9, z = 1e9', mounts={'1': end})
+    assert verify(path) == []
+    with PlaceMap.open(path) as place_map:
+        found = Retriever(place_map).search(bases[0].query)
+        for pose in found.seen_through(MOUNT).poses:
+            Pose.from_array(pose)
+
+
 def test_names_in_a_map_control_no_terminal(bases, tmp_path, capsys):
     path = tmp_path / 'town.vprmap'
     path.write_bytes(bases[0].content)

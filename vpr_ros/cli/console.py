@@ -123,7 +123,7 @@ def deliver(
     if output is not None:
         result.save(output)
     if report is not None:
-        report.write_text(page(), encoding='utf-8')
+        report.write_text(page(), encoding='utf-8', errors='backslashreplace')
     out = console(stderr=as_json)
     show(result, out)
     if report is not None:

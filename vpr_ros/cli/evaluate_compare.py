@@ -55,7 +55,8 @@ def compare(
     if report is not None:
         from vpr_ros.evaluation.report import render_comparison
 
-        report.write_text(render_comparison(comparison), encoding='utf-8')
+        page = render_comparison(comparison)
+        report.write_text(page, encoding='utf-8', errors='backslashreplace')
     if as_json:
         print_json(comparison.to_json())
         return

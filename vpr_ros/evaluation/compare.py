@@ -16,7 +16,7 @@ from vpr_ros.evaluation.dataset_results import DatasetEvaluation
 from vpr_ros.evaluation.dataset_search import BOTH
 from vpr_ros.evaluation.metrics import PrecisionRecall, precision_recall, recall_of_ranks
 from vpr_ros.evaluation.results import Evaluation
-from vpr_ros.evaluation.stored import nulled, read_json
+from vpr_ros.evaluation.stored import NAMES, nulled, read_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,7 +154,7 @@ def _of_bag(evaluation: Evaluation) -> Run:
     setup, summary = evaluation.setup, evaluation.summary
     judged = [i for i, q in enumerate(evaluation.queries) if q.truth is not None]
     queries = [evaluation.queries[i] for i in judged]
-    digest = hashlib.sha256(setup.query.encode())
+    digest = hashlib.sha256(setup.query.encode(errors=NAMES))
     for query in queries:
         if query.truth is not None:
             digest.update(query.truth.as_array().astype('<f8').tobytes())

@@ -17,6 +17,7 @@ from vpr_ros.evaluation.dataset_search import BOTH, codes_of, search
 from vpr_ros.evaluation.datasets import have_positives, near
 from vpr_ros.evaluation.description_store import describe_images
 from vpr_ros.evaluation.metrics import RECALL_COUNTS, first_ranks
+from vpr_ros.evaluation.stored import NAMES
 from vpr_ros.localize import Reranking
 from vpr_ros.version import SOFTWARE
 
@@ -146,7 +147,7 @@ def queries_id(queries: ImageSet) -> str:
     """Return an identifier of the queries, equal for evaluations of the same queries."""
     digest = hashlib.sha256(queries.poses.astype('<f8').tobytes())
     for path, name in zip(queries.paths, queries.names, strict=True):
-        digest.update(f'{name}\0{path.stat().st_size}\n'.encode())
+        digest.update(f'{name}\0{path.stat().st_size}\n'.encode(errors=NAMES))
     return digest.hexdigest()
 
 

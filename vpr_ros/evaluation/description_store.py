@@ -29,6 +29,7 @@ from vpr_ros.describe.optimise import inference_form
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.describe.runtime import choose_device
 from vpr_ros.errors import ImageError, VprError
+from vpr_ros.evaluation.stored import NAMES
 from vpr_ros.inputs.frames import ImageFile
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def _identity(images: ImageSet, info: ModelInfo, company: int) -> str:
     digest = hashlib.sha256(json.dumps([asdict(info), company], sort_keys=True).encode())
     for path, name in zip(images.paths, images.names, strict=True):
         status = path.stat()
-        digest.update(f'{name}\0{status.st_size}\0{status.st_mtime_ns}\n'.encode())
+        digest.update(f'{name}\0{status.st_size}\0{status.st_mtime_ns}\n'.encode(errors=NAMES))
     return f'{info.name}-{digest.hexdigest()[:32]}'
 
 

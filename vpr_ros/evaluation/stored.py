@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
+NAMES = 'surrogateescape'
+"""How bytes are made of names of files, which need not be UTF-8."""
 _Setup = TypeVar('_Setup')
 
 
@@ -109,7 +111,12 @@ def same_length(what: str, count: int, *columns: Any) -> None:
 
 
 def nulled(value: Any) -> Any:
-    """Replace arrays by lists and every number that JSON cannot hold by None."""
+    """Replace arrays by lists, every number that JSON cannot hold by None, and odd bytes.
+
+    Names of files that are not UTF-8 hold halves of characters, which are no text elsewhere.
+    """
+    if isinstance(value, str):
+        return value.encode(errors='backslashreplace').decode()
     if isinstance(value, np.ndarray):
         return nulled(value.tolist()) if value.dtype.kind == 'f' else value.tolist()
     if isinstance(value, dict):

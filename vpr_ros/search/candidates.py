@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.geometry import Pose
-from vpr_ros.geometry.pose import multiplied, rotation_of
+from vpr_ros.geometry.pose import FARTHEST, multiplied, rotation_of
 from vpr_ros.search.time_lines import positions_of
 
 if TYPE_CHECKING:
@@ -157,6 +157,8 @@ class Candidates:
                 # From the mapping base to its camera, to the query's camera there, to its base.
                 for step in (mapped, Pose.identity(), inverse):
                     poses[these] = _chained(poses[these], step)
+        # A map may hold places and mounts at the end of where poses can be.
+        poses[:, :3] = poses[:, :3].clip(-FARTHEST, FARTHEST)
         return replace(self, poses=poses, mount=mount)
 
     def together(self, rows: NDArray[np.intp], radius: float) -> NDArray[np.bool_]:
