@@ -135,7 +135,7 @@ def kill_once(path: Path, state: dict[int, tuple[int, float]], rng: random.Rando
     if not path.exists():
         assert not state
         return {}, len(said)
-    assert verify(path) == []
+    assert (problems := verify(path)) == [], problems
     found = read(path)
     assert found in (state, after(state, pending)), (pending, found, state)
     return found, len(said)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hostile
 import pytest
 
 WRITES = Path(__file__).with_name('crash_harness.py')
@@ -22,6 +23,8 @@ def kill_writers(harness, folder, kills, seed):
         env={**os.environ, 'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1'},
     )
     assert result.returncode == 0, result.stderr[-3000:]
+    hostile.tried(kills)
+    hostile.survived(kills)
 
 
 def test_killed_writer_leaves_every_committed_place_and_no_half_one(tmp_path):
@@ -29,6 +32,7 @@ def test_killed_writer_leaves_every_committed_place_and_no_half_one(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize('seed', range(4))
 def test_killed_writers_leave_every_committed_place_and_no_half_one(tmp_path, seed):
@@ -40,6 +44,7 @@ def test_killed_merge_or_compaction_leaves_all_or_nothing(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize('seed', range(2))
 def test_killed_merges_and_compactions_leave_all_or_nothing(tmp_path, seed):

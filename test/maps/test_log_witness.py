@@ -13,7 +13,7 @@ import pytest
 from killed_writer import MODEL, OF_ONE_MAP, beside, copied, place, said_of, stamps_of, write
 
 from vpr_ros.errors import MapDamagedError, MapError, MapExistsError, MapInUseError
-from vpr_ros.maps import MapWriter, PlaceMap, copy, recover, verify
+from vpr_ros.maps import MapWriter, PlaceMap, copy, log_witness, recover, verify
 
 CLOSED, LOGGED = 12, 9
 
@@ -24,6 +24,12 @@ def killed(tmp_path_factory):
     path = tmp_path_factory.mktemp('killed') / 'town.vprmap'
     write(path, CLOSED)
     return write(path, LOGGED, kill=True, first=CLOSED)
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch):
+    """Nobody writes to these maps, so that there is nothing to wait for."""
+    monkeypatch.setattr(log_witness, '_PATIENCE', ())
 
 
 @pytest.fixture(scope='module')
@@ -145,7 +151,7 @@ def test_no_acknowledged_place_is_lost_unsaid_in_a_damaged_log(killed, tmp_path,
     chance = random.Random(len(endings))
     path = copied(killed, tmp_path / 'copy', endings)
     log, everything = beside(killed, '-wal').read_bytes(), list(range(CLOSED + LOGGED))
-    for _ in range(hostile.amount(10, 2000)):
+    for _ in range(hostile.amount(10, 1000)):
         beside(path, '-wal').write_bytes(damage(log, chance))
         hostile.tried()
         found, problems = said_of(path)
@@ -162,7 +168,7 @@ def test_damage_within_a_log_is_told_by_the_log_alone(killed, tmp_path):
     chance = random.Random(7)
     path = copied(killed, tmp_path / 'copy', ('', '-wal'))
     log = beside(killed, '-wal').read_bytes()
-    for _ in range(hostile.amount(8, 500)):
+    for _ in range(hostile.amount(8, 300)):
         altered = bytearray(log)
         altered[chance.randrange(40, int(0.7 * len(log)))] ^= 1 << chance.randrange(8)
         beside(path, '-wal').write_bytes(altered)

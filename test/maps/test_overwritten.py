@@ -224,7 +224,7 @@ def test_readers_and_writers_survive_any_copy_over_their_map(tmp_path):
     town = made(tmp_path / 'town.vprmap', range(3))
     sources = [made(tmp_path / f'{n}.vprmap', range(1000 * n, 1000 * n + 4)) for n in range(1, 4)]
     reader, writer, added = PlaceMap.open(town), None, 5000
-    for number in range(hostile.amount(25, 500)):
+    for number in range(hostile.amount(25, 400)):
         hostile.tried()
         act = chance.randrange(6)
         if act < 2:
@@ -273,7 +273,7 @@ def test_verification_of_a_living_map_finds_nothing_wrong(town):
                         writer.delete(writer.ids[:30])
         finally:
             os._exit(3)
-    runs, end = 0, time.monotonic() + hostile.amount(3, 60)
+    runs, end = 0, time.monotonic() + hostile.amount(2, 30)
     try:
         while time.monotonic() < end:
             assert verify(town) == []

@@ -163,6 +163,26 @@ def test_map_replaced_by_rubbish_is_refused_and_the_old_one_kept(finder, tmp_pat
     assert finder.path.read_bytes() == b'rubbish' * 1000
 
 
+def test_map_that_another_is_copied_over_is_followed(finder, tmp_path):
+    """As `cp` and `scp` do: the file stays the same, and all in it is other."""
+    new = make_map(tmp_path / 'new.vprmap', [picture(seed) for seed in (3, 2, 1, 0)])
+    with PlaceMap.open(new) as place_map:
+        identity = place_map.id
+
+    def said():
+        assert finder.finds_its_places()
+        return 'stays in use as it is in memory' in finder.node.output
+
+    for content in (b'rubbish' * 1000, new.read_bytes()[:9000]):
+        finder.path.write_bytes(content)
+        finder.listener.wait_until(said, what='for a word about the file')
+    shutil.copyfile(new, finder.path)
+    finder.listener.wait_until(lambda: finder.info[-1].map_id == identity, what='for the map')
+    answer = finder.ask(0)
+    assert (answer.map_id, answer.candidates[0].place_id) == (identity, 4)
+    assert 'Traceback' not in finder.node.output
+
+
 def test_changed_map_path_is_followed_and_stays_in_the_folder(finder, tmp_path):
     from rcl_interfaces.msg import Parameter, ParameterValue
     from rcl_interfaces.srv import SetParameters
@@ -305,6 +325,21 @@ def test_map_removed_while_mapping_is_said_and_nothing_is_written_elsewhere(driv
     drive.until(drive.places() + 2)
     assert drive.node.stop() == 0
     assert verify(drive.path) == []
+
+
+def test_map_that_is_copied_over_while_mapping_is_left_as_it_is(drive, tmp_path):
+    shutil.copyfile(make_map(tmp_path / 'other.vprmap', [picture(1)]), drive.path)
+    whole = drive.path.read_bytes()
+
+    def said():
+        drive.step()
+        return 'another map was written over the file' in drive.node.output
+
+    drive.listener.wait_until(said, 60, 'for a word about the file')
+    assert drive.node.stop() == 0
+    assert drive.path.read_bytes() == whole
+    assert verify(drive.path) == []
+    assert 'is kept as' in drive.node.output
 
 
 def test_stopped_mapper_goes_on(drive):

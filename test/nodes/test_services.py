@@ -353,6 +353,21 @@ def test_builder_goes_over_to_another_map_when_paused(builder, call, make_map, t
         pass  # free for others
 
 
+def test_builder_goes_on_in_a_map_that_was_copied_over_its_own(builder, call, make_map):
+    other = make_map('other.vprmap', [50])
+    builder.robot.drive(builder.path, 2)
+    shutil.copyfile(other, builder.path)
+    call(BUILDER, 'set_mapping', data=False)
+    answer = call(BUILDER, 'load_map', map_url='new.vprmap')
+    assert answer.result == LoadMap.Response.RESULT_SUCCESS, answer.message
+    call(BUILDER, 'set_mapping', data=True)
+    builder.robot.drive(builder.path, 3)
+    assert builder.stop() == 0
+    assert verify(builder.path) == []
+    with PlaceMap.open(builder.path) as place_map, PlaceMap.open(other) as copied:
+        assert place_map.id == copied.id
+
+
 def test_images_are_answered_while_a_map_is_loaded(finder, listener, call, make_map, tmp_path):
     """Neither map's places under the other's name, whenever the swap comes."""
     first = finder.info[-1].map_id

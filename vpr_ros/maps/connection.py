@@ -167,7 +167,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     if not left:
         # Nothing but the file itself, in a folder where SQLite may not put its index of the log.
         return open_alone(path)
-    _LOG.warning('%s was not closed and its folder is read-only: reading a copy', path)
+    _LOG.warning('%s was not closed, and is read from a temporary copy', path)
     folder = tempfile.TemporaryDirectory(prefix='vpr-map-')
     try:
         copy = Path(folder.name) / real_path(path).name

@@ -183,6 +183,8 @@ class MapEditor(TransactionalMap):
             if self._depth:
                 msg = 'cannot be compacted within a transaction'
                 raise MapError(msg)
+            with self.transaction():
+                self._store(self._now)  # Another version, for the pages are others.
             database = self._database()
             database.execute('VACUUM')
             empty_log(database)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from vpr_ros.errors import MapDamagedError
 from vpr_ros.maps.connection import SQLITE_ERRORS, explained, open_alone, open_to_read
 from vpr_ros.maps.log_frames import transactions_after_damage
+from vpr_ros.maps.meta import crc_of
 from vpr_ros.maps.side_files import beside, unfinished
 from vpr_ros.maps.writer_lock import last_acknowledged
 
@@ -65,19 +66,18 @@ class FileState:
 def read_state(connection: sqlite3.Connection) -> FileState | None:
     """Return which state of which map a connection shows; None where that cannot be read."""
     try:
-        items = {key: str(value) for key, value in connection.execute('SELECT * FROM meta')}
-        (pages,) = connection.execute('PRAGMA page_count').fetchone()
-        # Raised where the file is written anew, in other pages.
-        (layout,) = connection.execute('PRAGMA schema_version').fetchone()
-        version = int(items['version'])
+        items = dict(connection.execute('SELECT key, value FROM meta'))
+        crc = items.pop('crc')
+        if crc != str(crc_of(*sorted(items.items()))):
+            return None  # A process was killed while it wrote the page.
         return FileState(
             id=items['id'].strip('"'),
-            version=version,
+            version=int(items['version']),
             places=int(items['places']),
             log=items.get('log', '').strip('"'),
-            mark=f'{version}.{items["crc"]}.{pages}.{layout}',
+            mark=f'{items["version"]}.{crc}',
         )
-    except (*SQLITE_ERRORS, KeyError, ValueError):
+    except (*SQLITE_ERRORS, AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
@@ -176,7 +176,8 @@ def read_checked(
     """
     fault = ''
     for patience in (0.0, *_PATIENCE):
-        time.sleep(patience)
+        if patience:
+            time.sleep(patience)
         witness = LogWitness.of(path)
         try:
             connection, found, now = _read(path, read)

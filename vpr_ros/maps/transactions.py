@@ -57,8 +57,8 @@ class TransactionalMap(PlaceMap):
         self._pending: Snapshot | None = None
         self._alone = state_alone(path)
         super().__init__(path, model, memory_budget)
-        if lock.acknowledged is None and self._snapshot.meta.log:
-            # The writer before was killed, or its lock was not copied along.
+        if self._snapshot.meta.log:
+            # The writer before was killed, perhaps before it noted its last write.
             self._note_write(lock)
 
     @classmethod
@@ -316,20 +316,20 @@ class TransactionalMap(PlaceMap):
         Where another process is reading just now, the log stays beside the map until the next
         writer closes.
         """
+        connection, complete = self._connection, False
         try:
-            self._connection.execute('PRAGMA busy_timeout = 0')
-            if not empty_log(self._connection):
+            connection.execute('PRAGMA busy_timeout = 0')
+            if not empty_log(connection):
                 return False
             if self._log:
-                self._connection.execute('BEGIN IMMEDIATE')
-                write_meta(self._connection, replace(self._snapshot.meta, log=''))
-                self._connection.execute('COMMIT')
-            if not empty_log(self._connection):
-                return False
-            self._connection.execute('PRAGMA journal_mode = DELETE')
+                connection.execute('BEGIN IMMEDIATE')
+                write_meta(connection, replace(self._snapshot.meta, log=''))
+                connection.execute('COMMIT')
+            complete = empty_log(connection)
+            connection.execute('PRAGMA journal_mode = DELETE')
         except sqlite3.Error as error:
             _LOG.debug('%s: the log stays beside the map: %s', self._path, error)
-        return not unfinished(self._path)
+        return complete
 
     def _abandon(self, reading: sqlite3.Connection) -> None:
         """Leave a file that another was written over as it is, and put the log aside."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rclpy.serialization import serialize_message
 from std_srvs.srv import Trigger
 
-from vpr_ros.errors import MapError, VprError
+from vpr_ros.errors import MapDamagedError, MapError, MapInUseError, VprError
 from vpr_ros.inputs.frames import Frame
 from vpr_ros.inputs.poses import PoseBuffer, PoseSource
 from vpr_ros.localize import (
@@ -24,6 +24,7 @@ from vpr_ros.localize import (
     require_thumbnails,
 )
 from vpr_ros.maps import PlaceMap
+from vpr_ros.nodes.complaints import REPEAT
 from vpr_ros.nodes.conversions import to_candidate_array, to_duration
 from vpr_ros.nodes.localization_publisher import LocalizationPublisher
 from vpr_ros.nodes.map_follower import MapFollower
@@ -297,7 +298,13 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         now = time.monotonic()
         if self._retriever is not None and now >= self._next_refresh:
             self._next_refresh = now + _REFRESH
-            self._retriever.refresh()
+            try:
+                self._retriever.refresh()
+            except (MapDamagedError, MapInUseError) as error:
+                self.get_logger().warning(
+                    f'the map stays in use as it is in memory: {error}',
+                    throttle_duration_sec=REPEAT,
+                )
 
     def _forget(self) -> None:
         """Forget earlier frames."""
