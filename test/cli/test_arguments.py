@@ -201,3 +201,14 @@ def test_libraries_name_no_options_of_the_command_line():
         if FLAG.search(text.value)
     ]
     assert not found
+
+
+def test_an_option_given_several_times_is_said_to_take_its_thing_not_a_list():
+    bare = [
+        f'{name} {option.opts[0]}'
+        for name, command in every_command()
+        for option in command.params
+        if option.opts[0].startswith('-') and option.multiple and not option.metavar
+    ]
+    # Those of choices show the choices.
+    assert bare == ['vpr bench describe --backend', 'vpr bench describe --precision']

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from pictures import blocks
 
 from vpr_ros.cli.main import main
 from vpr_ros.geometry.mounts import parse_extrinsics
@@ -26,11 +29,15 @@ def drive(tmp_path_factory):
     return write_drive(tmp_path_factory.mktemp('drive') / 'drive')
 
 
-def build(path, drive, *words):
+def run(*words):
     try:
-        return main(['map', 'build', str(path), str(drive), '--model', 'hog', *words])
+        return main([str(word) for word in words])
     except SystemExit as end:
         return end.code
+
+
+def build(path, drive, *words):
+    return run('map', 'build', path, drive, '--model', 'hog', *words)
 
 
 def places_of(path):
@@ -81,11 +88,26 @@ def test_several_cameras_become_a_map_without_poses(tmp_path, drive):
     assert sorted(cameras) == ['front'] * 3 + ['rear'] * 3
 
 
+def test_an_answer_names_the_camera_that_saw_the_place(tmp_path, drive, capsys):
+    path, photo = tmp_path / 'a.vprmap', tmp_path / 'photo.png'
+    assert build(path, drive, '--image-topic', FRONT, '--image-topic', REAR) == 0
+    cv2.imwrite(str(photo), blocks(1))
+    capsys.readouterr()
+    assert run('query', path, photo) == 0
+    lines = capsys.readouterr().out.splitlines()
+    cells = {line.split()[2] for line in lines[3:]}
+    assert lines[2].split()[:3] == ['place', 'session', 'camera']
+    assert cells <= {'front', 'rear'}
+    assert run('query', path, photo, '--json') == 0
+    (answer,) = json.loads(capsys.readouterr().out)['answers']
+    assert {found['camera'] for found in answer['candidates']} == cells
+
+
 def test_mistakes_are_told(tmp_path, drive, capsys):
     path = tmp_path / 'a.vprmap'
     assert build(path, drive) == 1
-    assert 'images on several topics' in capsys.readouterr().err
+    assert 'images on several topics, name one as the image topic' in capsys.readouterr().err
     cameras = '--image-topic', FRONT, '--image-topic', REAR
     assert build(path, drive, *cameras, '--camera-extrinsics', '0 0 1') == 1
-    assert '1 poses for 2 cameras' in capsys.readouterr().err
+    assert '1 pose for 2 cameras' in capsys.readouterr().err
     assert not path.exists()

@@ -32,7 +32,8 @@ def play(
         float | None, opt.number('Seconds of the bag to play; all, if not given.', min=0.0)
     ] = None,
     topics: Annotated[
-        list[str] | None, typer.Option(help='Topic to play, several times; all, if not given.')
+        list[str] | None,
+        typer.Option(metavar='TOPIC', help='Topic to play, several times; all, if not given.'),
     ] = None,
     remap: Annotated[
         list[str] | None,

@@ -50,7 +50,9 @@ _Folder = Annotated[
 
 @app.command()
 def retrieval(
-    sizes: Annotated[list[int], typer.Option('--size', min=2, help='Places; several times.')] = [  # noqa: B006
+    sizes: Annotated[
+        list[int], typer.Option('--size', metavar='N', min=2, help='Places; several times.')
+    ] = [  # noqa: B006
         10_000,
         100_000,
     ],
@@ -146,15 +148,23 @@ def describe(
     *,
     model: Annotated[
         list[str] | None,
-        typer.Option(callback=opt.check_model, help='Network; may be given several times.'),
+        typer.Option(
+            metavar='MODEL', callback=opt.check_model, help='Network; may be given several times.'
+        ),
     ] = None,
     device: Annotated[
         list[str] | None,
-        typer.Option(callback=opt.check_device, help='auto, cpu, cuda or cuda:N; several times.'),
+        typer.Option(
+            metavar='DEVICE',
+            callback=opt.check_device,
+            help='auto, cpu, cuda or cuda:N; several times.',
+        ),
     ] = None,
     backend: Annotated[list[Backend] | None, typer.Option(help='All, if not given.')] = None,
     precision: Annotated[list[Precision] | None, typer.Option(help='All, if not given.')] = None,
-    batch: Annotated[list[int] | None, typer.Option(min=1, help='Images at a time.')] = None,
+    batch: Annotated[
+        list[int] | None, typer.Option(metavar='N', min=1, help='Images at a time; several times.')
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help='Calls that are timed.')] = 20,
     threads: Annotated[int | None, typer.Option(min=1, help='CPU threads, else all.')] = None,
     images: Annotated[

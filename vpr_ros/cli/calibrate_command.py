@@ -64,6 +64,7 @@ def calibrate(
     elsewhere: Annotated[
         list[Path] | None,
         typer.Option(
+            metavar='BAG',
             callback=opt.check_not_map,
             help='Bag of places that none of the maps shows; may be given several times.',
         ),

@@ -42,13 +42,18 @@ def stress(
     foreign: Annotated[
         list[Path] | None,
         typer.Option(
+            metavar='BAG',
             callback=opt.check_not_map,
             help='Bag of places that the map does not show; may be given several times.',
         ),
     ] = None,
     state: Annotated[
         list[str] | None,
-        typer.Option(callback=_check_state, help='A state, not all; may be given several times.'),
+        typer.Option(
+            metavar='STATE',
+            callback=_check_state,
+            help='A state such as black, not all; may be given several times.',
+        ),
     ] = None,
     image_topic: opt.ImageTopic = None,
     pose_topic: opt.PoseTopic = None,

@@ -89,8 +89,8 @@ def show(health: MapHealth, out: Console) -> None:
     else:
         out.print(
             f'distinctness: {health.distinct}; the places beside a place are more similar to it '
-            f'than those elsewhere, by {health.distinctness:.1f} deviations (median; '
-            f'{health.least_distinctness:.1f} at the worst 5 %)'
+            f'than those elsewhere, by {_rounded(health.distinctness)} deviations (median; '
+            f'{_rounded(health.least_distinctness)} at the worst 5 %)'
         )
     if health.healthy:
         poseless = '' if health.poseless else ', none without a pose'
@@ -99,6 +99,10 @@ def show(health: MapHealth, out: Console) -> None:
 
 def _span(first: int, last: int) -> str:
     return str(first) if first == last else f'{first} to {last}'
+
+
+def _rounded(value: float) -> str:
+    return f'{round(value, 1) + 0.0:.1f}'  # the sum is never -0.0
 
 
 def _metres(value: float) -> str:

@@ -189,6 +189,7 @@ def answer_of(path: Path, result: Localization, place_map: PlaceMap) -> dict[str
                 'place_id': place.id,
                 'session_id': place.session,
                 'session': names[place.session],
+                'camera': place.camera,
                 'picture': _picture(place_map, place) or None,
                 'stamp': place.stamp,
                 'similarity': similarity,
@@ -246,21 +247,25 @@ def show(path: Path, result: Localization, place_map: PlaceMap, out: Console) ->
     # What nobody knows of any of them gets no column.
     posed = any(place.pose is not None for place, *_ in rows)
     pictures = [_picture(place_map, place) for place, *_ in rows]
-    headers = ['place', 'session', *(['x', 'y', 'z', 'yaw'] if posed else ['time'])]
+    named = any(place.camera for place, *_ in rows)
+    headers = ['place', 'session', *(['camera'] if named else [])]
+    headers += ['x', 'y', 'z', 'yaw'] if posed else ['time']
     headers += [*(['picture'] if any(pictures) else []), 'similarity', 'bits', 'probability']
     compared = result.candidates.inliers is not None
     if compared:
         headers.append('inliers')
-    left = 'session', 'picture'
+    left = 'session', 'camera', 'picture'
     table = console.table_of(*headers, left=left, box=None, header_style='bold')
     for (place, similarity, hamming, known, inliers), picture in zip(rows, pictures, strict=True):
         pose = place.pose
-        where = [''] * 4 if posed else [f'{format_stamp(place.stamp)} s']
+        where = [''] * 4 if posed else [_seconds(place.stamp)]
         if pose is not None:
             where = [f'{value:.2f}' for value in pose.position]
             where.append(f'{math.degrees(pose.yaw):.0f}°')
         if any(pictures):
             where.append(picture)
+        if named:
+            where.insert(0, place.camera)
         bits = '' if hamming < 0 else str(hamming)
         session = names.get(place.session) or str(place.session)
         probability = '' if known is None else f'{known:.3f}'
@@ -272,3 +277,8 @@ def show(path: Path, result: Localization, place_map: PlaceMap, out: Console) ->
     out.print(f'{path}: {decision.status.name}{trained}', style='bold')
     out.print(decision.reason)
     out.print(table)
+
+
+def _seconds(stamp: int) -> str:
+    """Write a stamp in seconds without zeros that say nothing."""
+    return f'{format_stamp(stamp).rstrip("0").rstrip(".")} s'

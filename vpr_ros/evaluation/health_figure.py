@@ -16,6 +16,8 @@ from vpr_ros.search.map_health import resembling
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from vpr_ros.maps import PlaceMap
     from vpr_ros.search.map_health import MapHealth
     from vpr_ros.search.self_similarity import SelfSimilarity
@@ -35,9 +37,10 @@ def draw_health(
         FigureCanvasAgg(figure)
         axes = figure.subplots()
         alike = resembling(similarity)
-        ends = np.stack([positions[rows[alike]], positions[similarity.matches[alike]]], axis=1)
-        for x, y in ends.transpose(0, 2, 1):
-            (line,) = axes.plot(x, y, 'o-', color=_LOOK_ALIKE, mfc='none', ms=7, lw=0.7, alpha=0.7)
+        for first, other in zip(rows[alike], similarity.matches[alike], strict=True):
+            style = {'color': _LOOK_ALIKE, 'mfc': 'none', 'ms': 7, 'lw': 0.7, 'alpha': 0.7}
+            arc = _arc(positions[first], positions[other])
+            (line,) = axes.plot(*arc.T, 'o-', markevery=[0, -1], **style)
         if alike.any():
             line.set_label('look-alikes')
         x, y = positions[rows].T
@@ -52,6 +55,14 @@ def draw_health(
             axes.plot(*positions[blank].T, 's', mfc='none', color=_BLANK, label='blank', zorder=3)
         if alike.any() or health.gaps or health.blank:
             axes.legend(frameon=False)
-        axes.set(xlabel='x, m', ylabel='y, m', aspect='equal')
+        title = f'{place_map.path.name}: distinctness {health.distinct}'
+        axes.set(title=title, xlabel='x, m', ylabel='y, m', aspect='equal')
         axes.set_adjustable('datalim')
         figure.savefig(path, dpi=140)
+
+
+def _arc(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return points (N, 2) of a bow between two, which a straight way does not hide."""
+    t = np.linspace(0, 1, 17)[:, None]
+    aside = (end - start)[::-1] * (-0.25, 0.25)
+    return start + t * (end - start) + 4 * t * (1 - t) * aside

@@ -11,6 +11,7 @@ import numpy as np
 
 from vpr_ros.errors import VprError
 from vpr_ros.geometry.pose import Pose
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,8 +107,9 @@ def parse_extrinsics(text: str, cameras: Sequence[str]) -> dict[str, Pose]:
     mounts = [mount for part in parts if (mount := parse_mount(part)) is not None]
     if len(mounts) != len(parts) or len(parts) != len(cameras):
         msg = (
-            f'camera_extrinsics has {len(mounts)} poses for {len(cameras)} cameras: it must have '
-            'one for each, in their order, separated by semicolons'
+            f'camera_extrinsics has {counted(len(mounts), "pose")} for '
+            f'{counted(len(cameras), "camera")}: it must have one for each, in their order, '
+            'separated by semicolons'
         )
         raise VprError(msg)
     return {name: mount @ OPTICAL_ROTATION for name, mount in zip(cameras, mounts, strict=True)}
