@@ -101,6 +101,8 @@ def test_folders_are_found_at_every_level(tmp_path):
         assert folder_pair(start, 'test', 'database', 'queries') == expected
     with pytest.raises(FolderError, match='another split'):
         folder_pair(root, 'val', 'database', 'queries')
+    with pytest.raises(FolderError, match='there is no such folder'):
+        folder_pair(root / 'pitts30k', 'test', 'database', 'queries')
 
 
 def test_an_at_sign_in_a_parent_folder_is_not_taken_for_a_position(tmp_path):

@@ -8,6 +8,7 @@ import math
 import cv2
 import numpy as np
 import pytest
+from camera_bags import write_drive
 from evaluation_bags import PLACES, SampleDescriber, look, write_traverse
 
 from vpr_ros.cli.main import main
@@ -187,6 +188,14 @@ def test_command_judges_a_folder_by_pairs_and_writes_what_it_is_asked_for(tmp_pa
     assert (summary['revisits'], summary['right'], summary['wrong']) == (12, 12, 0)
     assert (tmp_path / 'l.html').stat().st_size > 10_000
     assert 'all of them correct' in capsys.readouterr().out
+
+
+def test_a_drive_by_odometry_gets_no_advice_about_later_sessions(tmp_path, caplog):
+    bag = write_drive(tmp_path / 'drive')
+    with pytest.raises(SystemExit) as end:
+        main(['evaluate', 'loops', str(bag), '--image-topic', '/rear/image_raw', '--model', 'hog'])
+    assert not end.value.code
+    assert 'later session' not in caplog.text
 
 
 def test_folder_without_pairs_is_refused_with_advice(tmp_path, capsys):

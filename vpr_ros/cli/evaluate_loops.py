@@ -192,7 +192,11 @@ def loops(
             reranking=Reranking(rerank),
         )
         builder = MapBuilder(
-            place_map, describer, keyframes, thumbnails=0 if verify == 'none' else THUMBNAIL_SIZE
+            place_map,
+            describer,
+            keyframes,
+            thumbnails=0 if verify == 'none' else THUMBNAIL_SIZE,
+            frame='',  # the map holds this drive alone
         )
         detector = LoopDetector(place_map, builder, localizer, config)
         with progress_bar(f'closing loops of {source.name}') as progress:

@@ -67,9 +67,9 @@ def show(about: MapInfo) -> None:
         table.add_row(label, value)
     console().print(table)
     for session in about.sessions:
+        title = f'session {session.id}' + f' {session.name!r}' * bool(session.name)
         started = iso_time(session.started) or f'{format_stamp(session.started)} s'
         echo(
-            f'session {session.id} {session.name!r}: {counted(session.places, "place")}, '
-            f'began {started}'
+            f'{title}: {counted(session.places, "place")}, began {started}'
             + (f', poses in the frame {session.frame!r} that began with it' * bool(session.frame))
         )

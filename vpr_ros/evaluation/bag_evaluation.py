@@ -185,7 +185,8 @@ def require_poses(place_map: PlaceMap) -> None:
     if len(place_map) and not place_map.has_poses:
         msg = (
             f'{place_map.path} has no poses to judge answers by: `vpr map update-poses` gives it '
-            'some, and `vpr evaluate bag --map-bag` takes those of the bag that it was built from'
+            'some, and `vpr evaluate bag` takes those of the bag that it was built from, given as '
+            'the map bag'
         )
         raise VprError(msg)
 

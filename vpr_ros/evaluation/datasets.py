@@ -93,6 +93,9 @@ def folder_pair(root: Path, split: str, database: str, queries: str) -> tuple[Pa
     Raises:
         FolderError: They are missing; lists the folders searched.
     """
+    if not root.is_dir():
+        msg = f'{root}: there is no such folder'
+        raise FolderError(msg)
     parents = (root / 'images' / split, root / split, root)
     for parent in parents:
         if (parent / database).is_dir() and (parent / queries).is_dir():

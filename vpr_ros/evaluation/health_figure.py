@@ -38,9 +38,9 @@ def draw_health(
         axes = figure.subplots()
         alike = resembling(similarity)
         for first, other in zip(rows[alike], similarity.matches[alike], strict=True):
-            style = {'color': _LOOK_ALIKE, 'mfc': 'none', 'ms': 7, 'lw': 0.7, 'alpha': 0.7}
-            arc = _arc(positions[first], positions[other])
-            (line,) = axes.plot(*arc.T, 'o-', markevery=[0, -1], **style)
+            x, y = _arc(positions[first], positions[other]).T
+            (line,) = axes.plot(x, y, 'o-', color=_LOOK_ALIKE, mfc='none', ms=7, lw=0.7, alpha=0.7)
+            line.set_markevery([0, -1])
         if alike.any():
             line.set_label('look-alikes')
         x, y = positions[rows].T

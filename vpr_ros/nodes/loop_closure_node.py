@@ -65,6 +65,7 @@ class LoopClosureNode(MappingNode):
             self.keyframe_config(),
             session='traverse',
             thumbnails=THUMBNAIL_SIZE if detector else 0,
+            frame='',  # the map holds this drive alone
         )
         self._detector = LoopDetector(
             self._map,

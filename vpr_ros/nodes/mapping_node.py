@@ -22,6 +22,7 @@ from vpr_ros.nodes.keyframe_queue import PosedFrame
 from vpr_ros.nodes.node import VprNode
 from vpr_ros.nodes.subscriptions import PoseInput
 from vpr_ros.nodes.transform_input import TransformInput
+from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from vpr_ros.geometry import Datum
@@ -128,9 +129,10 @@ class MappingNode(VprNode[PosedFrame]):
         if self._pairs is not None and self._pose_input is not None and self._pairs.waiting > 1:
             topic = self._pose_input.topic
             fault = self._pose_input.source.fault
+            heard = counted(self.count_publishers(topic), 'publisher')
             self.get_logger().warning(
                 f'{self._pairs.waiting} images wait for poses from {topic}'
-                f' ({self.count_publishers(topic)} publishers){": " * bool(fault)}{fault}',
+                f' ({heard}){": " * bool(fault)}{fault}',
                 throttle_duration_sec=REPEAT,
             )
 

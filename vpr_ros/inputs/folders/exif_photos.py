@@ -66,7 +66,7 @@ def photo_folder(
     if not photos:
         msg = (
             f'none of the {len(images)} images in {folder} says where it was taken (EXIF GPS); '
-            '`vpr map import --no-poses` makes a map without poses of them'
+            'import them without poses, then an answer is a place and its picture'
         )
         raise FolderError(msg)
     return sorted(photos, key=lambda photo: photo.stamp)

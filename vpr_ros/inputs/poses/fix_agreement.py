@@ -59,7 +59,7 @@ class FixAgreement:
     @property
     def fault(self) -> str:
         """Why fixes are held back, in words; empty if none are."""
-        return f'{len(self._held)} fixes wait for others that agree' if self._held else ''
+        return f'fixes that wait for others that agree: {len(self._held)}' if self._held else ''
 
     def add(self, fix: Fix) -> list[Fix]:
         """Take a fix; return those that are believed now, in order."""
