@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip('rerun', reason='rerun-sdk, the extra [view], is not installed')
-
 # The tests are imported by file, so that helpers beside them must be made findable.
 sys.path.insert(0, str(Path(__file__).parent))
 

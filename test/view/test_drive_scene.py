@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
 import pytest
+
+pytest.importorskip('rerun', reason='rerun-sdk, the extra [view], is not installed')
+
+import numpy as np
 from pictures import blocks
 from recorded import Recorded
 from viewed_maps import COUNT, DATUM

@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+pytest.importorskip('rerun', reason='rerun-sdk, the extra [view], is not installed')
+
 import numpy as np
 from pictures import blocks
 from recorded import Recorded

@@ -6,6 +6,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
+pytest.importorskip('rerun', reason='rerun-sdk, the extra [view], is not installed')
+
 from pictures import blocks
 from recorded import Recorded
 from viewed_maps import COUNT

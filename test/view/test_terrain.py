@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
+
+pytest.importorskip('rerun', reason='rerun-sdk, the extra [view], is not installed')
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

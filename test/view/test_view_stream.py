@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
+
+pytest.importorskip('rerun', reason='rerun-sdk, the extra [view], is not installed')
+
+import numpy as np
 import rerun as rr
 from recorded import Recorded
 

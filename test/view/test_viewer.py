@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip('rerun', reason='rerun-sdk, the extra [view], is not installed')
+
 from vpr_ros.errors import VprError
 from vpr_ros.view import viewer
 

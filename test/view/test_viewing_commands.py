@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip('rerun', reason='rerun-sdk, the extra [view], is not installed')
+
 from commands import run
 from recorded import Recorded
 
