@@ -50,6 +50,7 @@ def test_everything_about_a_map_is_at_its_path_as_its_archetype(mapped, show):
         'world/health/gaps': {'LineStrips3D'},
         'earth/health/gaps': {'GeoLineStrings'},
         'world/place/position': {'Points3D'},
+        'earth/place': {'GeoPoints'},
         'world/place/resembles': {'LineStrips3D'},
         'place/picture': {'EncodedImage'},
         'place/look_alike': {'EncodedImage'},
@@ -92,6 +93,9 @@ def test_each_place_is_played_with_its_picture_and_the_most_similar_one_elsewher
     assert bytes(blob) == place_map.thumbnail(ids[7])
     positions = found.values('world/place/position', 'Points3D:positions')
     np.testing.assert_allclose([one for (one,) in positions], place_map.positions)
+    on_earth = found.values('earth/place', 'GeoPoints:positions')
+    expected = DATUM.to_geodetic(place_map.positions)[:, :2]
+    np.testing.assert_allclose([one for (one,) in on_earth], expected, atol=1e-9)
     texts = found.values('place/about', 'TextDocument:text')
     assert texts[7][0].startswith('**place 8**, session day, ')
 

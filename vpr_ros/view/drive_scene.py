@@ -196,8 +196,9 @@ def _play_poses(
     moments = drive.moments
     play_arrows(stream, at.QUERY_TRUTH, moments, truths, terrain, colours.TRUTH)
     play_arrows(stream, at.QUERY_ANSWER, moments, answers, terrain, colours.RIGHT)
-    play_on_earth(stream, at.TRUTH_ON_EARTH, moments, truths, terrain, colours.TRUTH)
-    play_on_earth(stream, at.ANSWER_ON_EARTH, moments, answers, terrain, colours.RIGHT)
+    true, answered = (terrain.on_earth(poses[:, :3]) for poses in (truths, answers))
+    play_on_earth(stream, at.TRUTH_ON_EARTH, moments, true, colours.TRUTH)
+    play_on_earth(stream, at.ANSWER_ON_EARTH, moments, answered, colours.RIGHT)
     outlines, has = [], np.zeros(len(moments), int)
     for row, query in enumerate(drive.queries):
         if query.pose is not None and query.covariance is not None:

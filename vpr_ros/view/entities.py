@@ -61,6 +61,7 @@ LOOK_ALIKES_ON_EARTH = _entity('earth/health/look_alikes', rr.GeoLineStrings)
 GAPS_ON_EARTH = _entity('earth/health/gaps', rr.GeoLineStrings)
 
 PLACE = _entity('world/place/position', rr.Points3D)
+PLACE_ON_EARTH = _entity('earth/place', rr.GeoPoints)
 PLACE_RESEMBLES = _entity('world/place/resembles', rr.LineStrips3D)
 PLACE_PICTURE = _entity('place/picture', rr.EncodedImage)
 PLACE_LOOK_ALIKE = _entity('place/look_alike', rr.EncodedImage)

@@ -14,7 +14,7 @@ from vpr_ros.view import colours, layouts
 from vpr_ros.view import entities as at
 from vpr_ros.view.picture_tracks import play_places
 from vpr_ros.view.terrain import BIG_POINT, LINE, Terrain, show_places
-from vpr_ros.view.tracks import play_scores, play_words
+from vpr_ros.view.tracks import play_on_earth, play_scores, play_words
 from vpr_ros.view.view_stream import Moments
 from vpr_ros.view.words_on_maps import about_map, about_place
 
@@ -153,6 +153,8 @@ def _play_places(stream: ViewStream, examined: ExaminedMap, terrain: Terrain) ->
         radii=np.full(posed.sum(), 2 * BIG_POINT),
         colors=np.tile(colours.HERE, (posed.sum(), 1)),
     )
+    on_earth = place_map.snapshot.on_earth()[rows, :2]
+    play_on_earth(stream, at.PLACE_ON_EARTH, moments, on_earth, colours.HERE)
     linked = resembling(similarity) & posed & np.isfinite(positions[matches, 0])
     stream.play(
         at.PLACE_RESEMBLES,

@@ -54,12 +54,10 @@ def play_on_earth(
     stream: ViewStream,
     entity: Entity,
     moments: Moments,
-    poses: Floats,
-    terrain: Terrain,
+    positions: Floats,
     colour: tuple[int, int, int],
 ) -> None:
-    """Play poses (T, 7) as points on Earth, where the datum is known."""
-    positions = terrain.on_earth(poses[:, :3])
+    """Play latitudes and longitudes (T, 2), degrees, as points, none where one is NaN."""
     known = np.isfinite(positions[:, 0])
     count = int(known.sum())
     if count:
