@@ -3,6 +3,7 @@
 """A model is a name or a file, and a file says by itself what it is."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -90,6 +91,23 @@ def test_own_model_is_found_by_its_name_in_the_weights_folder(folder, tmp_path):
     assert info.name == 'mine-16'
     with pytest.raises(ModelError, match='its own weights'):
         Describer('mine-16', 'cpu', tmp_path / 'x.safetensors')
+
+
+def test_own_models_are_listed_with_what_their_files_say(folder, capsys):
+    write(folder / 'mine-16.safetensors', *VARIANTS['nano'], own_name='mine-16')
+    (folder / 'broken.safetensors').write_bytes(b'nothing')
+    (folder / 'alone.yaml').write_text('model: onnx')
+    with pytest.raises(SystemExit) as end:
+        main(['weights', 'list', '--json'])
+    assert end.value.code == 0
+    listed = {e['name']: e for e in json.loads(capsys.readouterr().out)['weights']}
+    assert (listed['mine-16']['state'], listed['mine-16']['licence']) == ('yes, your own', 'MIT')
+    assert listed['mine-16']['origin']['model'] == 'd2vpr-nano'
+    assert listed['broken']['state'].startswith('cannot be used')
+    assert 'a card without a network' in listed['alone']['state']
+    with pytest.raises(SystemExit) as end:
+        main(['weights', 'list'])
+    assert end.value.code == 0
 
 
 @pytest.mark.parametrize('name', ['../mine', '/etc/passwd', '', '.', 'mine/..', 'x' * 400])

@@ -201,10 +201,10 @@ def project(
 
 
 def _entries() -> list[dict[str, Any]]:
-    """Return a description of the weights of every model and backbone."""
+    """Return a description of the weights of every model and backbone, and of the user's own."""
     from vpr_ros import models
 
-    entries = []
+    entries: list[dict[str, Any]] = []
     for name in models.registered():
         if models.registration(name).weightless:
             continue
@@ -224,7 +224,36 @@ def _entries() -> list[dict[str, Any]]:
                 'origin': origin,
             }
         )
-    return entries
+    return entries + [_own_entry(path) for path in _own_files()]
+
+
+def _own_files() -> list[Path]:
+    """Return the files in the weights folder that are models by names of their own."""
+    from vpr_ros import models
+
+    found = (models.weights_folder().glob(f'*{ending}') for ending in ('.safetensors', '.yaml'))
+    registered = models.registered()
+    return sorted(path for paths in found for path in paths if path.stem not in registered)
+
+
+def _own_entry(path: Path) -> dict[str, Any]:
+    from vpr_ros.describe.loading import card_for, resolve
+
+    entry: dict[str, Any] = {'name': path.stem, 'file': path.name, 'size': path.stat().st_size}
+    empty: dict[str, Any] = {
+        'sha256': None,
+        'licence': '',
+        'source': '',
+        'urls': [],
+        'path': str(path),
+    }
+    try:
+        card = card_for(resolve(str(path)))
+    except ModelError as error:
+        return entry | empty | {'state': f'cannot be used: {error}', 'origin': {}}
+    told = {} if card is None else {'licence': card.licence, 'source': card.source}
+    origin = {} if card is None else card.origin()
+    return entry | empty | told | {'state': 'yes, your own', 'origin': origin}
 
 
 def _state(

@@ -32,7 +32,8 @@ class NodeParameters:
         ' manager.',
     )
     model: str = parameter(
-        DEFAULT_MODEL, 'Network that describes images; must be the one that made the map.'
+        DEFAULT_MODEL,
+        'Network that describes images, or its file; must be the one that made the map.',
     )
     weights: str = parameter('', "File of the network's weights; empty for those in the package.")
     device: str = parameter(
