@@ -62,7 +62,7 @@ def test_networks_with_cross_image_encoder_say_that_they_depend_on_the_batch():
 
     assert not torch.allclose(net(batch).descriptor[:1], net(batch[:1]).descriptor, atol=1e-5)
     dependent = [name for name in models.names() if models.spec(name).batch_dependent]
-    assert dependent == ['d2vpr-encoder', 'cricavpr']
+    assert dependent == ['d2vpr-encoder', 'd2vpr-encoder-distilled', 'cricavpr']
 
 
 @pytest.mark.parametrize('name', ['d2vpr', 'selavprpp-base'])
@@ -249,3 +249,21 @@ def test_networks_learn():
 
     without = [key for key, value in net.named_parameters() if value.grad is None]
     assert without == ['backbone.mask_token']
+
+
+@pytest.mark.parametrize(
+    ('options', 'parts'),
+    [
+        ({'adapters': 'none'}, set()),
+        ({'adapters': 'in-block', 'branches': 'float'}, {'blocks'}),
+        ({'adapter': 'vanilla'}, {'adapters', 'adapters_hashing'}),
+    ],
+)
+def test_other_ways_of_adapting_have_adapters_where_they_say(options, parts):
+    vit = ViTConfig(width=96, depth=3, heads=3, native_grid=4)
+    net = models.create('selavprpp-base', vit=vit, descriptor_dim=16, code_bits=16, **options)
+    names = [name.split('.') for name in net.state_dict() if '.D_fc1.' in name]
+    assert {name[1] for name in names} == parts
+    output = net(images(1, 2, 56))
+    assert output.descriptor.shape == (2, 16)
+    assert (output.code is None) is ('branches' in options)

@@ -182,6 +182,9 @@ ABLATIONS = {
     'across images': ('d2vpr-encoder', {}),
     'adapters of every second block': ('selavprpp-base', {'adapters': 'every-2'}),
     'adapters of the last block': ('selavprpp-base', {'adapters': 'last-1'}),
+    'vanilla adapters': ('selavprpp-base', {'adapter': 'vanilla'}),
+    'adapters in the blocks': ('selavprpp-base', {'adapters': 'in-block'}),
+    'no adapters': ('selavprpp-base', {'adapters': 'none'}),
     'descriptors only': ('selavprpp-base', {'branches': 'float'}),
     'codes only': ('selavprpp-base', {'branches': 'hash'}),
 }

@@ -100,6 +100,9 @@ def test_a_prefix_ends_where_a_name_ends():
     assert starts_with('backbone.adapters.0.bias', 'backbone.adapters')
     assert starts_with('linear1', 'linear1')
     assert not starts_with('backbone.adapters_hashing.0.bias', 'backbone.adapters')
+    assert starts_with('backbone.blocks.11.adapter.D_fc1.bias', 'backbone.blocks.*.adapter')
+    assert not starts_with('backbone.blocks.11.attn.qkv.bias', 'backbone.blocks.*.adapter')
+    assert not starts_with('backbone.blocks', 'backbone.blocks.*')
 
 
 def test_only_what_is_named_is_trained(sides):

@@ -38,7 +38,9 @@ class SelaVPRppConfig:
         descriptor_dim: Length of the float descriptor.
         code_bits: Bits of the hash code.
         adapters: Blocks followed by an adapter of the side network: ``all``, ``every-K`` or
-            ``last-N``.
+            ``last-N``; for the paper's comparison also ``in-block``, inside every block instead,
+            which both branches share, and ``none``.
+        adapter: ``multi-conv``, or ``vanilla`` for two linear layers only, for comparison.
         branches: ``both``, or only the ``float`` or the ``hash`` one. With the hash branch
             alone the descriptor is the code before its signs are taken.
     """
@@ -47,11 +49,18 @@ class SelaVPRppConfig:
     descriptor_dim: int = 2048
     code_bits: int = 512
     adapters: str = 'all'
+    adapter: Literal['multi-conv', 'vanilla'] = 'multi-conv'
     branches: Branches = 'both'
 
     def __post_init__(self) -> None:
         if self.branches not in ('both', 'float', 'hash'):
             msg = f"branches must be 'both', 'float' or 'hash', not {self.branches!r}"
+            raise ValueError(msg)
+        if self.adapter not in ('multi-conv', 'vanilla'):
+            msg = f"adapter must be 'multi-conv' or 'vanilla', not {self.adapter!r}"
+            raise ValueError(msg)
+        if self.adapters == 'in-block' and self.adapter != 'multi-conv':
+            msg = 'adapters inside blocks are multi-conv ones'
             raise ValueError(msg)
         self.adapted_blocks()
 
@@ -64,13 +73,18 @@ class SelaVPRppConfig:
         depth = self.vit.depth
         kind, _, text = self.adapters.partition('-')
         number = int(text) if text.isdecimal() else 0
+        if self.adapters in ('in-block', 'none'):
+            return []
         if self.adapters == 'all':
             return list(range(1, depth + 1))
         if kind == 'every' and 1 <= number <= depth:
             return list(range(number, depth + 1, number))
         if kind == 'last' and 1 <= number <= depth:
             return list(range(depth - number + 1, depth + 1))
-        msg = f"adapters must be 'all', 'every-K' or 'last-N' of {depth}, not {self.adapters!r}"
+        msg = (
+            f"adapters must be 'all', 'every-K' or 'last-N' of {depth}, 'in-block' or 'none', "
+            f'not {self.adapters!r}'
+        )
         raise ValueError(msg)
 
     @property
@@ -79,26 +93,43 @@ class SelaVPRppConfig:
         return self.adapted_blocks()[0] - 1 if self.adapters.startswith('last') else 0
 
 
+class VanillaAdapter(nn.Module):
+    """Bottleneck of two linear layers."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.D_fc1 = nn.Linear(width, width // 2)
+        self.D_fc2 = nn.Linear(width // 2, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map tokens (B, T, D) to the same shape."""
+        return self.D_fc2(functional.relu(self.D_fc1(tokens)))  # type: ignore[no-any-return]
+
+
 class SideTunedBackbone(VisionTransformer):
     """DINOv2 and one or two side networks over its blocks' outputs."""
 
     def __init__(self, config: SelaVPRppConfig) -> None:
-        super().__init__(config.vit)
+        super().__init__(config.vit, MultiConvAdapter if config.adapters == 'in-block' else None)
         self.start = config.side_start
         self.adapted = config.adapted_blocks()
+        self.branches = 1 + (config.branches == 'both')
         self.norm = nn.LayerNorm(config.vit.width, eps=1e-6)
-        if config.branches != 'hash':
-            self.adapters = self._side_network(config.vit.width)
-        if config.branches != 'float':
-            self.adapters_hashing = self._side_network(config.vit.width)
+        if self.adapted and config.branches != 'hash':
+            self.adapters = self._side_network(config)
+        if self.adapted and config.branches != 'float':
+            self.adapters_hashing = self._side_network(config)
 
-    def _side_network(self, width: int) -> nn.ModuleList:
-        return nn.ModuleList(MultiConvAdapter(width) for _ in self.adapted)
+    def _side_network(self, config: SelaVPRppConfig) -> nn.ModuleList:
+        kind = MultiConvAdapter if config.adapter == 'multi-conv' else VanillaAdapter
+        return nn.ModuleList(kind(config.vit.width) for _ in self.adapted)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map images (B, 3, S, S) to the normalised patch tokens (B, N, D) of each branch."""
         tokens = self.embed(images)
         outputs = list(itertools.chain([tokens], self.block_outputs(tokens)))
+        if not self.adapted:
+            return [self.norm(outputs[-1])[:, 1:]] * self.branches
         names = ('adapters', 'adapters_hashing')
         sides = [getattr(self, name) for name in names if hasattr(self, name)]
         return [self.norm(self._run_side(side, outputs))[:, 1:] for side in sides]
