@@ -13,7 +13,14 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from vpr_ros.errors import FleetError, VprError
-from vpr_ros.fleet.place_rows import FETCHED, columns_of, descriptor_layout, packed_of
+from vpr_ros.fleet.place_rows import (
+    FETCHED,
+    MOST_PLACES,
+    NUMBER_BITS,
+    columns_of,
+    descriptor_layout,
+    packed_of,
+)
 from vpr_ros.maps import Camera, Snapshot
 from vpr_ros.maps.coder import ItqCoder, PcaReducer
 from vpr_ros.maps.columns import Growing, empty
@@ -41,7 +48,7 @@ _RULES = (
 _SESSIONS: LiteralString = (
     'SELECT s.key, s.uid::text, s.owner, v.number AS version, s.version AS newest, s.deleted, '
     'v.name, v.started, v.frame, v.places, v.digest, v.pushed_by, v.pushed_at '
-    'FROM sessions s JOIN versions v ON v.session = s.key WHERE s.map = %s '
+    'FROM sessions s JOIN versions v ON v.session = s.key WHERE s.map = ANY (%s) '
 )
 
 
@@ -93,7 +100,7 @@ class FleetMap:
     Attributes:
         connection: The connection.
         name: Of the map.
-        id: Identity on the server.
+        ids: Identity on the server, or on each of the servers that share the map.
         rules: The data common to all places, the cameras, and the sessions as last read; no
             places.
 
@@ -104,13 +111,15 @@ class FleetMap:
     def __init__(self, connection: Connection, name: str) -> None:
         self.connection = connection
         self.name = name
-        row = connection.execute('SELECT id, rules FROM maps WHERE name = %s', [name]).fetchone()
-        if row is None:
+        found = connection.execute(
+            'SELECT id, rules FROM maps WHERE name = %s ORDER BY id', [name]
+        ).fetchall()
+        if not found:
             msg = f'there is no map {name!r} on this server: the first push makes it'
             raise FleetError(msg)
-        self.id: int = row[0]
+        self.ids: list[int] = [row[0] for row in found]
         try:
-            self.rules = self._rules(row[1])
+            self.rules = self._rules(found[0][1])
         except (KeyError, TypeError, ValueError, VprError) as error:
             msg = f'the rules of map {name!r} on the server make no sense: {error}'
             raise FleetError(msg) from error
@@ -181,7 +190,7 @@ class FleetMap:
     def cameras(self) -> dict[int, Camera]:
         """Return each camera by its identity on the server."""
         rows = self.connection.execute(
-            'SELECT id, name, mount FROM cameras WHERE map = %s ORDER BY id', [self.id]
+            'SELECT id, name, mount FROM cameras WHERE map = ANY (%s) ORDER BY id', [self.ids]
         )
         return {key: Camera(name, mount and tuple(mount)) for key, name, mount in rows}
 
@@ -250,12 +259,17 @@ class FleetMap:
             )
             return dict(cursor.fetchall())
 
+    def thumbnail(self, place_id: int) -> bytes | None:
+        """Return the small JPEG of a place, None where there is none."""
+        session, number = place_id >> NUMBER_BITS, place_id & (MOST_PLACES - 1)
+        return self.thumbnails(session, [number]).get(number)
+
     # Inside
 
     def _sessions(self, condition: LiteralString, *values: object) -> list[FleetSession]:
         order: LiteralString = 'ORDER BY s.key, v.number'
         with self.connection.cursor(row_factory=class_row(FleetSession)) as cursor:
-            return cursor.execute(_SESSIONS + condition + order, [self.id, *values]).fetchall()
+            return cursor.execute(_SESSIONS + condition + order, [self.ids, *values]).fetchall()
 
     def _rules(self, rules: dict[str, Any]) -> Snapshot:
         meta = parse(Meta, {key: rules[key] for key in _RULES})
@@ -277,7 +291,8 @@ class FleetMap:
 
     def _projection(self, kind: type[Any], key: str, rows: int, columns: int) -> Any:
         found = self.connection.execute(
-            'SELECT mean, projection FROM projections WHERE map = %s AND id = %s', [self.id, key]
+            'SELECT mean, projection FROM projections WHERE map = %s AND id = %s',
+            [self.ids[0], key],
         ).fetchone()
         if found is not None:
             mean, projection = (np.frombuffer(blob, '<f4') for blob in found)

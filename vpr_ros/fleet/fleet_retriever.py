@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pgvector import Bit, Vector
 
+from vpr_ros.fleet.fleet_background import FleetBackground, unpacked_of
 from vpr_ros.fleet.place_rows import FETCHED
 from vpr_ros.fleet.window_conditions import Condition, conditions_of
 from vpr_ros.search import Candidates
@@ -29,9 +30,9 @@ _NEAREST: LiteralString = ' ORDER BY hamming, session, number LIMIT %(candidates
 # Names of columns are all that is put into the text.
 _RANKED: LiteralString = (
     '), ranked AS (SELECT nearest.*, '  # noqa: S608
-    '-(d.data::vector <#> %(query)s) * d.step AS similarity '
+    'd.data, d.step, -(d.data::vector <#> %(query)s) * d.step AS similarity '
     'FROM nearest JOIN descriptors d USING (session, number)) '
-    f'SELECT {FETCHED}, hamming, similarity FROM ranked '
+    f'SELECT {FETCHED}, data, step, hamming, similarity FROM ranked '
     'ORDER BY similarity DESC, session, number LIMIT %(k)s'
 )
 
@@ -48,6 +49,7 @@ class FleetRetriever:
 
     def __init__(self, fleet: FleetMap) -> None:
         self._fleet = fleet
+        self._background = FleetBackground(fleet)
 
     def search(
         self,
@@ -68,14 +70,14 @@ class FleetRetriever:
         if window is not None:
             cameras = [(key, camera.name) for key, camera in rules.cameras.items()]
             condition = conditions_of(window, rules.names, cameras)
-        values = {**condition.values, 'map': fleet.id, 'query': Vector(query), 'k': k}
+        values = {**condition.values, 'maps': fleet.ids, 'query': Vector(query), 'k': k}
         coded, limited = _NO_CODES, ''
         if code is not None:
             coded, limited = _HAMMING, _NEAREST
             values.update(code=Bit(code.tobytes()), candidates=max(candidates, k))
         statement = (
             f'WITH nearest AS MATERIALIZED (SELECT {FETCHED}, {coded} FROM places '  # noqa: S608
-            f'WHERE map = %(map)s AND {condition.text}{limited}{_RANKED}'
+            f'WHERE map = ANY (%(maps)s) AND {condition.text}{limited}{_RANKED}'
         )
         with fleet.connection.cursor(binary=True) as cursor:
             rows = cursor.execute(statement, values).fetchall()
@@ -89,7 +91,7 @@ class FleetRetriever:
         """Return rows of the answer, best first, as candidates."""
         if not rows:
             return Candidates.none()
-        columns = self._fleet.columns_of([row[:-2] for row in rows])
+        columns = self._fleet.columns_of([row[:-4] for row in rows])
         rules = self._fleet.rules
         if not set(columns.cameras.tolist()) <= set(rules.cameras):
             self._fleet.refresh()
@@ -97,4 +99,6 @@ class FleetRetriever:
         hamming, similarities = (np.array([row[i] for row in rows], np.float64) for i in (-2, -1))
         snapshot = replace(rules, columns=columns)
         ranks: NDArray[np.intp] = np.arange(len(rows))
-        return Candidates.found(snapshot, ranks, similarities, hamming.astype(np.int64))
+        descriptors = unpacked_of([row[-4:-2] for row in rows], rules.meta.packing.dim)
+        standings = self._background.standings(columns, descriptors, similarities)
+        return Candidates.found(snapshot, ranks, similarities, hamming.astype(np.int64), standings)

@@ -99,7 +99,7 @@ def publish(
             cursor.execute('DELETE FROM places WHERE session = %s', [key])
         if len(columns):
             cursor.execute(_STAGE_PLACES)
-            values = place_values(columns, fleet.id, key)
+            values = place_values(columns, fleet.ids[0], key)
             copy_in(connection, 'staged_places', place_layout(code_bits), values, len(columns))
             cursor.execute(_ADD_PLACES, [UNKNOWN_COVARIANCE])
         cursor.execute(
@@ -107,7 +107,7 @@ def publish(
             'VALUES (%s, %s, %s, %s, %s, %s, %s)',
             [key, version + 1, *label, len(columns), uuid.UUID(bytes=digest)],
         )
-        cursor.execute('SELECT pg_notify(%s, %s)', [CHANNEL, str(fleet.id)])
+        cursor.execute('SELECT pg_notify(%s, %s)', [CHANNEL, str(fleet.ids[0])])
     return version + 1
 
 

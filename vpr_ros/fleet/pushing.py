@@ -190,10 +190,11 @@ class _SessionPush:
         connection, fleet = self._fleet.connection, self._fleet
         connection.execute(
             'INSERT INTO sessions (map, uid) VALUES (%s, %s) ON CONFLICT (map, uid) DO NOTHING',
-            [fleet.id, self._uid],
+            [fleet.ids[0], self._uid],
         )
         row = connection.execute(
-            'SELECT key, owner FROM sessions WHERE map = %s AND uid = %s', [fleet.id, self._uid]
+            'SELECT key, owner FROM sessions WHERE map = %s AND uid = %s',
+            [fleet.ids[0], self._uid],
         ).fetchone()
         if row is None:
             msg = f'session {self._uid} was deleted on the server while it was pushed'
@@ -275,7 +276,7 @@ def _with_cameras(fleet: FleetMap, merged: MergedSessions) -> dict[int, Camera]:
         fleet.connection.execute(
             'INSERT INTO cameras (map, name, mount) VALUES (%s, %s, %s::float8[]) '
             'ON CONFLICT (map, name, mount) DO NOTHING',
-            [fleet.id, camera.name, mount],
+            [fleet.ids[0], camera.name, mount],
         )
     return fleet.cameras()
 

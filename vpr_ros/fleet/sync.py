@@ -246,9 +246,9 @@ class _Follower:
         condition = region.condition(self._fleet.rules)
         # Of the text only the condition varies, which is one of ours.
         query: LiteralString = (
-            f'SELECT DISTINCT session FROM places WHERE map = %(map)s AND {condition.text}'  # noqa: S608
+            f'SELECT DISTINCT session FROM places WHERE map = ANY (%(maps)s) AND {condition.text}'  # noqa: S608
         )
-        values = {**condition.values, 'map': self._fleet.id}
+        values = {**condition.values, 'maps': self._fleet.ids}
         return {key for (key,) in self._fleet.connection.execute(query, values)}
 
     def _lag(self, sessions: list[FleetSession]) -> float | None:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from vpr_ros.inputs.poses import BASES, MAP, POSE_FORMATS, TRANSFORMS
 from vpr_ros.localize import DecisionConfig, Reranking
+from vpr_ros.nodes.fleet_parameters import FleetParameters
 from vpr_ros.nodes.parameter_fields import parameter
 from vpr_ros.types import DEFAULT_MODEL, LOOP_PROBABILITY, THUMBNAIL_SIZE
 
@@ -284,7 +285,7 @@ class VerificationParameters:
 
 @dataclass(frozen=True)
 class PlaceRecognitionParameters(
-    VerificationParameters, DecisionParameters, MapParameters, NodeParameters
+    FleetParameters, VerificationParameters, DecisionParameters, MapParameters, NodeParameters
 ):
     """Parameters of place_recognition_node."""
 

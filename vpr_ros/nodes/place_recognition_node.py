@@ -26,6 +26,7 @@ from vpr_ros.localize import (
 from vpr_ros.maps import PlaceMap
 from vpr_ros.nodes.complaints import REPEAT
 from vpr_ros.nodes.conversions import to_candidate_array, to_duration
+from vpr_ros.nodes.fleet_choice import fleet_link
 from vpr_ros.nodes.localization_publisher import LocalizationPublisher
 from vpr_ros.nodes.map_follower import MapFollower
 from vpr_ros.nodes.node import VprNode
@@ -40,11 +41,14 @@ from vpr_ros.stamps import SECOND
 if TYPE_CHECKING:
     from typing import Any
 
+    from vpr_ros.fleet import FleetMap
     from vpr_ros.geometry import Pose
     from vpr_ros.geometry.pinhole import Pinhole
     from vpr_ros.inputs.poses import PoseReading
     from vpr_ros.localize import Calibration, Localization, SequenceFilter
+    from vpr_ros.nodes.fleet_link import FleetLink
     from vpr_ros.nodes.parameters import PlaceRecognitionParameters
+    from vpr_ros.search import Searcher
 
 _REFRESH = 1.0
 """Seconds between checks for places added to the map."""
@@ -83,6 +87,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._contradictions = 0
         self._stopped = 0
         self._next_refresh = 0.0
+        self._fleet: FleetLink | None = None
         serve(self, Trigger, 'relocalize', self._relocalize)
         serve(self, QueryPlace, 'query', self._query)
 
@@ -101,9 +106,13 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             raise VprError(msg)
         self._camera = None
         self._maps.follow()
+        tasks = self._publisher, self._fleet_localizer
+        self._fleet = fleet_link(self, self.parameters, self._maps, *tasks)
 
     def unload(self) -> None:
-        """Close the map."""
+        """Close the map, and follow the fleet no more."""
+        if self._fleet is not None:
+            self._fleet.stop()
         self._maps.use(None)
 
     def listen(self) -> None:
@@ -177,6 +186,8 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             self._stopped += result.stopped
             self._publisher.publish(frame, result, model, arrived, parameters.initial_pose)
             self._correct_transform(result)
+            if self._fleet is not None:
+                self._fleet.seen(frame, result)
             published = time.perf_counter()
             times = {
                 'wait': started - arrived,
@@ -201,9 +212,9 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
 
     def report(self) -> dict[str, str]:
         """Return the state of the map and of the fixes."""
-        place_map = self._maps.map
+        place_map, fleet = self._maps.map, self._fleet.report() if self._fleet else {}
         if place_map is None:
-            return {'map': self._maps.fault or 'none'}
+            return {'map': self._maps.fault or 'none', **fleet}
         fault = f' ({self._maps.fault})' if self._maps.fault else ''
         compared = {}
         if self._verifier is not None:
@@ -213,23 +224,35 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         if self._fix_gate:
             count = self._contradictions
             fixes['fix'] = f'contradicted by the last {count} images' if count else 'agrees'
-        return {'map': f'{place_map.path}: {len(place_map)} places{fault}', **compared, **fixes}
+        return {
+            'map': f'{place_map.path}: {len(place_map)} places{fault}',
+            **compared,
+            **fixes,
+            **fleet,
+        }
 
     def _localizer_of(self, parameters: PlaceRecognitionParameters) -> Localizer:
         """Return the localizer of the map in use and these parameters; needs the map's lock."""
         if self._localizer is None or parameters is not self._settings:
             self._settings = parameters
-            self._localizer = Localizer(
-                self._describer,
-                self._retriever,
-                parameters.decision_config(),
-                candidates=parameters.candidates,
-                calibration=self._calibration,
-                temporal=self._temporal,
-                verifier=self._verifier,
-                reranking=parameters.reranking(),
+            self._localizer = self._localizer_with(
+                self._retriever, self._verifier, temporal=self._temporal
             )
         return self._localizer
+
+    def _localizer_with(
+        self, searcher: Searcher | None, verifier: Verifier | None, **options: Any
+    ) -> Localizer:
+        return Localizer(
+            self._describer,
+            searcher,
+            self.parameters.decision_config(),
+            candidates=self.parameters.candidates,
+            calibration=self._calibration,
+            verifier=verifier,
+            reranking=self.parameters.reranking(),
+            **options,
+        )
 
     def _on_odometry(self, readings: list[PoseReading]) -> None:
         for reading in readings:
@@ -294,9 +317,9 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._forget()
 
     def _refresh_map(self) -> None:
-        """Load the places that were added to the map."""
+        """Load the places that were added to the map, unless the fleet's link does."""
         now = time.monotonic()
-        if self._retriever is not None and now >= self._next_refresh:
+        if self._retriever and now >= self._next_refresh and self._fleet is None:
             self._next_refresh = now + _REFRESH
             try:
                 self._retriever.refresh()
@@ -338,12 +361,20 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             return None
         return Verifier(place_map, detector, self._camera, min_inliers=parameters.min_inliers)
 
+    def _fleet_localizer(self, fleet: FleetMap, searcher: Searcher) -> Localizer:
+        """Return what judges the candidates of the fleet's server."""
+        detector, least = self.local_detector(self.parameters.verify), self.parameters.min_inliers
+        verifier = Verifier(fleet, detector, self._camera, min_inliers=least) if detector else None
+        return self._localizer_with(searcher, verifier)
+
     # Services.
 
     def _relocalize(self, _request: Any, response: Any) -> None:
         with self._maps.lock:
             self._forget()
             self._publisher.start_again()
+            if self._fleet:
+                self._fleet.start_again()
         response.message = 'the next image is localised without the images before'
 
     def _query(self, request: Any, response: Any) -> None:

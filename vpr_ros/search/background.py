@@ -27,13 +27,34 @@ if TYPE_CHECKING:
 
 APART = 10.0
 """Metres from which places are different ones."""
-_SAMPLE = 256
+SAMPLE = 256
 """Places that stand for the whole map."""
 NEIGHBOURS = 10
 """Rows before and after a place without a pose that may show the same."""
 LEAST_OTHERS = 5
 """Other places without which a deviation means nothing."""
 LEAST_DEVIATION = 0.01
+
+
+def moments_of(similarities: NDArray[np.floating], apart: NDArray[np.bool_]) -> Floats:
+    """Return mean and deviation (H, 2) of the similarities of places to others; NaN if too few.
+
+    Args:
+        similarities: (H, S) of each place to a sample.
+        apart: (H, S) which of the sample are other places.
+    """
+    others = np.where(apart, similarities, np.nan)
+    enough = np.isfinite(others).sum(axis=1) >= LEAST_OTHERS
+    moments = np.full((len(others), 2), np.nan)
+    moments[enough, 0] = np.nanmean(others[enough], axis=1)
+    moments[enough, 1] = np.nanstd(others[enough], axis=1)
+    return moments
+
+
+def standings_of(moments: Floats, similarities: Floats) -> Floats:
+    """Return by how many deviations (H,) similarities are above a background (H, 2)."""
+    mean, deviation = moments.T
+    return np.asarray((similarities - mean) / np.maximum(deviation, LEAST_DEVIATION))
 
 
 class Background:
@@ -66,8 +87,7 @@ class Background:
             rows: (H,) of the places.
             similarities: (H,) of a query to them.
         """
-        mean, deviation = self.moments(snapshot, rows).T
-        return np.asarray((similarities - mean) / np.maximum(deviation, LEAST_DEVIATION))
+        return standings_of(self.moments(snapshot, rows), similarities)
 
     def moments(self, snapshot: Snapshot, rows: Rows) -> Floats:
         """Return mean and deviation (H, 2) of the similarities of places to others."""
@@ -82,19 +102,14 @@ class Background:
     def _measured(self, snapshot: Snapshot, rows: Rows) -> Floats:
         """Return mean and deviation (n, 2) of the similarities to the sample; NaN if too few."""
         others = self._unpacked(snapshot, rows) @ self._descriptors.T
-        others = np.where(self._apart(snapshot, rows), others, np.nan)
-        enough = np.isfinite(others).sum(axis=1) >= LEAST_OTHERS
-        moments = np.full((len(rows), 2), np.nan)
-        moments[enough, 0] = np.nanmean(others[enough], axis=1)
-        moments[enough, 1] = np.nanstd(others[enough], axis=1)
-        return moments
+        return moments_of(others, self._apart(snapshot, rows))
 
     def _refresh(self, snapshot: Snapshot) -> None:
         """Make room for the rows of a snapshot; choose a sample where there is none that fits."""
         count = len(snapshot)
         if snapshot.meta.revision != self._revision or not self._of <= count < 2 * self._of:
             self._revision, self._of = snapshot.meta.revision, max(count, 1)
-            self._sample = sample_rows(count, _SAMPLE)
+            self._sample = sample_rows(count, SAMPLE)
             self._descriptors = self._unpacked(snapshot, self._sample)
             self._moments, self._known = np.empty((0, 2)), np.empty(0, np.bool_)
         if (more := count - len(self._known)) > 0:

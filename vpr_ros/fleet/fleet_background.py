@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How much the places of a map on the server resemble each other; see `search.background`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vpr_ros.fleet.place_rows import NUMBER_BITS
+from vpr_ros.maps.coder import sample_rows
+from vpr_ros.search.background import APART, NEIGHBOURS, SAMPLE, moments_of, standings_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vpr_ros.fleet.fleet_map import FleetMap
+    from vpr_ros.maps.columns import Columns
+
+
+class FleetBackground:
+    """The similarities of places to a sample of the map's other places, which is fetched once.
+
+    Args:
+        fleet: The map.
+    """
+
+    def __init__(self, fleet: FleetMap) -> None:
+        self._fleet = fleet
+        self._of = 0
+        self._ids: NDArray[np.int64] = np.empty(0, np.int64)
+        self._positions: NDArray[np.float64] = np.empty((0, 3))
+        self._descriptors: NDArray[np.float32] = np.empty((0, 0), np.float32)
+
+    def standings(
+        self,
+        columns: Columns,
+        descriptors: NDArray[np.float32],
+        similarities: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Return by how many deviations (H,) each similarity is above its place's background.
+
+        Args:
+            columns: The places (H).
+            descriptors: (H, d).
+            similarities: (H,) of a query to them.
+        """
+        if not self._of <= self._fleet.rules.meta.places < max(2 * self._of, 1):
+            self._fetch()
+        others = descriptors @ self._descriptors.T
+        return standings_of(moments_of(others, self._apart(columns)), similarities)
+
+    def _apart(self, columns: Columns) -> NDArray[np.bool_]:
+        """Return which of the sample (H, S) are other places."""
+        offsets = columns.poses[:, None, :3] - self._positions
+        distances = np.linalg.norm(offsets, axis=2)
+        # Numbers beside each other are of one traverse; sessions differ by far more.
+        far = np.abs(columns.ids[:, None] - self._ids) > NEIGHBOURS
+        return np.asarray(np.where(np.isnan(distances), far, distances > APART), np.bool_)
+
+    def _fetch(self) -> None:
+        """Fetch the sample, spread evenly over the map."""
+        fleet = self._fleet
+        sessions = fleet.sessions()
+        ends = np.cumsum([0, *(each.places for each in sessions)])
+        rows = sample_rows(int(ends[-1]), SAMPLE)
+        which = np.searchsorted(ends, rows, 'right') - 1
+        # Numbers begin with 1; those that a former version left out are passed over.
+        numbers = (rows - ends[which] + 1).tolist()
+        keys = [sessions[i].key for i in which.tolist()]
+        found = fleet.connection.execute(
+            'SELECT session, number, x, y, z, d.data, d.step '
+            'FROM unnest(%s::bigint[], %s::int[]) AS w (session, number) '
+            'JOIN places USING (session, number) JOIN descriptors d USING (session, number)',
+            [keys, numbers],
+        ).fetchall()
+        self._of = int(ends[-1])
+        self._ids = np.array([(row[0] << NUMBER_BITS) + row[1] for row in found], np.int64)
+        self._positions = np.array([row[2:5] for row in found], np.float64).reshape(-1, 3)
+        self._descriptors = unpacked_of([row[5:] for row in found], fleet.rules.meta.packing.dim)
+
+
+def unpacked_of(rows: list[tuple[Any, ...]], dim: int) -> NDArray[np.float32]:
+    """Return rows of data and step as descriptors (n, dim)."""
+    vectors = np.empty((len(rows), dim), np.float32)
+    for i, (data, step) in enumerate(rows):
+        vectors[i] = data.to_numpy().astype(np.float32) * np.float32(step)
+    return vectors
