@@ -87,7 +87,8 @@ def test_server_answers_as_the_file_does(searchers, describe, number, k, candida
         (b.session, b.stamp, b.camera, b.distance) for _, b in places
     ]
     assert there.poses.tobytes() == here.poses.tobytes()
-    assert np.allclose(there.standings, here.standings, atol=1e-3, equal_nan=True)
+    if len(here):
+        assert np.allclose(there.standings, here.standings, atol=1e-3, equal_nan=True)
     brute = brute_force(place_map, query, k, candidates, window[0])
     assert np.allclose(there.similarities, brute, atol=1e-6)
 

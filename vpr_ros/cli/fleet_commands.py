@@ -68,6 +68,31 @@ def init(
 
 
 @app.command()
+def front(
+    url: Url,
+    shards: Annotated[
+        list[str],
+        typer.Argument(metavar='NUMBER=URL', help='Each server, as numbered by `init --shard`.'),
+    ],
+    *,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Make an empty database answer for several servers, each with an area of its own."""
+    from vpr_ros.fleet.shards import initialise_front
+
+    servers = {}
+    for word in shards:
+        number, found, server = word.partition('=')
+        if not (found and number.isdecimal()):
+            msg = f'{word!r} is not of the form NUMBER=URL'
+            raise typer.BadParameter(msg)
+        servers[int(number)] = server
+    with _server(url, checked=False) as connection:
+        initialise_front(connection, servers)
+    say(as_json, {'servers': servers}, f'answers for {counted(len(servers), "server")}')
+
+
+@app.command()
 def check(url: Url, *, as_json: opt.AsJson = False) -> None:
     """Check the contents of the server; exit status 1 if something is wrong."""
     from vpr_ros.fleet.schema import problems

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpr_ros.fleet.place_rows import NUMBER_BITS
+from vpr_ros.fleet.place_rows import MOST_PLACES, NUMBER_BITS
 from vpr_ros.maps.coder import sample_rows
 from vpr_ros.search.background import APART, NEIGHBOURS, SAMPLE, moments_of, standings_of
 
@@ -29,7 +29,8 @@ class FleetBackground:
     def __init__(self, fleet: FleetMap) -> None:
         self._fleet = fleet
         self._of = 0
-        self._ids: NDArray[np.int64] = np.empty(0, np.int64)
+        self._starts: dict[int, int] = {}
+        self._rows: NDArray[np.int64] = np.empty(0, np.int64)
         self._positions: NDArray[np.float64] = np.empty((0, 3))
         self._descriptors: NDArray[np.float32] = np.empty((0, 0), np.float32)
 
@@ -55,8 +56,7 @@ class FleetBackground:
         """Return which of the sample (H, S) are other places."""
         offsets = columns.poses[:, None, :3] - self._positions
         distances = np.linalg.norm(offsets, axis=2)
-        # Numbers beside each other are of one traverse; sessions differ by far more.
-        far = np.abs(columns.ids[:, None] - self._ids) > NEIGHBOURS
+        far = np.abs(self._rows_of(columns.ids)[:, None] - self._rows) > NEIGHBOURS
         return np.asarray(np.where(np.isnan(distances), far, distances > APART), np.bool_)
 
     def _fetch(self) -> None:
@@ -76,9 +76,16 @@ class FleetBackground:
             [keys, numbers],
         ).fetchall()
         self._of = int(ends[-1])
-        self._ids = np.array([(row[0] << NUMBER_BITS) + row[1] for row in found], np.int64)
+        self._starts = {each.key: int(end) for each, end in zip(sessions, ends[:-1], strict=True)}
+        ids = np.array([(row[0] << NUMBER_BITS) + row[1] for row in found], np.int64)
+        self._rows = self._rows_of(ids)
         self._positions = np.array([row[2:5] for row in found], np.float64).reshape(-1, 3)
         self._descriptors = unpacked_of([row[5:] for row in found], fleet.rules.meta.packing.dim)
+
+    def _rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows (n,) that places have in a file of the whole map, or nearly so."""
+        starts = [self._starts.get(key, self._of) for key in (ids >> NUMBER_BITS).tolist()]
+        return np.asarray(starts, np.int64) + (ids & (MOST_PLACES - 1)) - 1
 
 
 def unpacked_of(rows: list[tuple[Any, ...]], dim: int) -> NDArray[np.float32]:

@@ -42,8 +42,8 @@ VERSION = migrations()[-1].version
 """Of the schema that this software needs."""
 _LOCK = 0x56505246
 """Key of the advisory lock under which migrations run."""
-_SHARDS = 128
-_KEYS_OF_A_SHARD = 1 << 24
+SHARDS = 128
+KEYS_OF_A_SHARD = 1 << 24
 """Of sessions, maps and cameras; those of sessions fit into the 32 bits that messages have."""
 
 
@@ -60,8 +60,8 @@ def initialise(connection: Connection, shard: int = 0) -> list[Migration]:
     Raises:
         FleetError: The schema is newer than this software, or the number is out of range.
     """
-    if not 0 <= shard < _SHARDS:
-        msg = f'servers of a fleet are numbered from 0 to {_SHARDS - 1}, not {shard}'
+    if not 0 <= shard < SHARDS:
+        msg = f'servers of a fleet are numbered from 0 to {SHARDS - 1}, not {shard}'
         raise FleetError(msg)
     with connection.transaction():
         connection.execute('SELECT pg_advisory_xact_lock(%s)', [_LOCK])
@@ -84,8 +84,13 @@ def initialise(connection: Connection, shard: int = 0) -> list[Migration]:
             )
         if not found:
             for sequence in ('session_keys', 'maps_id_seq', 'cameras_id_seq'):
-                first = shard * _KEYS_OF_A_SHARD + 1
+                first = shard * KEYS_OF_A_SHARD + 1
                 connection.execute('SELECT setval(%s, %s, false)', [sequence, first])
+        # A copy from another server numbers transactions as that one did.
+        connection.execute(
+            'UPDATE sessions SET changed = pg_current_xact_id() '
+            'WHERE changed > pg_current_xact_id()'
+        )
         return steps
 
 
