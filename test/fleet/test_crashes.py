@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import select
@@ -119,7 +120,7 @@ def survive(tmp_path, model, describe, kills, seed):
             initialise(connection)
         pushers = [Pusher(server.url, path) for path in maps]
         try:
-            for _ in range(kills):
+            for number in range(kills):
                 until = time.monotonic() + 30
                 heard = sum(p.answers for p in pushers)
                 while sum(p.answers for p in pushers) == heard:
@@ -138,6 +139,7 @@ def survive(tmp_path, model, describe, kills, seed):
                 for pusher in pushers:
                     pusher.hear()
                 versions = check(server.url, pushers)
+                logging.info('%d kills survived, %d versions', number + 1, versions)
         finally:
             for pusher in pushers:
                 pusher.kill()
