@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -20,7 +21,6 @@ from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from psycopg import Connection
 
@@ -45,6 +45,12 @@ MapName = Annotated[
 ]
 Version = Annotated[
     int | None, typer.Option(min=1, help='Former version of the session; the newest if not given.')
+]
+Calibration = Annotated[
+    Path | None,
+    typer.Option(
+        callback=opt.check_folder, help='A calibration of the network, by its name, as well.'
+    ),
 ]
 
 
@@ -159,10 +165,13 @@ def push(
     shrink: Annotated[
         bool, typer.Option('--shrink', help='Remove places there that the map lacks.')
     ] = False,
+    calibration: Calibration = None,
     as_json: opt.AsJson = False,
 ) -> None:
     """Bring sessions of a map to the server: new ones, and new versions of those it has."""
+    from vpr_ros.fleet import FleetMap
     from vpr_ros.fleet import push as push_sessions
+    from vpr_ros.fleet.fleet_calibrations import push_calibration
     from vpr_ros.maps import PlaceMap
 
     with (
@@ -174,6 +183,8 @@ def push(
         answers = push_sessions(
             connection, name, place_map, numbers, progress, anchored=anchored, shrink=shrink
         )
+        if calibration is not None:
+            push_calibration(FleetMap(connection, name), calibration)
     lines = [
         f'session {each.session} ({each.name!r}): {each.outcome}, version {each.version}'
         + (f': {each.reason}' if each.reason else '')
@@ -190,17 +201,21 @@ def pull(
     *,
     session: opt.Sessions = None,
     version: Version = None,
+    calibration: Calibration = None,
     as_json: opt.AsJson = False,
 ) -> None:
     """Bring sessions of the server into a map, which is made if there is none."""
     from vpr_ros.fleet import FleetMap, open_copy
     from vpr_ros.fleet import pull as pull_sessions
+    from vpr_ros.fleet.fleet_calibrations import pull_calibration
 
     with _server(url) as connection, progress_bar(f'pulling {name}') as progress:
         fleet = FleetMap(connection, name)
         wanted = _chosen(fleet, session, version)
         with open_copy(path, fleet) as place_map:
             report = pull_sessions(fleet, place_map, wanted, progress)
+        if calibration is not None:
+            pull_calibration(fleet, calibration)
     _say_report(path, as_json, report)
 
 
