@@ -43,7 +43,7 @@ def pull_calibration(fleet: FleetMap, path: Path) -> None:
         rows = cursor.execute(
             'SELECT name, data FROM calibrations WHERE map = ANY (%s) ORDER BY map', [fleet.ids]
         ).fetchall()
-    found = dict(reversed(rows))
+    found: dict[str, bytes] = dict(reversed(rows))
     if path.name not in found:
         there = ', '.join(sorted(found)) or 'none'
         msg = f'map {fleet.name!r} has no calibration {path.name}; it has {there}'
