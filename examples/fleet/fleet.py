@@ -20,7 +20,7 @@ import numpy as np
 from vpr_ros.describe import Describer
 from vpr_ros.fleet import connected, initialise, push
 from vpr_ros.fleet.local_server import LocalServer
-from vpr_ros.fleet.region import Region
+from vpr_ros.fleet.region import MapRegion
 from vpr_ros.fleet.roles import grant
 from vpr_ros.fleet.sync import FleetSync
 from vpr_ros.geometry import GeoPoint
@@ -210,7 +210,7 @@ def main() -> None:
                 f'{answer.outcome}'
             )
         synced = [folder / f'{robot}-fleet.vprmap' for robot in ROBOTS]
-        region = Region(GeoPoint(DATUM.lat, DATUM.lon), RADIUS)
+        region = MapRegion(GeoPoint(DATUM.lat, DATUM.lon), RADIUS)
         for robot, path in zip(ROBOTS, synced, strict=True):
             start = time.perf_counter()
             report = FleetSync(path, server.url_of(robot), NAME, region).once()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.errors import FleetUnreachableError
 from vpr_ros.fleet import delete, push
-from vpr_ros.fleet.region import Region
+from vpr_ros.fleet.region import MapRegion
 from vpr_ros.fleet.sync import FleetSync
 from vpr_ros.geometry import Datum, Pose
 from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
@@ -46,7 +46,7 @@ def street(tmp_path, model, describe):
 
 
 def region(metres, radius):
-    return Region(DATUM.point_at((metres, 0, 0)), radius)
+    return MapRegion(DATUM.point_at((metres, 0, 0)), radius)
 
 
 def eastings(path):
@@ -189,7 +189,7 @@ def test_box_of_a_region_holds_its_circle(lat, lon, bearing, away, radius, heigh
             pass
 
     Rules.meta.datum = datum
-    values = Region(centre, radius).condition(Rules).values
+    values = MapRegion(centre, radius).condition(Rules).values
     if 'left' in values:
         assert (positions[:, 0] >= values['left']).all()
         assert (positions[:, 0] <= values['right']).all()

@@ -241,14 +241,14 @@ def sync(
     as_json: opt.AsJson = False,
 ) -> None:
     """Keep a map like one on the server, or the part of it about a point, until Ctrl-C."""
-    from vpr_ros.fleet.region import Region
+    from vpr_ros.fleet.region import MapRegion
     from vpr_ros.fleet.sync import FleetSync
     from vpr_ros.geometry import GeoPoint
 
     region = None
     if around is not None:
         try:
-            region = Region(GeoPoint(*around[:2]), around[2])
+            region = MapRegion(GeoPoint(*around[:2]), around[2])
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint='--around') from error
     show = partial(_say_report, path, as_json)

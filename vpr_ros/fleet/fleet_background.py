@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vpr_ros.fleet.place_rows import MOST_PLACES, NUMBER_BITS
-from vpr_ros.maps.coder import sample_rows
+from vpr_ros.maps.coder import one_thread, sample_rows
 from vpr_ros.search.background import APART, NEIGHBOURS, SAMPLE, moments_of, standings_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ class FleetBackground:
         """
         if not self._of <= self._fleet.rules.meta.places < max(2 * self._of, 1):
             self._fetch()
-        others = descriptors @ self._descriptors.T
+        # Threads would take longer to wake than all of it takes.
+        with one_thread():
+            others = descriptors @ self._descriptors.T
         return standings_of(moments_of(others, self._apart(columns)), similarities)
 
     def _apart(self, columns: Columns) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.fleet.fleet_map import FleetMap, FleetSession
-    from vpr_ros.fleet.region import Region
+    from vpr_ros.fleet.region import MapRegion
     from vpr_ros.maps import Snapshot
     from vpr_ros.maps.columns import Columns
 
@@ -67,7 +67,7 @@ def pull(
     place_map: MapWriter,
     sessions: Sequence[FleetSession],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
-    region: Region | None = None,
+    region: MapRegion | None = None,
 ) -> PullReport:
     """Bring sessions in a map to the state that they have on the server.
 
@@ -110,7 +110,7 @@ def _pull_session(
     fleet: FleetMap,
     place_map: MapWriter,
     session: FleetSession,
-    region: Region | None,
+    region: MapRegion | None,
     report: PullReport,
 ) -> None:
     wanted = None if session.version == session.newest else session.version
@@ -153,7 +153,7 @@ class _Download:
         self,
         fleet: FleetMap,
         session: FleetSession,
-        region: Region | None,
+        region: MapRegion | None,
     ) -> None:
         self._fleet, self._session = fleet, session
         rules = fleet.rules

@@ -35,7 +35,7 @@ _POSED: LiteralString = (
 
 
 @dataclass(frozen=True)
-class Region:
+class MapRegion:
     """A circle on the ground.
 
     Attributes:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import LiteralString, Self
 
     from vpr_ros.fleet.fleet_map import FleetSession
-    from vpr_ros.fleet.region import Region
+    from vpr_ros.fleet.region import MapRegion
     from vpr_ros.geometry import GeoPoint
     from vpr_ros.maps import MapWriter
 
@@ -92,7 +92,7 @@ class FleetSync:
         path: Path,
         url: str,
         name: str,
-        region: Region | None = None,
+        region: MapRegion | None = None,
         *,
         interval: float = _INTERVAL,
         changed: Callable[[PullReport], None] = lambda _report: None,
@@ -193,7 +193,7 @@ class _Follower:
     def __init__(self, connection: Connection, name: str, path: Path, stack: ExitStack) -> None:
         self._fleet = FleetMap(connection, name)
         self._file: MapWriter = stack.enter_context(open_copy(path, self._fleet))
-        self._seen: tuple[str, Region | None] | None = None
+        self._seen: tuple[str, MapRegion | None] | None = None
         self.lag: float | None = None
 
     @property
@@ -201,7 +201,7 @@ class _Follower:
         """How many the file has."""
         return len(self._file)
 
-    def look(self, region: Region | None) -> PullReport:
+    def look(self, region: MapRegion | None) -> PullReport:
         """Bring the file up to date."""
         moment, sessions, deleted = self._news(region)
         report = pull(self._fleet, self._file, sessions, region=region)
@@ -210,7 +210,7 @@ class _Follower:
         self.lag = self._lag(sessions) if report.changed else None
         return report
 
-    def _news(self, region: Region | None) -> tuple[str, list[FleetSession], set[str]]:
+    def _news(self, region: MapRegion | None) -> tuple[str, list[FleetSession], set[str]]:
         """Return the moment, the sessions to be compared, and the UUIDs of those deleted."""
         fleet = self._fleet
         with one_moment(fleet.connection):
@@ -241,7 +241,7 @@ class _Follower:
             {each.uid for each in found if each.deleted},
         )
 
-    def _within(self, region: Region) -> set[int]:
+    def _within(self, region: MapRegion) -> set[int]:
         """Return the keys of the sessions with places in a region."""
         condition = region.condition(self._fleet.rules)
         # Of the text only the condition varies, which is one of ours.

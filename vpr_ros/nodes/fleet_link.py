@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpr_ros.errors import FleetError, VprError
 from vpr_ros.fleet import FleetMap, FleetRetriever, connected, explained
-from vpr_ros.fleet.region import Region
+from vpr_ros.fleet.region import MapRegion
 from vpr_ros.fleet.server_connection import require_no_password
 from vpr_ros.fleet.sync import FleetSync
 from vpr_ros.geometry import GeoPoint
@@ -149,7 +149,7 @@ class FleetLink:
         self._move(result)
 
 
-def region_of(text: str) -> Region | None:
+def region_of(text: str) -> MapRegion | None:
     """Return the region that a parameter names, None where it is empty.
 
     Raises:
@@ -161,7 +161,7 @@ def region_of(text: str) -> Region | None:
         lat, lon, radius = map(float, text.split())
         if not 0 < radius < float('inf'):
             raise ValueError  # noqa: TRY301
-        return Region(GeoPoint(lat, lon), radius)
+        return MapRegion(GeoPoint(lat, lon), radius)
     except ValueError as error:
         msg = (
             f'fleet_region is {text!r}: latitude, longitude (degrees) and a radius (m) are '
