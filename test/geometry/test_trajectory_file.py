@@ -49,6 +49,7 @@ def test_files_of_spreadsheets_are_read(tmp_path, text):
         ('t x y z qx qy qz qw\n', 'has no poses'),
         ('1 2 3 4 0 0 0 1\nt x y z qx qy qz qw\n', "line 2: 't' is no stamp"),
         ('hello\n', 'line 1: 1 fields'),
+        ('2011-09-26 13:02:25.5 3 4 0 0 0 1\n', 'line 1: .2011-09-26. is no stamp'),
         ('nan 2 3 4 0 0 0 1', "'nan' is no stamp"),
         ('99999999999 2 3 4 0 0 0 1', 'is no stamp'),
     ],

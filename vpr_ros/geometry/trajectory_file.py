@@ -108,15 +108,7 @@ def numbered_fields(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[st
 
 def _are_titles(fields: list[str]) -> bool:
     """Tell whether the fields of a first line are names of columns, as of a spreadsheet."""
-    return len(fields) > 1 and not any(map(_is_number, fields))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return len(fields) > 1 and all(field[:1].isalpha() for field in fields)
 
 
 def parse_number(text: str) -> float:
