@@ -9,7 +9,7 @@ import hashlib
 import json
 import sqlite3
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -34,13 +34,11 @@ COLUMNS = {
 JPEG = b'\xff\xd8\xff\xd9'
 
 
-@dataclass(frozen=True)
 class Base:
-    """A sound map, and a description that it can be asked with."""
+    """A sound map, and a description that it can be asked with; its text is short, for reports."""
 
-    name: str
-    content: bytes
-    query: Description
+    def __init__(self, name, content, query):
+        self.name, self.content, self.query = name, content, query
 
     def __repr__(self):
         return self.name
