@@ -123,6 +123,9 @@ RAW = st.sampled_from(
 LENGTHS = st.sampled_from([0, 1, 7, 8, 16, 20, DIM - 1, DIM, DIM + 1, DIM + 16, 64, 512, 1024])
 
 
+NOTHING_LEFT = (sqlite3.IntegrityError, ValueError, TypeError, KeyError, RecursionError)
+
+
 def craft(path, draw):
     """Change a map in one way or more, and make its checksums right again."""
     with contextlib.closing(sqlite3.connect(path)) as db:
@@ -130,7 +133,7 @@ def craft(path, draw):
         for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
             change = draw(st.sampled_from([_any_cell, _any_cell, _any_meta, _any_meta, _lengths]))
             # What a change before made of the map may leave nothing for this one.
-            with contextlib.suppress(sqlite3.IntegrityError, ValueError, TypeError, KeyError):
+            with contextlib.suppress(*NOTHING_LEFT):
                 kept |= change(db, draw)
         _seal(db, kept)
         db.commit()
