@@ -37,7 +37,8 @@ CODES = {'double': 'd', 'float': 'f', 'uint8': 'B', 'uint32': 'I', 'int8': 'b'}
 def any_message(draw, base):
     """Return copies of a message in which up to five fields have any values."""
     message = deepcopy(base)
-    for path, values in draw(st.lists(st.sampled_from(fields_of(type(base))), max_size=5)):
+    fields = fields_of(type(base))
+    for path, values in draw(st.lists(st.sampled_from(fields), max_size=5)) if fields else ():
         *way, last = path
         holder = message
         for name in way:

@@ -11,12 +11,14 @@ import pytest
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
 import hostile_samples as samples
+from builtin_interfaces.msg import Time
 from hostile import amount, examples, lost, survived, tried
 from hypothesis import given
 from hypothesis import strategies as st
 from nav_msgs.msg import Odometry
-from node_samples import MODEL, NAME, make_map, picture
+from node_samples import MODEL, NAME, Reports, make_map, picture
 from ros_messages import any_message
+from rosgraph_msgs.msg import Clock
 from vpr_ros.msg import PlaceCandidateArray
 
 from vpr_ros.geometry import Datum
@@ -38,6 +40,7 @@ class Robot:
             '/camera_info': samples.camera_info(),
             '/odom': samples.pose_with_covariance(Odometry),
             '/fix': samples.fix(),
+            '/clock': Clock(clock=Time(sec=1)),
         }
         self.publishers = {
             topic: listener.publisher(type(sound), topic) for topic, sound in self.topics.items()
@@ -46,6 +49,7 @@ class Robot:
     def drive(self, seed=0):
         """Say where the robot is, and what it sees; one second later each time."""
         self.now = next(self.seconds)
+        self.send('/clock', Clock(clock=Time(sec=self.now)))
         self.send('/odom', samples.pose_with_covariance(Odometry, self.now, 0.1 * self.now))
         self.send('/fix', samples.fix(self.now))
         self.send('/camera_info', samples.camera_info())
@@ -62,7 +66,8 @@ class Robot:
 
 
 @pytest.mark.timeout(600)
-def test_no_message_silences_localisation(start, listener, tmp_path):
+@pytest.mark.parametrize('simulated', [False, True], ids=['real time', 'simulated time'])
+def test_no_message_silences_localisation(start, listener, tmp_path, simulated):
     path = make_map(tmp_path / 'm.vprmap', [picture(seed) for seed in range(4)])
     with MapWriter.open(path) as place_map:
         place_map.set_datum(Datum(48.0, 11.0, 500.0))
@@ -72,6 +77,7 @@ def test_no_message_silences_localisation(start, listener, tmp_path):
         model=MODEL,
         map_path=path,
         rectify=True,
+        use_sim_time=simulated,
         fix_gate=1000.0,
         max_distance_ratio=1.0,
         image_transport='raw',
@@ -156,6 +162,45 @@ def test_no_message_silences_mapping(start, listener, tmp_path, pose_source):
     assert mapped.node.stop(signal.SIGTERM) == 0
     assert 'Traceback' not in mapped.node.output
     assert verify(mapped.path) == []
+
+
+@pytest.mark.timeout(600)
+def test_no_message_silences_the_search_for_loops(start, listener):
+    reports = Reports(listener)
+    node = start(
+        'loop_closure_node',
+        model=MODEL,
+        keyframe_interval=1e-9,
+        image_transport='raw',
+        verify='sift',
+    )
+    robot = Robot(listener)
+
+    def places():
+        part = 'place recognition'
+        return int(reports.values(part)['places'] or 0) if part in reports.latest else 0
+
+    def goes_on():
+        before = places()
+
+        def grown():
+            robot.drive(robot.now % 50)
+            return places() > before
+
+        listener.wait_until(grown, 60, 'for new places')
+
+    goes_on()
+
+    @examples(3, 60)
+    @given(st.data())
+    def tries(data):
+        robot.spoil(data.draw)
+        goes_on()
+        assert node.alive
+        survived()
+
+    tries()
+    assert 'Traceback' not in node.output
 
 
 @pytest.mark.timeout(600)

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_type_hints
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vpr_ros.localize import decide
 from vpr_ros.nodes.parameter_fields import Parameter, parameter, parameters_of
-from vpr_ros.nodes.parameters import NODES
+from vpr_ros.nodes.parameters import NODES, PlaceRecognitionParameters
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'scripts'))
+sys.path[:0] = [str(ROOT / 'scripts'), str(ROOT / 'test' / 'localize')]
+from candidates_sample import sample_candidates
 from generate import as_markdown, as_yaml
 
 
@@ -112,6 +115,19 @@ def test_every_number_has_bounds_whose_squares_are_small(parameter):
         assert parameter.minimum is not None
         assert parameter.maximum is not None
         assert max(abs(parameter.minimum), abs(parameter.maximum)) ** 2 <= 1e10
+
+
+def test_the_greatest_and_least_parameters_give_finite_answers():
+    candidates = sample_candidates((1, 0.9, 0.0), (2, 0.9, 1.0), (3, 0.2, 90.0))
+    table = parameters_of(PlaceRecognitionParameters)
+    for known in table:
+        if type(known.default) not in (int, float):
+            continue
+        for value in (known.minimum, known.maximum):
+            config = PlaceRecognitionParameters(**{known.name: value}).decision_config()
+            _, decision = decide(candidates, config)
+            if decision.covariance is not None:
+                assert np.isfinite(decision.covariance).all(), known.name
 
 
 def test_long_text_is_refused_and_not_repeated():

@@ -11,6 +11,8 @@ import signal
 import sys
 import threading
 import time
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import rclpy
@@ -18,6 +20,9 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
+
+from vpr_ros.errors import MessageError
+from vpr_ros.nodes.complaints import reason_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +54,18 @@ class _ToRos(logging.Handler):
             self._logger.warning(text)
         else:
             self._logger.info(text)
+
+
+def _is_ours(error: Exception) -> bool:
+    """Return whether an error rose in this package, not before any of its functions was called."""
+    _, *frames = traceback.extract_tb(error.__traceback__)  # The first is the loop of the node.
+    package = str(Path(__file__).parents[1])
+    return any(frame.filename.startswith(package) for frame in frames)
+
+
+def _from_ros(error: Exception) -> MessageError:
+    """Return in words what ROS itself cannot use, such as a /clock before 1970."""
+    return MessageError(f'ROS cannot use what has come: {reason_in(error)}')
 
 
 def _leave() -> NoReturn:
@@ -115,7 +132,7 @@ def run(node_class: Callable[[], VprNode[Any]]) -> int:
         try:
             executor.spin_once(timeout_sec=0.1)
         except Exception as error:  # noqa: BLE001  a node survives any message
-            node.fail(error)
+            node.fail(error if _is_ours(error) else _from_ros(error))
     _leave_at_last(node)
     with contextlib.suppress(rclpy_implementation.RCLError):  # somebody else has shut it down
         node.trigger_shutdown()
