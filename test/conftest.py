@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from pathlib import Path
 
 import hostile
 import pytest
 
+ROOT = Path(__file__).parents[1]
+PROMISES = (ROOT / 'docs' / 'security.md').read_text('utf-8')
+"""Names the tests that hold what is promised of hostile inputs; all get the marker ``hostile``."""
 LONGEST = (
     'test_live_equals_offline',
     'test_place_recognition_node',
@@ -18,8 +22,13 @@ LONGEST = (
 """Files of tests that take long: begun first, lest one processor work on them at the end."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.stem not in LONGEST)
+    for item in items:
+        name = f'`{item.path.relative_to(ROOT).as_posix()}::{item.originalname}`'
+        if name in PROMISES and not item.get_closest_marker('slow'):
+            item.add_marker('hostile')
 
 
 @pytest.hookimpl(hookwrapper=True)

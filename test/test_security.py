@@ -57,6 +57,16 @@ def test_every_promise_names_tests_that_exist():
             assert f'\ndef {name}(' in (ROOT / path).read_text('utf-8'), f'{path}::{name}'
 
 
+def test_every_file_of_hostile_tests_is_named_by_a_promise():
+    page = (ROOT / 'docs' / 'security.md').read_text('utf-8')
+    hostile = [
+        path for path in ROOT.glob('test/**/test_*.py') if 'mark.hostile' in path.read_text()
+    ]
+    assert len(hostile) > 5
+    unnamed = [path.name for path in hostile if f'/{path.name}::' not in page]
+    assert unnamed in ([], [Path(__file__).name])
+
+
 def test_security_rules_of_the_linter_are_on():
     rules = re.search(
         r'^select = \[(.*?)\]', (ROOT / 'pyproject.toml').read_text('utf-8'), re.M | re.S
