@@ -50,7 +50,7 @@ else
   echo "$kind" >"$venv/made_for"
 fi
 
-step "$text, ${TORCH:-no torch} and the rest with pip (2 GB; more with CUDA)" "$log" \
+step "$text, ${TORCH:-no torch} and the rest with pip (3 GB; more with CUDA)" "$log" \
   "$venv/bin/python" -m pip install --disable-pip-version-check "${requirements[@]}" ${TORCH:+"$TORCH"}
 if [[ -z ${ROS_DISTRO:-} ]]; then
   step 'Adapting the ROS wheels to this machine' "$log" \
