@@ -55,7 +55,7 @@ class PredictionsFile:
 
     def write(self, data: Dataset, model: ModelInfo, rankings: dict[str, Ranking]) -> None:
         """Write the file, where one is wanted."""
-        from vpr_ros.evaluation.predictions import Predictions
+        from vpr_ros.evaluation.predictions import DatasetPredictions
 
         if self.path is None:
             return
@@ -63,7 +63,7 @@ class PredictionsFile:
             msg = f'--by {self.by} is none of the search methods: {", ".join(rankings)}'
             raise typer.BadParameter(msg)
         ranking = rankings[self.by]
-        found = Predictions(
+        found = DatasetPredictions(
             data, model, self.by, ranking, self.top, self.labelled, self.wrong_only
         )
         typer.echo(f'{self.path}: {found.save(self.path)} queries', err=True)

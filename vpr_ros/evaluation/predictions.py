@@ -30,7 +30,7 @@ _KEY = 7
 
 
 @dataclass(frozen=True, eq=False)
-class Predictions:
+class DatasetPredictions:
     """What a search method found.
 
     Attributes:
