@@ -108,11 +108,15 @@ class FleetSync:
         self._thread.start()
         return self
 
-    def stop(self) -> None:
-        """End, at the latest when the session in progress is written or the server fails."""
+    def stop(self, patience: float | None = None) -> None:
+        """End, at the latest when the session in progress is written or the server fails.
+
+        Args:
+            patience: Seconds to wait for that, None for any number.
+        """
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(patience)
 
     def __enter__(self) -> Self:
         return self.start()

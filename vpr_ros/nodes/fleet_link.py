@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from vpr_ros.nodes.parameters import PlaceRecognitionParameters
     from vpr_ros.search import Searcher
 
+_END = 2.0
+"""Seconds that the end of a node waits for a server that does not answer."""
 _PAUSE = 1.0
 """Seconds between two questions to the server."""
 
@@ -83,7 +85,7 @@ class FleetLink:
 
     def stop(self) -> None:
         """End to follow."""
-        self._sync.stop()
+        self._sync.stop(_END)
 
     def start_again(self) -> None:
         """Note that nobody knows where the robot is."""
