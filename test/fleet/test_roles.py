@@ -114,6 +114,16 @@ def test_what_nobody_but_an_owner_may_do_is_refused(pushed, statement):
             connection.execute(statement)
 
 
+def test_places_of_a_robot_stay_in_the_map_of_their_session(pushed):
+    with pushed('robot_a') as connection:
+        connection.execute('CREATE TEMPORARY TABLE stray AS SELECT * FROM places LIMIT 1')
+        connection.execute('UPDATE stray SET number = 9999')
+        connection.execute('INSERT INTO places SELECT * FROM stray')
+        connection.execute('UPDATE stray SET number = 10000, map = map + 1')
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute('INSERT INTO places SELECT * FROM stray')
+
+
 def test_reader_that_pushes_is_told_whom_to_ask(pushed, town, database):
     with (
         pushed('screen') as connection,

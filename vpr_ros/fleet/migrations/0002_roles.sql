@@ -28,6 +28,8 @@ BEGIN
             WHEN found = 'projections' THEN
                 'map IN (SELECT id FROM maps WHERE owner = current_user)'
             WHEN found = 'cameras' THEN 'true'
+            WHEN found = 'places' THEN
+                '(session, map) IN (SELECT key, map FROM sessions WHERE owner = current_user)'
             ELSE 'session IN (SELECT key FROM sessions WHERE owner = current_user)'
         END;
         EXECUTE format('CREATE POLICY adding ON %I FOR INSERT TO vpr_robot WITH CHECK (%s)',
