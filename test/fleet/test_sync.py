@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
@@ -12,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpr_ros.errors import FleetUnreachableError
-from vpr_ros.fleet import delete, push
+from vpr_ros.fleet import connected, delete, push
 from vpr_ros.fleet.region import MapRegion
 from vpr_ros.fleet.sync import FleetSync
 from vpr_ros.geometry import Datum, Pose
 from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
+from vpr_ros.search import Retriever
 
 from .conftest import START
 
@@ -155,6 +157,43 @@ def test_file_stays_while_the_network_is_away_and_follows_when_it_is_back(
             delete(connection, 'town', street.session_list()[0].uid)
             proxy.lossy = False
             until(lambda: sync.state.places == 20)
+
+
+def test_robot_searches_while_its_file_is_replaced_and_sees_no_mixture(
+    database, connection, street, describe, tmp_path
+):
+    push(connection, 'town', street)
+    path = tmp_path / 'robot.vprmap'
+    FleetSync(path, database, 'town').once()
+    rounds = 5
+    with PlaceMap.open(path) as robot:
+        retriever, seen = Retriever(robot), set()
+
+        def read(_report):
+            robot.refresh()
+
+        def drive():
+            with connected(database) as other:
+                for i in range(1, rounds + 1):
+                    poses = [Pose.of((x, 0, i)) for x, _, _ in street.positions]
+                    street.update_poses(street.ids, poses)
+                    push(other, 'town', street)
+
+        with FleetSync(path, database, 'town', changed=read) as sync:
+            pushing = threading.Thread(target=drive)
+            pushing.start()
+            deadline = time.monotonic() + 30
+            while pushing.is_alive() or rounds not in seen:
+                assert time.monotonic() < deadline, (seen, sync.state)
+                found = retriever.search(describe(3), 40, 40)
+                sessions = found.snapshot.columns.sessions[found.rows]
+                assert len(found) == 40
+                for session in set(sessions.tolist()):
+                    heights = set(found.poses[sessions == session, 2].tolist())
+                    assert len(heights) == 1
+                    seen |= heights
+            pushing.join()
+            assert sync.state.fault == ''
 
 
 def test_server_that_was_never_there_is_told(tmp_path):
