@@ -188,7 +188,6 @@ class MapEditor(TransactionalMap):
             database = self._database()
             database.execute('VACUUM')
             empty_log(database)
-            self._settle()
         return before - self.info().bytes
 
     def _rewrite(self, now: Snapshot, columns: cols.Columns, rows: NDArray[np.intp]) -> None:

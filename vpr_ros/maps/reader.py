@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.errors import MapInUseError
+from vpr_ros.errors import MapError, MapInUseError
 from vpr_ros.maps import descriptors as floats
 from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.connection import explained, require_file
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MEMORY_BUDGET = 2 << 30
 """Bytes of float descriptors kept in memory at most, unless told otherwise."""
+CLOSED = 'is closed'
 OVERWRITTEN = 'another map was written over the file since it was opened: open it again'
 _CHUNK = 4096
 
@@ -54,7 +55,7 @@ class PlaceMap:
         self._path = path
         self._wanted = model
         self._file = WatchedFile(path)
-        self._other = False
+        self._other = self._away = self._closed = False
         self._budget = memory_budget
         self._mutex = threading.RLock()
         self._connection, self._snapshot = self._read()
@@ -96,7 +97,18 @@ class PlaceMap:
     @property
     def displaced(self) -> bool:
         """Whether the file was removed, or another map is in its place, since it was opened."""
-        return self._file.displaced or self._overwritten()
+        return self._file.displaced or self.overwritten
+
+    @property
+    def overwritten(self) -> bool:
+        """Whether another map was written over the file; one that is half written is none yet."""
+        with self._mutex:
+            if self._file.displaced:
+                return False
+            if not self._file.touched:
+                return self._other
+            found = state_alone(self._path)
+            return found is not None and found.id != self.id
 
     @property
     def snapshot(self) -> Snapshot:
@@ -230,8 +242,7 @@ class PlaceMap:
             MapError: It is damaged.
         """
         with self._mutex, explained(self._path):
-            if self._overwritten():
-                raise MapInUseError(OVERWRITTEN)
+            self._require_file()
             return schema.read_thumbnail(self._connection, place_id)
 
     def preload(self) -> None:
@@ -287,11 +298,10 @@ class PlaceMap:
                 map was described anew with a model that is not that of the queries.
         """
         with self._mutex, explained(self._path):
-            _ = self._connection.total_changes  # Raises where the map is closed.
-            if self._file.touched and not self._file.displaced:
+            if self._closed:
+                raise MapError(CLOSED)
+            if self._away or (self._file.touched and not self._file.displaced):
                 snapshot = self._read_again()
-            elif self._other:
-                raise MapInUseError(OVERWRITTEN)
             elif read_version(self._connection) == self.version:
                 return False
             else:
@@ -313,21 +323,24 @@ class PlaceMap:
             MapError: It cannot be read, perhaps only now, or is another map.
         """
         looked = WatchedFile(self._path)
+        self.let_go()
         connection, snapshot = self._read(self._snapshot)
         self._file, self._other = looked, snapshot.meta.id != self.id
         if self._other:
             connection.close()
             raise MapInUseError(OVERWRITTEN)
-        self._connection.close()
-        self._connection = connection
+        self._connection, self._away = connection, False
         return snapshot
 
-    def _overwritten(self) -> bool:
-        """Whether another map was written over the file; one that is half written is none yet."""
-        if not self._file.touched:
-            return self._other
-        found = state_alone(self._path)
-        return found is not None and found.id != self.id
+    def let_go(self) -> None:
+        """Close the file until the next refresh; what is in memory is searched until then.
+
+        As long as one connection of a process is open, SQLite shares what that remembers of the
+        log with all that are opened later.
+        """
+        with self._mutex:
+            self._connection.close()
+            self._away = True
 
     def verify(self) -> list[str]:
         """Read and check everything; return the problems found, in words."""
@@ -338,6 +351,7 @@ class PlaceMap:
         """Close the file; the object is of no use afterwards."""
         with self._mutex:
             self._connection.close()
+            self._closed = True
 
     def __enter__(self) -> Self:
         return self
@@ -345,9 +359,19 @@ class PlaceMap:
     def __exit__(self, *_raised: object) -> None:
         self.close()
 
+    def _require_file(self) -> None:
+        """Refuse to read from a file that is not the map's any more.
+
+        Raises:
+            MapInUseError: Another map was written over it.
+        """
+        if not self._closed and (self._away or self.overwritten):
+            raise MapInUseError(OVERWRITTEN)
+
     def _read_descriptors(self, snapshot: Snapshot, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
         columns, packing = snapshot.columns, snapshot.meta.packing
         with self._mutex, explained(self._path):
+            self._require_file()
             return floats.read(
                 self._connection, columns.ids[rows], columns.descriptor_crcs[rows], packing
             )

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, isnan
@@ -19,6 +19,7 @@ from vpr_ros.geometry.geodesy import surface_positions
 from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.coder import ItqCoder, PcaReducer
 from vpr_ros.maps.columns import SELECT, Columns, Growing, empty, unpack_covariance
+from vpr_ros.maps.connection import SQLITE_ERRORS
 from vpr_ros.maps.descriptors import DescriptorCache
 from vpr_ros.maps.meta import MOST_SESSIONS, Meta, crc_of, read_meta
 from vpr_ros.maps.place import Camera, Place, Session
@@ -255,7 +256,8 @@ def reading(db: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        db.execute('ROLLBACK')
+        with suppress(*SQLITE_ERRORS):  # Severe ones have ended it.
+            db.execute('ROLLBACK')
 
 
 def _load(db: sqlite3.Connection, budget: int, known: Snapshot | None) -> Snapshot:

@@ -171,7 +171,8 @@ class TransactionalMap(PlaceMap):
         self._reading, self._connection = self._connection, connection
         self._reading.execute('SELECT count(*) FROM sqlite_master').fetchone()
         self._reading.execute('PRAGMA shrink_memory')
-        self._settle()
+        self._file.note()
+        self._alone = state_alone(self._path)
 
     def _store(
         self,
@@ -233,7 +234,7 @@ class TransactionalMap(PlaceMap):
             self._pending = before
 
     def _acknowledge(self) -> None:
-        """Note that what was committed is on the disk, and how the file looks now."""
+        """Note that what was committed is on the disk."""
         if self._lock is None:
             return
         first = self._lock.acknowledged is None
@@ -244,30 +245,32 @@ class TransactionalMap(PlaceMap):
                 self._connection.execute('PRAGMA wal_checkpoint(PASSIVE)')
             except sqlite3.Error as error:
                 _LOG.debug('%s: the first write stays in the log: %s', self._path, error)
-        self._settle()
 
     def _note_write(self, lock: WriterLock) -> None:
         meta = self._now.meta
         lock.acknowledge(Acknowledged(meta.id, meta.log, meta.version, meta.places))
 
-    def _settle(self) -> None:
-        """Take a change of the file for our own, after SQLite moved something into it."""
-        if self._file.touched:
+    @property
+    def overwritten(self) -> bool:
+        """Whether anything else was written over the file: once it has a log, any other state."""
+        with self._mutex:
+            if self._reading is None:
+                return super().overwritten
+            if self._file.displaced or not self._file.touched:
+                return False
+            before, found = self._alone, state_alone(self._path)
+            moved_here = (
+                found is not None
+                and before is not None
+                and (found.id, found.log) == (before.id, self._log)
+                and found.version >= before.version
+            )
+            if found != before and not moved_here:
+                return True
+            # SQLite moved a part of the log into the file, or it was only touched.
             self._file.note()
-            found = state_alone(self._path)
-            if found is not None and found.id == self.id:
-                self._alone = found
-
-    def _overwritten(self) -> bool:
-        """Whether anything else was written over the file, once it has a log."""
-        if self._reading is None:
-            return super()._overwritten()
-        if not self._file.touched:
+            self._alone = found
             return False
-        found = state_alone(self._path)
-        if found == self._alone:
-            self._file.note()
-        return found != self._alone
 
     def _require_place(self) -> None:
         if self._lock is None:
@@ -277,7 +280,7 @@ class TransactionalMap(PlaceMap):
         if self._file.displaced:
             msg = 'the file was removed or replaced since it was opened: bring it back, or reopen'
             raise MapInUseError(msg)
-        if self._overwritten():
+        if self.overwritten:
             raise MapInUseError(OVERWRITTEN)
         if self._reading is None and self._file.touched:
             self._snapshot, self._alone = self._read_again(), state_alone(self._path)
@@ -300,7 +303,7 @@ class TransactionalMap(PlaceMap):
                 return
             if self._reading is None:
                 self._connection.close()
-            elif not self._file.displaced and self._overwritten():
+            elif self.overwritten:
                 self._abandon(self._reading)
             else:
                 self._reading.close()

@@ -170,12 +170,22 @@ class MapBuilderNode(MappingNode):
         place_map = self._maps.map
         if place_map is None:
             return
+        if place_map.overwritten:
+            self._let_go(place_map)
+            return
         self._maps.announce()
         self._tell_progress(len(place_map))
         fits = not place_map.model.code_bits
         if fits and len(place_map) >= max(_CODED_FROM, 2 * self._coded) and self.jobs.idle:
             self._coded = len(place_map)
             self.jobs.submit(lambda: self.attempt(place_map.recode))
+
+    def _let_go(self, place_map: MapWriter) -> None:
+        """Leave what was written over the map to others, who cannot read it before."""
+        text = f'{place_map.path}: another map was written over the file: load it to go on'
+        self.get_logger().error(text)
+        self._maps.use(None)
+        self._maps.fault = text
 
     def _tell_progress(self, places: int) -> None:
         """Say every few seconds how mapping goes, where that has changed."""

@@ -101,8 +101,11 @@ class MapFollower(Generic[AnyMap]):
         Raises:
             VprError: It cannot be used; the one in use stays.
         """
-        if isinstance(self.map, MapWriter) and self.map.displaced:
-            self.use(None)  # No more can be added to it, and it may hold the lock of this one.
+        if self.map is not None and self.map.displaced:
+            if isinstance(self.map, MapWriter):
+                self.use(None)  # No more can be added to it, and it may hold the lock of this one.
+            elif self.map.overwritten:
+                self.map.let_go()
         try:
             self.use(self._open_map(path))
         except VprError:
