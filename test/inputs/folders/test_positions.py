@@ -6,15 +6,21 @@ import pytest
 
 from vpr_ros.geometry import Datum, GeoPoint, Pose
 from vpr_ros.inputs.folders import PosedImage
-from vpr_ros.inputs.folders.positions import FALSE_START, FAR_AWAY, NULL_ISLAND, believed
+from vpr_ros.inputs.folders.positions import (
+    FALSE_START,
+    FAR_AWAY,
+    NULL_ISLAND,
+    STRAY,
+    believed,
+)
 
 SECOND = 10**9
 DEGREE = 111_200.0
 
 
-def images(*places, interval=1):
+def images(*places, interval=1, begin=0):
     return [
-        PosedImage(Path(f'{i}.jpg'), round(i * interval * SECOND), geo=GeoPoint(lat, lon))
+        PosedImage(Path(f'{i}.jpg'), begin + round(i * interval * SECOND), geo=GeoPoint(lat, lon))
         for i, (lat, lon) in enumerate(places)
     ]
 
@@ -81,3 +87,24 @@ def test_a_start_that_was_driven_away_from_is_believed():
 def test_an_image_with_a_pose_keeps_it():
     (image,) = believed([PosedImage(Path('a'), 0, Pose.identity(), GeoPoint(0, 0))])
     assert (image.geo, image.pose is not None) == (None, True)
+
+
+@pytest.mark.parametrize('metres', [300, 300_000])
+def test_a_position_that_its_neighbours_contradict_is_left_out(metres):
+    places = drive(40)
+    places[25] = places[25][0] + metres / DEGREE, 11.6
+    start = 1_700_000_000 * SECOND
+    assert left_out(believed(images(*places, begin=start))) == {25: STRAY}
+    # Without times, or with time to go there and back, nothing contradicts it.
+    assert not left_out(believed(images(*places)))
+    assert not left_out(believed(images(*places, begin=start, interval=0)))
+    assert not left_out(believed(images(*places, begin=start, interval=8000)))
+
+
+def test_positions_without_a_height_have_that_of_the_ones_before():
+    nan = float('nan')
+    given = [
+        PosedImage(Path(f'{i}.jpg'), i * SECOND, geo=GeoPoint(48.1, 11.6, alt))
+        for i, alt in enumerate([nan, 500.0, nan, 510.0, nan])
+    ]
+    assert [image.geo.alt for image in believed(given)] == [500, 500, 500, 510, 510]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,12 @@ _START = 5
 """Images that it may have at most."""
 _JUMP, _TIMES = 100.0, 10.0
 """Metres from a false start to the rest, at least; and times the longest step of the rest."""
+_TIMED = 10**18
+"""Nanoseconds, in 2001: smaller stamps are no times."""
 
 NULL_ISLAND = 'their position is latitude 0, longitude 0, as devices write for an unknown one'
 FALSE_START = 'the images after them contradict their position: a receiver that had just started'
+STRAY = 'the images before and after them contradict their position'
 FAR_AWAY = f'their position lies more than {MAX_SPAN / 1e3:.0f} km from the others'
 
 
@@ -46,13 +50,15 @@ def believed(images: Sequence[PosedImage], datum: Datum | None = None) -> list[P
     """Return the images of one session, those whose position is not believed without it.
 
     Not believed are latitude 0 with longitude 0, positions farther from the others than any
-    session, and those of the first images where later ones contradict them.
+    session, those of the first images where later ones contradict them, and single ones that no
+    vehicle reaches from the one before and leaves for the one after. Positions without a height
+    have that of the ones before, or of the first that has one.
 
     Args:
         images: In order.
         datum: Of the map, if it has one.
     """
-    checked = without_null_island(images)
+    checked = _with_heights(without_null_island(images))
     placed = [(i, image.geo) for i, image in enumerate(checked) if image.geo is not None]
     if not placed:
         return checked
@@ -70,10 +76,36 @@ def believed(images: Sequence[PosedImage], datum: Datum | None = None) -> list[P
         middle = surface_positions(np.array([datum.lat]), np.array([datum.lon]))[0]
     far = np.linalg.norm(points - middle, axis=1) > MAX_SPAN
     refuse(rows[far], FAR_AWAY)
-    rows, points = rows[~far][:_FIRST], points[~far][:_FIRST]
+    rows, points = rows[~far], points[~far]
     stamps = np.array([images[i].stamp for i in rows], np.int64)
-    refuse(rows[: _false_start(points, stamps)], FALSE_START)
+    refuse(rows[_strays(points, stamps)], STRAY)
+    refuse(rows[: _false_start(points[:_FIRST], stamps[:_FIRST])], FALSE_START)
     return checked
+
+
+def _with_heights(images: list[PosedImage]) -> list[PosedImage]:
+    heights = [image.geo.alt for image in images if image.geo and not math.isnan(image.geo.alt)]
+    height = heights[0] if heights else math.nan
+    found = []
+    for image in images:
+        if image.geo is not None and not math.isnan(image.geo.alt):
+            height = image.geo.alt
+        elif image.geo is not None and heights:
+            image = replace(image, geo=replace(image.geo, alt=height))  # noqa: PLW2901
+        found.append(image)
+    return found
+
+
+def _strays(points: NDArray[np.float64], stamps: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return which of some positions (N, 3) those before and after contradict."""
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    seconds = np.diff(stamps) / SECOND
+    # Images without times are counted, in the order of their names, and say nothing of the speed.
+    timed = (stamps[:-1] > _TIMED) & (seconds > 0)
+    fast = timed & (steps > _JUMP + MAX_SPEED * seconds)
+    over = np.linalg.norm(points[2:] - points[:-2], axis=1)
+    calm = over <= _JUMP + MAX_SPEED * (seconds[1:] + seconds[:-1])
+    return np.flatnonzero(fast[1:] & fast[:-1] & calm) + 1
 
 
 def _without(image: PosedImage, why: str) -> PosedImage:
