@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fit the calibration of a network that is shipped in vpr_ros/localize/calibrations.
 
-It learns from nine worlds, each judged by a fit on the others: towns 5 to 8 of the simulation
-(town 0 is kept for tests, 1 to 3 trained the network), and the shared real traverses. What is
+It learns from eleven worlds, each judged by a fit on the others: towns 5 to 8, two parks and two
+buildings of the simulation (town 0 is kept for tests, 1 to 3 trained the network), and the shared
+real traverses. What is
 fitted are some ten numbers a stage, none of which is about a place. Described traverses and
 comparisons of local features are kept in the work folder.
 """
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,24 +50,33 @@ from vpr_ros.mapping import KeyframeConfig  # noqa: E402
 from vpr_ros.mapping.keyframes import KeyframeGate  # noqa: E402
 from vpr_ros.maps import MapWriter, NewPlace  # noqa: E402
 from vpr_ros.search import Retriever  # noqa: E402
-from vpr_ros.simulation import Conditions, Town, Traverse, write_bag  # noqa: E402
+from vpr_ros.simulation import Conditions, Layout, Town, Traverse, write_bag  # noqa: E402
 from vpr_ros.types import THUMBNAIL_SIZE, Description  # noqa: E402
 
 Frames = Iterator[tuple[NDArray[np.uint8], Pose, int]]
 
 DRIVES = {
-    # town, conditions: metres to the left of the lane, seed of traffic and noise
-    (5, 'day'): (0.0, 1),
-    (5, 'evening-rain'): (1.0, 2),
-    (5, 'night-rain'): (-0.5, 3),
-    (6, 'day'): (0.0, 1),
-    (6, 'night'): (0.5, 2),
-    (6, 'day-overcast-autumn'): (1.0, 3),
-    (7, 'overcast'): (0.0, 1),
-    (7, 'morning-winter'): (-0.5, 2),
-    (8, 'day'): (0.0, 1),
-    (8, 'evening'): (0.7, 2),
+    # simulated traverse: metres to the left of the way, seed of traffic and noise
+    'town-5-day': (0.0, 1),
+    'town-5-evening-rain': (1.0, 2),
+    'town-5-night-rain': (-0.5, 3),
+    'town-6-day': (0.0, 1),
+    'town-6-night': (0.5, 2),
+    'town-6-day-overcast-autumn': (1.0, 3),
+    'town-7-overcast': (0.0, 1),
+    'town-7-morning-winter': (-0.5, 2),
+    'town-8-day': (0.0, 1),
+    'town-8-evening': (0.7, 2),
+    'park-1-day': (0.0, 1),
+    'park-1-day-overcast-autumn': (0.6, 2),
+    'park-2-day-overcast': (0.0, 1),
+    'park-2-morning-winter': (-0.5, 2),
+    'building-1-day': (0.0, 1),
+    'building-1-night': (0.3, 2),
+    'building-2-day': (-0.2, 1),
 }
+ON_FOOT = (1.0, 1.5)
+"""Metres from frame to frame, and metres a second, of a robot in a building."""
 LAPS = {'airsim-1': (0, 598), 'airsim-2': (598, 868), 'airsim-3': (868, 1270)}
 LAPS['airsim-4'] = (1270, 10**6)
 KNOWN = (
@@ -86,6 +97,9 @@ KNOWN = (
     ('town-6-day', 'town-6-day-overcast-autumn'),
     ('town-7-overcast', 'town-7-morning-winter'),
     ('town-8-day', 'town-8-evening'),
+    ('park-1-day', 'park-1-day-overcast-autumn'),
+    ('park-2-day-overcast', 'park-2-morning-winter'),
+    ('building-1-day', 'building-1-night'),
     ('cameras-ref', 'cameras-query'),
 )
 ELSEWHERE = (
@@ -113,6 +127,10 @@ ELSEWHERE = (
     ('cameras-ref', 'gardens-day_right'),
     ('corridor-1', 'cameras-query'),
     ('railway-summer', 'airsim-2'),
+    ('park-1-day', 'park-2-day-overcast'),
+    ('building-1-day', 'building-2-day'),
+    ('building-2-day', 'corridor-2'),
+    ('gardens-day_left', 'park-2-day-overcast'),
 )
 TOLERANCE = Tolerance(5.0, math.radians(45))
 KEYFRAMES = KeyframeConfig(distance=2.0, angle=0.35)
@@ -146,7 +164,7 @@ class Sources:
             'airsim': lambda: self._bag(bags / 'airsim_track', *LAPS[name]),
             'campus': lambda: self._bag(bags / 'campus_route_toshiki'),
             'room': lambda: self._bag(bags / 'euroc_v101_micro'),
-            'town': lambda: self._bag(self._rendered(part)),
+            **{layout: lambda: self._bag(self._rendered(name)) for layout in get_args(Layout)},
             'corridor': lambda: self._corridor(int(part)),
             'lake': lambda: self._lake(part),
             'railway': lambda: self._numbered('nordland_64x32', part, 4.0),
@@ -162,14 +180,23 @@ class Sources:
                 if reading is not None:
                     yield frame.rgb, reading.pose, frame.stamp
 
-    def _rendered(self, part: str) -> Path:
-        number, _, conditions = part.partition('-')
-        path = self._work / f'town{number}-{conditions}'
+    def _rendered(self, name: str) -> Path:
+        layout, number, conditions = name.split('-', 2)
+        path = self._work / name
         if not path.exists():
-            print(f'rendering {path.name}', flush=True)
-            shift, seed = DRIVES[int(number), conditions]
+            print(f'rendering {name}', flush=True)
+            shift, seed = DRIVES[name]
+            pace = (
+                dict(zip(('spacing', 'speed'), ON_FOOT, strict=True))
+                if layout == 'building'
+                else {}
+            )
             way = Traverse(
-                Town(int(number)), Conditions.named(conditions), seed, lateral_shift=shift
+                Town(int(number), layout=layout),
+                Conditions.named(conditions),
+                seed,
+                lateral_shift=shift,
+                **pace,
             )
             write_bag(way, path, storage='mcap', encoding='jpeg')
         return path
@@ -367,7 +394,7 @@ class Comparisons:
 
 _DERIVED = ('corridor',)
 """Worlds whose truth was derived from the pictures, to two frames."""
-_DRIVEN = ('airsim', 'town', 'campus', 'room')
+_DRIVEN = ('airsim', 'campus', 'room', *get_args(Layout))
 """Worlds whose frames are closer together than places; others are places already."""
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.simulation import Conditions, ConditionsError, SimulatedCamera, Town, Traverse
 from vpr_ros.simulation.paint import MATT, Paint
-from vpr_ros.simulation.town_plan import Surface
+from vpr_ros.simulation.plan import Surface
 
 if TYPE_CHECKING:
     from vpr_ros.geometry import Pose

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vpr_ros.simulation.camera import SimulatedCamera
     from vpr_ros.simulation.conditions import Conditions
     from vpr_ros.simulation.paint import Paint, Painter
-    from vpr_ros.simulation.town_plan import Plan
+    from vpr_ros.simulation.plan import Plan
     from vpr_ros.simulation.traffic import Car, Walker
 
 _REACH = 150.0
@@ -70,8 +70,8 @@ class Scene:
         self._origins = np.array([s.origin for s in plan.surfaces])
         self._rights = np.array([s.right for s in plan.surfaces])
         self._downs = np.array([s.down for s in plan.surfaces])
-        self._feet = np.array([(t.x, t.y, 0.0) for t in plan.standing])
-        self._sizes = np.array([(t.width, t.height) for t in plan.standing])
+        self._feet = np.array([(t.x, t.y, 0.0) for t in plan.standing]).reshape(-1, 3)
+        self._sizes = np.array([(t.width, t.height) for t in plan.standing]).reshape(-1, 2)
         self._textures: dict[int, Pyramid] = {}
         self._moving_textures: dict[tuple[Painter, int, int, int], Pyramid] = {}
 

@@ -29,13 +29,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vpr_ros.simulation.conditions import Conditions
-    from vpr_ros.simulation.town_plan import Plan
+    from vpr_ros.simulation.plan import Plan
 
 _CELL = 0.5
 """Side of a cell of the height maps, metres."""
 
 _CANOPY = (2.6, 0.6)
 """Height at which foliage begins, metres, and the share of sunlight it takes away."""
+
+_WARM = np.array([1.0, 0.72, 0.40])
+"""Colour of street lamps; those of buildings are white."""
+
+_INDOOR_LAMPS = 0.06
+"""Strength of the lamps of buildings, of that of street lamps."""
 
 _TO_LINEAR = ((np.arange(256) / 255) ** 2.2).astype(np.float32)
 _STEPS = 2048
@@ -58,6 +64,7 @@ class Illumination:
     def __init__(self, plan: Plan, conditions: Conditions) -> None:
         """Prepare the height maps of the bodies that throw shadows."""
         self._light = conditions.light
+        self._indoors = plan.indoors
         self._lamps = np.array(plan.lamps)
         xs, ys = plan.corners
         self._low = np.array([xs[0] - 30.0, ys[0] - 30.0])
@@ -84,6 +91,8 @@ class Illumination:
         Without a normal the light is that on something round, such as a tree.
         """
         light = self._light
+        if self._indoors:
+            return self._indoor_light(points, normal)
         height = np.clip(points[:, 2:] / 4.0, 0, 1)
         if normal is None:
             open_sky, slant = 0.8, np.full(len(points), 0.5)
@@ -99,6 +108,14 @@ class Illumination:
             total = total + (slant * self._sunlit(shifted))[:, None] * light.sun
         if light.lamps and len(self._lamps):
             total = total + self._lamplight(points, normal)
+        return np.asarray(total, np.float32)
+
+    def _indoor_light(
+        self, points: NDArray[np.float64], normal: NDArray[np.float64] | None
+    ) -> NDArray[np.float32]:
+        """By day doors and windows let some light in; at night only lamps shine."""
+        white = self._lamplight(points, normal) / _WARM
+        total = 0.35 * self._light.ambient + 0.10 + _INDOOR_LAMPS * white
         return np.asarray(total, np.float32)
 
     def _sunlit(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -131,8 +148,9 @@ class Illumination:
         slant: NDArray[np.float64] | float = 0.25
         if normal is not None:
             slant = np.clip((to_lamp @ normal) / np.sqrt(square), 0, 1)
-        strength = (9.0 * self._light.lamps * slant / square).sum(1)
-        warm: NDArray[np.float64] = strength[:, None] * np.array([1.0, 0.72, 0.40])
+        on = 1.0 if self._indoors else self._light.lamps
+        strength = (9.0 * on * slant / square).sum(1)
+        warm: NDArray[np.float64] = strength[:, None] * _WARM
         return warm
 
 

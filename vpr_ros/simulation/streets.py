@@ -56,6 +56,12 @@ class Street:
         return self.end - self.start
 
     @property
+    def pavement(self) -> tuple[float, float]:
+        """Between which distances from the centre line people walk; on the way without a kerb."""
+        inner, outer = self.road + 0.6, self.half - 0.5
+        return (inner, outer) if inner < outer else (0.4, outer)
+
+    @property
     def heading(self) -> float:
         """Yaw of the direction in which it runs, radians."""
         return 0.0 if self.along_x else np.pi / 2

@@ -4,16 +4,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from vpr_ros.geometry import Pose
+from vpr_ros.simulation.building_plan import building_plan
 from vpr_ros.simulation.camera import SimulatedCamera
+from vpr_ros.simulation.park_plan import park_plan
 from vpr_ros.simulation.scene import Scene
-from vpr_ros.simulation.town_plan import plan
+from vpr_ros.simulation.town_plan import town_plan
 from vpr_ros.simulation.traffic import Traffic
 from vpr_ros.stamps import SECOND
 
@@ -24,9 +26,15 @@ if TYPE_CHECKING:
 
     from vpr_ros.simulation.conditions import Conditions
     from vpr_ros.simulation.paint import Paint
+    from vpr_ros.simulation.plan import Plan
 
-_LANE = -1.45
-"""Metres from the centre line to the lane in which one drives, on the right."""
+Layout = Literal['town', 'park', 'building']
+
+_PLANS: dict[Layout, Callable[[int], Plan]] = {
+    'town': town_plan,
+    'park': park_plan,
+    'building': building_plan,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +59,7 @@ class _Piece:
 class Route:
     """A closed path in the ground plane, followed at constant speed."""
 
-    def __init__(self, corners: NDArray[np.float64], left: float, radius: float = 5.0) -> None:
+    def __init__(self, corners: NDArray[np.float64], left: float, radius: float) -> None:
         """Round the corners of a polygon.
 
         Args:
@@ -100,7 +108,11 @@ class Town:
     """
 
     def __init__(
-        self, seed: int = 0, camera: SimulatedCamera | None = None, scenes: int = 2
+        self,
+        seed: int = 0,
+        camera: SimulatedCamera | None = None,
+        scenes: int = 2,
+        layout: Layout = 'town',
     ) -> None:
         """Lay out a town.
 
@@ -108,10 +120,12 @@ class Town:
             seed: Another seed is another town.
             camera: Of every view.
             scenes: Conditions whose lit textures are kept.
+            layout: Streets, or the paths of a park without houses, or the corridors of a building
+                with look-alike doors and blank walls, which knows no weather.
         """
         self.seed = seed
         self.camera = camera or SimulatedCamera()
-        self._plan = plan(seed)
+        self._plan = _PLANS[layout](seed)
         self._paint: Callable[..., Paint] = cache(lambda painter: painter.paint())
         self._scene = lru_cache(scenes)(self._make_scene)
         self._traffic = lru_cache(maxsize=64)(self._draw_traffic)
@@ -120,7 +134,8 @@ class Town:
         """Return the drive through the town, some 600 m; the shift is to the left, metres."""
         xs, ys = self._plan.corners
         turns = [(0, 0), (1, 0), (1, 1), (2, 1), (2, 0), (3, 0), (3, 2), (0, 2)]
-        return Route(np.array([(xs[i], ys[j]) for i, j in turns]), _LANE + lateral_shift)
+        corners = np.array([(xs[i], ys[j]) for i, j in turns])
+        return Route(corners, self._plan.lane + lateral_shift, self._plan.turn)
 
     def view(
         self, pose: Pose, conditions: Conditions, seed: int = 0, time: float = 0.0
@@ -136,13 +151,15 @@ class Town:
         Returns:
             RGB (H, W, 3) uint8.
         """
+        if self._plan.indoors:
+            conditions = replace(conditions, weather='clear', season='summer')
         traffic = self._traffic(conditions, seed)
         optical = pose @ self.camera.mounting
         noise = np.random.default_rng([seed, 16, *pose.as_array().view(np.uint64).tolist()])
         return self._scene(conditions).view(
             self.camera,
             optical,
-            traffic.cars(time, optical.position),
+            traffic.cars(time, optical.position) if self._plan.cars else (),
             traffic.walkers(time),
             noise,
         )

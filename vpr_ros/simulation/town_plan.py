@@ -4,97 +4,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vpr_ros.simulation.facades import Front, Side, Tiles
 from vpr_ros.simulation.houses import House, Wall
 from vpr_ros.simulation.landmarks import Steeple, SteepleRoof
+from vpr_ros.simulation.plan import Block, Plan, Standing, Surface, grid, outline
 from vpr_ros.simulation.sprites import FURNITURE, Furniture
-from vpr_ros.simulation.streets import TILE, Ground, Street
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from vpr_ros.simulation.paint import Painter
+    from vpr_ros.simulation.streets import Street
 
 DEPTH = 9.0
 """From the front to the back of every house, metres."""
 
 
-@dataclass(frozen=True, eq=False)
-class Surface:
-    """A painted parallelogram in the map frame, metres; seen from where right and down agree."""
-
-    origin: NDArray[np.float64]
-    right: NDArray[np.float64]
-    down: NDArray[np.float64]
-    painter: Painter
-
-    @property
-    def normal(self) -> NDArray[np.float64]:
-        """Unit vector towards the side from which it is seen."""
-        n = np.cross(self.down, self.right)
-        unit: NDArray[np.float64] = n / np.linalg.norm(n)
-        return unit
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Something upright that faces every camera: where it stands, its size and its look."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    kind: Furniture | Literal['tree', 'lamp']
-    variant: int
-
-
-@dataclass(eq=False)
-class Plan:
-    """All that never changes in a town.
-
-    Attributes:
-        streets: Streets.
-        corners: Crossing centre lines (xs, ys), metres.
-        surfaces: Walls, roofs, ground.
-        standing: Trees, lamps and furniture.
-        lamps: (x, y, z) of the street lamps, metres.
-        blocks: (x0, y0, x1, y1, height) of bodies that throw shadows, metres.
-    """
-
-    streets: list[Street]
-    corners: tuple[tuple[float, ...], tuple[float, ...]]
-    surfaces: list[Surface] = field(default_factory=list)
-    standing: list[Standing] = field(default_factory=list)
-    lamps: list[tuple[float, float, float]] = field(default_factory=list)
-    blocks: list[tuple[float, float, float, float, float]] = field(default_factory=list)
-
-
-def plan(seed: int) -> Plan:
+def town_plan(seed: int) -> Plan:
     """Lay out a town of three by two blocks; two of them are a park and a church square."""
     rng = np.random.default_rng([seed, 0])
-    xs = _lines(rng, (54.0, 62.0, 50.0))
-    ys = _lines(rng, (48.0, 52.0))
-    town = Plan(_streets(rng, xs, ys), (xs, ys))
-    vertical, horizontal = town.streets[: len(xs)], town.streets[len(xs) :]
-    builder = _Builder(town, rng, seed)
 
-    special = rng.permutation((len(xs) - 1) * (len(ys) - 1))
+    def shape() -> tuple[float, float]:
+        road = float(rng.choice([4.4, 4.6, 5.0]))
+        return road, road + float(rng.uniform(1.8, 2.8))
+
+    def look() -> tuple[bool, float]:
+        return bool(rng.random() < 0.3), float(rng.choice([0.0, 0.0, 9.0, 13.0]))
+
+    streets, corners = grid(rng, ((54.0, 62.0, 50.0), (48.0, 52.0)), shape, look)
+    town = Plan(streets, corners, lane=-1.45, turn=5.0, cars=True)
+    vertical, horizontal = streets[: len(corners[0])], streets[len(corners[0]) :]
+    builder = _Builder(town, rng, seed)
+    blocks = town.between()
+    special = rng.permutation(len(blocks))
     parks = []
-    for index in range(len(special)):
-        i, j = index % (len(xs) - 1), index // (len(xs) - 1)
-        west, east = vertical[i], vertical[i + 1]
-        south, north = horizontal[j], horizontal[j + 1]
-        block = (
-            west.centre + west.half,
-            south.centre + south.half,
-            east.centre - east.half,
-            north.centre - north.half,
-        )
+    for index, block in enumerate(blocks):
         if index == special[0]:
             parks.append(block)
             builder.park(block)
@@ -104,52 +50,8 @@ def plan(seed: int) -> Plan:
             builder.block(block)
     builder.surroundings(vertical, horizontal)
     builder.along_streets()
-    _pave(town, seed, tuple(parks))
+    town.pave(seed, tuple(parks), max(s.half for s in streets) + 1)
     return town
-
-
-def _lines(rng: np.random.Generator, gaps: tuple[float, ...]) -> tuple[float, ...]:
-    steps = np.array(gaps) + rng.uniform(-4, 4, len(gaps))
-    return tuple(float(v) for v in np.concatenate([[0.0], np.cumsum(steps)]))
-
-
-def _streets(
-    rng: np.random.Generator, xs: tuple[float, ...], ys: tuple[float, ...]
-) -> list[Street]:
-    def shape() -> tuple[float, float]:
-        road = float(rng.choice([4.4, 4.6, 5.0]))
-        return road, road + float(rng.uniform(1.8, 2.8))
-
-    shapes = [[shape() for _ in xs], [shape() for _ in ys]]
-    streets = []
-    for along_x, own, other in ((False, xs, ys), (True, ys, xs)):
-        for (road, half), centre in zip(shapes[along_x], own, strict=True):
-            crossings = tuple((c, r) for c, (r, _) in zip(other, shapes[not along_x], strict=True))
-            streets.append(
-                Street(
-                    along_x=along_x,
-                    centre=centre,
-                    start=other[0],
-                    end=other[-1],
-                    half=half,
-                    road=road,
-                    crossings=crossings,
-                    cobbles=bool(rng.random() < 0.3),
-                    trees=float(rng.choice([0.0, 0.0, 9.0, 13.0])),
-                )
-            )
-    return streets
-
-
-def _pave(town: Plan, seed: int, parks: tuple[tuple[float, float, float, float], ...]) -> None:
-    xs, ys = town.corners
-    margin = max(s.half for s in town.streets) + 1
-    streets = tuple(town.streets)
-    for x in np.arange(xs[0] - margin, xs[-1] + margin, TILE):
-        for y in np.arange(ys[0] - margin, ys[-1] + margin, TILE):
-            painter = Ground(float(x), float(y), streets, parks, seed)
-            corner, east = np.array([x, y + TILE, 0.0]), np.array([TILE, 0.0, 0.0])
-            town.surfaces.append(Surface(corner, east, np.array([0.0, -TILE, 0.0]), painter))
 
 
 class _Builder:
@@ -162,7 +64,7 @@ class _Builder:
         # Types of house that stand in several streets: honest look-alikes.
         self._catalogue = [House.random(rng) for _ in range(10)]
 
-    def block(self, block: tuple[float, float, float, float]) -> None:
+    def block(self, block: Block) -> None:
         """Line a block with houses on all sides."""
         x0, y0, x1, y1 = block
         self._row((x0, y0), (0, -1), x1 - x0, corner=True)
@@ -191,19 +93,19 @@ class _Builder:
                 self._row(at, normal, part)
                 done += part
 
-    def park(self, block: tuple[float, float, float, float]) -> None:
+    def park(self, block: Block) -> None:
         """Plant trees and shrubs, and set benches."""
         x0, y0, x1, y1 = block
         for _ in range(20):
             x, y = self._rng.uniform(x0 + 2, x1 - 2), self._rng.uniform(y0 + 2, y1 - 2)
             self._tree(float(x), float(y))
-        for x, y in _outline(block, 3.0, 0.5):
+        for x, y in outline(block, 3.0, 0.5):
             if self._rng.random() < 0.62:
                 self._stand(x, y, 'shrub')
-        for x, y in _outline(block, 11.0, -0.6):
+        for x, y in outline(block, 11.0, -0.6):
             self._stand(x, y, 'bench')
 
-    def church(self, block: tuple[float, float, float, float]) -> None:
+    def church(self, block: Block) -> None:
         """Build a church with a tower on a square."""
         x0, y0, x1, y1 = block
         x, y = (x0 + x1) / 2, (y0 + y1) / 2
@@ -235,7 +137,7 @@ class _Builder:
                 Surface(apex - right / 2, right, slope, SteepleRoof(width, spire, stone))
             )
         self._town.blocks.append((west, south, west + width, south + width, height + spire / 2))
-        for px, py in _outline(block, 9.0, 2.5):
+        for px, py in outline(block, 9.0, 2.5):
             if self._rng.random() < 0.5:
                 self._tree(px, py)
             else:
@@ -349,13 +251,3 @@ class _Builder:
         a, b = at[:2], (back + d * w)[:2]
         (x0, y0), (x1, y1) = np.minimum(a, b).tolist(), np.maximum(a, b).tolist()
         self._town.blocks.append((x0, y0, x1, y1, eaves + 0.5 * rise))
-
-
-def _outline(
-    block: tuple[float, float, float, float], spacing: float, inset: float
-) -> list[tuple[float, float]]:
-    """Return points along the border of a rectangle."""
-    x0, y0, x1, y1 = block[0] + inset, block[1] + inset, block[2] - inset, block[3] - inset
-    xs, ys = np.arange(x0 + 1, x1, spacing), np.arange(y0 + 1, y1, spacing)
-    points = [(float(x), y) for x in xs for y in (y0, y1)]
-    return points + [(x, float(y)) for y in ys for x in (x0, x1)]

@@ -207,7 +207,7 @@ class Traffic:
                     self._driving.append((path, *_any_car(rng)))
                 for _ in range(int(rng.poisson(street.length / 14 * conditions.traffic))):
                     pace = float(rng.choice([-1, 1]) * rng.uniform(0.6, 1.6))
-                    left = side * float(rng.uniform(street.road + 0.6, street.half - 0.5))
+                    left = side * float(rng.uniform(*street.pavement))
                     path = _Path(street, float(rng.uniform(0, street.length)), pace, left)
                     umbrella = conditions.wet and rng.random() < 0.7
                     self._walking.append((path, int(rng.integers(40)), bool(umbrella)))
