@@ -39,6 +39,9 @@ _INLIER_WEIGHT = 0.3
 """Similarity that the most inliers of a query are worth in re-ranking."""
 _MOST_STANDING = 8.0
 """Deviations beyond which a similarity is no better evidence."""
+_MOST_INLIER_RATIO = 2.2
+"""More inliers than the rival times this are no better evidence: beyond the end of a map its last
+place, which nothing else resembles, has as many as a place that is there."""
 _MOST_TRAIL = 12.0
 """Evidence of earlier frames beyond which more of it counts for nothing."""
 _LEAST_DEFORMATION, _MOST_DEFORMATION = 0.01, 1.0
@@ -172,8 +175,11 @@ class Evidence:
             np.clip(self.trails, -_MOST_TRAIL, _MOST_TRAIL),
             np.log1p(self.inliers),
             np.log(
-                np.maximum(self.inliers, self.chance_inliers)
-                / np.maximum(self.rival_inliers, self.chance_inliers)
+                np.minimum(
+                    np.maximum(self.inliers, self.chance_inliers)
+                    / np.maximum(self.rival_inliers, self.chance_inliers),
+                    _MOST_INLIER_RATIO,
+                )
             ),
             self.congruences,
         )

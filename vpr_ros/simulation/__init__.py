@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Synthetic towns, parks and buildings: rendered traverses with exact poses, as images or as rosbag2."""
+"""Synthetic towns, parks and buildings: traverses with exact poses, as images or as rosbag2."""
 
 from vpr_ros.simulation.bag_writer import DATUM, write_bag
 from vpr_ros.simulation.camera import SimulatedCamera

@@ -81,7 +81,9 @@ def _wall(
             blank = int(rng.integers(2, 5))
         kind: PanelKind = kinds[int(rng.choice(len(kinds), p=shares / shares.sum()))]
         kind, blank = ('blank', blank - 1) if blank else (kind, 0)
-        painter = Panel(kind, int(rng.integers(8)), round(width, 2), _HEIGHT, style)
+        painter = Panel(
+            kind, int(rng.integers(8)), len(building.surfaces), round(width, 2), _HEIGHT, style
+        )
         top = np.array([*start, _HEIGHT]) + number * right
         building.surfaces.append(Surface(top, right, down, painter))
 
@@ -94,6 +96,8 @@ def _floor_and_ceiling(
         for y in np.arange(south, north, TILE):
             corner, across = np.array([x, y + TILE, 0.0]), np.array([TILE, 0.0, 0.0])
             down = np.array([0.0, -TILE, 0.0])
-            building.surfaces.append(Surface(corner, across, down, Floor(style)))
+            building.surfaces.append(
+                Surface(corner, across, down, Floor(len(building.surfaces), style))
+            )
             above = np.array([x, y, _HEIGHT])
             building.surfaces.append(Surface(above, across, -down, Ceiling(style)))

@@ -66,6 +66,7 @@ class Panel:
     Attributes:
         kind: The thing on it.
         variant: Which of those; doors are alike whatever it is.
+        number: Of the piece: wear, which hardly shows, is all that tells like pieces apart.
         width: Metres.
         height: Metres.
         look: Of the building.
@@ -73,6 +74,7 @@ class Panel:
 
     kind: PanelKind
     variant: int
+    number: int
     width: float
     height: float
     look: Look
@@ -86,10 +88,7 @@ class Panel:
         if self.kind != 'blank':
             getattr(self, f'_{self.kind.replace(" ", "_")}')(paint, rng)
         paint.rectangle(*self._box(0, self.width, 0.0, 0.1), shade(self.look.base, 0.6))
-        h, w = paint.material.shape
-        # Wear is the same for equal panels: nothing tells two of them apart.
-        rgb = tint(paint.rgb, 0.02 * cloudiness(rng, h, w, 40))
-        return Paint(rgb, paint.material)
+        return _worn(paint, self.number)
 
     def _box(
         self, x0: float, x1: float, low: float, high: float
@@ -151,17 +150,17 @@ class Panel:
 
 @dataclass(frozen=True)
 class Floor:
-    """Paints a square of floor; all are the same."""
+    """Paints a square of floor, alike but for its wear."""
 
+    number: int
     look: Look
 
     def paint(self) -> Paint:
         """Draw."""
         n = texels(TILE) // 2
         rng = np.random.default_rng(39)
-        return Paint(
-            bricks(rng, n, n, self.look.floor, (14, 14), 0.03), np.full((n, n), MATT, np.uint8)
-        )
+        tiles = bricks(rng, n, n, self.look.floor, (14, 14), 0.03)
+        return _worn(Paint(tiles, np.full((n, n), MATT, np.uint8)), self.number)
 
 
 @dataclass(frozen=True)
@@ -182,3 +181,15 @@ class Ceiling:
                 box = (x * n, y * n, (x + 0.08) * n, (y + 0.2) * n)
                 paint.rectangle(*box, (250, 250, 244), LAMP)
         return paint
+
+
+def _worn(paint: Paint, number: int) -> Paint:
+    """Return paint with faint stains and a few scuffs."""
+    h, w = paint.material.shape
+    rng = np.random.default_rng([number, 41])
+    rgb = tint(paint.rgb, 0.03 * cloudiness(rng, h, w, 40))
+    for _ in range(int(rng.integers(0, 4))):
+        x, y = int(rng.integers(0, w)), int(rng.integers(0, h))
+        box = np.s_[y : y + int(rng.integers(1, 4)), x : x + int(rng.integers(4, 20))]
+        rgb[box] = (rgb[box] * rng.uniform(0.7, 0.95)).astype(np.uint8)
+    return Paint(rgb, paint.material)
