@@ -94,8 +94,10 @@ def test_inliers_elsewhere_speak_against_a_place_above_those_of_chance():
         return figures[FEATURES.index('inliers')], figures[FEATURES.index('inlier_distinctness')]
 
     # Those at the place itself do not count.
-    assert features(200, 0, 190, np.nan) == pytest.approx((np.log1p(200), np.log(200 / 40)))
+    assert features(80, 0, 70, np.nan) == pytest.approx((np.log1p(80), np.log(80 / 40)))
     assert features(200, 100, 0, np.nan)[1] == pytest.approx(np.log(2))
+    # More than about twice as many say no more.
+    assert features(400, 0, 0, np.nan)[1] == features(200, 0, 0, np.nan)[1]
     assert features(30, 20, 0, 39)[1] == 0
     assert np.isnan(features(np.nan, 100, 0, 0)).all()
 
