@@ -73,7 +73,8 @@ class _Gardener:
         for _ in range(int(self._area / 180)):
             self._tree(self._anywhere(), int(rng.integers(9)))
         for _ in range(int(self._area / 250)):
-            self._stand(*self._anywhere().tolist(), 'shrub')
+            x, y = self._anywhere().tolist()
+            self._stand(x, y, 'shrub')
         hedged = float(rng.uniform(0.0, 0.8))
         for x, y in outline(self._block, 2.2, 1.0):
             if rng.random() < hedged:
