@@ -13,6 +13,7 @@ from vpr_ros.evaluation.stress import alterations
 from vpr_ros.evaluation.stress.dead_reckoning import OdometryErrors
 from vpr_ros.evaluation.stress.scenario import Scenario, driven, metres_along
 from vpr_ros.geometry import Pose
+from vpr_ros.geometry.pose import FARTHEST
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def odometry_absurd(recording: Recording, _places: Places) -> Scenario:
     """Let one odometry message be finite and absurd."""
     frames = list(driven(recording, range(len(recording))))
     middle = len(frames) // 2
-    frames[middle] = replace(frames[middle], odometry=Pose.of((1e160, 0.0, 0.0)))
+    frames[middle] = replace(frames[middle], odometry=Pose.of((FARTHEST, 0.0, 0.0)))
     return Scenario((tuple(frames),), needs_odometry=True)
 
 
@@ -223,7 +224,7 @@ STATES = (
     State('reverse-gear', 'the way backwards, with the same heading', reverse_gear),
     State('odometry-drops-out', 'no odometry in the middle third', odometry_drops_out),
     State('odometry-slips', '5 % scale error, a slip in every 20th step', odometry_slips),
-    State('odometry-absurd', 'one message with x = 1e160', odometry_absurd),
+    State('odometry-absurd', f'one message with x = {FARTHEST:.0e} m', odometry_absurd),
     State('stale-stamps', 'one stamp goes back, one jumps an hour ahead', stale_stamps),
 )
 """Every state, in the order of the table."""
