@@ -120,7 +120,7 @@ def test_odometry_fails_as_the_state_says(frames_of):
     (lost,) = frames_of(states.odometry_drops_out)
     assert [frame.odometry is None for frame in lost] == [20 <= i < 40 for i in range(60)]
     (absurd,) = frames_of(states.odometry_absurd)
-    assert sum(abs(frame.odometry.position[0]) > 1e100 for frame in absurd) == 1
+    assert sum(abs(frame.odometry.position[0]) > 5e8 for frame in absurd) == 1
     (slipping,), (plain,) = frames_of(states.odometry_slips), frames_of(states.as_it_is)
     assert sum(travelled(slipping)) > 1.03 * sum(travelled(plain))
 
