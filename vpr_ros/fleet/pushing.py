@@ -253,6 +253,8 @@ class _SessionPush:
         }
         places = self._map.snapshot.columns.ids[rows].tolist()
         with fleet.connection.transaction(), fleet.connection.cursor() as cursor:
+            # Nobody is told of a batch: what publishes them waits for the disk, for all of them.
+            cursor.execute('SET LOCAL synchronous_commit = off')
             cursor.execute(_STAGE_DESCRIPTORS)
             copy_in(
                 fleet.connection,
