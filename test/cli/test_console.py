@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 from rich.table import Table
 
 from vpr_ros.cli.console import (
     console,
     echo,
+    fits,
     print_json,
     progress_bar,
     progress_steps,
@@ -119,3 +122,16 @@ def test_steps_follow_each_other_and_nothing_is_drawn_for_a_program(capsys):
     with progress_bar('map') as tell:
         tell(1, 2)
     assert capsys.readouterr().out == ''
+
+
+def test_figures_stay_whole_on_a_narrow_terminal_and_texts_are_folded():
+    table = table_of('picture', 'similarity', left=('picture',), box=None)
+    table.add_row('a_picture_with_a_long_name.jpg', '0.123')
+    narrow, wide = (Console(file=io.StringIO(), width=width) for width in (24, 80))
+    narrow.print(table)
+    shown = narrow.file.getvalue()
+    assert 'similarity' in shown
+    assert '0.123' in shown
+    assert '\N{HORIZONTAL ELLIPSIS}' not in shown
+    assert not fits(narrow, table)
+    assert fits(wide, table)

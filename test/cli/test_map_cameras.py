@@ -95,8 +95,8 @@ def test_an_answer_names_the_camera_that_saw_the_place(tmp_path, drive, capsys):
     capsys.readouterr()
     assert run('query', path, photo) == 0
     lines = capsys.readouterr().out.splitlines()
-    cells = {line.split()[2] for line in lines[3:]}
-    assert lines[2].split()[:3] == ['place', 'session', 'camera']
+    cells = {line.split()[1] for line in lines[3:]}
+    assert lines[2].split()[:2] == ['place', 'camera']
     assert cells <= {'front', 'rear'}
     assert run('query', path, photo, '--json') == 0
     (answer,) = json.loads(capsys.readouterr().out)['answers']

@@ -63,10 +63,13 @@ def table_of(
     *headers: str,
     left: Collection[str] = (),
     no_wrap: bool = False,
-    overflow: OverflowMethod = 'ellipsis',
+    overflow: OverflowMethod = 'fold',
     **style: Any,
 ) -> Table:
-    """Return an empty table with these columns, those in ``left`` aligned left, others right."""
+    """Return an empty table with these columns, those in ``left`` aligned left, others right.
+
+    On a narrow terminal the columns on the left are folded, and figures stay whole.
+    """
     from rich.table import Table
 
     table = Table(**style)
@@ -74,7 +77,7 @@ def table_of(
         table.add_column(
             header,
             justify='left' if header in left else 'right',
-            no_wrap=no_wrap,
+            no_wrap=no_wrap or header not in left,
             overflow=overflow,
         )
     return table
@@ -88,6 +91,14 @@ def table_of_figures() -> Table:
     table.add_column(style='bold')
     table.add_column(justify='right')
     return table
+
+
+def fits(out: Console, table: Table) -> bool:
+    """Return whether a table is shown whole, no column folded."""
+    from rich.measure import Measurement
+
+    unlimited = out.options.update(width=UNLIMITED)
+    return Measurement.get(out, unlimited, table).maximum <= out.width
 
 
 def show_table(out: Console, title: str, table: Table) -> None:

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import deliver, progress_steps, show_table, table_of, warn_untrained
+from vpr_ros.cli.console import (
+    deliver,
+    fits,
+    progress_steps,
+    show_table,
+    table_of,
+    warn_untrained,
+)
 from vpr_ros.cli.viewing import RerunFile, View, viewing
 from vpr_ros.errors import VprError
 
@@ -175,7 +182,11 @@ def show(evaluation: StressEvaluation, out: Console) -> None:
             share(row.inside),
         )
         last = row.state
-    show_table(out, f'{setup.map}, put to the test with {setup.query}', table)
+    if fits(out, table):
+        show_table(out, f'{setup.map}, put to the test with {setup.query}', table)
+    else:
+        show_states(evaluation, out)
+        out.print('all figures: in a wider terminal, --report or --json')
     if failed := sum(row.failed for row in evaluation.rows):
         out.print(f'{failed} frames were not answered because of an error of this program')
     for name, why in setup.left_out.items():

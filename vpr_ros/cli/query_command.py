@@ -244,11 +244,12 @@ def show(path: Path, result: Localization, place_map: PlaceMap, out: Console) ->
     """Print one image's candidates."""
     decision = result.decision
     names, rows = _session_names(place_map), _rows(result)
-    # What nobody knows of any of them gets no column.
+    # What nobody knows of any of them gets no column, nor does the only session.
     posed = any(place.pose is not None for place, *_ in rows)
     pictures = [_picture(place_map, place) for place, *_ in rows]
     named = any(place.camera for place, *_ in rows)
-    headers = ['place', 'session', *(['camera'] if named else [])]
+    headers = ['place', *(['session'] if len(names) > 1 else [])]
+    headers += ['camera'] if named else []
     headers += ['x', 'y', 'z', 'yaw'] if posed else ['time']
     headers += [*(['picture'] if any(pictures) else []), 'similarity', 'bits', 'probability']
     compared = result.candidates.inliers is not None
@@ -267,12 +268,12 @@ def show(path: Path, result: Localization, place_map: PlaceMap, out: Console) ->
         if named:
             where.insert(0, place.camera)
         bits = '' if hamming < 0 else str(hamming)
-        session = names.get(place.session) or str(place.session)
+        session = [names.get(place.session) or str(place.session)] if len(names) > 1 else []
         probability = '' if known is None else f'{known:.3f}'
         figures = [f'{similarity:.3f}', bits, probability]
         if compared:
             figures.append('' if inliers is None else str(inliers))
-        table.add_row(str(place.id), session, *where, *figures)
+        table.add_row(str(place.id), *session, *where, *figures)
     trained = '' if place_map.model.trained else ' (untrained weights: the answer means nothing)'
     out.print(f'{path}: {decision.status.name}{trained}', style='bold')
     out.print(decision.reason)
