@@ -132,7 +132,7 @@ def test_a_node_starts_with_any_map_or_says_why_once(started, tmp_path, kind):
     path.parent.mkdir()
     node = started(kind)
 
-    @examples(4, 400)
+    @examples(4, 150)
     @given(st.data())
     def tries(data):
         for old in path.parent.glob('map.vprmap*'):
@@ -196,7 +196,7 @@ def test_load_map_and_merge_map_always_answer_and_leave_nodes_in_order(start, li
     listener.wait_until(lambda: info, what='for the map')
     client = Client(listener)
 
-    @examples(10, 300)
+    @examples(10, 100)
     @given(st.data())
     def tries(data):
         for old in tmp_path.glob('crafted.vprmap*'):

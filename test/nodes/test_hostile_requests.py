@@ -53,7 +53,7 @@ def test_any_request_is_answered_and_the_map_stays_sound(start, listener, tmp_pa
     for service, client in clients.items():
         listener.wait_until(client.service_is_ready, 30, f'for {service}')
 
-    @examples(40, 1500)
+    @examples(40, 600)
     @given(st.data())
     def tries(data):
         service = data.draw(st.sampled_from(sorted(clients)))

@@ -96,7 +96,7 @@ def test_no_message_silences_localisation(start, listener, tmp_path, simulated):
 
     located(0)
 
-    @examples(25, 1200)
+    @examples(25, 400)
     @given(st.data())
     def tries(data):
         robot.spoil(data.draw)
@@ -147,7 +147,7 @@ def test_no_message_silences_mapping(start, listener, tmp_path, pose_source):
     mapped = Mapped(start, listener, tmp_path / 'm.vprmap', Robot(listener), pose_source)
     mapped.grow()
 
-    @examples(8, 250)
+    @examples(8, 100)
     @given(st.data())
     def tries(data):
         before = mapped.places()
@@ -191,7 +191,7 @@ def test_no_message_silences_the_search_for_loops(start, listener):
 
     goes_on()
 
-    @examples(3, 60)
+    @examples(3, 25)
     @given(st.data())
     def tries(data):
         robot.spoil(data.draw)

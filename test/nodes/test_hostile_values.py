@@ -52,7 +52,7 @@ def assert_sane(reading):
 
 
 @pytest.mark.parametrize('kind', POSE_FORMATS)
-@examples(60, 3000)
+@examples(60, 2000)
 @given(data=st.data())
 def test_any_pose_message_gives_a_sane_pose_or_is_refused(kind, data):
     source = PoseSource(POSE_FORMATS[kind].typename, mount=data.draw(MOUNTS))
@@ -67,7 +67,7 @@ TRANSFORMS = st.one_of(
 )
 
 
-@examples(60, 3000)
+@examples(60, 2000)
 @given(data=st.data())
 def test_any_transforms_give_sane_poses_or_are_refused(data):
     source = TransformSource(TreeFrames('map', 'base_link'), data.draw(MOUNTS))
@@ -78,7 +78,7 @@ def test_any_transforms_give_sane_poses_or_are_refused(data):
         assert isinstance(source.fault, str)
 
 
-@examples(100, 5000)
+@examples(100, 3000)
 @given(info=any_message(camera_info()))
 def test_any_camera_info_is_used_or_refused(info):
     calibration = refused_or(Intrinsics.of, info)
@@ -95,7 +95,7 @@ def test_any_camera_info_is_used_or_refused(info):
 
 
 @pytest.mark.parametrize('sound', [image(), compressed()], ids=lambda m: type(m).__name__)
-@examples(60, 3000)
+@examples(60, 2000)
 @given(data=st.data())
 def test_any_image_becomes_a_picture_or_is_refused(sound, data):
     raw = serialize_message(data.draw(any_message(sound)))

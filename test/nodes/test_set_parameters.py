@@ -45,7 +45,7 @@ def node(request):
 
 
 @pytest.mark.hostile
-@examples(300, 5000)
+@examples(300, 3000)
 @given(data=st.data())
 def test_any_value_is_taken_or_refused_with_a_reason(node, data):
     table = {parameter.name: parameter for parameter in parameters_of(NODES[node.get_name()])}
