@@ -28,6 +28,7 @@ from vpr_ros.maps import PlaceMap, map_export, verify
 from vpr_ros.search import Retriever
 
 MANY = int(os.environ.get('CRAFTED_MAPS', '2000'))
+"""Maps that `make test-hostile` crafts; `CRAFTED_MAPS=20000 make test-hostile` crafts more."""
 MOUNT = Pose.planar(0, 1, 2)
 
 
