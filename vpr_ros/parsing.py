@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -40,7 +41,7 @@ def parse(kind: type[T], data: Any, where: str = '') -> T:
         if key not in fields:
             msg = f'unknown key {prefix}{str(key)[:80]}; there are {", ".join(fields)}'
             raise DocumentError(msg)
-    hints = typing.get_type_hints(kind)
+    hints = _hints_of(typing.cast('Any', kind))
     values = {}
     for name, field in fields.items():
         if name in data:
@@ -53,6 +54,11 @@ def parse(kind: type[T], data: Any, where: str = '') -> T:
     except (ValueError, TypeError) as error:
         msg = f'{where or kind.__name__}: {error}'
         raise DocumentError(msg) from error
+
+
+@functools.cache
+def _hints_of(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _value(hint: Any, data: Any, where: str) -> Any:

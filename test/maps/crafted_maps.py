@@ -128,7 +128,7 @@ NOTHING_LEFT = (sqlite3.IntegrityError, ValueError, TypeError, KeyError, Recursi
 
 def craft(path, draw):
     """Change a map in one way or more, and make its checksums right again."""
-    with contextlib.closing(sqlite3.connect(path)) as db:
+    with contextlib.closing(_opened(path)) as db:
         kept = set()
         for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
             change = draw(st.sampled_from([_any_cell, _any_cell, _any_meta, _any_meta, _lengths]))
@@ -147,7 +147,7 @@ def alter(path, *statements, **meta):
         statements: In SQL.
         meta: Values of fields, a dictionary for those parts of one that change.
     """
-    with contextlib.closing(sqlite3.connect(path)) as db:
+    with contextlib.closing(_opened(path)) as db:
         for statement in statements:
             db.execute(statement)
         for key, value in meta.items():
@@ -159,6 +159,13 @@ def alter(path, *statements, **meta):
             db.execute('REPLACE INTO meta VALUES (?, ?)', (key, text))
         _seal(db, set(meta))
         db.commit()
+
+
+def _opened(path):
+    db = sqlite3.connect(path)
+    db.execute('PRAGMA synchronous = OFF')  # Thousands of maps need not reach the disk.
+    db.execute('PRAGMA journal_mode = MEMORY')
+    return db
 
 
 class Raw(str):
