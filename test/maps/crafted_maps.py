@@ -256,6 +256,7 @@ def _lengths(db, draw):
 
 
 def _resize(db, table, key, column, size):
+    size = min(size, 1 << 14)  # Another change may have made of it any number.
     rows = db.execute(f'SELECT {key}, {column} FROM {table}').fetchall()
     for row, data in rows:
         if data is None or isinstance(data, bytes):
