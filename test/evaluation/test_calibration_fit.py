@@ -197,7 +197,7 @@ def test_result_is_written_and_read(fitted, tmp_path):
 
 
 def test_single_session_is_refused():
-    with pytest.raises(CalibrationError, match='at least 2'):
+    with pytest.raises(CalibrationError, match='one traverse is too few'):
         calibrate([session(0)], TOLERANCE)
 
 

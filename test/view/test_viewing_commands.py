@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -133,3 +134,18 @@ def test_foreign_file_is_no_map(tmp_path, capsys):
 def test_failure_opens_no_viewer(tmp_path, opened):
     assert run('view', tmp_path / 'gone.vprmap') == 1
     assert opened == []
+
+
+def test_missing_display_is_told_with_what_to_do_instead(streets, monkeypatch, capsys):
+    for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'WAYLAND_SOCKET'):
+        monkeypatch.delenv(name, raising=False)
+    assert run('view', streets / 'day.vprmap') == 1
+    assert re.search(r'no display.*--rerun FILE\.rrd', capsys.readouterr().err, re.DOTALL)
+
+
+def test_view_says_what_it_recorded_as_json(streets, tmp_path, capsys):
+    path = tmp_path / 'a.rrd'
+    assert run('view', streets / 'day.vprmap', '--rerun', path, '--json') == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer['recording'] == str(path)
+    assert answer['places'] > 0

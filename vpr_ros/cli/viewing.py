@@ -95,7 +95,14 @@ def looking(file: Path | None, title: str, *, viewer: bool) -> Iterator[Recorder
     from vpr_ros.view.viewer import open_viewer, require_display
 
     if viewer:
-        require_display()
+        try:
+            require_display()
+        except VprError as error:
+            msg = (
+                f'{error}: write a recording with --rerun FILE.rrd, and look at it on another '
+                'machine, or in a browser: rerun --web-viewer FILE.rrd'
+            )
+            raise VprError(msg) from error
     with tempfile.TemporaryDirectory(prefix='vpr_view_') as folder:
         path = file or Path(folder) / f'view{_SUFFIX}'
 

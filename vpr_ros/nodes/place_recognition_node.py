@@ -16,7 +16,6 @@ from vpr_ros.inputs.frames import Frame
 from vpr_ros.inputs.poses import PoseBuffer, PoseSource
 from vpr_ros.localize import (
     Localizer,
-    Prior,
     Verifier,
     calibration_for,
     detector_of,
@@ -26,6 +25,7 @@ from vpr_ros.localize import (
 from vpr_ros.maps import PlaceMap
 from vpr_ros.nodes.complaints import REPEAT
 from vpr_ros.nodes.conversions import to_candidate_array, to_duration
+from vpr_ros.nodes.fix_gate import FixGate
 from vpr_ros.nodes.fleet_choice import fleet_link
 from vpr_ros.nodes.localization_publisher import LocalizationPublisher
 from vpr_ros.nodes.map_follower import MapFollower
@@ -36,7 +36,6 @@ from vpr_ros.nodes.subscriptions import PoseInput
 from vpr_ros.nodes.transform_output import TransformOutput
 from vpr_ros.search import Retriever
 from vpr_ros.srv import QueryPlace
-from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     from typing import Any
@@ -52,8 +51,6 @@ if TYPE_CHECKING:
 
 _REFRESH = 1.0
 """Seconds between checks for places added to the map."""
-_FIX_AGE = 2 * SECOND
-"""Largest difference of the stamps of a fix and an image at the same place, nanoseconds."""
 _ODOMETRY_LAG = 2 * 10**8
 """Largest age of the newest odometry that is taken for an image, nanoseconds."""
 
@@ -82,9 +79,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._odometry = PoseBuffer()
         self._newest_odometry: PoseReading | None = None
         self._transforms: TransformOutput | None = None
-        self._fix: PoseReading | None = None
-        self._fix_gate = 0.0
-        self._contradictions = 0
+        self._fixes: FixGate | None = None
         self._stopped = 0
         self._next_refresh = 0.0
         self._fleet: FleetLink | None = None
@@ -133,16 +128,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         # Each camera would need its own.
         if parameters.verify != 'none' and len(self.cameras) == 1:
             self.listen_to_intrinsics(self._on_intrinsics)
-        self._fix, self._contradictions = None, 0
-        datum = place_map.datum if place_map else None
-        self._fix_gate = parameters.fix_gate if datum is not None else 0.0
-        if self._fix_gate:
-            fixes = PoseInput(
-                self, 'fix', lambda typename: PoseSource(typename, datum), self._on_fix, self.fail
-            )
-            self.listening.append(fixes)
-        elif parameters.fix_gate:
-            self.get_logger().warning('fix_gate has no effect: the map has no datum')
+        self._fixes = FixGate(self, parameters.fix_gate, place_map.datum if place_map else None)
         super().listen()
 
     def stop(self) -> None:
@@ -174,7 +160,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
             frames,
             odometry=[self._motion_at(frame.stamp) for frame in frames],
             mounts=self.mounts,
-            prior=self._prior_at(frames[0].stamp) if frames else None,
+            prior=self._fixes.prior(frames[0].stamp) if frames and self._fixes else None,
             k=parameters.max_candidates,
         )
         model = self._describer.model_info
@@ -182,7 +168,8 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         for frame, result in zip(frames, results, strict=True):
             arrived = received[id(frame)]
             localized = time.perf_counter()
-            self._note_contradiction(result)
+            if self._fixes is not None:
+                self._fixes.note(result)
             self._stopped += result.stopped
             self._publisher.publish(frame, result, model, arrived, parameters.initial_pose)
             self._correct_transform(result)
@@ -220,14 +207,10 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         if self._verifier is not None:
             compared['re-ranked by'] = self._verifier.rule.detector
             compared['re-rankings out of time'] = str(self._stopped)
-        fixes = {}
-        if self._fix_gate:
-            count = self._contradictions
-            fixes['fix'] = f'contradicted by the last {count} images' if count else 'agrees'
         return {
             'map': f'{place_map.path}: {len(place_map)} places{fault}',
             **compared,
-            **fixes,
+            **(self._fixes.report() if self._fixes else {}),
             **fleet,
         }
 
@@ -283,26 +266,6 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._camera = camera
         if self._verifier is not None:
             self._verifier.camera = camera
-
-    def _on_fix(self, readings: list[PoseReading]) -> None:
-        self._fix = readings[-1] if readings else self._fix
-
-    def _prior_at(self, stamp: int) -> Prior | None:
-        """Return the circle about the last fix; None if it is too old or there is none."""
-        fix = self._fix
-        if fix is None or abs(stamp - fix.stamp) > _FIX_AGE:
-            return None
-        return Prior.around(fix.pose.position, fix.covariance, self._fix_gate)
-
-    def _note_contradiction(self, result: Localization) -> None:
-        """Warn if accepted places and fixes contradict each other."""
-        self._contradictions = self._contradictions + 1 if result.contradicted else 0
-        if result.contradicted:
-            self.get_logger().warning(
-                f'the last {self._contradictions} images were at places farther than fix_gate from'
-                ' the fix: check the fixes and the datum of the map',
-                throttle_duration_sec=5.0,
-            )
 
     # The map.
 

@@ -24,10 +24,7 @@ def require_display() -> None:
         VprError: There is no display.
     """
     if sys.platform.startswith('linux') and not any(map(os.environ.get, _DISPLAYS)):
-        msg = (
-            'there is no display to open the viewer on: write a recording with --rerun FILE.rrd, '
-            'and look at it on another machine, or in a browser: rerun --web-viewer FILE.rrd'
-        )
+        msg = 'there is no display to open the viewer on'
         raise VprError(msg)
 
 
@@ -45,6 +42,6 @@ def open_viewer(path: Path) -> None:
     if status:
         msg = (
             f'the viewer of Rerun ended with status {status}: what it printed says why; a '
-            'recording that --rerun wrote can be looked at on another machine'
+            'recording in a file can be looked at on another machine'
         )
         raise VprError(msg)

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vpr_ros.documents import DocumentError
 from vpr_ros.training.data import Augmentation, TrainingDataError, image_changes
-from vpr_ros.training.overriding import RecipeError
 
 NONE = Augmentation(
     shift=0, zoom=0, turn=0, tilt=0, gamma=0, gain=0, balance=0, shade=0, night=0, haze=0, blur=0,
@@ -150,7 +150,7 @@ def test_covering_leaves_the_rest_as_it_is():
 
 @pytest.mark.parametrize('entries', [{'nights': 1}, {'night': 1.5}, {'shift': -1}, {'gamma': 'x'}])
 def test_entries_that_make_no_sense_are_refused_by_name(entries):
-    with pytest.raises((RecipeError, TrainingDataError), match=next(iter(entries))):
+    with pytest.raises((DocumentError, TrainingDataError), match=next(iter(entries))):
         Augmentation.of(entries)
 
 
