@@ -89,6 +89,8 @@ REFUSED = {
     'codes longer in the model': ({'model': {'code_bits': 1024}}, 'not those of the model'),
     'codes without a head': ({'model': {'code_bits': 0}}, 'without a coder'),
     'codes by no coder': ({'coder': ''}, 'not those of the model'),
+    'identity that is none': ({'id': '\x1f'}, 'no identity of a map'),
+    'empty identity': ({'id': ''}, 'no identity of a map'),
     'frame that is a number': ({'frame_id': 7}, 'frame_id must be text, not 7'),
     'frame that is no text': ({'frame_id': '\ud800'}, 'not valid Unicode'),
     'mounts in a list': ({'mounts': [1]}, 'mounts must be a mapping'),

@@ -97,6 +97,8 @@ def _fault_of_counters(meta: Meta) -> str:
         return 'a counter is out of range'
     if not (0 <= meta.places < meta.next_place and 0 <= meta.digest < _MOST):
         return 'the number of places does not go with their identities'
+    if not (meta.id.isascii() and meta.id.replace('-', '').isalnum()):
+        return f'{shown(meta.id)} is no identity of a map'
     return '' if abs(meta.created) < _MOST else 'the time of creation is out of range'
 
 
