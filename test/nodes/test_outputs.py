@@ -41,7 +41,7 @@ def ask(listener, publisher, seed):
     def send():
         number[0] += 1
         pixels = picture(seed)
-        pixels[0, 0] ^= number[0]  # no picture of a camera is the last one again
+        pixels[0, 0] ^= number[0] % 256  # no picture of a camera is the last one again
         publisher.publish(message(pixels, number[0]))
 
     return send

@@ -66,10 +66,14 @@ def loops(
     angle: opt.Angle = None,
     keyframe_distance: opt.KeyframeDistance = 0.5,
     keyframe_angle: opt.KeyframeAngle = 11.5,
-    exclude_time: Annotated[float, opt.number('A loop goes back so many seconds.', min=0)] = 20.0,
-    exclude_distance: Annotated[float, opt.number('A loop is so many metres long.', min=0)] = 10.0,
+    exclude_time: Annotated[
+        float, opt.number('A loop goes back so many seconds.', min=0, max=opt.MOST)
+    ] = 20.0,
+    exclude_distance: Annotated[
+        float, opt.number('A loop is so many metres long.', min=0, max=opt.MOST)
+    ] = 10.0,
     exclude_keyframes: Annotated[
-        int, typer.Option(min=0, help='So many keyframes lie between its ends.')
+        int, typer.Option(min=0, max=int(opt.MOST), help='So many keyframes lie between its ends.')
     ] = 10,
     verify: opt.LoopVerify = 'xfeat',
     rerank: opt.Rerank = 10,

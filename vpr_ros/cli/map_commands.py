@@ -79,7 +79,7 @@ def build(
         int, typer.Option(min=0, max=2, help='Least status of a fix: 0 any, 1 SBAS, 2 RTK.')
     ] = 0,
     fix_max_sigma: Annotated[
-        float, opt.number('Greatest deviation of a fix, metres; 0: any.', min=0)
+        float, opt.number('Greatest deviation of a fix, metres; 0: any.', min=0, max=10_000.0)
     ] = 10.0,
     as_json: opt.AsJson = False,
 ) -> None:

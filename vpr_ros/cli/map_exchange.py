@@ -128,7 +128,9 @@ def import_(
     keyframe_distance: Annotated[
         float | None,
         opt.number(
-            'Metres between two keyframes; if not given, every image, or 0.5 of a video.', min=0
+            'Metres between two keyframes; if not given, every image, or 0.5 of a video.',
+            min=0,
+            max=opt.MOST,
         ),
     ] = None,
     keyframe_angle: Annotated[

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 MAP_SUFFIX = '.vprmap'
+MOST = 100_000.0
+"""Metres, seconds or places of an option, at most, as of the parameters of nodes."""
 
 TemporalFilter = Literal['none', 'sequence']
 """The names of ``localize.FILTERS``, and none."""
@@ -272,7 +274,7 @@ MapBag = Annotated[
     ),
 ]
 MapImageTopic = Annotated[str | None, typer.Option(help='Topic of the images in the map bag.')]
-KeyframeDistance = Annotated[float, number('Metres between two keyframes.', min=0)]
+KeyframeDistance = Annotated[float, number('Metres between two keyframes.', min=0, max=MOST)]
 KeyframeAngle = Annotated[float, number('Degrees of a turn that make a keyframe.', min=0)]
 NoPoses = Annotated[
     bool,
@@ -322,7 +324,8 @@ MaxDistanceRatio = Annotated[
     ),
 ]
 PlaceRadius = Annotated[
-    float, number('Count places within this distance as one, metres.', '--place-radius', min=0)
+    float,
+    number('Count places within this distance as one, metres.', '--place-radius', min=0, max=MOST),
 ]
 CalibrationFile = Annotated[
     str,

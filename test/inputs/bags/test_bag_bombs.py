@@ -87,7 +87,7 @@ def bombs(folder, size):
 
 
 READ_ALL = """
-import logging, resource, sys
+import logging, pathlib, sys
 from vpr_ros.errors import BagError
 from vpr_ros.inputs.bags import Bag
 logging.disable()
@@ -98,7 +98,9 @@ for path in sys.argv[1:]:
                 pass
     except BagError:
         pass
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# Not ru_maxrss, which begins with that of the process that started this one.
+status = pathlib.Path('/proc/self/status').read_text()
+print(int(status.partition('VmHWM:')[2].split()[0]) // 1024)
 """
 
 
