@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # Its own domain for each process that runs tests, of which there may be several at once.
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 230)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+# Not through shared memory: a node that is killed or stopped keeps parts of that of the sender,
+# which then has too little left for images, in all tests of this process that follow.
+os.environ.setdefault('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
 
 try:
     import rclpy
