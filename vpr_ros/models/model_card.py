@@ -75,7 +75,7 @@ class ModelCard:
     software: str = ''
 
     def __post_init__(self) -> None:
-        for name in filter(None, (self.model, self.name)):
+        for name in (self.model, *filter(None, (self.name,))):
             if not _NAME.fullmatch(name):
                 msg = f'{name!r} is no name: letters, digits and . _ + - make one, 64 at most'
                 raise ValueError(msg)
