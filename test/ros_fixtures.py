@@ -69,9 +69,10 @@ class Listener:
         self.node.destroy_node()
 
 
-@pytest.fixture(scope='session', autouse=True)
+@pytest.fixture(scope='module', autouse=True)
 def _ros():
-    # Each folder that imports this has a fixture of its own, but a process has one context.
+    # Each folder that imports this has a fixture of its own, but a process has one context. It
+    # lasts for a file: after many nodes that were ended, images no longer arrive in an old one.
     if rclpy is None or rclpy.ok():
         yield
         return
