@@ -75,7 +75,7 @@ DRIVES = {
     'building-1-night': (0.3, 2),
     'building-2-day': (-0.2, 1),
 }
-ON_FOOT = (1.0, 1.5)
+ON_FOOT = {'spacing': 1.0, 'speed': 1.5}
 """Metres from frame to frame, and metres a second, of a robot in a building."""
 LAPS = {'airsim-1': (0, 598), 'airsim-2': (598, 868), 'airsim-3': (868, 1270)}
 LAPS['airsim-4'] = (1270, 10**6)
@@ -186,11 +186,7 @@ class Sources:
         if not path.exists():
             print(f'rendering {name}', flush=True)
             shift, seed = DRIVES[name]
-            pace = (
-                dict(zip(('spacing', 'speed'), ON_FOOT, strict=True))
-                if layout == 'building'
-                else {}
-            )
+            pace = ON_FOOT if layout == 'building' else {}
             way = Traverse(
                 Town(int(number), layout=layout),
                 Conditions.named(conditions),

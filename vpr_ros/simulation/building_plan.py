@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_ros.simulation.plan import Plan, Surface, grid
+from vpr_ros.simulation.plan import Block, Plan, Surface, grid
 from vpr_ros.simulation.rooms import PANELS, TILE, Ceiling, Floor, Look, Panel, PanelKind
+
+Corner = tuple[float, float]
 
 _HEIGHT = 2.8
 _PANEL = 3.0
@@ -31,46 +33,33 @@ def building_plan(seed: int) -> Plan:
     streets, corners = grid(rng, gaps, shape, look, spread=3.0)
     building = Plan(streets, corners, lane=0.0, turn=1.0, indoors=True)
     style = Look.random(rng)
-    xs = corners[0]
-    for x0, y0, x1, y1 in building.between():
-        # Walls are seen from the corridors, which go around the core clockwise from here.
-        for start, way, length in (
-            ((x0, y0), (1, 0), x1 - x0),
-            ((x1, y0), (0, 1), y1 - y0),
-            ((x1, y1), (-1, 0), x1 - x0),
-            ((x0, y1), (0, -1), y1 - y0),
-        ):
-            _wall(building, start, way, length, style, rng)
-    vertical, horizontal = streets[: len(xs)], streets[len(xs) :]
-    west, east = vertical[0].centre - vertical[0].half, vertical[-1].centre + vertical[-1].half
-    south = horizontal[0].centre - horizontal[0].half
-    north = horizontal[-1].centre + horizontal[-1].half
-    for start, way, length in (
-        ((east, south), (-1, 0), east - west),
-        ((east, north), (0, -1), north - south),
-        ((west, north), (1, 0), east - west),
-        ((west, south), (0, 1), north - south),
-    ):
-        _wall(building, start, way, length, style, rng)
-    _floor_and_ceiling(building, (west, south, east, north), style)
+    # Corridors are outside of the cores, and inside of the building.
+    sides = [side for core in building.between() for side in _sides(core)]
+    sides += [(end, start) for start, end in _sides(building.outer)]
+    for start, end in sides:
+        _wall(building, start, end, style, rng)
+    _floor_and_ceiling(building, style)
     for street in streets:
         for along in np.arange(_LAMPS / 2, street.length, _LAMPS):
             building.lamps.append((*street.point(float(along), 0.0), _HEIGHT - 0.1))
     return building
 
 
+def _sides(block: Block) -> list[tuple[Corner, Corner]]:
+    """Return the sides of a block, from left to right as seen from outside."""
+    x0, y0, x1, y1 = block
+    corners = (x0, y0), (x1, y0), (x1, y1), (x0, y1)
+    return list(zip(corners, corners[1:] + corners[:1], strict=True))
+
+
 def _wall(
-    building: Plan,
-    start: tuple[float, float],
-    way: tuple[int, int],
-    length: float,
-    style: Look,
-    rng: np.random.Generator,
+    building: Plan, start: Corner, end: Corner, style: Look, rng: np.random.Generator
 ) -> None:
     """Add a wall, seen with its start on the left, one panel after the other."""
+    whole = np.array([end[0] - start[0], end[1] - start[1], 0.0])
+    length = float(np.abs(whole).sum())
     count = max(1, round(length / _PANEL))
-    width = length / count
-    right = np.array([way[0] * width, way[1] * width, 0.0])
+    width, right = length / count, whole / count
     down = np.array([0.0, 0.0, -_HEIGHT])
     kinds = list(PANELS)
     shares = np.array([PANELS[kind] for kind in kinds])
@@ -88,10 +77,8 @@ def _wall(
         building.surfaces.append(Surface(top, right, down, painter))
 
 
-def _floor_and_ceiling(
-    building: Plan, area: tuple[float, float, float, float], style: Look
-) -> None:
-    west, south, east, north = area
+def _floor_and_ceiling(building: Plan, style: Look) -> None:
+    west, south, east, north = building.outer
     for x in np.arange(west, east, TILE):
         for y in np.arange(south, north, TILE):
             corner, across = np.array([x, y + TILE, 0.0]), np.array([TILE, 0.0, 0.0])

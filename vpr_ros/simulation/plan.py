@@ -81,16 +81,31 @@ class Plan:
     lamps: list[tuple[float, float, float]] = field(default_factory=list)
     blocks: list[tuple[float, float, float, float, float]] = field(default_factory=list)
 
+    @property
+    def outer(self) -> Block:
+        """The rectangle between the outer sides of the outer streets."""
+        vertical, horizontal = self._along_y, self._along_x
+        return (
+            vertical[0].centre - vertical[0].half, horizontal[0].centre - horizontal[0].half,
+            vertical[-1].centre + vertical[-1].half, horizontal[-1].centre + horizontal[-1].half,
+        )  # fmt: skip
+
     def between(self) -> list[Block]:
         """Return the rectangles that streets enclose, row by row."""
-        xs = self.corners[0]
-        vertical, horizontal = self.streets[: len(xs)], self.streets[len(xs) :]
         return [
             (west.centre + west.half, south.centre + south.half,
              east.centre - east.half, north.centre - north.half)
-            for south, north in itertools.pairwise(horizontal)
-            for west, east in itertools.pairwise(vertical)
+            for south, north in itertools.pairwise(self._along_x)
+            for west, east in itertools.pairwise(self._along_y)
         ]  # fmt: skip
+
+    @property
+    def _along_y(self) -> list[Street]:
+        return [street for street in self.streets if not street.along_x]
+
+    @property
+    def _along_x(self) -> list[Street]:
+        return [street for street in self.streets if street.along_x]
 
     def pave(self, seed: int, lawns: tuple[Block, ...], margin: float) -> None:
         """Add the ground, as far as a margin beyond the outer centre lines, metres."""

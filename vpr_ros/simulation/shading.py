@@ -107,14 +107,14 @@ class Illumination:
             shifted = points if normal is None else points + 0.8 * normal
             total = total + (slant * self._sunlit(shifted))[:, None] * light.sun
         if light.lamps and len(self._lamps):
-            total = total + self._lamplight(points, normal)
+            total = total + self._lamplight(points, normal, light.lamps)[:, None] * _WARM
         return np.asarray(total, np.float32)
 
     def _indoor_light(
         self, points: NDArray[np.float64], normal: NDArray[np.float64] | None
     ) -> NDArray[np.float32]:
         """By day doors and windows let some light in; at night only lamps shine."""
-        white = self._lamplight(points, normal) / _WARM
+        white = self._lamplight(points, normal, 1.0)[:, None]
         total = 0.35 * self._light.ambient + 0.10 + _INDOOR_LAMPS * white
         return np.asarray(total, np.float32)
 
@@ -137,21 +137,20 @@ class Illumination:
         return share
 
     def _lamplight(
-        self, points: NDArray[np.float64], normal: NDArray[np.float64] | None
+        self, points: NDArray[np.float64], normal: NDArray[np.float64] | None, on: float
     ) -> NDArray[np.float64]:
+        """Return the strength (N,) of the light of the lamps near by, which are on by a share."""
         middle = points.mean(0)
         near = self._lamps[np.linalg.norm(self._lamps[:, :2] - middle[:2], axis=1) < 26]
         if not len(near):
-            return np.zeros((len(points), 3))
+            return np.zeros(len(points))
         to_lamp = near[None] - points[:, None]
         square = (to_lamp**2).sum(-1) + 2.0
         slant: NDArray[np.float64] | float = 0.25
         if normal is not None:
             slant = np.clip((to_lamp @ normal) / np.sqrt(square), 0, 1)
-        on = 1.0 if self._indoors else self._light.lamps
-        strength = (9.0 * on * slant / square).sum(1)
-        warm: NDArray[np.float64] = strength[:, None] * _WARM
-        return warm
+        strength: NDArray[np.float64] = (9.0 * on * slant / square).sum(1)
+        return strength
 
 
 def shade_paint(

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +13,6 @@ from vpr_ros.simulation.houses import House, Wall
 from vpr_ros.simulation.landmarks import Steeple, SteepleRoof
 from vpr_ros.simulation.plan import Block, Plan, Standing, Surface, grid, outline
 from vpr_ros.simulation.sprites import FURNITURE, Furniture
-
-if TYPE_CHECKING:
-    from vpr_ros.simulation.streets import Street
 
 DEPTH = 9.0
 """From the front to the back of every house, metres."""
@@ -35,7 +31,6 @@ def town_plan(seed: int) -> Plan:
 
     streets, corners = grid(rng, ((54.0, 62.0, 50.0), (48.0, 52.0)), shape, look)
     town = Plan(streets, corners, lane=-1.45, turn=5.0, cars=True)
-    vertical, horizontal = streets[: len(corners[0])], streets[len(corners[0]) :]
     builder = _Builder(town, rng, seed)
     blocks = town.between()
     special = rng.permutation(len(blocks))
@@ -48,7 +43,7 @@ def town_plan(seed: int) -> Plan:
             builder.church(block)
         else:
             builder.block(block)
-    builder.surroundings(vertical, horizontal)
+    builder.surroundings()
     builder.along_streets()
     town.pave(seed, tuple(parks), max(s.half for s in streets) + 1)
     return town
@@ -73,11 +68,9 @@ class _Builder:
         self._row((x1, y0 + DEPTH), (1, 0), inner)
         self._row((x0, y1 - DEPTH), (-1, 0), inner)
 
-    def surroundings(self, vertical: list[Street], horizontal: list[Street]) -> None:
+    def surroundings(self) -> None:
         """Line the outer side of the outer streets, so that no view leaves the town."""
-        x0, x1 = vertical[0].centre - vertical[0].half, vertical[-1].centre + vertical[-1].half
-        y0 = horizontal[0].centre - horizontal[0].half
-        y1 = horizontal[-1].centre + horizontal[-1].half
+        x0, y0, x1, y1 = self._town.outer
         for start, normal, length in (
             ((x1, y0), (0, 1), x1 - x0),
             ((x0, y1), (0, -1), x1 - x0),
