@@ -16,6 +16,8 @@ DEFAULT_MODEL = 'd2vpr-nano'
 LOOP_PROBABILITY = 0.98
 """Least probability of a loop. The thresholds for poses are higher, to keep out places 6 to 8 m
 beyond the end of a map: as a loop, with its measured transform, such a place is no wrong one."""
+LARGEST_SETTING = 100_000.0
+"""Greatest distance, duration or number that a parameter or an option may set."""
 THUMBNAIL_SIZE = 320
 """Longest side, pixels, of the thumbnails of places, unless told otherwise."""
 

@@ -21,7 +21,7 @@ from vpr_ros.cli.console import (
 )
 from vpr_ros.cli.viewing import RerunFile, View, viewing
 from vpr_ros.stamps import SECOND
-from vpr_ros.types import DEFAULT_MODEL, LOOP_PROBABILITY, THUMBNAIL_SIZE
+from vpr_ros.types import DEFAULT_MODEL, LARGEST_SETTING, LOOP_PROBABILITY, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -67,13 +67,16 @@ def loops(
     keyframe_distance: opt.KeyframeDistance = 0.5,
     keyframe_angle: opt.KeyframeAngle = 11.5,
     exclude_time: Annotated[
-        float, opt.number('A loop goes back so many seconds.', min=0, max=opt.MOST)
+        float, opt.number('A loop goes back so many seconds.', min=0, max=LARGEST_SETTING)
     ] = 20.0,
     exclude_distance: Annotated[
-        float, opt.number('A loop is so many metres long.', min=0, max=opt.MOST)
+        float, opt.number('A loop is so many metres long.', min=0, max=LARGEST_SETTING)
     ] = 10.0,
     exclude_keyframes: Annotated[
-        int, typer.Option(min=0, max=int(opt.MOST), help='So many keyframes lie between its ends.')
+        int,
+        typer.Option(
+            min=0, max=int(LARGEST_SETTING), help='So many keyframes lie between its ends.'
+        ),
     ] = 10,
     verify: opt.LoopVerify = 'xfeat',
     rerank: opt.Rerank = 10,

@@ -24,7 +24,7 @@ from vpr_ros.cli.map_edit import sessions_of
 from vpr_ros.cli.video_options import Start, start_stamp
 from vpr_ros.errors import MapError, MapFrameError
 from vpr_ros.inputs.folders import FOLDER_FORMATS, images_in_order, video_images
-from vpr_ros.types import DEFAULT_MODEL, THUMBNAIL_SIZE
+from vpr_ros.types import DEFAULT_MODEL, LARGEST_SETTING, THUMBNAIL_SIZE
 from vpr_ros.wording import counted
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def import_(
         opt.number(
             'Metres between two keyframes; if not given, every image, or 0.5 of a video.',
             min=0,
-            max=opt.MOST,
+            max=LARGEST_SETTING,
         ),
     ] = None,
     keyframe_angle: Annotated[

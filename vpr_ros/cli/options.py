@@ -18,13 +18,12 @@ import typer
 from vpr_ros.cli.console import require_folders
 from vpr_ros.cli.model_names import require_model, require_network
 from vpr_ros.errors import VprError
+from vpr_ros.types import LARGEST_SETTING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 MAP_SUFFIX = '.vprmap'
-MOST = 100_000.0
-"""Metres, seconds or places of an option, at most, as of the parameters of nodes."""
 
 TemporalFilter = Literal['none', 'sequence']
 """The names of ``localize.FILTERS``, and none."""
@@ -274,7 +273,9 @@ MapBag = Annotated[
     ),
 ]
 MapImageTopic = Annotated[str | None, typer.Option(help='Topic of the images in the map bag.')]
-KeyframeDistance = Annotated[float, number('Metres between two keyframes.', min=0, max=MOST)]
+KeyframeDistance = Annotated[
+    float, number('Metres between two keyframes.', min=0, max=LARGEST_SETTING)
+]
 KeyframeAngle = Annotated[float, number('Degrees of a turn that make a keyframe.', min=0)]
 NoPoses = Annotated[
     bool,
@@ -325,7 +326,12 @@ MaxDistanceRatio = Annotated[
 ]
 PlaceRadius = Annotated[
     float,
-    number('Count places within this distance as one, metres.', '--place-radius', min=0, max=MOST),
+    number(
+        'Count places within this distance as one, metres.',
+        '--place-radius',
+        min=0,
+        max=LARGEST_SETTING,
+    ),
 ]
 CalibrationFile = Annotated[
     str,

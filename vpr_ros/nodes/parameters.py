@@ -16,10 +16,8 @@ from vpr_ros.inputs.poses import BASES, MAP, POSE_FORMATS, TRANSFORMS
 from vpr_ros.localize import DecisionConfig, Reranking
 from vpr_ros.nodes.fleet_parameters import FleetParameters
 from vpr_ros.nodes.parameter_fields import parameter
-from vpr_ros.types import DEFAULT_MODEL, LOOP_PROBABILITY, THUMBNAIL_SIZE
+from vpr_ros.types import DEFAULT_MODEL, LARGEST_SETTING, LOOP_PROBABILITY, THUMBNAIL_SIZE
 
-_MOST = 100_000.0
-"""Greatest distance, duration or number that a parameter may set."""
 _MAP_PATH = 'File of the place map; empty for vpr/map.vprmap in ROS_HOME (~/.ros).'
 
 
@@ -145,7 +143,7 @@ class MappingParameters(NodeParameters):
         'Add a place after this distance; 0 never does.',
         'm',
         minimum=0.0,
-        maximum=_MOST,
+        maximum=LARGEST_SETTING,
         dynamic=True,
     )
     keyframe_angle: float = parameter(
@@ -161,7 +159,7 @@ class MappingParameters(NodeParameters):
         'Add a place after this time; 0 never does.',
         's',
         minimum=0.0,
-        maximum=_MOST,
+        maximum=LARGEST_SETTING,
         dynamic=True,
     )
 
@@ -212,7 +210,7 @@ class DecisionParameters:
         'Candidates within this distance count as one place; a calibration has its own radius.',
         'm',
         minimum=0.0,
-        maximum=_MOST,
+        maximum=LARGEST_SETTING,
         dynamic=True,
     )
     position_sigma: float = parameter(
@@ -267,7 +265,7 @@ class VerificationParameters:
         ' no limit.',
         'ms',
         minimum=0.0,
-        maximum=_MOST,
+        maximum=LARGEST_SETTING,
         dynamic=True,
     )
     min_inliers: int = parameter(
@@ -323,7 +321,7 @@ class PlaceRecognitionParameters(
         ' ignores fixes. Needs a map with a datum.',
         'm',
         minimum=0.0,
-        maximum=_MOST,
+        maximum=LARGEST_SETTING,
     )
 
 
@@ -361,20 +359,31 @@ class LoopClosureParameters(VerificationParameters, DecisionParameters, MappingP
         dynamic=True,
     )
     exclude_time: float = parameter(
-        20.0, 'Smallest age of a place that closes a loop.', 's', minimum=0.0, maximum=_MOST
+        20.0,
+        'Smallest age of a place that closes a loop.',
+        's',
+        minimum=0.0,
+        maximum=LARGEST_SETTING,
     )
     exclude_distance: float = parameter(
-        10.0, 'Shortest path between the ends of a loop.', 'm', minimum=0.0, maximum=_MOST
+        10.0,
+        'Shortest path between the ends of a loop.',
+        'm',
+        minimum=0.0,
+        maximum=LARGEST_SETTING,
     )
     exclude_keyframes: int = parameter(
-        10, 'Smallest number of places between the ends of a loop.', minimum=0, maximum=100_000
+        10,
+        'Smallest number of places between the ends of a loop.',
+        minimum=0,
+        maximum=int(LARGEST_SETTING),
     )
     loop_interval: float = parameter(
         0.0,
         'Shortest time between announced loops; 0 announces all.',
         's',
         minimum=0.0,
-        maximum=_MOST,
+        maximum=LARGEST_SETTING,
     )
     require_transform: bool = parameter(
         default=False,
