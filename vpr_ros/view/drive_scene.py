@@ -20,7 +20,8 @@ from vpr_ros.view.picture_tracks import play_frames, play_places, too_many
 from vpr_ros.view.terrain import BIG_POINT, LINE, POINT, Terrain, show_places, show_way
 from vpr_ros.view.tracks import (
     play_arrows,
-    play_on_earth,
+    play_marks,
+    play_points,
     play_scores,
     play_statuses,
     play_words,
@@ -197,24 +198,17 @@ def _play_poses(
     play_arrows(stream, at.QUERY_TRUTH, moments, truths, terrain, colours.TRUTH)
     play_arrows(stream, at.QUERY_ANSWER, moments, answers, terrain, colours.RIGHT)
     true, answered = (terrain.on_earth(poses[:, :3]) for poses in (truths, answers))
-    play_on_earth(stream, at.TRUTH_ON_EARTH, moments, true, colours.TRUTH)
-    play_on_earth(stream, at.ANSWER_ON_EARTH, moments, answered, colours.RIGHT)
-    outlines, has = [], np.zeros(len(moments), int)
+    play_points(stream, at.TRUTH_ON_EARTH, moments, true, colours.TRUTH)
+    play_points(stream, at.ANSWER_ON_EARTH, moments, answered, colours.RIGHT)
+    outlines, has = [], np.zeros(len(moments), np.bool_)
     for row, query in enumerate(drive.queries):
         if query.pose is not None and query.covariance is not None:
             edge = outline_of(query.covariance[:2, :2])
             centre = query.pose.position
             outlines.append(terrain.local(np.pad(edge, ((0, 0), (0, 1))) + centre))
-            has[row] = 1
+            has[row] = True
     if outlines:
-        stream.play(
-            at.QUERY_ELLIPSE,
-            moments,
-            has,
-            strips=outlines,
-            radii=np.full(len(outlines), LINE),
-            colors=np.tile(colours.RIGHT, (len(outlines), 1)),
-        )
+        play_marks(stream, at.QUERY_ELLIPSE, moments, has, LINE, colours.RIGHT, strips=outlines)
 
 
 def _play_candidates(stream: ViewStream, drive: AnsweredDrive, terrain: Terrain) -> None:

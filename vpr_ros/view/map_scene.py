@@ -14,7 +14,7 @@ from vpr_ros.view import colours, layouts
 from vpr_ros.view import entities as at
 from vpr_ros.view.picture_tracks import play_places
 from vpr_ros.view.terrain import BIG_POINT, LINE, Terrain, show_places
-from vpr_ros.view.tracks import play_on_earth, play_scores, play_words
+from vpr_ros.view.tracks import play_marks, play_points, play_scores, play_words
 from vpr_ros.view.view_stream import Moments
 from vpr_ros.view.words_on_maps import about_map, about_place
 
@@ -144,26 +144,13 @@ def _play_places(stream: ViewStream, examined: ExaminedMap, terrain: Terrain) ->
     columns, rows, matches = place_map.snapshot.columns, similarity.rows, similarity.matches
     moments = Moments('place', columns.ids[rows])
     positions = terrain.local(columns.poses[:, :3])
-    posed = np.isfinite(positions[rows, 0])
-    stream.play(
-        at.PLACE,
-        moments,
-        posed.astype(int),
-        positions=positions[rows[posed]],
-        radii=np.full(posed.sum(), 2 * BIG_POINT),
-        colors=np.tile(colours.HERE, (posed.sum(), 1)),
-    )
+    play_points(stream, at.PLACE, moments, positions[rows], colours.HERE)
     on_earth = place_map.snapshot.on_earth()[rows, :2]
-    play_on_earth(stream, at.PLACE_ON_EARTH, moments, on_earth, colours.HERE)
-    linked = resembling(similarity) & posed & np.isfinite(positions[matches, 0])
-    stream.play(
-        at.PLACE_RESEMBLES,
-        moments,
-        linked.astype(int),
-        strips=np.stack([positions[rows[linked]], positions[matches[linked]]], axis=1),
-        radii=np.full(linked.sum(), 2 * LINE),
-        colors=np.tile(colours.HERE, (linked.sum(), 1)),
-    )
+    play_points(stream, at.PLACE_ON_EARTH, moments, on_earth, colours.HERE)
+    posed = np.isfinite(positions[:, 0])
+    linked = resembling(similarity) & posed[rows] & posed[matches]
+    strips = np.stack([positions[rows[linked]], positions[matches[linked]]], axis=1)
+    play_marks(stream, at.PLACE_RESEMBLES, moments, linked, 2 * LINE, colours.HERE, strips=strips)
     scores = {
         at.BESIDE: similarity.beside,
         at.ELSEWHERE: similarity.elsewhere,

@@ -14,8 +14,8 @@ from vpr_ros.evaluation.words import metres, share
 from vpr_ros.view import colours, layouts
 from vpr_ros.view import entities as at
 from vpr_ros.view.picture_tracks import play_frames, play_places, too_many
-from vpr_ros.view.terrain import BIG_POINT, Terrain, show_places
-from vpr_ros.view.tracks import play_scores, play_words
+from vpr_ros.view.terrain import Terrain, show_places
+from vpr_ros.view.tracks import play_points, play_scores, play_words
 from vpr_ros.view.view_stream import Moments
 from vpr_ros.view.words_on_maps import table
 
@@ -59,15 +59,7 @@ def show_stress(
     known = np.isin(ids, columns.ids)  # copies of places are gone
     positions = np.full((len(wrong), 3), np.nan)
     positions[known] = columns.poses[columns.rows_of(ids[known]), :3]
-    posed = np.isfinite(positions[:, 0])
-    stream.play(
-        at.QUERY_CANDIDATES,
-        moments,
-        posed.astype(int),
-        positions=terrain.local(positions[posed]),
-        radii=np.full(posed.sum(), 2 * BIG_POINT),
-        colors=np.tile(colours.WRONG, (posed.sum(), 1)),
-    )
+    play_points(stream, at.QUERY_CANDIDATES, moments, terrain.local(positions), colours.WRONG)
     scores = {
         at.PROBABILITY: np.array([answer.probability for answer in wrong], np.float64),
         at.ANSWER_ERROR: np.array([answer.off for answer in wrong], np.float64),

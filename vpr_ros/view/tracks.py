@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,37 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+def play_marks(
+    stream: ViewStream,
+    entity: Entity,
+    moments: Moments,
+    known: NDArray[np.bool_],
+    radius: float,
+    colour: tuple[int, int, int],
+    **columns: Any,
+) -> None:
+    """Play marks of one size and colour: one at each known moment (T,), none at the others.
+
+    Args:
+        stream: Takes them.
+        entity: Shows them.
+        moments: T.
+        known: (T,) which of them have a mark.
+        radius: Of each.
+        colour: Of each.
+        columns: Of the archetype, with a value for each mark.
+    """
+    count = int(known.sum())
+    stream.play(
+        entity,
+        moments,
+        known.astype(int),
+        radii=np.full(count, radius),
+        colors=np.tile(colour, (count, 1)),
+        **columns,
+    )
+
+
 def play_arrows(
     stream: ViewStream,
     entity: Entity,
@@ -36,39 +67,34 @@ def play_arrows(
 ) -> None:
     """Play poses (T, 7) as arrows along the x axis of the base, none where one is NaN."""
     known = np.isfinite(poses[:, 0])
-    count = int(known.sum())
-    if count:
+    if known.any():
         ahead = rotation_of(poses[known, 3:].T)[:, 0].T * terrain.arrow
-        stream.play(
-            entity,
-            moments,
-            known.astype(int),
-            origins=terrain.local(poses[known, :3]),
-            vectors=ahead.astype(np.float32),
-            radii=np.full(count, 2 * LINE),
-            colors=np.tile(colour, (count, 1)),
+        origins, vectors = terrain.local(poses[known, :3]), ahead.astype(np.float32)
+        play_marks(
+            stream, entity, moments, known, 2 * LINE, colour, origins=origins, vectors=vectors
         )
 
 
-def play_on_earth(
+def play_points(
     stream: ViewStream,
     entity: Entity,
     moments: Moments,
-    positions: Floats,
+    positions: NDArray[np.floating],
     colour: tuple[int, int, int],
 ) -> None:
-    """Play latitudes and longitudes (T, 2), degrees, as points, none where one is NaN."""
+    """Play positions as points, none where one is NaN.
+
+    Args:
+        stream: Takes them.
+        entity: Shows them.
+        moments: T.
+        positions: (T, 3) as `Terrain.local` gives them, or latitudes and longitudes (T, 2).
+        colour: Of all.
+    """
     known = np.isfinite(positions[:, 0])
-    count = int(known.sum())
-    if count:
-        stream.play(
-            entity,
-            moments,
-            known.astype(int),
-            positions=positions[known],
-            radii=np.full(count, 2 * BIG_POINT),
-            colors=np.tile(colour, (count, 1)),
-        )
+    if known.any():
+        marks = positions[known]
+        play_marks(stream, entity, moments, known, 2 * BIG_POINT, colour, positions=marks)
 
 
 def play_scores(
