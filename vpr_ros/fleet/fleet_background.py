@@ -10,7 +10,7 @@ import numpy as np
 
 from vpr_ros.fleet.place_rows import MOST_PLACES, NUMBER_BITS
 from vpr_ros.maps.coder import one_thread, sample_rows
-from vpr_ros.search.background import APART, NEIGHBOURS, SAMPLE, moments_of, standings_of
+from vpr_ros.search.background import SAMPLE, apart_of, moments_of, standings_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,14 +52,9 @@ class FleetBackground:
         # Threads would take longer to wake than all of it takes.
         with one_thread():
             others = descriptors @ self._descriptors.T
-        return standings_of(moments_of(others, self._apart(columns)), similarities)
-
-    def _apart(self, columns: Columns) -> NDArray[np.bool_]:
-        """Return which of the sample (H, S) are other places."""
-        offsets = columns.poses[:, None, :3] - self._positions
-        distances = np.linalg.norm(offsets, axis=2)
-        far = np.abs(self._rows_of(columns.ids)[:, None] - self._rows) > NEIGHBOURS
-        return np.asarray(np.where(np.isnan(distances), far, distances > APART), np.bool_)
+        rows = self._rows_of(columns.ids)
+        apart = apart_of(columns.poses[:, :3], rows, self._positions, self._rows)
+        return standings_of(moments_of(others, apart), similarities)
 
     def _fetch(self) -> None:
         """Fetch the sample, spread evenly over the map."""

@@ -36,6 +36,25 @@ LEAST_OTHERS = 5
 LEAST_DEVIATION = 0.01
 
 
+def apart_of(
+    positions: Floats,
+    rows: NDArray[np.integer],
+    sample: Floats,
+    sampled: NDArray[np.integer],
+) -> NDArray[np.bool_]:
+    """Return which of a sample (n, S) are other places than some.
+
+    Args:
+        positions: (n, 3) of those, NaN where unknown.
+        rows: (n,) of them in the map.
+        sample: (S, 3) positions of the sample.
+        sampled: (S,) rows of the sample.
+    """
+    distances = np.linalg.norm(positions[:, None] - sample, axis=2)
+    far = np.abs(rows[:, None] - sampled) > NEIGHBOURS
+    return np.asarray(np.where(np.isnan(distances), far, distances > APART), np.bool_)
+
+
 def moments_of(similarities: NDArray[np.floating], apart: NDArray[np.bool_]) -> Floats:
     """Return mean and deviation (H, 2) of the similarities of places to others; NaN if too few.
 
@@ -102,7 +121,8 @@ class Background:
     def _measured(self, snapshot: Snapshot, rows: Rows) -> Floats:
         """Return mean and deviation (n, 2) of the similarities to the sample; NaN if too few."""
         others = self._unpacked(snapshot, rows) @ self._descriptors.T
-        return moments_of(others, self._apart(snapshot, rows))
+        positions, sample = snapshot.columns.poses[:, :3], self._sample
+        return moments_of(others, apart_of(positions[rows], rows, positions[sample], sample))
 
     def _refresh(self, snapshot: Snapshot) -> None:
         """Make room for the rows of a snapshot; choose a sample where there is none that fits."""
@@ -115,11 +135,3 @@ class Background:
         if (more := count - len(self._known)) > 0:
             self._moments = np.pad(self._moments, ((0, more), (0, 0)))
             self._known = np.pad(self._known, (0, more))
-
-    def _apart(self, snapshot: Snapshot, rows: Rows) -> NDArray[np.bool_]:
-        """Return which of the sample (n, S) are other places than those of some rows (n,)."""
-        positions = np.asarray(snapshot.columns.poses, np.float64)[:, :3]
-        offsets = positions[rows][:, None] - positions[self._sample]
-        distances = np.linalg.norm(offsets, axis=2)
-        far = np.abs(rows[:, None] - self._sample) > NEIGHBOURS
-        return np.asarray(np.where(np.isnan(distances), far, distances > APART), np.bool_)
