@@ -190,15 +190,14 @@ class _Download:
             _same(columns, ours.columns)
             and [snapshot.cameras[key] for key in columns.cameras.tolist()]
             == [ours.cameras[key] for key in ours.columns.cameras.tolist()]
-            and self._keys_of(place_map, rows) == self._images
+            and self._images_of(place_map, rows)[0] == self._images
         )
 
     def reuse(self, place_map: MapWriter, session: int) -> None:
         """Remember descriptors and thumbnails of a session that is to be replaced."""
         snapshot = place_map.snapshot
         rows = np.flatnonzero(snapshot.columns.sessions == session)
-        packed = place_map.packed_descriptors(snapshot, rows)
-        keys = self._keys_of(place_map, rows)
+        keys, packed = self._images_of(place_map, rows)
         jpegs = map(place_map.thumbnail, snapshot.columns.ids[rows].tolist())
         self._here = {key: (row, jpeg) for key, row, jpeg in zip(keys, packed, jpegs, strict=True)}
 
@@ -229,10 +228,13 @@ class _Download:
         return numbers
 
     @staticmethod
-    def _keys_of(place_map: MapWriter, rows: NDArray[np.intp]) -> list[bytes]:
+    def _images_of(
+        place_map: MapWriter, rows: NDArray[np.intp]
+    ) -> tuple[list[bytes], NDArray[np.uint8]]:
+        """Return the image keys and packed descriptors of all places of a session of a map."""
         snapshot = place_map.snapshot
         packed = place_map.packed_descriptors(snapshot, rows)
-        return ImageKeys().of(snapshot, snapshot.columns.take(rows), packed)
+        return ImageKeys().of(snapshot, snapshot.columns.take(rows), packed), packed
 
 
 def _same(one: Columns, other: Columns) -> bool:
