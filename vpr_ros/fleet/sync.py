@@ -224,26 +224,15 @@ class _Follower:
             ).fetchone()
             moment = str(row and row[0])
             since = self._seen[0] if self._seen and self._seen[1] == region else None
-            if since is not None:
-                found = fleet.changed_since(since)
-                return (
-                    moment,
-                    [each for each in found if not each.deleted],
-                    {each.uid for each in found if each.deleted},
-                )
-            fleet.refresh()
-            found = fleet.changed_since('0')
-            wanted = None if region is None else self._within(region)
-        here = {uid for _, _, uid in self._file.snapshot.names.values()}
-        return (
-            moment,
-            [
-                each
-                for each in found
-                if not each.deleted and (wanted is None or each.key in wanted or each.uid in here)
-            ],
-            {each.uid for each in found if each.deleted},
-        )
+            found, within = fleet.changed_since(since or '0'), None
+            if since is None:
+                fleet.refresh()
+                within = None if region is None else self._within(region)
+        wanted = [each for each in found if not each.deleted]
+        if within is not None:
+            here = {uid for _, _, uid in self._file.snapshot.names.values()}
+            wanted = [each for each in wanted if each.key in within or each.uid in here]
+        return moment, wanted, {each.uid for each in found if each.deleted}
 
     def _within(self, region: MapRegion) -> set[int]:
         """Return the keys of the sessions with places in a region."""
