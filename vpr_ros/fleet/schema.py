@@ -60,17 +60,10 @@ def initialise(connection: Connection, shard: int = 0) -> list[Migration]:
     Raises:
         FleetError: The schema is newer than this software, or the number is out of range.
     """
-    if not 0 <= shard < SHARDS:
-        msg = f'servers of a fleet are numbered from 0 to {SHARDS - 1}, not {shard}'
-        raise FleetError(msg)
+    require_shard(shard)
     with connection.transaction():
         connection.execute('SELECT pg_advisory_xact_lock(%s)', [_LOCK])
-        connection.execute('CREATE SCHEMA IF NOT EXISTS vpr')
-        connection.execute('CREATE EXTENSION IF NOT EXISTS vector SCHEMA vpr')
-        connection.execute(
-            'CREATE TABLE IF NOT EXISTS migrations (version int PRIMARY KEY, name text NOT NULL, '
-            'software text NOT NULL, applied timestamptz NOT NULL DEFAULT now())'
-        )
+        begin_schema(connection)
         found = version_of(connection)
         if found > VERSION:
             raise FleetError(_newer(found))
@@ -78,10 +71,7 @@ def initialise(connection: Connection, shard: int = 0) -> list[Migration]:
         for step in steps:
             # The text comes from this package.
             connection.execute(step.statements)
-            connection.execute(
-                'INSERT INTO migrations (version, name, software) VALUES (%s, %s, %s)',
-                [step.version, step.name, SOFTWARE],
-            )
+            note_step(connection, step)
         if not found:
             for sequence in ('session_keys', 'maps_id_seq', 'cameras_id_seq'):
                 first = shard * KEYS_OF_A_SHARD + 1
@@ -92,6 +82,35 @@ def initialise(connection: Connection, shard: int = 0) -> list[Migration]:
             'WHERE changed > pg_current_xact_id()'
         )
         return steps
+
+
+def require_shard(number: int) -> None:
+    """Refuse a number that no server of a fleet has.
+
+    Raises:
+        FleetError: It is out of range.
+    """
+    if not 0 <= number < SHARDS:
+        msg = f'servers of a fleet are numbered from 0 to {SHARDS - 1}, not {number}'
+        raise FleetError(msg)
+
+
+def begin_schema(connection: Connection) -> None:
+    """Make the schema without the tables of maps, where there is none."""
+    connection.execute('CREATE SCHEMA IF NOT EXISTS vpr')
+    connection.execute('CREATE EXTENSION IF NOT EXISTS vector SCHEMA vpr')
+    connection.execute(
+        'CREATE TABLE IF NOT EXISTS migrations (version int PRIMARY KEY, name text NOT NULL, '
+        'software text NOT NULL, applied timestamptz NOT NULL DEFAULT now())'
+    )
+
+
+def note_step(connection: Connection, step: Migration) -> None:
+    """Write down that a step was taken."""
+    connection.execute(
+        'INSERT INTO migrations (version, name, software) VALUES (%s, %s, %s)',
+        [step.version, step.name, SOFTWARE],
+    )
 
 
 def version_of(connection: Connection) -> int:

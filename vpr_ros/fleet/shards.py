@@ -15,8 +15,13 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from vpr_ros.errors import FleetError
-from vpr_ros.fleet.schema import KEYS_OF_A_SHARD, SHARDS, VERSION, migrations
-from vpr_ros.version import SOFTWARE
+from vpr_ros.fleet.schema import (
+    KEYS_OF_A_SHARD,
+    begin_schema,
+    migrations,
+    note_step,
+    require_shard,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,30 +49,17 @@ def initialise_front(connection: Connection, shards: Mapping[int, str]) -> None:
     Raises:
         FleetError: There is a schema already, or a number is out of range.
     """
-    if not all(0 <= number < SHARDS for number in shards):
-        msg = f'servers of a fleet are numbered from 0 to {SHARDS - 1}'
-        raise FleetError(msg)
+    for number in shards:
+        require_shard(number)
     with connection.transaction():
         found = connection.execute("SELECT to_regnamespace('vpr')").fetchone()
         if found is not None and found[0] is not None:
             msg = 'this database holds maps already: take an empty one as the front of others'
             raise FleetError(msg)
-        connection.execute('CREATE SCHEMA vpr')
-        connection.execute('CREATE EXTENSION IF NOT EXISTS vector SCHEMA vpr')
+        begin_schema(connection)
         connection.execute('CREATE EXTENSION IF NOT EXISTS postgres_fdw')
-        connection.execute(
-            'CREATE TABLE migrations (version int PRIMARY KEY, name text NOT NULL, '
-            'software text NOT NULL, applied timestamptz NOT NULL DEFAULT now())'
-        )
-        connection.execute(
-            'INSERT INTO migrations (version, name, software) SELECT * FROM '
-            'unnest(%s::int[], %s::text[], %s::text[])',
-            [
-                [step.version for step in migrations()],
-                [step.name for step in migrations()],
-                [SOFTWARE] * VERSION,
-            ],
-        )
+        for step in migrations():
+            note_step(connection, step)
         first = min(shards)
         for number, url in shards.items():
             _add_server(connection, number, url)
