@@ -282,6 +282,15 @@ def test_map_made_under_other_rules_is_not_pulled_into(
         pulled(connection, tmp_path / 'other.vprmap')
 
 
+@pytest.mark.parametrize('model', ['recoded'], indirect=True)
+def test_coder_that_is_damaged_on_the_server_is_refused(connection, town):
+    with PlaceMap.open(town) as place_map:
+        push(connection, 'town', place_map, [1])
+    connection.execute('UPDATE projections SET mean = set_byte(mean, 0, get_byte(mean, 0) # 1)')
+    with pytest.raises(FleetError, match='make no sense: the checksum of its coder'):
+        FleetMap(connection, 'town')
+
+
 def test_map_that_is_not_there_is_named(connection):
     with pytest.raises(FleetError, match="no map 'city'"):
         FleetMap(connection, 'city')

@@ -8,7 +8,6 @@ import dataclasses
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -22,7 +21,7 @@ from vpr_ros.fleet.place_rows import (
     packed_of,
 )
 from vpr_ros.maps import Camera, Snapshot
-from vpr_ros.maps.coder import ItqCoder, PcaReducer
+from vpr_ros.maps.coder import fitted_of
 from vpr_ros.maps.columns import Growing, empty
 from vpr_ros.maps.meta import Meta
 from vpr_ros.parsing import parse
@@ -32,12 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
+    import numpy as np
     from numpy.typing import NDArray
     from psycopg import Connection
     from typing_extensions import LiteralString
 
     from vpr_ros.fleet.window_conditions import Condition
-    from vpr_ros.maps.coder import Projection
     from vpr_ros.maps.columns import Columns
 
 _RULES = (
@@ -275,29 +274,12 @@ class FleetMap:
         meta = parse(Meta, {key: rules[key] for key in _RULES})
         if meta.fault:
             raise ValueError(meta.fault)
-        dims = meta.packing.dim, meta.code_bits
-        coder = self._projection(ItqCoder, meta.coder, *dims) if self._fitted(meta) else None
-        reducer = None
-        if meta.reducer:
-            dims = meta.model.descriptor_dim, meta.reduced_dim
-            reducer = self._projection(PcaReducer, meta.reducer, *dims)
+        coder, reducer = fitted_of(meta, self._projection)
         columns = empty(meta.code_bits // 8)
         return Snapshot(meta, {}, {}, coder, reducer, Growing(columns), columns, None)
 
-    @staticmethod
-    def _fitted(meta: Meta) -> bool:
-        """Return whether the codes are made by a coder that belongs to the map."""
-        return bool(meta.coder) and not meta.model.code_bits
-
-    def _projection(self, kind: type[Any], key: str, rows: int, columns: int) -> Any:
-        found = self.connection.execute(
+    def _projection(self, key: str) -> Any:
+        return self.connection.execute(
             'SELECT mean, projection FROM projections WHERE map = %s AND id = %s',
             [self.ids[0], key],
         ).fetchone()
-        if found is not None:
-            mean, projection = (np.frombuffer(blob, '<f4') for blob in found)
-            fitted: Projection = kind(mean.reshape(rows), projection.reshape(rows, columns))
-            if fitted.id == key:
-                return fitted
-        msg = f'{key} is missing or damaged'
-        raise ValueError(msg)

@@ -13,13 +13,21 @@ import hashlib
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+
+    from vpr_ros.maps.meta import Meta
+
+    Fetch = Callable[[str], tuple[bytes, bytes] | None]
+
+_Fitted = TypeVar('_Fitted', bound='Projection')
 
 _SETTLED = 1e-4
 """Share of bits that may still change when the rotation counts as found."""
@@ -149,6 +157,36 @@ class PcaReducer(Projection):
             rng = np.random.default_rng(seed)
             directions = _principal_directions(descriptors - mean, dim, rng)
         return PcaReducer(mean, directions.astype(np.float32))
+
+
+def fitted_of(meta: Meta, fetch: Fetch) -> tuple[ItqCoder | None, PcaReducer | None]:
+    """Return the coder and the reducer that belong to a map, None where it has none.
+
+    Args:
+        meta: Metadata of the map.
+        fetch: Returns mean and projection of an identity, little-endian float32; None for none.
+
+    Raises:
+        ValueError: One is missing or damaged.
+    """
+    coder, reducer = None, None
+    if meta.coder and not meta.model.code_bits:
+        coder = _fitted(ItqCoder, meta.coder, fetch, meta.packing.dim, meta.code_bits)
+    if meta.reducer:
+        dims = meta.model.descriptor_dim, meta.reduced_dim
+        reducer = _fitted(PcaReducer, meta.reducer, fetch, *dims)
+    return coder, reducer
+
+
+def _fitted(kind: type[_Fitted], key: str, fetch: Fetch, rows: int, columns: int) -> _Fitted:
+    found = fetch(key)
+    if found is not None:
+        mean, projection = (np.frombuffer(blob, '<f4') for blob in found)
+        fitted = kind(mean.reshape(rows), projection.reshape(rows, columns))
+        if fitted.id == key and fitted.sound:
+            return fitted
+    msg = 'the checksum of its coder does not match'
+    raise ValueError(msg)
 
 
 def sample_rows(count: int, most: int = _SAMPLE) -> NDArray[np.intp]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, isnan
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from vpr_ros.errors import MapDamagedError, MapError, MapModelError, shown
 from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.geometry.geodesy import surface_positions
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps.coder import ItqCoder, PcaReducer
+from vpr_ros.maps.coder import fitted_of
 from vpr_ros.maps.columns import SELECT, Columns, Growing, empty, unpack_covariance
 from vpr_ros.maps.connection import SQLITE_ERRORS
 from vpr_ros.maps.descriptors import DescriptorCache
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from vpr_ros.maps.coder import ItqCoder, PcaReducer
     from vpr_ros.types import Description, ModelInfo
 
 _FETCH = 1024
-_Fitted = TypeVar('_Fitted', ItqCoder, PcaReducer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,12 +272,16 @@ def _load(db: sqlite3.Connection, budget: int, known: Snapshot | None) -> Snapsh
         if len(columns) != meta.places or columns.digest != meta.digest:
             msg = f'is damaged: of {meta.places} places {len(columns)} can be read'
             raise MapDamagedError(msg)
+        if known:
+            coder, reducer = known.coder, known.reducer
+        else:
+            coder, reducer = fitted_of(meta, lambda key: _read_fitted(db, key))
         snapshot = Snapshot(
             meta=meta,
             names=_read_sessions(db),
             cameras=_read_cameras(db, meta),
-            coder=known.coder if known else _read_coder(db, meta),
-            reducer=known.reducer if known else _read_reducer(db, meta),
+            coder=coder,
+            reducer=reducer,
             growing=growing,
             columns=columns,
             cache=cache_for(len(columns), meta.packing.row_bytes, budget, known),
@@ -363,27 +367,5 @@ def _checked(
         yield row
 
 
-def _read_coder(db: sqlite3.Connection, meta: Meta) -> ItqCoder | None:
-    if not meta.coder or meta.model.code_bits:
-        return None
-    return _read_projection(db, meta.coder, ItqCoder, meta.packing.dim, meta.code_bits)
-
-
-def _read_reducer(db: sqlite3.Connection, meta: Meta) -> PcaReducer | None:
-    if not meta.reducer:
-        return None
-    dims = meta.model.descriptor_dim, meta.reduced_dim
-    return _read_projection(db, meta.reducer, PcaReducer, *dims)
-
-
-def _read_projection(
-    db: sqlite3.Connection, key: str, kind: type[_Fitted], rows: int, columns: int
-) -> _Fitted:
-    found = db.execute('SELECT mean, projection FROM coder WHERE id = ?', (key,)).fetchone()
-    if found is not None:
-        mean, projection = (np.frombuffer(blob, '<f4') for blob in found)
-        fitted = kind(mean.reshape(rows), projection.reshape(rows, columns))
-        if fitted.id == key and fitted.sound:
-            return fitted
-    msg = 'is damaged: the checksum of its coder does not match'
-    raise MapDamagedError(msg)
+def _read_fitted(db: sqlite3.Connection, key: str) -> Any:
+    return db.execute('SELECT mean, projection FROM coder WHERE id = ?', (key,)).fetchone()
