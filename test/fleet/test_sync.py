@@ -206,6 +206,12 @@ def test_server_that_was_never_there_is_told(tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.parametrize('radius', [0.0, -1.0, float('nan'), float('inf')])
+def test_region_of_no_radius_is_refused(radius):
+    with pytest.raises(ValueError, match='a radius must be'):
+        region(0, radius)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     lat=st.floats(-89.9, 89.9),

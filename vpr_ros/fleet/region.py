@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,10 +42,18 @@ class MapRegion:
     Attributes:
         centre: Of the circle.
         radius: Metres.
+
+    Raises:
+        ValueError: The radius is none.
     """
 
     centre: GeoPoint
     radius: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.radius < math.inf:
+            msg = f'a radius must be a positive number of metres, not {self.radius}'
+            raise ValueError(msg)
 
     def includes(self, snapshot: Snapshot) -> NDArray[np.bool_]:
         """Return which places (N,) of a map lie within."""

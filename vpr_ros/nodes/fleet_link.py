@@ -161,8 +161,6 @@ def region_of(text: str) -> MapRegion | None:
         return None
     try:
         lat, lon, radius = map(float, text.split())
-        if not 0 < radius < float('inf'):
-            raise ValueError  # noqa: TRY301
         return MapRegion(GeoPoint(lat, lon), radius)
     except ValueError as error:
         msg = (
