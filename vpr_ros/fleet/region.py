@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.fleet.window_conditions import Condition, around
+from vpr_ros.fleet.window_conditions import METRES_OF_A_DEGREE, Condition, around
 from vpr_ros.geometry.geodesy import surface_positions
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ farther."""
 _CORNERS = np.radians(np.arange(0, 360, 15))
 _WIDER = 1.05
 """By how much a box exceeds the circle, whose points it is made of."""
-_METRES_OF_A_DEGREE = 111_000.0
 _FARTHEST = 89.0
 """Degrees of latitude up to which circles are boxes in degrees."""
 
@@ -69,7 +68,7 @@ class MapRegion:
         if abs(self.centre.lat) > _FARTHEST:
             text: LiteralString = f'(x IS NOT NULL OR ({measured.text}))'
             return Condition(text, measured.values)
-        reach = (_WIDER * self.radius + 1) / _METRES_OF_A_DEGREE
+        reach = (_WIDER * self.radius + 1) / METRES_OF_A_DEGREE
         lat = self.centre.lat + reach * np.sin(_CORNERS)
         lon = self.centre.lon + reach * np.cos(_CORNERS) / np.cos(np.radians(self.centre.lat))
         corners = [

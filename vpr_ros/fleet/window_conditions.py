@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _MARGIN = 1e-6
 """By which boxes are wider, relative; more than rounding can shift."""
-_METRES_OF_A_DEGREE = 110_500.0
+METRES_OF_A_DEGREE = 110_500.0
 """Of latitude, at least."""
 
 _NEAR: LiteralString = (
@@ -122,7 +122,7 @@ def _near_geo(point: GeoPoint, radius: float) -> Condition:
 
 def around(point: GeoPoint, radius: float) -> Condition:
     """Return that the measured position of a place lies in boxes that hold a circle."""
-    reach = (radius + 1) / _METRES_OF_A_DEGREE
+    reach = (radius + 1) / METRES_OF_A_DEGREE
     south, north = point.lat - reach, point.lat + reach
     farthest = max(abs(south), abs(north))
     # About a pole a circle has all longitudes, and nearly all where it comes close to one.
