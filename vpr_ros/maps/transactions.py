@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
+    from vpr_ros.maps.log_witness import FileState
     from vpr_ros.maps.snapshot import Snapshot
     from vpr_ros.types import ModelInfo
 
@@ -55,7 +56,7 @@ class TransactionalMap(PlaceMap):
         self._begun = 0
         self._undone = False
         self._pending: Snapshot | None = None
-        self._alone = state_alone(path)
+        self._alone: FileState | None = None
         super().__init__(path, model, memory_budget)
         if self._snapshot.meta.log:
             # The writer before was killed, perhaps before it noted its last write.
@@ -167,12 +168,12 @@ class TransactionalMap(PlaceMap):
             self._log = f'{now.mark}.{secrets.token_hex(8)}'
         else:
             self._log = self._snapshot.meta.log
+        self._file.note()
+        self._alone = state_alone(self._path)
         # As long as it is open, SQLite does not move the log into a file that it has no part in.
         self._reading, self._connection = self._connection, connection
         self._reading.execute('SELECT count(*) FROM sqlite_master').fetchone()
         self._reading.execute('PRAGMA shrink_memory')
-        self._file.note()
-        self._alone = state_alone(self._path)
 
     def _store(
         self,
@@ -283,7 +284,7 @@ class TransactionalMap(PlaceMap):
         if self.overwritten:
             raise MapInUseError(OVERWRITTEN)
         if self._reading is None and self._file.touched:
-            self._snapshot, self._alone = self._read_again(), state_alone(self._path)
+            self._snapshot = self._read_again()
 
     def refresh(self) -> bool:
         """Return False: the writer has seen everything that was committed.
