@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from vpr_ros.errors import MapDamagedError
 from vpr_ros.maps.connection import SQLITE_ERRORS, explained, open_alone, open_to_read
 from vpr_ros.maps.log_frames import transactions_after_damage
-from vpr_ros.maps.meta import crc_of
+from vpr_ros.maps.meta import read_items
 from vpr_ros.maps.side_files import beside, unfinished
 from vpr_ros.maps.writer_lock import last_acknowledged
 
@@ -66,10 +66,7 @@ class FileState:
 def read_state(connection: sqlite3.Connection) -> FileState | None:
     """Return which state of which map a connection shows; None where that cannot be read."""
     try:
-        items = dict(connection.execute('SELECT key, value FROM meta'))
-        crc = items.pop('crc')
-        if crc != str(crc_of(*sorted(items.items()))):
-            return None  # A process was killed while it wrote the page.
+        items, crc = read_items(connection)
         return FileState(
             id=items['id'].strip('"'),
             version=int(items['version']),
@@ -77,7 +74,8 @@ def read_state(connection: sqlite3.Connection) -> FileState | None:
             log=items.get('log', '').strip('"'),
             mark=f'{items["version"]}.{crc}',
         )
-    except (*SQLITE_ERRORS, AttributeError, KeyError, TypeError, ValueError):
+    # A process may have been killed while it wrote the page.
+    except (MapDamagedError, *SQLITE_ERRORS, AttributeError, KeyError, TypeError, ValueError):
         return None
 
 

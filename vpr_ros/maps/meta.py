@@ -168,8 +168,26 @@ def write_meta(connection: sqlite3.Connection, meta: Meta) -> None:
             del values[key]  # Not known to format 1.
             connection.execute('DELETE FROM meta WHERE key = ?', (key,))
     items = {key: json.dumps(value) for key, value in values.items()}
-    items['crc'] = str(crc_of(*sorted(items.items())))
+    items['crc'] = _crc_of_items(items)
     connection.executemany('INSERT OR REPLACE INTO meta VALUES (?, ?)', items.items())
+
+
+def read_items(connection: sqlite3.Connection) -> tuple[dict[str, str], str]:
+    """Return the metadata of the file as they are stored, and their checksum.
+
+    Raises:
+        MapDamagedError: The checksum is another: something other than vpr_ros changed them.
+    """
+    items: dict[str, str] = dict(connection.execute('SELECT key, value FROM meta'))
+    crc = items.pop('crc', '')
+    if crc != _crc_of_items(items):
+        msg = 'is damaged: the checksum of table meta does not match'
+        raise MapDamagedError(msg)
+    return items, crc
+
+
+def _crc_of_items(items: dict[str, str]) -> str:
+    return str(crc_of(*sorted(items.items())))
 
 
 def read_meta(connection: sqlite3.Connection) -> Meta:
@@ -178,11 +196,7 @@ def read_meta(connection: sqlite3.Connection) -> Meta:
     Raises:
         MapError: It was changed by something other than vpr_ros, or is not sound.
     """
-    items: dict[str, str] = dict(connection.execute('SELECT key, value FROM meta'))
-    crc = items.pop('crc', '')
-    if crc != str(crc_of(*sorted(items.items()))):
-        msg = 'is damaged: the checksum of table meta does not match'
-        raise MapDamagedError(msg)
+    items, _ = read_items(connection)
     values: dict[str, Any] = {key: json_of(value) for key, value in items.items()}
     storage = values.get('storage')
     if isinstance(storage, str) and storage not in STORAGES:
