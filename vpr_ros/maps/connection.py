@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """Errors of the module sqlite3; the second where a damaged file garbles the message."""
+CLOSED = 'is closed'
+"""What a map says that is used after its end."""
 
 _LOG = logging.getLogger(__name__)
 _BUSY_SECONDS = 10.0
@@ -88,7 +90,7 @@ def _code(error: BaseException) -> int | None:
 
 def _reason(error: BaseException) -> tuple[type[MapError], str]:
     if isinstance(error, sqlite3.ProgrammingError):
-        return MapError, 'is closed'
+        return MapError, CLOSED
     if isinstance(error, UnicodeDecodeError):
         return MapDamagedError, 'is damaged; restore a copy'
     return _REASONS.get(_code(error) or 0, (MapDamagedError, 'is damaged or cannot be used'))

@@ -13,7 +13,7 @@ import numpy as np
 from vpr_ros.errors import MapError, MapInUseError
 from vpr_ros.maps import descriptors as floats
 from vpr_ros.maps import file_format as schema
-from vpr_ros.maps.connection import explained, require_file
+from vpr_ros.maps.connection import CLOSED, explained, require_file
 from vpr_ros.maps.integrity import problems_of
 from vpr_ros.maps.log_witness import read_checked, state_alone
 from vpr_ros.maps.meta import read_version
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 MEMORY_BUDGET = 2 << 30
 """Bytes of float descriptors kept in memory at most, unless told otherwise."""
-CLOSED = 'is closed'
 OVERWRITTEN = 'another map was written over the file since it was opened: open it again'
 _CHUNK = 4096
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapAccessError, MapError, MapInUseError, MapSpaceError
 from vpr_ros.maps import columns as cols
-from vpr_ros.maps.connection import empty_log, explained, open_to_write, require_file
+from vpr_ros.maps.connection import CLOSED, empty_log, explained, open_to_write, require_file
 from vpr_ros.maps.log_witness import read_state, state_alone
 from vpr_ros.maps.meta import read_version, write_meta
 from vpr_ros.maps.reader import MEMORY_BUDGET, OVERWRITTEN, PlaceMap
@@ -275,8 +275,7 @@ class TransactionalMap(PlaceMap):
 
     def _require_place(self) -> None:
         if self._lock is None:
-            msg = 'is closed'
-            raise MapError(msg)
+            raise MapError(CLOSED)
         # Writes to a file that has lost its name are lost with it.
         if self._file.displaced:
             msg = 'the file was removed or replaced since it was opened: bring it back, or reopen'
