@@ -104,8 +104,10 @@ def _put_aside(path: Path) -> tuple[Path, ...]:
         aside.hardlink_to(path)
     except OSError:  # Not every file system has them.
         shutil.copyfile(path, aside)
-    endings = [log.name[len(path.name) :] for log in unfinished(path)]
-    logs = [beside(path, each).rename(aside.with_name(aside.name + each)) for each in endings]
+    logs = [
+        log.rename(aside.with_name(aside.name + log.name.removeprefix(path.name)))
+        for log in unfinished(path)
+    ]
     for ending in ('-wal', '-shm'):
         beside(path, ending).unlink(missing_ok=True)
     return aside, *logs
