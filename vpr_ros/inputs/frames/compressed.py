@@ -74,8 +74,7 @@ def decoded(data: NDArray[np.uint8], flags: int) -> NDArray[Any]:
         text = 'the compressed image is damaged, it cannot be decoded'
         raise ImageError(text)
     pixels = np.asarray(pixels)
-    encoded = data.tobytes()
-    if encoded.startswith(jpeg_end.START) and not jpeg_end.is_whole(encoded, pixels):
+    if data[:2].tobytes() == jpeg_end.START and not jpeg_end.is_whole(data, pixels):
         text = (
             'the JPEG image is truncated, its data are those of a smaller picture than it says: '
             'check the transport, cable or copy'

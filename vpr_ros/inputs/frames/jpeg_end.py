@@ -30,17 +30,17 @@ _MORE = _NOISE[0].tobytes() + b''.join(
 """Data as they are between markers of restart, and after each of them."""
 
 
-def is_whole(data: bytes, pixels: NDArray[np.generic]) -> bool:
+def is_whole(encoded: NDArray[np.uint8], pixels: NDArray[np.generic]) -> bool:
     """Return whether a JPEG has the data of all its pixels.
 
     Args:
-        data: The JPEG, which was decoded.
+        encoded: (N,) the JPEG, which was decoded.
         pixels: (H, W), or (H, W, 3): what it was decoded to.
     """
     corners = pixels[[0, 0, -1, -1], [0, -1, 0, -1]].reshape(4, -1)
     if not (corners == _GREY).all(axis=1).any():
         return True
-    pieces, at = [], 0
+    data, pieces, at = encoded.tobytes(), [], 0
     for end in _ends_of_scans(data):
         pieces += [data[at:end], _MORE]
         at = end
