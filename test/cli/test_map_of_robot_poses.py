@@ -184,3 +184,14 @@ def test_evaluation_and_loops_read_tf_and_name_frames_without_a_pose(tmp_path, c
     assert 'frames with a true pose' in capsys.readouterr().out
     assert 'frames have no pose: 20 after the last pose' in caplog.text
     assert run('evaluate', 'loops', tmp_path / 'bag', '--verify', 'none', *MODEL) == 0
+
+
+def test_a_transform_whose_stamp_is_damaged_costs_no_other(tmp_path, caplog):
+    damaged = transform(2.5, 'odom', 'base_link', drive(2.5))
+    damaged.header.stamp.nanosec = 2**32 - 1
+    code, path = build(tmp_path, *tf_messages(5), ('/tf', 2.5, transforms(damaged)), *images(5))
+    assert code == 0
+    assert '/tf: message left out' in caplog.text
+    assert 'ns is more than a second' in caplog.text
+    with PlaceMap.open(path) as place_map:
+        assert len(place_map) == len(images(5))

@@ -10,7 +10,7 @@ import struct
 from typing import Any
 
 from vpr_ros.inputs.frames.cdr import stamp_of, types
-from vpr_ros.stamps import SECOND, from_time
+from vpr_ros.stamps import SECOND
 
 _LOG = logging.getLogger(__name__)
 _STAMP = slice(4, 12)
@@ -44,8 +44,8 @@ class UnsetStamps:
         """Stamp the transforms of a tf2_msgs/TFMessage that were not."""
         for transform in message.transforms:
             stamp = transform.header.stamp
-            time = self.time_of(topic, from_time(stamp), received)
-            stamp.sec, stamp.nanosec = divmod(time, SECOND)
+            if not (stamp.sec or stamp.nanosec):
+                stamp.sec, stamp.nanosec = divmod(self.time_of(topic, 0, received), SECOND)
 
     def mend(self, topic: str, typename: str, raw: bytes, received: int) -> bytes:
         """Return a serialised message, stamped if it begins with a header that was not."""
