@@ -129,3 +129,9 @@ def test_metadata_that_stand_for_too_much_are_refused_soon(tmp_path, text):
     with pytest.raises(BagError, match=r'metadata\.yaml') as refused:
         read_metadata(tmp_path)
     assert len(str(refused.value)) < 1000
+
+
+def test_metadata_with_an_endless_count_are_damaged(tmp_path):
+    note(tmp_path, ['a.mcap'], float('inf'))
+    with pytest.raises(BagError, match=r'metadata\.yaml is damaged'):
+        read_metadata(tmp_path)

@@ -48,10 +48,10 @@ def read_metadata(folder: Path) -> BagMetadata | None:
     except KeyError as error:
         msg = f'{path} is damaged: it has no {error.args[0]}'
         raise BagError(msg) from error
-    except (DocumentError, OSError) as error:
+    except DocumentError as error:
         msg = f'{path} cannot be read: {reason_of(error)}'
         raise BagError(msg) from error
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
         msg = f'{path} is damaged: {type(error).__name__}'
         raise BagError(msg) from error
     return BagMetadata(files, counts)
