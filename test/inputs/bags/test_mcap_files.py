@@ -84,6 +84,21 @@ def test_a_chunk_that_was_cut_off_gives_the_messages_before_the_cut(tmp_path, co
         assert set(counts) == {6, 7, 8, 9, 10}
 
 
+@pytest.mark.parametrize(
+    ('rest', 'count'), [(bytes(30), 9), (record(6, b'') * 2, 9), (record(5, b'short') * 2, 6)]
+)
+def test_what_is_no_message_in_a_chunk_that_was_cut_off_costs_no_other_chunk(
+    tmp_path, rest, count
+):
+    """File systems leave zeros, or parts of other files, where a recorder was killed."""
+    path = write_mcap(tmp_path / 'a.mcap', ['/a'], TIMES, parts=frozenset(), chunk=6)
+    whole = path.read_bytes()
+    last = whole.rindex(struct.pack('<HIQQ', 1, 0, TIMES[-1], TIMES[-1])) - 9
+    path.write_bytes(whole[:last] + rest)
+    with Bag(path) as bag:
+        assert [message.time for message in bag.messages()] == list(TIMES[:count])
+
+
 def test_messages_that_the_index_promises_and_the_file_has_not_are_counted(tmp_path, caplog):
     path = write_mcap(tmp_path / 'a.mcap', ['/a'], TIMES, chunk=2, compression='zstd')
     raw = bytearray(path.read_bytes())

@@ -192,8 +192,9 @@ def _scan(file: BinaryIO) -> _Scan:
             if kind == _CHUNK_CODE:
                 # Any bytes may stand where a recorder was killed.
                 with suppress(ValueError, KeyError, struct.error):
-                    found.last = _whole_records(file.read(unpacked_limit(0)))
-                    found.chunks.append(_chunk_at(at, found.last[_RECORD.size :]))
+                    last = _whole_records(file.read(unpacked_limit(0)))
+                    found.chunks.append(_chunk_at(at, last[_RECORD.size :]))
+                    found.last = last
             break
         found.loose += kind == _MESSAGE
         if kind == _CHUNK_CODE:
@@ -213,11 +214,9 @@ def _whole_records(record: bytes) -> bytes:
     Raises:
         Exception: It holds none, or nobody can tell.
     """
-    _, _, size, _, name_length = _CHUNK.unpack_from(record)
-    name_end = _CHUNK.size + name_length
-    compression = record[_CHUNK.size : name_end].decode()
+    size, _, compression, name_end = _claims_of(record)
     raw, end = unpack_beginning(record[name_end + 8 :], compression, size), 0
-    while end + _RECORD.size <= len(raw):
+    while end + _RECORD.size <= len(raw) and raw[end] in _IN_CHUNKS:
         after = end + _RECORD.size + _RECORD.unpack_from(raw, end)[1]
         if after > len(raw):
             break
@@ -229,15 +228,20 @@ def _whole_records(record: bytes) -> bytes:
     return _RECORD.pack(_CHUNK_CODE, len(head) + end) + head + raw[:end]
 
 
+def _claims_of(record: bytes) -> tuple[int, int, str, int]:
+    """Return size, checksum and compression that a chunk claims, and the end of the last."""
+    _, _, size, crc, name_length = _CHUNK.unpack_from(record)
+    name_end = _CHUNK.size + name_length
+    return size, crc, record[_CHUNK.size : name_end].decode(), name_end
+
+
 def _chunk_at(offset: int, record: bytes) -> ChunkInfo:
     """Return the index entry of a chunk, whose own times are not believed.
 
     Raises:
         Exception: The chunk is damaged.
     """
-    _, _, size, crc, name_length = _CHUNK.unpack_from(record)
-    name_end = _CHUNK.size + name_length
-    compression = record[_CHUNK.size : name_end].decode()
+    size, crc, compression, name_end = _claims_of(record)
     (packed,) = struct.unpack_from('<Q', record, name_end)
     data = record[name_end + 8 : name_end + 8 + packed]
     if len(data) != packed:
