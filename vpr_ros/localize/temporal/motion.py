@@ -32,8 +32,8 @@ _REACH = 1.5
 """The same, in distances of consecutive places."""
 _ALIKE = np.pi / 4
 """Radians within which two poses face the same direction."""
-_FARTHEST = 1e7
-"""Metres beyond which odometry is absurd."""
+_ABSURD = 1e7
+"""Metres beyond which odometry is absurd; poses may be farther, see `pose.FARTHEST`."""
 _FOLLOWED = 8
 """Earlier images whose candidates are rivals of those of the present one."""
 _SPEEDS = np.array([0.5, 0.65, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0])
@@ -61,7 +61,7 @@ class Sight:
 
 def plausible(odometry: Pose | None) -> Pose | None:
     """Return odometry, or None where its position is absurd."""
-    if odometry is None or not np.abs(odometry.position).max() < _FARTHEST:
+    if odometry is None or not np.abs(odometry.position).max() < _ABSURD:
         return None
     return odometry
 
