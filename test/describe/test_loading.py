@@ -212,6 +212,20 @@ def test_projection_becomes_part_of_a_model(tmp_path, folder):
         project_model(str(path), None, pca, 4, again)
 
 
+def test_weights_without_a_card_are_projected_and_get_one(tmp_path):
+    path, pca = tmp_path / 'pico.pth', tmp_path / 'pca.safetensors'
+    torch.save(models.create('d2vpr-pico', seed=5).state_dict(), path)
+    source = {'kind': 'photos', 'folder': str(pictures(tmp_path / 'photos', 8))}
+    recipe = PcaRecipe('pca', 'd2vpr-pico', source, dim=6, weights=str(path))
+    fit_pca(recipe, pca, lambda *_: None)
+
+    written = tmp_path / 'short.safetensors'
+    card = project_model('d2vpr-pico', path, pca, 4, written)
+    assert (card.model, card.name, card.projection) == ('d2vpr-pico', 'd2vpr-pico-4', (512, 4))
+    info = Describer(str(written), device='cpu', threads=1, backend='torch').model_info
+    assert (info.name, info.descriptor_dim) == ('d2vpr-pico-4', 4)
+
+
 def test_exported_file_is_a_model_by_itself(tmp_path):
     pytest.importorskip('onnx')
     pytest.importorskip('onnxruntime')
@@ -224,3 +238,5 @@ def test_exported_file_is_a_model_by_itself(tmp_path):
     one = Describer(str(path), device='cpu', threads=1, backend='torch')
     other = Describer(str(exported), threads=1)
     assert (other.backend, other.model_info) == ('onnx', one.model_info)
+    with pytest.raises(ModelError, match='cannot be projected'):
+        project_model(str(exported), None, tmp_path / 'pca.safetensors', 4, path)

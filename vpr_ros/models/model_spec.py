@@ -214,6 +214,11 @@ class ModelSpec:
         return self.network or self.name
 
     @property
+    def onnx_file(self) -> Path | None:
+        """Its file, where that is an ONNX one: it holds the network, and no weights to change."""
+        return self.file if self.file is not None and self.file.suffix == '.onnx' else None
+
+    @property
     def input_size(self) -> int:
         """Side in pixels of the square input.
 

@@ -135,7 +135,8 @@ def project_model(
         OSError: The file cannot be written.
     """
     entry = resolve(model, weights)
-    if entry.foreign or entry.weightless or entry.projection or entry.file is None:
+    unfit = entry.foreign or entry.weightless or entry.projection or entry.onnx_file
+    if unfit or entry.file is None:
         msg = f'{model} cannot be projected: name a network of ours that has weights, as trained'
         raise ModelError(msg)
     reducer, about = read_pca(pca)
@@ -155,9 +156,8 @@ def project_model(
             'directions': torch.from_numpy(reducer.projection[:, :dim].T.copy()),
         }
     )
-    known = described_by(entry.file) if entry.file else None
-    told = replace(known or ModelCard(''), model=entry.registered, name=f'{entry.name}-{dim}')
-    card = card_of(entry, projected, told)
+    known = described_by(entry.file) or ModelCard(entry.registered)
+    card = card_of(entry, projected, replace(known, name=f'{entry.name}-{dim}'))
     save_weights(target, projected.state_dict(), card)
     return card
 
