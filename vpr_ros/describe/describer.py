@@ -22,6 +22,7 @@ from vpr_ros.describe.loading import (
     model_info,
     resolve,
 )
+from vpr_ros.describe.onnx_extra import onnx_extra
 from vpr_ros.describe.optimise import CudaNetwork, inference_form
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.describe.runtime import DeviceError, choose_device, configure_threads
@@ -106,7 +107,7 @@ class Describer:
             )
             raise ModelError(msg)
         # ONNX Runtime is here for the CPU; GPUs have torch.
-        exported = backend == 'auto' and entry.file is not None and entry.file.suffix == '.onnx'
+        exported = backend == 'auto' and entry.onnx_file is not None
         on_cpu = device == 'auto' and (backend == 'onnx' or exported)
         self.device = choose_device('cpu' if on_cpu else device)
         choosing = backend == 'auto' and self.device.type == 'cpu'
@@ -177,7 +178,7 @@ class Describer:
 def _foreign_network(
     entry: models.ModelSpec, backend: Backend, device: torch.device, precision: Precision
 ) -> tuple[Callable[[Tensor], models.ModelOutput], str]:
-    wanted = 'onnx' if entry.file is not None and entry.file.suffix == '.onnx' else 'torch'
+    wanted = 'torch' if entry.onnx_file is None else 'onnx'
     if (backend, precision) != (wanted, 'fp32'):
         msg = f'{entry.name} is computed by {wanted} in fp32, not by {backend} in {precision}'
         raise DeviceError(msg)
@@ -192,22 +193,18 @@ def _foreign_network(
 
 
 def _onnx_network(entry: models.ModelSpec, threads: int, precision: Precision) -> OnnxNetwork:
-    if entry.file is None or entry.file.suffix != '.onnx':
-        try:
-            # It needs packages of an extra.
+    if entry.onnx_file is None:
+        with onnx_extra('the backend onnx'):
             from vpr_ros.describe import onnx_export as export  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            msg = f"the backend onnx needs {error.name}: pip install 'vpr_ros[onnx]'"
-            raise ModelError(msg) from error
 
         onnx_precision: export.OnnxPrecision = 'int8' if precision == 'int8' else 'fp32'
         net, info = load_described(entry)
         return export.cached_network(net, info, entry, onnx_precision, threads)
-    network = exported_network(entry.file, threads)
+    network = exported_network(entry.onnx_file, threads)
     wanted = entry.name, entry.preprocessing.id, precision
     found = network.info.name, network.info.preprocessing, network.precision
     if found != wanted:
-        msg = f'{entry.file} holds {" / ".join(found)}, not {" / ".join(wanted)}'
+        msg = f'{entry.onnx_file} holds {" / ".join(found)}, not {" / ".join(wanted)}'
         raise ModelError(msg)
     return network
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vpr_ros.describe.onnx_extra import onnx_extra
 from vpr_ros.describe.runtime import available_cpus
 from vpr_ros.errors import ModelError
 from vpr_ros.models import ModelOutput, ModelSpec
@@ -122,18 +123,12 @@ class ForeignNetwork(nn.Module):
 
 def _onnx(path: Path, threads: int) -> Callable[[Tensor], dict[str, Tensor]]:
     """Return a function that computes the outputs of an ONNX file by their names."""
-    try:
-        # It needs packages of an extra.
+    with onnx_extra(path):
         from vpr_ros.describe.onnx_export import cpu_session  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        msg = f"{path} needs {error.name}: pip install 'vpr_ros[onnx]'"
-        raise ModelError(msg) from error
     try:
         session = cpu_session(path, threads)
     except Exception as error:
-        msg = (
-            f'{path} cannot be used as an ONNX network: {str(error).strip().partition(chr(10))[0]}'
-        )
+        msg = f'{path} cannot be used as an ONNX network: {_first_line(error)}'
         raise ModelError(msg) from error
     inputs, names = session.get_inputs(), [output.name for output in session.get_outputs()]
     if len(inputs) != 1 or len(inputs[0].shape) != 4:

@@ -14,6 +14,7 @@ import torch
 
 from vpr_ros import models
 from vpr_ros.describe.foreign import SUFFIXES, foreign_spec
+from vpr_ros.describe.onnx_extra import onnx_extra
 from vpr_ros.errors import ModelError
 from vpr_ros.models.download import file_digest
 from vpr_ros.models.model_card import card_beside, card_from_json
@@ -154,12 +155,8 @@ def exported_network(path: str | Path, threads: int) -> OnnxNetwork:
     Raises:
         ModelError: It is none, or the packages that it needs are missing.
     """
-    try:
-        # It needs packages of an extra.
+    with onnx_extra(path):
         from vpr_ros.describe.onnx_export import OnnxNetwork  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        msg = f"{path} needs {error.name}: pip install 'vpr_ros[onnx]'"
-        raise ModelError(msg) from error
     return OnnxNetwork(path, threads)
 
 
@@ -179,10 +176,10 @@ def load_network(entry: ModelSpec) -> tuple[nn.Module, str]:
             msg = f'{entry.name} is a formula without weights: leave {entry.file} out'
             raise ModelError(msg)
         return models.create(entry.name), 'none'
+    if entry.onnx_file is not None:
+        network = exported_network(entry.onnx_file, 1)
+        return network, network.info.weights_id
     if entry.file is not None:
-        if entry.file.suffix == '.onnx':
-            network = exported_network(entry.file, 1)
-            return network, network.info.weights_id
         net = read_network(entry, entry.file)[1]
         return net, models.fingerprint(net)
     if not entry.untrained:
