@@ -21,7 +21,7 @@ from vpr_ros.models.model_spec import ModelSpec, Preprocessing  # noqa: TC001  r
 from vpr_ros.parsing import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from torch import nn
@@ -145,7 +145,7 @@ def read_card(path: Path) -> ModelCard | None:
         return card_from_json(metadata[KEY], str(path))
     known = {f.name for f in fields(ModelCard)} - {'options', 'recipe', 'preprocessing', 'figures'}
     told = {key: value for key, value in metadata.items() if key in known}  # of earlier versions
-    return card_from_json(json.dumps(told), str(path)) if 'model' in told else None
+    return _card(lambda: told, path) if 'model' in told else None
 
 
 def card_from_json(text: str, where: str) -> ModelCard:
@@ -157,11 +157,7 @@ def card_from_json(text: str, where: str) -> ModelCard:
     if len(text) > MOST_BYTES:
         msg = f'{where}: the model card has {len(text)} characters; {MOST_BYTES} are the most'
         raise ModelError(msg)
-    try:
-        return parse(ModelCard, json_of(text))
-    except DocumentError as error:
-        msg = f'{where}: the model card cannot be used: {error}'
-        raise ModelError(msg) from error
+    return _card(lambda: json_of(text), where)
 
 
 def card_beside(path: Path) -> ModelCard:
@@ -170,10 +166,14 @@ def card_beside(path: Path) -> ModelCard:
     Raises:
         ModelError: There is no such file, or it cannot be understood.
     """
+    return _card(lambda: read_yaml(path), path)
+
+
+def _card(read: Callable[[], Any], where: str | Path) -> ModelCard:
     try:
-        return parse(ModelCard, read_yaml(path))
+        return parse(ModelCard, read())
     except DocumentError as error:
-        msg = f'{path}: the model card cannot be used: {error}'
+        msg = f'{where}: the model card cannot be used: {error}'
         raise ModelError(msg) from error
 
 
