@@ -17,6 +17,7 @@ from vpr_ros.models.model_spec import (
     ModelSpec,
     Preprocessing,
     PublishedWeights,
+    drive_page,
     sign_code,
 )
 from vpr_ros.models.pooling import (
@@ -191,9 +192,8 @@ def _make(**options: Any) -> D2VPR:
 
 
 def _published(file: str, key: str, size: int) -> PublishedWeights:
-    page = f'https://drive.google.com/file/d/{key}/view'
     source = 'https://github.com/tony19980810/D2VPR'
-    return PublishedWeights(file, source, 'not stated', size, page=page)
+    return PublishedWeights(file, source, 'not stated', size, page=drive_page(key))
 
 
 MODELS = (

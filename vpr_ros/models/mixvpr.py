@@ -11,7 +11,13 @@ from torch import nn
 from torch.nn import functional
 
 from vpr_ros.errors import ModelError
-from vpr_ros.models.model_spec import ModelOutput, ModelSpec, Preprocessing, PublishedWeights
+from vpr_ros.models.model_spec import (
+    ModelOutput,
+    ModelSpec,
+    Preprocessing,
+    PublishedWeights,
+    drive_page,
+)
 from vpr_ros.models.resnet import RESNET50, ResNetConfig, ResNetTrunk
 
 if TYPE_CHECKING:
@@ -121,9 +127,8 @@ def _infer(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
 
 def _published(channels: int, rows: int, key: str, size: int) -> PublishedWeights:
     file = f'resnet50_MixVPR_{channels * rows}_channels({channels})_rows({rows}).ckpt'
-    page = f'https://drive.google.com/file/d/{key}/view'
     source = 'https://github.com/amaralibey/MixVPR'
-    return PublishedWeights(file, source, 'not stated', size, page=page)
+    return PublishedWeights(file, source, 'not stated', size, page=drive_page(key))
 
 
 MODELS = (

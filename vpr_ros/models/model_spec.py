@@ -170,6 +170,11 @@ class PublishedWeights:
     rename: Callable[[str], str] | None = None
 
 
+def drive_page(key: str) -> str:
+    """Return the page of a file on Google Drive, which only a browser can download."""
+    return f'https://drive.google.com/file/d/{key}/view'
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """One model: as it is registered, or as a file describes it.

@@ -17,7 +17,13 @@ from torch import nn
 from torch.nn import functional
 
 from vpr_ros.errors import ModelError
-from vpr_ros.models.model_spec import ModelOutput, ModelSpec, Preprocessing, PublishedWeights
+from vpr_ros.models.model_spec import (
+    ModelOutput,
+    ModelSpec,
+    Preprocessing,
+    PublishedWeights,
+    drive_page,
+)
 from vpr_ros.models.vit import VIT_B, NormedTransformer, ViTConfig
 
 if TYPE_CHECKING:
@@ -220,7 +226,7 @@ MODELS = (
             'https://github.com/serizba/cliquemining',
             'not stated',
             352_000_000,
-            page='https://drive.google.com/file/d/1B06ysb-Wjb4KDcNrl-7pyj1mJve1jqdk/view',
+            page=drive_page('1B06ysb-Wjb4KDcNrl-7pyj1mJve1jqdk'),
         ),
     ),
 )
