@@ -135,6 +135,12 @@ def test_what_is_frozen_by_name_is_not_trained_and_everything_else_is(sides):
         freeze(sides, ['linear1'], ['linear1'])
 
 
+def test_a_size_of_no_image_is_refused(recipe):
+    for size in ({'size': 4}, {'size_in_use': 5000}):
+        with pytest.raises(ModelError, match='sides must be'):
+            initial_network(replace(recipe, **size), 0)
+
+
 def test_parts_that_stay_frozen_at_random_values_are_found(recipe, weights, tmp_path):
     _, state = weights
     path = tmp_path / 'headless.safetensors'

@@ -50,7 +50,15 @@ def resolve(model: str, weights: str | Path | None = None, size: int = 0) -> Mod
         ModelError: There is no such model or file, its card cannot be understood, or no image has
             such a size.
     """
-    entry = _named(model, weights)
+    return sized(_named(model, weights), size)
+
+
+def sized(entry: ModelSpec, size: int) -> ModelSpec:
+    """Return a model with a square input of this side in pixels; 0 for its own.
+
+    Raises:
+        ModelError: No image has such a size.
+    """
     if not size:
         return entry
     try:

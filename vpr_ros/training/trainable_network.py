@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from vpr_ros import models
-from vpr_ros.describe.loading import resolve
+from vpr_ros.describe.loading import resolve, sized
 from vpr_ros.errors import ModelError
 from vpr_ros.models.mobile import MobileTrunk
 from vpr_ros.models.model_card import ModelCard, card_of
@@ -72,7 +72,7 @@ def trained_model(recipe: ModelRecipe) -> models.ModelSpec:
     """Return the model of a recipe as it is trained: with its options and its input size.
 
     Raises:
-        ModelError: The model is unknown.
+        ModelError: The model is unknown, or no image has such a size.
         RecipeError: There is nothing to train, or a file with a projection or its own weights is
             to be trained with other options or weights.
     """
@@ -85,9 +85,7 @@ def trained_model(recipe: ModelRecipe) -> models.ModelSpec:
     if not named and (recipe.weights or recipe.imagenet):
         msg = f'{recipe.name} is a file with its own weights: leave model.weights and imagenet out'
         raise RecipeError(msg)
-    if size := recipe.size_in_use or recipe.size:
-        rule = replace(entry.preprocessing, height=size, width=0)
-        entry = replace(entry, preprocessing=rule)
+    entry = sized(entry, recipe.size_in_use or recipe.size)
     return replace(entry, options={**entry.options, **recipe.options})
 
 
