@@ -222,8 +222,6 @@ def _read_imagenet_normalised(trunk: MobileTrunk) -> None:
 
 def starts_with(name: str, prefix: str) -> bool:
     """Tell whether a dotted name is a prefix or lies within it; * stands for any one part."""
-    if '*' not in prefix:
-        return name == prefix or name.startswith(f'{prefix}.')
     wanted = prefix.split('.')
     found = name.split('.')[: len(wanted)]
     return len(found) == len(wanted) and all(
