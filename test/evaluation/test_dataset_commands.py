@@ -160,6 +160,12 @@ def test_models_that_depend_on_the_batch_want_to_be_told_it(town, tmp_path, caps
         (('--format', 'frames'), 2, '--tolerance 2'),
         (('--format', 'csv'), 2, '--database-poses'),
         (('--bits', '12'), 2, 'multiple of 8'),
+        (('--predictions', 'p.csv', '--by', 'luck'), 2, 'binary-then-float'),
+        (
+            ('--predictions', 'p.csv', '--by', 'then-local-features', '--verify', 'none'),
+            2,
+            'is none of',
+        ),
         (('--split', 'val', '--database', 'map'), 1, 'no two folders map and queries'),
         (('--output', '/no/such/folder/x.json'), 1, 'no folder'),
         (('--report', '/no/such/folder/x.html'), 1, 'no folder'),

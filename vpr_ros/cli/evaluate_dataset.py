@@ -132,13 +132,18 @@ def dataset(
     wanted.check(context)
     correct = _tolerance(form, tolerance, angle)
     from vpr_ros.evaluation import dataset_lint as linter
-    from vpr_ros.evaluation.dataset_evaluation import cache_folder, evaluate_dataset
+    from vpr_ros.evaluation.dataset_evaluation import (
+        cache_folder,
+        evaluate_dataset,
+        search_methods,
+    )
     from vpr_ros.evaluation.dataset_findings import Subject
     from vpr_ros.evaluation.words import now
     from vpr_ros.localize import Reranking, local_detector
 
     if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.dataset_report import render_report
+    wanted.check_method(search_methods(local=verify != 'none' and rerank > 0))
     poses = (database_poses, queries_poses)
     form = '' if no_labels else form
     data = _read(folder, form, split, (database, queries), poses, correct, queries_list)

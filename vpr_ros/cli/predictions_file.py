@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from vpr_ros.cli import options as opt
+from vpr_ros.cli.console import echo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from vpr_ros.evaluation.dataset_search import Ranking
@@ -53,17 +55,20 @@ class PredictionsFile:
             msg = f'--predictions {self.path} must end in {", ".join(_ENDINGS)}'
             raise typer.BadParameter(msg)
 
+    def check_method(self, methods: Sequence[str]) -> None:
+        """Refuse a search method that is none of these, before any work is done."""
+        if self.by not in methods:
+            msg = f'--by {self.by} is none of the search methods: {", ".join(methods)}'
+            raise typer.BadParameter(msg)
+
     def write(self, data: Dataset, model: ModelInfo, rankings: dict[str, Ranking]) -> None:
         """Write the file, where one is wanted."""
         from vpr_ros.evaluation.predictions import DatasetPredictions
 
         if self.path is None:
             return
-        if self.by not in rankings:
-            msg = f'--by {self.by} is none of the search methods: {", ".join(rankings)}'
-            raise typer.BadParameter(msg)
         ranking = rankings[self.by]
         found = DatasetPredictions(
             data, model, self.by, ranking, self.top, self.labelled, self.wrong_only
         )
-        typer.echo(f'{self.path}: {found.save(self.path)} queries', err=True)
+        echo(f'{self.path}: {found.save(self.path)} queries', err=True)

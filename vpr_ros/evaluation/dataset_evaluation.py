@@ -13,7 +13,7 @@ import numpy as np
 
 from vpr_ros.evaluation.dataset_rerank import LOCAL, reranked
 from vpr_ros.evaluation.dataset_results import DatasetEvaluation, DatasetSetup, MethodResult
-from vpr_ros.evaluation.dataset_search import BOTH, codes_of, search
+from vpr_ros.evaluation.dataset_search import BINARY, BOTH, FLOAT, codes_of, search
 from vpr_ros.evaluation.datasets import have_positives, near
 from vpr_ros.evaluation.description_store import describe_images
 from vpr_ros.evaluation.metrics import RECALL_COUNTS, first_ranks
@@ -141,6 +141,11 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
         {name: judged(dataset, ranking) for name, ranking in rankings.items()},
         list(findings),
     )
+
+
+def search_methods(*, local: bool) -> tuple[str, ...]:
+    """Return the names of the methods that are compared, with local features or without."""
+    return (FLOAT, BINARY, BOTH, LOCAL) if local else (FLOAT, BINARY, BOTH)
 
 
 def queries_id(queries: ImageSet) -> str:
