@@ -122,6 +122,20 @@ def test_network_of_others_teaches_and_is_explained_but_not_trained_or_exported(
         assert main(['export', theirs, '--output', str(tmp_path / 'x.onnx')]) == 1
 
 
+def test_network_of_others_computes_with_the_threads_asked_for(tmp_path, monkeypatch):
+    from vpr_ros.describe import onnx_export
+
+    given, opened = [], onnx_export.cpu_session
+
+    def noted(source, threads):
+        given.append(threads)
+        return opened(source, threads)
+
+    monkeypatch.setattr(onnx_export, 'cpu_session', noted)
+    Describer(onnx_file(tmp_path / 'theirs.onnx'), threads=3)
+    assert given == [3]
+
+
 def test_output_of_the_card_is_the_code(tmp_path):
     path = onnx_file(tmp_path / 'coded.onnx', codes='logits')
     image = blocks(1)

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vpr_ros.describe.onnx_extra import onnx_extra
-from vpr_ros.describe.runtime import available_cpus
 from vpr_ros.errors import ModelError
 from vpr_ros.models import ModelOutput, ModelSpec
 from vpr_ros.models.model_spec import sign_code
@@ -48,8 +47,8 @@ def foreign_spec(card: ModelCard, path: Path) -> ModelSpec:
         raise ModelError(msg)
     preprocessing = card.preprocessing
 
-    def make(threads: int | None = None) -> ForeignNetwork:
-        return ForeignNetwork(path, card, preprocessing.shape, threads or available_cpus())
+    def make() -> ForeignNetwork:
+        return ForeignNetwork(path, card, preprocessing.shape)
 
     return ModelSpec(card.name or path.stem, make, preprocessing, file=path, foreign=True)
 
@@ -57,11 +56,12 @@ def foreign_spec(card: ModelCard, path: Path) -> ModelSpec:
 class ForeignNetwork(nn.Module):
     """A network of others, checked on two pictures when it is loaded.
 
+    It computes with the threads of torch, see `runtime.configure_threads`, in ONNX Runtime too.
+
     Args:
         path: An ONNX or TorchScript file.
         card: Its card.
         shape: Height and width of its input.
-        threads: To compute with, for ONNX.
 
     Raises:
         ModelError: The file is damaged or asks for more than numbers, or does not do what the
@@ -69,10 +69,10 @@ class ForeignNetwork(nn.Module):
             descriptor depends on the other images of its batch.
     """
 
-    def __init__(self, path: Path, card: ModelCard, shape: tuple[int, int], threads: int) -> None:
+    def __init__(self, path: Path, card: ModelCard, shape: tuple[int, int]) -> None:
         super().__init__()
         self._codes = '' if card.codes in ('itq', 'network') else card.codes
-        run = _onnx(path, threads) if card.model == 'onnx' else _script(path)
+        run = _onnx(path) if card.model == 'onnx' else _script(path)
         if isinstance(run, nn.Module):
             self.script = run
         self._run = run
@@ -121,12 +121,12 @@ class ForeignNetwork(nn.Module):
             raise ModelError(msg)
 
 
-def _onnx(path: Path, threads: int) -> Callable[[Tensor], dict[str, Tensor]]:
+def _onnx(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
     """Return a function that computes the outputs of an ONNX file by their names."""
     with onnx_extra(path):
         from vpr_ros.describe.onnx_export import cpu_session  # noqa: PLC0415
     try:
-        session = cpu_session(path, threads)
+        session = cpu_session(path, torch.get_num_threads())
     except Exception as error:
         msg = f'{path} cannot be used as an ONNX network: {_first_line(error)}'
         raise ModelError(msg) from error
