@@ -151,10 +151,11 @@ def test_a_node_starts_with_any_map_or_says_why_once(started, tmp_path, kind):
 
 
 class Client:
-    """Calls services and asks with pictures."""
+    """Calls services of nodes, and asks the node that localises with pictures."""
 
-    def __init__(self, listener):
+    def __init__(self, listener, node):
         self._listener = listener
+        self._node = node
         self._clients = {}
         self._answers = listener.collect(PlaceCandidateArray, f'{NAME}/candidates')
         self._images = listener.publisher(Image, '/image')
@@ -170,7 +171,8 @@ class Client:
         return answer.result()
 
     def ask(self, seed=0):
-        first = self._number + 1
+        """Return the answer; None where the node says why it leaves the picture out."""
+        first, said = self._number + 1, len(self._node.output)
 
         def answers():
             return [each for each in self._answers if each.header.stamp.sec >= first]
@@ -178,10 +180,11 @@ class Client:
         def answered():
             self._number += 1
             self._images.publish(message(picture(seed), self._number))
-            return answers()
+            return answers() or 'left out: ' in self._node.output[said:]
 
+        # The node says the same no more often than every few seconds.
         self._listener.wait_until(answered, 30, 'for an answer')
-        return answers()[-1]
+        return answers()[-1] if answers() else None
 
 
 @pytest.mark.timeout(600)
@@ -194,7 +197,7 @@ def test_load_map_and_merge_map_always_answer_and_leave_nodes_in_order(start, li
         start('map_builder_node', model=MODEL, map_path=tmp_path / 'new.vprmap'),
     ]
     listener.wait_until(lambda: info, what='for the map')
-    client = Client(listener)
+    client = Client(listener, nodes[0])
 
     @examples(10, 100)
     @given(st.data())
@@ -218,6 +221,19 @@ def test_load_map_and_merge_map_always_answer_and_leave_nodes_in_order(start, li
     assert [client.ask(seed).candidates[0].place_id for seed in range(4)] == [1, 2, 3, 4]
     for node in nodes:
         assert 'Traceback' not in node.output
+
+
+def test_a_lost_descriptor_is_said_for_each_picture_until_another_map_is_loaded(
+    start, listener, tmp_path
+):
+    good, lost = sound_map(tmp_path / 'good.vprmap'), sound_map(tmp_path / 'lost.vprmap')
+    crafted_maps.alter(lost, 'DELETE FROM descriptors WHERE place = 2')
+    node = start('place_recognition_node', model=MODEL, map_path=lost, max_distance_ratio=1.0)
+    client = Client(listener, node)
+    assert client.ask(1) is None
+    assert f'{lost}: the descriptor of place 2 is missing' in node.output
+    client.call(LoadMap, f'{NAME}/load_map', map_url=good.name)
+    assert client.ask(1).candidates[0].place_id == 2
 
 
 def odd_files(folder):
@@ -249,7 +265,7 @@ def test_load_map_answers_whatever_has_the_name_of_a_map(start, listener, tmp_pa
         '\u202e.vprmap',
     ]
     node = start('place_recognition_node', model=MODEL, map_path=good, max_distance_ratio=1.0)
-    client = Client(listener)
+    client = Client(listener, node)
     client.ask()
     for name in odd:
         answer = client.call(LoadMap, f'{NAME}/load_map', map_url=name)
