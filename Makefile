@@ -51,7 +51,7 @@ demo: build ## Map a synthetic town by day, find the way in it by evening, show 
 	@$(IN_ENVIRONMENT) vpr demo $(DEMO_ARGS)
 
 test: lint ## Lint, type-check and run all tests but the slow ones.
-	@$(IN_ENVIRONMENT) export OMP_WAIT_POLICY=PASSIVE FASTDDS_BUILTIN_TRANSPORTS=UDPv4; \
+	@$(IN_ENVIRONMENT) export OMP_WAIT_POLICY=PASSIVE; \
 	  $(PYTEST) -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder -m 'not slow and not gpu' $(PYTEST_ARGS)
 
 test-slow: build ## Run the tests that take minutes, or a GPU.

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -10,12 +9,3 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from ros_fixtures import _ros, listener, start  # noqa: F401
-
-if not os.environ.get('TEST_HOSTILE'):
-    # Floods and kills leave the middleware of the process that tests in a state in which images of
-    # later tests no longer arrive: they run by themselves, by `make test-hostile`.
-    collect_ignore = [
-        'test_hostile_requests.py',
-        'test_hostile_topics.py',
-        'test_service_bursts.py',
-    ]

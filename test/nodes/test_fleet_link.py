@@ -57,7 +57,10 @@ class Robot:
         self._seconds = 0
 
     def see(self, number, where, status=PlaceCandidateArray.ACCEPTED):
-        """Show a picture until an answer puts it somewhere."""
+        """Show a picture until an answer puts it somewhere, and the last one shown has its own."""
+
+        def answered():
+            return any(answer.header.stamp.sec == self._seconds for answer in self.answers)
 
         def seen():
             self._seconds += 1
@@ -75,6 +78,8 @@ class Robot:
 
         self.answers.clear()
         self.listener.wait_until(seen, 60, f'for place {number}')
+        # One that is still on its way would be accepted after `relocalize` was called.
+        self.listener.wait_until(answered, 30, 'for the last answer')
 
     def call(self, service):
         client = self.listener.node.create_client(Trigger, f'{NAME}/{service}')
