@@ -148,6 +148,7 @@ def project_model(
     if not 1 <= dim <= longest:
         msg = f'{pca} has {longest} components: ask for 1 to {longest}, not {dim}'
         raise ModelError(msg)
+    known = described_by(entry.file) or ModelCard(entry.registered)
     entry = replace(entry, projection=(length, dim))
     projected = Projected(net, (length, dim))
     projected.projection.load_state_dict(
@@ -156,7 +157,6 @@ def project_model(
             'directions': torch.from_numpy(reducer.projection[:, :dim].T.copy()),
         }
     )
-    known = described_by(entry.file) or ModelCard(entry.registered)
     card = card_of(entry, projected, replace(known, name=f'{entry.name}-{dim}'))
     save_weights(target, projected.state_dict(), card)
     return card
