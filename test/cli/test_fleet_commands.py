@@ -62,6 +62,7 @@ def test_sessions_travel_from_map_to_map_by_way_of_a_server(database, run, ours,
     ]
     old = tmp_path / 'old.vprmap'
     assert run('pull', old, database, 'town', '--session', 'b', '--version', 1)[1]['places'] == 3
+    assert run('tidy', database, 'town', '--keep', 0)[1]['versions'] == 1
     assert run('check', database) == (0, {'problems': []})
     _, status = run('status', database)
     assert [(each['sessions'], each['places']) for each in status['maps']] == [(1, 3)]

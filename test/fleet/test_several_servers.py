@@ -11,7 +11,16 @@ import psycopg
 import pytest
 
 from vpr_ros.errors import FleetError
-from vpr_ros.fleet import FleetMap, FleetRetriever, connected, initialise, open_copy, pull, push
+from vpr_ros.fleet import (
+    FleetMap,
+    FleetRetriever,
+    connected,
+    initialise,
+    open_copy,
+    pull,
+    push,
+    tidy,
+)
 from vpr_ros.fleet.local_server import LocalServer
 from vpr_ros.fleet.schema import problems
 from vpr_ros.fleet.shards import initialise_front
@@ -93,6 +102,8 @@ def test_two_servers_answer_as_one(server, town, describe, tmp_path):
                 assert pull(fleet, pulled, fleet.sessions()).places == 120
                 assert pulled.verify() == []
             plan = plan_of_search(connection, retriever, describe)
+            with pytest.raises(FleetError, match='tidy each'):
+                tidy(connection, 'town', 1)
     # Each server sorts and cuts its own places; they do not all travel.
     assert plan.count('ORDER BY') >= 2
 

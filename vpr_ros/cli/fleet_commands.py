@@ -310,6 +310,29 @@ def delete(
     say(as_json, {'uid': found.uid, 'version': version}, text)
 
 
+@app.command()
+def tidy(
+    url: Url,
+    name: MapName,
+    *,
+    keep: Annotated[
+        int, typer.Option(min=0, help='Versions of each session kept beside the newest.')
+    ] = 1,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Remove old versions of sessions, and what unfinished pushes left (which send it again)."""
+    from vpr_ros.fleet import tidy as tidy_up
+
+    with _server(url) as connection:
+        found = tidy_up(connection, name, keep)
+    text = (
+        f'{counted(found.versions, "version")}, {counted(found.descriptors, "descriptor")} and '
+        f'{counted(found.unpublished, "unfinished session")} removed'
+        + (f'; {counted(found.busy, "session")} being pushed, left alone' if found.busy else '')
+    )
+    say(as_json, asdict(found), text)
+
+
 def _say_report(path: Path, as_json: bool, report: PullReport) -> None:
     text = (
         f'{path}: {counted(len(report.added), "session")} added, {len(report.replaced)} replaced, '

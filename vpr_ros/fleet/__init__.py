@@ -9,6 +9,7 @@ from vpr_ros.fleet.pulling import PullReport, open_copy, pull
 from vpr_ros.fleet.pushing import Pushed, push
 from vpr_ros.fleet.schema import initialise
 from vpr_ros.fleet.server_connection import connected, explained
+from vpr_ros.fleet.tidying import TidyReport, tidy
 
 __all__ = [
     'FleetMap',
@@ -16,6 +17,7 @@ __all__ = [
     'FleetSession',
     'PullReport',
     'Pushed',
+    'TidyReport',
     'connected',
     'delete',
     'explained',
@@ -23,4 +25,5 @@ __all__ = [
     'open_copy',
     'pull',
     'push',
+    'tidy',
 ]

@@ -133,7 +133,7 @@ def alone(connection: Connection, uid: str) -> Iterator[None]:
     Raises:
         FleetUnreachableError: One goes on, and does not end.
     """
-    key = int.from_bytes(uuid.UUID(uid).bytes[:8], 'big', signed=True)
+    key = lock_key(uid)
     connection.execute("SELECT set_config('lock_timeout', %s, false)", [_WAIT])
     connection.execute('SELECT pg_advisory_lock(%s)', [key])
     try:
@@ -141,6 +141,11 @@ def alone(connection: Connection, uid: str) -> Iterator[None]:
     finally:
         if not connection.closed and not connection.broken:
             connection.execute('SELECT pg_advisory_unlock(%s)', [key])
+
+
+def lock_key(uid: str) -> int:
+    """Return the key of the advisory lock that who changes a session holds."""
+    return int.from_bytes(uuid.UUID(uid).bytes[:8], 'big', signed=True)
 
 
 def may_change(connection: Connection, owner: str) -> bool:
