@@ -114,7 +114,8 @@ def test_every_processed_frame_gets_the_answer_of_the_offline_evaluation(
 def test_live_mapper_makes_the_places_of_the_offline_one(start, gardens, describer, tmp_path):
     path = tmp_path / 'live.vprmap'
     model = describer.model_info.name
-    node = start('map_builder_node', remap={'image': IMAGE}, model=model, map_path=path)
+    topics = reliable(f'{IMAGE}/compressed', '/odom')
+    node = start('map_builder_node', remap={'image': IMAGE}, model=model, map_path=path, **topics)
     # Thirty keyframes a second, several times as many as can be described.
     play(MAP_BAG, Playback(rate=30.0, duration=30, subscribers=1, timeout=120))
     assert node.stop() == 0

@@ -18,7 +18,7 @@ from node_samples import Reports
 from sensor_msgs.msg import CompressedImage, Image, NavSatFix
 
 from vpr_ros.bench.bag_player import Playback, play
-from vpr_ros.bench.node_process import NodeProcess
+from vpr_ros.bench.node_process import NodeProcess, reliable
 from vpr_ros.describe import Describer
 from vpr_ros.errors import MapError
 from vpr_ros.geometry.mounts import parse_extrinsics
@@ -124,6 +124,7 @@ def test_two_cameras_give_the_places_that_their_bag_gives(start, tmp_path):
         keyframe_distance=0.1,  # Each image is due, so that a dropped one changes no other.
         cameras='front rear',
         camera_extrinsics='0.3 0 1.2; -0.3 0 1.2 0 0 3.14159',
+        **reliable('/front/image_raw', '/rear/image_raw', '/odom'),
     )
     play(bag_path, Playback(subscribers=1, timeout=60))
     assert node.stop() == 0

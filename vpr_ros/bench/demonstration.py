@@ -162,7 +162,7 @@ def _node(
     executable: str, folder: Path, map_path: Path, parameters: dict[str, Value]
 ) -> NodeProcess:
     """Start a node that receives every image and all odometry of a bag."""
-    always = reliable(f'{_IMAGE}/compressed') | reliable('/odom')
+    always = reliable(f'{_IMAGE}/compressed', '/odom')
     return NodeProcess(
         executable,
         folder / f'{executable}.log',

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from vpr_ros.nodes.parameter_fields import Value
 
 
-def reliable(topic: str) -> dict[str, Value]:
-    """Return the parameter that makes a node's subscription of a topic reliable.
+def reliable(*topics: str) -> dict[str, Value]:
+    """Return the parameters that make a node's subscriptions of topics reliable.
 
     For lockstep: a best-effort subscriber can miss the first messages, which come before it knows
     of their sender.
     """
-    return {f'qos_overrides.{topic}.subscription.reliability': 'reliable'}
+    return {f'qos_overrides.{topic}.subscription.reliability': 'reliable' for topic in topics}
 
 
 class NodeProcess:
