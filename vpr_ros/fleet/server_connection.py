@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,6 +41,8 @@ _PATIENCE = 600.0
 """Seconds that a step of a conversation may take where nobody sets a limit."""
 _GRACE = 1.0
 """Seconds after a limit of the server within which it should have said so."""
+_LOOK = 0.2
+"""Seconds between two looks at how long a step has taken."""
 _SESSION = (
     'SET search_path = vpr, public',
     'SET jit = off',  # compiling takes longer than a search
@@ -52,24 +56,30 @@ class WatchedConnection(psycopg.Connection[Any]):
     """A connection that is cut where the network swallows all and says nothing.
 
     The limits of the server help only while its answers arrive.
-
-    Attributes:
-        patience: Seconds that each step of a conversation may take, None for any number.
     """
 
-    patience: float | None = None
+    _patience = _end = math.inf
+
+    def watch(self, patience: float) -> None:
+        """Cut the connection from now on if a step of a conversation takes so many seconds."""
+        self._patience = patience
+        # One for all steps, of which each row that is pulled is one.
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def wait(self, gen: PQGen[Answer], *args: Any, **options: Any) -> Answer:
         """Wait for a step of a conversation."""
-        if self.patience is None:
-            return super().wait(gen, *args, **options)
-        timer = threading.Timer(self.patience, self._cut)
-        timer.daemon = True
-        timer.start()
+        self._end = time.monotonic() + self._patience
         try:
             return super().wait(gen, *args, **options)
         finally:
-            timer.cancel()
+            self._end = math.inf
+
+    def _watch(self) -> None:
+        while not self.closed:
+            if time.monotonic() > self._end:
+                self._cut()
+                return
+            time.sleep(_LOOK)
 
     def _cut(self) -> None:
         # libpq then finds the connection closed, and psycopg raises what is told of that.
@@ -121,7 +131,7 @@ def connected(
         with WatchedConnection.connect(
             make_conninfo(url, **wanted), autocommit=True
         ) as connection:
-            connection.patience = _PATIENCE if seconds is None else seconds + _GRACE
+            connection.watch(_PATIENCE if seconds is None else seconds + _GRACE)
             for setting in _SESSION:
                 connection.execute(setting)
             if seconds is not None:
