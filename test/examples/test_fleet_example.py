@@ -23,7 +23,7 @@ def test_each_robot_recognises_the_streets_of_the_others(tmp_path):
         pytest.skip('needs the sources')
     picture = tmp_path / 'fleet.png'
     done = subprocess.run(
-        [sys.executable, PROGRAM, '--picture', picture, '--spacing', '6'],
+        [sys.executable, PROGRAM, '--picture', picture],
         capture_output=True,
         text=True,
         check=False,
