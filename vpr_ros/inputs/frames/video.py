@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import math
+import statistics
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +22,7 @@ from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,7 +46,11 @@ _FASTEST = 1000.0
 _USUAL = 30.0
 """Frames a second of a video that says neither when its frames were taken nor its rate."""
 _LOST = 0.02
-"""Share of the frames that a header may claim too many, for it only estimates them."""
+"""Share of the frames that a header may claim too many, for some only estimate them."""
+_LAST = 1.0
+"""Seconds that the last frame may be promised to last."""
+_COUNTED = frozenset({'.3gp', '.avi', '.m4v', '.mov', '.mp4'})
+"""Kinds that count their frames. Of others OpenCV multiplies the length and a nominal rate."""
 
 
 class VideoError(VprError):
@@ -77,33 +83,37 @@ class Video:
             msg = f'{self.path}: {error}'
             raise VideoError(msg) from error
         if not self._grab():
-            msg = f'{self.path}: the video has no frame that can be read'
+            msg = f'{self.path}: the video has no frame that can be read{self._codec()}'
             raise VideoError(msg)
 
     @cached_property
     def stamps(self) -> tuple[int, ...]:
         """Nanoseconds from the first frame to each, by their positions in the video.
 
-        Frames without a position of their own follow at the frame rate.
+        Frames without a position of their own follow the one before as most do.
         """
         rate = self._capture.get(cv2.CAP_PROP_FPS)
-        period = round(SECOND / (rate if 0 < rate <= _FASTEST else _USUAL))
         claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._rewind()
-        stamps, placed = _from_first(self._positions(), period)
+        positions = list(self._positions())
         self._rewind()
+        stamps, placed = _from_first(
+            positions, round(SECOND / (rate if 0 < rate <= _FASTEST else _USUAL))
+        )
         if placed:
             _log.warning(
                 '%s: %d of %d frames do not say when they were taken: each follows the one before '
-                'it by %.1f ms',
+                'it as most do',
                 self.path,
                 placed,
                 len(stamps),
-                period / 1e6,
             )
-        if claimed * (1 - _LOST) > len(stamps) + 1:
+        exact = self.path.suffix.lower() in _COUNTED
+        if len(stamps) + 1 < claimed * (1 - _LOST) and (
+            exact or _ends_before(claimed, rate, stamps)
+        ):
             _log.warning(
-                '%s is damaged or cut short: %d of %d frames were read',
+                '%s: %d frames were read, and its header promises %d: it is damaged, or was cut',
                 self.path,
                 len(stamps),
                 int(claimed),
@@ -144,6 +154,16 @@ class Video:
         """Yield the position of each frame, milliseconds."""
         while self._grab():
             yield self._capture.get(cv2.CAP_PROP_POS_MSEC)
+
+    def _codec(self) -> str:
+        """Return what may be done about a codec that OpenCV cannot decode, empty if unknown."""
+        code = int(self._capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, 'little', signed=True)
+        if not (code.isascii() and code.decode('ascii').isprintable()):
+            return ''
+        return (
+            f' (codec {code.decode("ascii")}). If players show it, OpenCV lacks that codec here: '
+            f'convert it first (ffmpeg -i {self.path.name} -c:v libx264 converted.mp4)'
+        )
 
     def _rewind(self) -> None:
         if not self.path.is_file():
@@ -186,24 +206,44 @@ def _right_way(turned: int) -> int:
     return -turned % 360 if _is_reversed() else turned
 
 
-def _from_first(positions: Iterable[float], period: int) -> tuple[list[int], int]:
+def _from_first(positions: Sequence[float], period: int) -> tuple[list[int], int]:
     """Return nanoseconds from the first of some positions (ms), and how many had to be made up.
 
-    Positions that do not grow are none; a frame without one follows after a period.
+    Positions that do not grow are none, such as those of the last frames in OpenCV 4.6, which it
+    decodes when the file has ended. A frame without one follows as most do, else by the period.
     """
+    offsets = _growing(positions)
+    pairs = itertools.pairwise(offsets)
+    if steps := [later - one for one, later in pairs if one is not None and later is not None]:
+        period = statistics.median_low(steps)
     stamps: list[int] = []
-    first, made_up = 0.0, 0
-    for position in positions:
-        if not stamps:
-            first = position if math.isfinite(position) else 0.0
-            stamps.append(0)
-            continue
-        offset = (position - first) * 1e6
-        stamp = round(offset) if math.isfinite(offset) else 0
-        if stamp <= stamps[-1]:
-            stamp, made_up = stamps[-1] + period, made_up + 1
-        stamps.append(stamp)
+    made_up = 0
+    for offset in offsets:
+        if offset is not None and (not stamps or offset > stamps[-1]):
+            stamps.append(offset)
+        else:
+            stamps.append(stamps[-1] + period)
+            made_up += 1
     return stamps, made_up
+
+
+def _growing(positions: Sequence[float]) -> list[int | None]:
+    """Return nanoseconds from the first of some positions (ms), None where they do not grow."""
+    first = positions[0] if positions and math.isfinite(positions[0]) else 0.0
+    offsets: list[int | None] = []
+    last = -1
+    for position in positions:
+        offset = (position - first) * 1e6 if offsets else 0.0
+        grows = math.isfinite(offset) and round(offset) > last
+        last = round(offset) if grows else last
+        offsets.append(last if grows else None)
+    return offsets
+
+
+def _ends_before(claimed: float, rate: float, stamps: Sequence[int]) -> bool:
+    """Tell whether frames with these stamps (ns) end before so many frames at a rate would."""
+    promised = claimed / rate if rate > 0 else math.inf
+    return stamps[-1] / SECOND < promised * (1 - _LOST) - _LAST
 
 
 class VideoFrame:
