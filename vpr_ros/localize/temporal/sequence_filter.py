@@ -213,7 +213,7 @@ class SequenceFilter:
         probabilities[tried] = 1 / (1 + np.exp(-odds))
         trails[tried] = evidence[:count, :-1] @ weights[:-1]
         best = int(totals[:count].argmax())
-        seen, poses = motion.carried(hypotheses[best])
+        seen, poses = motion.carried(best)
         return Support(self.stage, probabilities, trails, int(tried[best]), poses, weights[seen])
 
     def _refresh(self) -> MapLayout:
