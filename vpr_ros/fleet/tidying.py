@@ -65,7 +65,7 @@ def tidy(connection: Connection, name: str, keep: int) -> TidyReport:
     try:
         counts = [_tidied(connection, key, uid, keep) for key, uid in sessions]
     except InsufficientPrivilege as error:
-        msg = 'only an owner may tidy up (vpr fleet grant --as owner)'
+        msg = 'only an owner may tidy up: ask one, or to be made one (vpr fleet grant)'
         raise FleetError(msg) from error
     done = [each for each in counts if each is not None]
     versions, descriptors, unpublished = map(sum, zip((0, 0, 0), *done, strict=True))
