@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from reference import images
 
 from vpr_ros import models
+from vpr_ros.describe.optimise import inference_form
 from vpr_ros.errors import ModelError
 from vpr_ros.models.model_spec import sign_code
 from vpr_ros.models.nano import HardVlad, PlainMeans
 from vpr_ros.models.pooling import REGIONS, DeformableRegions, PlainRegions
-from vpr_ros.models.vit import VisionTransformer, ViTConfig
+from vpr_ros.models.selavprpp import GlobalAdaptationBlock
+from vpr_ros.models.vit import Block, VisionTransformer, ViTConfig
 
 SMALL_VIT = ViTConfig(width=96, depth=4, heads=3)
 SMALL = {
@@ -256,6 +258,7 @@ def test_networks_learn():
     [
         ({'adapters': 'none'}, set()),
         ({'adapters': 'in-block', 'branches': 'float'}, {'blocks'}),
+        ({'adapters': 'in-block', 'adapter': 'vanilla', 'branches': 'float'}, {'blocks'}),
         ({'adapter': 'vanilla'}, {'adapters', 'adapters_hashing'}),
     ],
 )
@@ -267,3 +270,40 @@ def test_other_ways_of_adapting_have_adapters_where_they_say(options, parts):
     output = net(images(1, 2, 56))
     assert output.descriptor.shape == (2, 16)
     assert (output.code is None) is ('branches' in options)
+
+
+@pytest.mark.parametrize(('aggregation', 'length'), [('salad', 8448), ('boq', 12288)])
+def test_selavprpp_takes_the_aggregation_of_another_network(aggregation, length):
+    options = {'vit': SMALL_VIT, 'aggregation': aggregation, 'code_bits': 16}
+    net = models.create('selavprpp-base', **options)
+    output = net(images(1, 2, 126))
+
+    assert output.descriptor.shape == (2, length)
+    assert torch.allclose(output.descriptor.norm(dim=1), torch.ones(2))
+    assert output.code.shape == (2, 16)
+    fast = inference_form(net)(images(1, 2, 126))
+    assert torch.allclose(fast.descriptor, output.descriptor, atol=1e-5)
+    shapes = {key: tuple(value.shape) for key, value in net.state_dict().items()}
+    assert models.spec('selavprpp-base').infer(shapes) == {
+        'aggregation': aggregation,
+        'code_bits': 16,
+    }
+
+
+def test_adapters_of_selavpr_have_a_skip_connection_behind_the_attention_only():
+    net = GlobalAdaptationBlock(32, 2)
+    tokens = torch.randn(2, 5, 32)
+    plain = Block(32, 2)
+    plain.load_state_dict(net.state_dict(), strict=False)
+    for adapter in (net.adapter1, net.adapter2):
+        torch.nn.init.zeros_(adapter.D_fc2.weight)
+        torch.nn.init.constant_(adapter.D_fc2.bias, 0.0)
+    assert torch.equal(net(tokens), plain(tokens)), 'adapters that give nothing change nothing'
+
+    torch.nn.init.constant_(net.adapter2.D_fc2.bias, 1.0)
+    assert torch.allclose(net(tokens), plain(tokens) + 0.2, atol=1e-6)
+    torch.nn.init.constant_(net.adapter2.D_fc2.bias, 0.0)
+    torch.nn.init.constant_(net.adapter1.D_fc2.bias, 1.0)
+    torch.nn.init.zeros_(net.mlp.fc2.weight)
+    torch.nn.init.zeros_(plain.mlp.fc2.weight)
+    assert torch.allclose(net(tokens), plain(tokens) + 1, atol=1e-6)

@@ -11,7 +11,6 @@ from vpr_ros.training.losses import (
     Hashing,
     MultiSimilarity,
     distillation_loss,
-    locality_tie,
     similarity_tie,
 )
 from vpr_ros.training.recipe import DistillationLoss, HashLoss, MetricLoss
@@ -84,12 +83,28 @@ def test_the_similarity_tie_is_its_formula(vectors):
     assert similarity_tie(logits, codes, pairs).item() == pytest.approx(by_hand, rel=1e-5)
 
 
-def test_the_locality_tie_is_zero_only_for_vectors_that_are_codes():
-    codes = torch.tensor([[1.0, -1.0, 1.0, 1.0]])
-    assert locality_tie(3 * codes, codes).item() == pytest.approx(0, abs=1e-12)
-    # (0.8, -0.6) of the sphere is 2 - 2 · 0.98995 from (1, -1) / √2.
-    logits, code = torch.tensor([[4.0, -3.0]]), torch.tensor([[1.0, -1.0]])
-    assert locality_tie(logits, code).item() == pytest.approx(2 - 2 * 1.4 / np.sqrt(2), rel=1e-5)
+def test_the_locality_constraint_compares_likelihoods_of_pairs(vectors):
+    values, places = vectors
+    logits, labels = torch.tensor(values, requires_grad=True), torch.tensor(places)
+    codes = sign_code(logits)
+    loss, tie = Hashing(HashLoss(kind='locality'), MetricLoss())(logits, codes, labels)
+    expected, pairs = MultiSimilarity(MetricLoss())(logits, labels)
+    assert loss.item() == expected.item(), 'the metric loss is that of the floats'
+    z, c = _unit(values), np.where(values >= 0, 1, -1)
+    mined = [*zip(pairs[0], pairs[1], strict=True), *zip(pairs[2], pairs[3], strict=True)]
+    likely = [[1 / (1 + np.exp(-s)) for s in (z[i] @ z[j], c[i] @ c[j] / 6)] for i, j in mined]
+    assert tie.item() == pytest.approx(np.mean([(p - q) ** 2 for p, q in likely]), rel=1e-5)
+
+
+def test_the_five_rows_of_the_paper_move_the_network_each_in_its_own_way(vectors):
+    values, places = vectors
+    logits, labels = torch.tensor(values, requires_grad=True), torch.tensor(places)
+    gradients = {}
+    for kind in ('direct', 'locality', 'similarity-floats', 'ste', 'similarity'):
+        loss, tie = Hashing(HashLoss(kind=kind), MetricLoss())(logits, sign_code(logits), labels)
+        (gradients[kind],) = torch.autograd.grad(loss + tie, logits)
+    rows = list(gradients.values())
+    assert all(not torch.allclose(a, b) for i, a in enumerate(rows) for b in rows[:i])
 
 
 @pytest.mark.parametrize('kind', ['similarity', 'similarity-floats', 'locality', 'ste', 'direct'])

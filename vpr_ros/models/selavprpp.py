@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from torch import nn
 from torch.nn import functional
 
+from vpr_ros.models.boq import BoQConfig, QueryAggregator
 from vpr_ros.models.model_spec import (
     ModelOutput,
     ModelSpec,
@@ -19,7 +20,17 @@ from vpr_ros.models.model_spec import (
     sign_code,
 )
 from vpr_ros.models.pooling import Aggregation
-from vpr_ros.models.vit import VIT_B, VIT_L, MultiConvAdapter, VisionTransformer, ViTConfig
+from vpr_ros.models.salad import SaladConfig, TransportAggregation
+from vpr_ros.models.vit import (
+    ADAPTER_SCALE,
+    VIT_B,
+    VIT_L,
+    Block,
+    MultiConvAdapter,
+    VisionTransformer,
+    ViTConfig,
+    tokens_to_map,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +38,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Branches = Literal['both', 'float', 'hash']
+AdapterKind = Literal['multi-conv', 'vanilla']
+AggregationKind = Literal['gem', 'salad', 'boq']
+_CHOICES = {
+    'branches': get_args(Branches),
+    'adapter': get_args(AdapterKind),
+    'aggregation': get_args(AggregationKind),
+}
+_BOQ_WIDTH = 384
 
 
 @dataclass(frozen=True)
@@ -35,12 +54,15 @@ class SelaVPRppConfig:
 
     Attributes:
         vit: The frozen backbone.
-        descriptor_dim: Length of the float descriptor.
+        descriptor_dim: Length of the float descriptor with GeM.
         code_bits: Bits of the hash code.
         adapters: Blocks followed by an adapter of the side network: ``all``, ``every-K`` or
             ``last-N``; for the paper's comparison also ``in-block``, inside every block instead,
             which both branches share, and ``none``.
-        adapter: ``multi-conv``, or ``vanilla`` for two linear layers only, for comparison.
+        adapter: ``multi-conv``, or ``vanilla`` for two linear layers only, for comparison; inside
+            blocks these are one behind the attention and one beside the MLP, as in SelaVPR.
+        aggregation: Of the float branch: ``gem`` between two linear layers, or that of ``salad``
+            (8448 values) or ``boq`` (12288).
         branches: ``both``, or only the ``float`` or the ``hash`` one. With the hash branch
             alone the descriptor is the code before its signs are taken.
     """
@@ -49,19 +71,17 @@ class SelaVPRppConfig:
     descriptor_dim: int = 2048
     code_bits: int = 512
     adapters: str = 'all'
-    adapter: Literal['multi-conv', 'vanilla'] = 'multi-conv'
+    adapter: AdapterKind = 'multi-conv'
+    aggregation: AggregationKind = 'gem'
     branches: Branches = 'both'
 
     def __post_init__(self) -> None:
-        if self.branches not in ('both', 'float', 'hash'):
-            msg = f"branches must be 'both', 'float' or 'hash', not {self.branches!r}"
-            raise ValueError(msg)
-        if self.adapter not in ('multi-conv', 'vanilla'):
-            msg = f"adapter must be 'multi-conv' or 'vanilla', not {self.adapter!r}"
-            raise ValueError(msg)
-        if self.adapters == 'in-block' and self.adapter != 'multi-conv':
-            msg = 'adapters inside blocks are multi-conv ones'
-            raise ValueError(msg)
+        for name, kinds in _CHOICES.items():
+            if getattr(self, name) not in kinds:
+                *others, last = map(repr, kinds)
+                given = getattr(self, name)
+                msg = f'{name} must be {", ".join(others)} or {last}, not {given!r}'
+                raise ValueError(msg)
         self.adapted_blocks()
 
     def adapted_blocks(self) -> list[int]:
@@ -106,15 +126,37 @@ class VanillaAdapter(nn.Module):
         return self.D_fc2(functional.relu(self.D_fc1(tokens)))  # type: ignore[no-any-return]
 
 
+class GlobalAdaptationBlock(Block):
+    """Block with one vanilla adapter behind the attention and one beside the MLP (SelaVPR)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__(width, heads)
+        self.adapter1 = VanillaAdapter(width)
+        self.adapter2 = VanillaAdapter(width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map tokens (B, 1 + N, D) to the same shape."""
+        attended = self.attn(self.norm1(tokens))
+        tokens = tokens + self.ls1(attended + self.adapter1(attended))
+        normed = self.norm2(tokens)
+        change = self.mlp(normed) + ADAPTER_SCALE * self.adapter2(normed)
+        return tokens + self.ls2(change)  # type: ignore[no-any-return]
+
+
 class SideTunedBackbone(VisionTransformer):
     """DINOv2 and one or two side networks over its blocks' outputs."""
 
     def __init__(self, config: SelaVPRppConfig) -> None:
-        super().__init__(config.vit, MultiConvAdapter if config.adapters == 'in-block' else None)
+        vit, within = config.vit, config.adapters == 'in-block'
+        vanilla = config.adapter == 'vanilla'
+        super().__init__(vit, MultiConvAdapter if within and not vanilla else None)
+        if within and vanilla:
+            blocks = (GlobalAdaptationBlock(vit.width, vit.heads) for _ in range(vit.depth))
+            self.blocks = nn.ModuleList(blocks)
         self.start = config.side_start
         self.adapted = config.adapted_blocks()
         self.branches = 1 + (config.branches == 'both')
-        self.norm = nn.LayerNorm(config.vit.width, eps=1e-6)
+        self.norm = nn.LayerNorm(vit.width, eps=1e-6)
         if self.adapted and config.branches != 'hash':
             self.adapters = self._side_network(config)
         if self.adapted and config.branches != 'float':
@@ -125,14 +167,14 @@ class SideTunedBackbone(VisionTransformer):
         return nn.ModuleList(kind(config.vit.width) for _ in self.adapted)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Map images (B, 3, S, S) to the normalised patch tokens (B, N, D) of each branch."""
+        """Map images (B, 3, S, S) to the normalised tokens (B, 1 + N, D) of each branch."""
         tokens = self.embed(images)
         outputs = list(itertools.chain([tokens], self.block_outputs(tokens)))
         if not self.adapted:
-            return [self.norm(outputs[-1])[:, 1:]] * self.branches
+            return [self.norm(outputs[-1])] * self.branches
         names = ('adapters', 'adapters_hashing')
         sides = [getattr(self, name) for name in names if hasattr(self, name)]
-        return [self.norm(self._run_side(side, outputs))[:, 1:] for side in sides]
+        return [self.norm(self._run_side(side, outputs)) for side in sides]
 
     def _run_side(self, adapters: nn.ModuleList, outputs: Sequence[Tensor]) -> Tensor:
         side = outputs[self.start]
@@ -150,9 +192,10 @@ class SelaVPRpp(nn.Module):
         self.config = config
         self.backbone = SideTunedBackbone(config)
         if config.branches != 'hash':
-            self.aggregation = Aggregation()
-            self.linear1 = nn.Linear(width, width)
-            self.linear2 = nn.Linear(width, config.descriptor_dim)
+            self.aggregation = _aggregation(config)
+            if config.aggregation == 'gem':
+                self.linear1 = nn.Linear(width, width)
+                self.linear2 = nn.Linear(width, config.descriptor_dim)
         if config.branches != 'float':
             self.aggregation_hashing = Aggregation()
             self.linear3 = nn.Linear(width, width)
@@ -160,21 +203,35 @@ class SelaVPRpp(nn.Module):
 
     def forward(self, images: Tensor) -> ModelOutput:
         """Describe images (B, 3, S, S), float32, ImageNet-normalised RGB."""
-        features = self.backbone(images)
+        tokens = self.backbone(images)
         if self.config.branches == 'float':
-            return ModelOutput(self._describe(features[0]))
-        logits = self._hash(features[-1])
+            return ModelOutput(self._describe(tokens[0]))
+        logits = self._hash(tokens[-1])
         if self.config.branches == 'hash':
             return ModelOutput(logits, sign_code(logits), logits)
-        return ModelOutput(self._describe(features[0]), sign_code(logits), logits)
+        return ModelOutput(self._describe(tokens[0]), sign_code(logits), logits)
 
-    def _describe(self, features: Tensor) -> Tensor:
-        pooled = self.linear2(self.aggregation(self.linear1(features)))
+    def _describe(self, tokens: Tensor) -> Tensor:
+        if self.config.aggregation == 'gem':
+            pooled = self.linear2(self.aggregation(self.linear1(tokens[:, 1:])))
+        elif self.config.aggregation == 'salad':
+            pooled = self.aggregation(tokens)
+        else:
+            pooled = self.aggregation(tokens_to_map(tokens))
         return functional.normalize(pooled.float(), dim=-1)
 
-    def _hash(self, features: Tensor) -> Tensor:
-        pooled = self.linear4(self.aggregation_hashing(self.linear3(features)))
+    def _hash(self, tokens: Tensor) -> Tensor:
+        pooled = self.linear4(self.aggregation_hashing(self.linear3(tokens[:, 1:])))
         return functional.normalize(pooled.float(), dim=-1)
+
+
+def _aggregation(config: SelaVPRppConfig) -> nn.Module:
+    """Return what turns the tokens of the float branch into one vector."""
+    if config.aggregation == 'salad':
+        return TransportAggregation(SaladConfig(config.vit))
+    if config.aggregation == 'boq':
+        return QueryAggregator(BoQConfig(None, config.vit, _BOQ_WIDTH), config.vit.width)
+    return Aggregation()
 
 
 def _make(**options: Any) -> SelaVPRpp:
@@ -182,11 +239,13 @@ def _make(**options: Any) -> SelaVPRpp:
 
 
 def _infer(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    """Return the options of a published file: some hold one branch only."""
-    options: dict[str, Any] = {}
+    """Return the options of a published file: some hold one branch only, or another head."""
+    heads = {'aggregation.dust_bin': 'salad', 'aggregation.proj_c.bias': 'boq'}
+    others = [kind for key, kind in heads.items() if key in shapes]
+    options: dict[str, Any] = {'aggregation': others[0]} if others else {}
     if not any(key.startswith('linear4.') for key in shapes):
         options['branches'] = 'float'
-    elif not any(key.startswith('linear2.') for key in shapes):
+    elif not others and 'linear2.bias' not in shapes:
         options['branches'] = 'hash'
     for option, key in (('descriptor_dim', 'linear2.bias'), ('code_bits', 'linear4.bias')):
         if key in shapes:

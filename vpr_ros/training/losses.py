@@ -56,11 +56,20 @@ class MultiSimilarity(nn.Module):
         return self.loss(vectors, places, pairs), pairs
 
 
-def similarity_tie(logits: Tensor, codes: Tensor, pairs: Pairs) -> Tensor:
+def similarity_tie(
+    logits: Tensor, codes: Tensor, pairs: Pairs, *, likelihood: bool = False
+) -> Tensor:
     """Return how much the signs change the similarity of pairs (SelaVPR++, section 3.4).
 
     Mean over the mined pairs of (⟨z_i, z_j⟩ - ⟨c_i, c_j⟩ / bits)², z of unit norm; zero where no
     pair was mined.
+
+    Args:
+        logits: (B, bits), of any norm.
+        codes: (B, bits), -1 and 1.
+        pairs: Those mined.
+        likelihood: Compare the sigmoids of both, the likelihood that a pair is of one place, as
+            locality-constrained hashing does (Zhu and Gao, IJCAI 2017).
     """
     first, second = torch.cat((pairs[0], pairs[2])), torch.cat((pairs[1], pairs[3]))
     if not len(first):
@@ -69,13 +78,9 @@ def similarity_tie(logits: Tensor, codes: Tensor, pairs: Pairs) -> Tensor:
     codes = codes.float()
     floats = (z[first] * z[second]).sum(1)
     signs = (codes[first] * codes[second]).mean(1)
+    if likelihood:
+        floats, signs = floats.sigmoid(), signs.sigmoid()
     return (floats - signs).square().mean()
-
-
-def locality_tie(logits: Tensor, codes: Tensor) -> Tensor:
-    """Return the mean squared distance of unit vectors from logits (B, bits) and codes."""
-    z = functional.normalize(logits.float(), dim=1)
-    return (z - functional.normalize(codes.float(), dim=1)).square().sum(1).mean()
 
 
 class Hashing(nn.Module):
@@ -91,10 +96,11 @@ class Hashing(nn.Module):
 
         The codes pass their gradient on to the logits unchanged.
         """
-        floats = self.config.kind in ('direct', 'similarity-floats')
-        loss, pairs = self.similarity(logits if floats else codes, places)
-        if self.config.kind in ('similarity', 'similarity-floats'):
-            return loss, similarity_tie(logits, codes.detach() if floats else codes, pairs)
-        if self.config.kind == 'locality':
-            return loss, locality_tie(logits, codes)
-        return loss, logits.new_zeros(())
+        kind = self.config.kind
+        through_signs = kind in ('similarity', 'ste')
+        loss, pairs = self.similarity(codes if through_signs else logits, places)
+        if kind in ('direct', 'ste'):
+            return loss, logits.new_zeros(())
+        signs = codes if through_signs else codes.detach()
+        likelihood = kind == 'locality'
+        return loss, similarity_tie(logits, signs, pairs, likelihood=likelihood)

@@ -126,10 +126,10 @@ class HashLoss:
     """Multi-similarity loss on the code, and the terms that tie code and float values.
 
     Attributes:
-        kind: ``similarity`` (SelaVPR++); ``ste`` without the tie; ``similarity-floats`` with the
-            tie, but the metric loss on the float values instead of straight-through codes;
-            ``direct`` for that loss alone, signs are only taken afterwards; ``locality``, ours,
-            which ties each vector to its own code.
+        kind: ``similarity`` (SelaVPR++): the metric loss on straight-through codes, and the tie of
+            the similarities of pairs; ``ste`` without the tie. With the metric loss on the float
+            values instead: ``similarity-floats`` with that tie, ``locality`` with that of their
+            likelihoods, ``direct`` with none, signs are only taken afterwards.
         weight: Weight of the whole.
         tie: Weight of the tie beside the multi-similarity loss.
     """
