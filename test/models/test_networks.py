@@ -12,10 +12,10 @@ from reference import images
 from vpr_ros import models
 from vpr_ros.describe.optimise import inference_form
 from vpr_ros.errors import ModelError
+from vpr_ros.models.adapters import GlobalAdaptationBlock
 from vpr_ros.models.model_spec import sign_code
 from vpr_ros.models.nano import HardVlad, PlainMeans
 from vpr_ros.models.pooling import REGIONS, DeformableRegions, PlainRegions
-from vpr_ros.models.selavprpp import GlobalAdaptationBlock
 from vpr_ros.models.vit import Block, VisionTransformer, ViTConfig
 
 SMALL_VIT = ViTConfig(width=96, depth=4, heads=3)
@@ -95,6 +95,12 @@ def test_ablations_of_the_student_describe(options):
     assert net(images(1, 1, 224)).descriptor.shape == (1, 14 * channels)
 
 
+def test_maps_too_small_for_plain_regions_are_refused_instead_of_described_by_nothing():
+    net = models.create('d2vpr', vit=SMALL_VIT, taps=(), regions='plain')
+    with pytest.raises(ModelError, match='16 rows of patches, and the image has 8'):
+        net(images(1, 1, 112))
+
+
 @pytest.mark.parametrize(
     ('adapters', 'blocks', 'start'),
     [('all', [1, 2, 3, 4], 0), ('every-2', [2, 4], 0), ('last-3', [2, 3, 4], 1)],
@@ -118,6 +124,9 @@ def test_ablations_of_selavprpp_describe(adapters, blocks, start, branches):
         ('d2vpr', {'compat': 'papers'}, 'compat must be'),
         ('selavprpp-base', {'adapters': 'every-0'}, 'adapters must be'),
         ('selavprpp-base', {'branches': 'none'}, 'branches must be'),
+        ('selavprpp-base', {'aggregation': 'vlad'}, "'gem', 'salad' or 'boq', not 'vlad'"),
+        ('selavprpp-base', {'adapters': 'in-block', 'adapter': 'alternating'}, 'inside blocks'),
+        ('selavprpp-base', {'adapter': 'alternating', 'grid': 10**6}, 'grid must be'),
     ],
 )
 def test_unknown_models_and_options_are_refused_with_the_reason(name, options, reason):
@@ -260,6 +269,7 @@ def test_networks_learn():
         ({'adapters': 'in-block', 'branches': 'float'}, {'blocks'}),
         ({'adapters': 'in-block', 'adapter': 'vanilla', 'branches': 'float'}, {'blocks'}),
         ({'adapter': 'vanilla'}, {'adapters', 'adapters_hashing'}),
+        ({'adapter': 'alternating', 'grid': 4}, {'adapters', 'adapters_hashing'}),
     ],
 )
 def test_other_ways_of_adapting_have_adapters_where_they_say(options, parts):
@@ -307,3 +317,11 @@ def test_adapters_of_selavpr_have_a_skip_connection_behind_the_attention_only():
     torch.nn.init.zeros_(net.mlp.fc2.weight)
     torch.nn.init.zeros_(plain.mlp.fc2.weight)
     assert torch.allclose(net(tokens), plain(tokens) + 1, atol=1e-6)
+
+
+def test_alternating_adapters_are_for_one_size_of_images():
+    vit = ViTConfig(width=32, depth=2, heads=2, native_grid=4)
+    net = models.create('selavprpp-base', vit=vit, adapter='alternating', grid=4)
+    assert net(images(1, 1, 56)).descriptor.shape == (1, 2048)
+    with pytest.raises(ModelError, match='16 patches, not 25'):
+        net(images(1, 1, 70))

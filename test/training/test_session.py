@@ -13,7 +13,7 @@ import torch
 
 from vpr_ros import models
 from vpr_ros.describe import Describer
-from vpr_ros.describe.loading import load_described, resolve
+from vpr_ros.describe.loading import resolve
 from vpr_ros.errors import VprError
 from vpr_ros.models.weights_file import described_by
 from vpr_ros.training.overriding import RecipeError
@@ -172,38 +172,3 @@ def test_the_second_stage_goes_on_from_the_descriptor_branch_of_the_first(
     before = models.load_weights(stage1)
     assert all(torch.equal(stage2[key], value) for key, value in before.items())
     assert Describer(str(tmp_path / 'two' / 'weights.safetensors'), 'cpu').model_info.code_bits
-
-
-ABLATIONS = {
-    'without recovery': ('d2vpr', {'taps': []}),
-    'last tap only': ('d2vpr', {'taps': [2]}),
-    'plain regions': ('d2vpr', {'regions': 'plain'}),
-    'paper lookup': ('d2vpr', {'compat': 'paper'}),
-    'across images': ('d2vpr-encoder', {}),
-    'adapters of every second block': ('selavprpp-base', {'adapters': 'every-2'}),
-    'adapters of the last block': ('selavprpp-base', {'adapters': 'last-1'}),
-    'vanilla adapters': ('selavprpp-base', {'adapter': 'vanilla'}),
-    'adapters in the blocks': ('selavprpp-base', {'adapters': 'in-block'}),
-    'no adapters': ('selavprpp-base', {'adapters': 'none'}),
-    'descriptors only': ('selavprpp-base', {'branches': 'float'}),
-    'codes only': ('selavprpp-base', {'branches': 'hash'}),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('ablation', ABLATIONS)
-def test_each_ablation_is_trained_and_used_by_its_file(ablation, make_recipe, tmp_path):
-    name, changed = ABLATIONS[ablation]
-    vit = {'width': 96, 'depth': 2, 'heads': 2, 'patch': 14, 'native_grid': 2}
-    options = {'vit': vit, 'taps': [1, 2]} if name.startswith('d2vpr') else {'vit': vit}
-    recipe = make_recipe(
-        'finetune',
-        f'model.name={name}',
-        f'model.options={options | changed}',
-        'model.size=224',
-        'loss={metric: {}}',
-    )
-    entry = resolve(str(train(recipe, tmp_path / 'run')))
-    _, info = load_described(entry)
-    assert info.trained
-    assert entry.options | changed == entry.options

@@ -12,11 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vpr_ros.errors import ModelError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Compat = Literal['released', 'paper']
 
+_CUT_GRID = 16  # positions a side that plain regions are cut from
 _MAX_SHIFT = 0.25  # of the region's size
 _EDGES_MEDIUM = (0.0, 0.5, 1.0)
 _EDGES_SMALL = (0.0, 5 / 16, 11 / 16, 1.0)
@@ -224,14 +227,24 @@ class PlainRegions(nn.Module):
         self._weights: Tensor | None = None
 
     def weights(self, positions: int, device: torch.device) -> Tensor:
-        """Return the averaging matrix (R, positions) of the regions on a square map."""
+        """Return the averaging matrix (R, positions) of the regions on a square map.
+
+        Raises:
+            ModelError: The map is so small that regions would be empty.
+        """
         if self._weights is None or self._weights.shape[1] != positions:
             grid = math.isqrt(positions)
+            if grid < _CUT_GRID:
+                msg = (
+                    f'undeformed regions are cut from {_CUT_GRID} rows of patches, and the image '
+                    f'has {grid}: use larger images'
+                )
+                raise ModelError(msg)
             masks = torch.zeros(len(REGIONS), grid, grid, device='cpu')
             for mask, region in zip(masks, REGIONS, strict=True):
-                top, left = round(16 * region.top), round(16 * region.left)
-                bottom = None if region.bottom == 1 else round(16 * region.bottom)
-                right = None if region.right == 1 else round(16 * region.right)
+                top, left = round(_CUT_GRID * region.top), round(_CUT_GRID * region.left)
+                bottom = None if region.bottom == 1 else round(_CUT_GRID * region.bottom)
+                right = None if region.right == 1 else round(_CUT_GRID * region.right)
                 mask[top:bottom, left:right] = 1
             flat = masks.flatten(1)
             self._weights = flat / flat.sum(1, keepdim=True)

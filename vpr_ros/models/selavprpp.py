@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from torch import nn
 from torch.nn import functional
 
+from vpr_ros.models.adapters import GlobalAdaptationBlock, TokenAdapter, VanillaAdapter
 from vpr_ros.models.boq import BoQConfig, QueryAggregator
 from vpr_ros.models.model_spec import (
     ModelOutput,
@@ -22,10 +23,8 @@ from vpr_ros.models.model_spec import (
 from vpr_ros.models.pooling import Aggregation
 from vpr_ros.models.salad import SaladConfig, TransportAggregation
 from vpr_ros.models.vit import (
-    ADAPTER_SCALE,
     VIT_B,
     VIT_L,
-    Block,
     MultiConvAdapter,
     VisionTransformer,
     ViTConfig,
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Branches = Literal['both', 'float', 'hash']
-AdapterKind = Literal['multi-conv', 'vanilla']
+AdapterKind = Literal['multi-conv', 'vanilla', 'alternating']
 AggregationKind = Literal['gem', 'salad', 'boq']
 _CHOICES = {
     'branches': get_args(Branches),
@@ -46,6 +45,7 @@ _CHOICES = {
     'aggregation': get_args(AggregationKind),
 }
 _BOQ_WIDTH = 384
+_MOST_GRID = 256
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,8 @@ class SelaVPRppConfig:
             which both branches share, and ``none``.
         adapter: ``multi-conv``, or ``vanilla`` for two linear layers only, for comparison; inside
             blocks these are one behind the attention and one beside the MLP, as in SelaVPR.
+            ``alternating`` ones have linear layers over the channels and over the tokens in turn.
+        grid: Side of the patch grid that alternating adapters are for; others take any.
         aggregation: Of the float branch: ``gem`` between two linear layers, or that of ``salad``
             (8448 values) or ``boq`` (12288).
         branches: ``both``, or only the ``float`` or the ``hash`` one. With the hash branch
@@ -72,6 +74,7 @@ class SelaVPRppConfig:
     code_bits: int = 512
     adapters: str = 'all'
     adapter: AdapterKind = 'multi-conv'
+    grid: int = 16
     aggregation: AggregationKind = 'gem'
     branches: Branches = 'both'
 
@@ -82,6 +85,12 @@ class SelaVPRppConfig:
                 given = getattr(self, name)
                 msg = f'{name} must be {", ".join(others)} or {last}, not {given!r}'
                 raise ValueError(msg)
+        if self.adapters == 'in-block' and self.adapter == 'alternating':
+            msg = 'adapters inside blocks are multi-conv or vanilla ones'
+            raise ValueError(msg)
+        if not 1 <= self.grid <= _MOST_GRID:
+            msg = f'grid must be 1 to {_MOST_GRID}, not {self.grid}'
+            raise ValueError(msg)
         self.adapted_blocks()
 
     def adapted_blocks(self) -> list[int]:
@@ -113,36 +122,6 @@ class SelaVPRppConfig:
         return self.adapted_blocks()[0] - 1 if self.adapters.startswith('last') else 0
 
 
-class VanillaAdapter(nn.Module):
-    """Bottleneck of two linear layers."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.D_fc1 = nn.Linear(width, width // 2)
-        self.D_fc2 = nn.Linear(width // 2, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Map tokens (B, T, D) to the same shape."""
-        return self.D_fc2(functional.relu(self.D_fc1(tokens)))  # type: ignore[no-any-return]
-
-
-class GlobalAdaptationBlock(Block):
-    """Block with one vanilla adapter behind the attention and one beside the MLP (SelaVPR)."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__(width, heads)
-        self.adapter1 = VanillaAdapter(width)
-        self.adapter2 = VanillaAdapter(width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Map tokens (B, 1 + N, D) to the same shape."""
-        attended = self.attn(self.norm1(tokens))
-        tokens = tokens + self.ls1(attended + self.adapter1(attended))
-        normed = self.norm2(tokens)
-        change = self.mlp(normed) + ADAPTER_SCALE * self.adapter2(normed)
-        return tokens + self.ls2(change)  # type: ignore[no-any-return]
-
-
 class SideTunedBackbone(VisionTransformer):
     """DINOv2 and one or two side networks over its blocks' outputs."""
 
@@ -163,8 +142,7 @@ class SideTunedBackbone(VisionTransformer):
             self.adapters_hashing = self._side_network(config)
 
     def _side_network(self, config: SelaVPRppConfig) -> nn.ModuleList:
-        kind = MultiConvAdapter if config.adapter == 'multi-conv' else VanillaAdapter
-        return nn.ModuleList(kind(config.vit.width) for _ in self.adapted)
+        return nn.ModuleList(_side_adapter(config, number) for number in range(len(self.adapted)))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map images (B, 3, S, S) to the normalised tokens (B, 1 + N, D) of each branch."""
@@ -181,6 +159,15 @@ class SideTunedBackbone(VisionTransformer):
         for adapter, block in zip(adapters, self.adapted, strict=True):
             side = side + adapter(side + outputs[block])
         return side
+
+
+def _side_adapter(config: SelaVPRppConfig, number: int) -> nn.Module:
+    """Return the adapter of a side network with this number, from 0."""
+    if config.adapter == 'multi-conv':
+        return MultiConvAdapter(config.vit.width)
+    if config.adapter == 'alternating' and number % 2:
+        return TokenAdapter(1 + config.grid**2)
+    return VanillaAdapter(config.vit.width)
 
 
 class SelaVPRpp(nn.Module):
