@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``vpr explain`` from an image, a map and its bag to a picture."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -87,6 +88,8 @@ def test_place_that_was_found_is_drawn_below_the_image(query, day, town, tmp_pat
         (['query.png', 'town.vprmap'], 2, 'the order is `vpr explain [MAP] IMAGE`'),
         (['query.png', '-o', 'seen.xyz'], 2, r'must end in .png'),
         (['query.png', '--model', 'd3vpr'], 2, 'd2vpr-nano'),
+        (['town.vprmap', 'query.png', '--model', 'hog', '--model', 'hog'], 2, 'without a map'),
+        (['query.png', '--model', 'dinov2-vitb14'], 1, 'vpr weights fetch dinov2-vitb14'),
     ],
 )
 def test_mistakes_are_told(query, monkeypatch, capsys, words, status, reason):
@@ -128,3 +131,16 @@ def test_each_image_of_a_folder_is_explained_and_what_cannot_be_read_is_named(
         explain(town, folder, '-o', 'one.png')
     assert end.value.code == 2
     assert 'must be a folder' in capsys.readouterr().err
+
+
+def test_several_models_are_drawn_in_one_picture(query, tmp_path, capsys):
+    alone, both = tmp_path / 'alone.png', tmp_path / 'both.png'
+    for models, out in ((('hog',), alone), (('hog', 'patchnorm'), both)):
+        words = [word for name in models for word in ('--model', name)]
+        with pytest.raises(SystemExit) as end:
+            explain(query, *words, '-o', out, '--json')
+        assert end.value.code == 0
+    answers = capsys.readouterr().out
+    assert json.loads(answers[answers.rindex('\n{') :])['models'] == ['hog', 'patchnorm']
+    heights = [cv2.imread(str(path)).shape[0] for path in (alone, both)]
+    assert heights[1] > heights[0] + PANEL / 2

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vpr_ros import models
 from vpr_ros.describe import explanation as explaining
 from vpr_ros.describe.explanation import Explainer, agreement
-from vpr_ros.describe.explanation_picture import Shown, picture
+from vpr_ros.describe.explanation_picture import Shown, comparison, picture
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.models.pooling import DeformableRegions, GeM
 from vpr_ros.models.vit import Attention, ViTConfig
@@ -23,7 +23,11 @@ NETWORKS = {
     'cricavpr': {'vit': SMALL},
     'selavprpp-base': {'vit': SMALL},
     'selavprpp-large': {'vit': SMALL, 'branches': 'hash', 'adapters': 'all'},
+    'salad': {'vit': SMALL},
+    'boq-dinov2': {'vit': SMALL, 'resnet': None, 'width': 64},
+    'image-gsv': {'vit': ViTConfig(96, 2, 3, registers=4), 'after': 1},
 }
+SIDE_TUNED = ('selavprpp-base', 'selavprpp-large')
 REGIONAL = ('d2vpr', 'd2vpr-encoder', 'cricavpr')
 
 
@@ -60,18 +64,26 @@ def image(seed=0, height=90, width=160):
 
 
 @pytest.mark.parametrize('name', [*NETWORKS, 'hog', 'patchnorm'])
-def test_every_model_is_explained(explainers, name):
+def test_every_model_is_explained(explainers, name, monkeypatch):
+    if name in NETWORKS:
+        monkeypatch.setattr(explaining, '_CELLS', 10)  # for each of which the network computes
     explainer = explainers(name)
     seen = explainer.explain(image())
 
     assert explainer.trained is (name not in NETWORKS)
+    assert seen.weight is not None
     for values in (seen.weight, seen.attention):
         if values is not None:
             assert values.shape[0] == values.shape[1]
             assert values.dtype == np.float32
             assert values.min() >= 0
             assert values.sum() == pytest.approx(1, abs=1e-4)
-    assert (seen.attention is None) is (name not in NETWORKS)
+    transformer = name in NETWORKS
+    frozen_or_crowded = name in SIDE_TUNED or name == 'image-gsv'
+    assert (seen.attention is None) is (not transformer or frozen_or_crowded)
+    assert (seen.features is None) is (not transformer)
+    if seen.features is not None:
+        assert (seen.features.min(), seen.features.max()) == (0, 1)
     assert len(seen.regions) == (13 if name in REGIONAL else 0)
     assert len(seen.parts) == (14 if name in REGIONAL else 0)
 
@@ -92,6 +104,45 @@ def test_regions_are_those_the_network_samples(explainers, name, monkeypatch):
 
     assert np.allclose(moved, sampled[0], atol=1e-6)
     assert np.abs(moved - plain).max() > 0.05
+
+
+def test_features_are_those_of_the_side_network_and_not_of_the_frozen_transformer(explainers):
+    explainer = explainers('selavprpp-base')
+    net = explainer._net
+    frozen = explainer.explain(image()).features
+    state = {key: value.clone() for key, value in net.state_dict().items()}
+    try:
+        torch.manual_seed(0)
+        with torch.no_grad():
+            for adapter in net.backbone.adapters:
+                adapter.D_fc2.weight.normal_(0, 0.5)
+        adapted = explainer.explain(image())
+        with torch.no_grad():
+            tokens = net.backbone(preprocess([image()], 322))[0][0, 1:].mean(1)
+    finally:
+        net.load_state_dict(state)
+    assert not np.allclose(adapted.features, frozen, atol=0.05)
+    found = np.corrcoef(adapted.features.ravel(), tokens.numpy())[0, 1]
+    assert abs(found) == pytest.approx(1, abs=1e-4)
+    assert np.corrcoef(adapted.features.ravel(), adapted.weight.ravel())[0, 1] >= 0
+
+
+def test_a_backbone_is_explained_by_its_features_and_attention(tmp_path, monkeypatch):
+    small = models.network_of(models.registration('dinov2-vits14'), {'width': 96, 'heads': 3})
+    small.load_state_dict(models.initial_state(small, 0), assign=True)
+    monkeypatch.setattr(explaining, 'load_network', lambda _entry: (small, 'of a file'))
+    seen = Explainer('dinov2-vits14').explain(image())
+    assert seen.weight is None
+    assert seen.attention.shape == seen.features.shape == (37, 37)
+
+
+def test_networks_are_compared_by_what_all_of_them_have(explainers, monkeypatch):
+    monkeypatch.setattr(explaining, '_CELLS', 10)
+    names = ('d2vpr', 'selavprpp-base', 'salad', 'hog')
+    seen = [Shown(name, image(), explainers(name).explain(image())) for name in names]
+    drawn = comparison(seen, 'one image', width=100)
+    assert drawn.shape[1] == 3 * 112
+    assert drawn.shape[0] > 1.7 * comparison(seen[:2], 'one image', width=100).shape[0]
 
 
 def test_regions_of_a_network_without_deformation_stay(explainers):

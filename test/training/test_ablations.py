@@ -39,7 +39,8 @@ def _rows():
 
 
 ROWS = list(_rows())
-TRAINED = [row for row in ROWS if row[1] != ['pca.yaml']]
+TRAINED = {str(row[1:]): row for row in reversed(ROWS) if row[1] != ['pca.yaml']}.values()
+"""Each way to train once: some are rows of several tables."""
 
 
 def small(path, settings, photographs, weights=''):

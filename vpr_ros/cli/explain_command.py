@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ import typer
 
 from vpr_ros.cli import console, query_command
 from vpr_ros.cli import options as opt
+from vpr_ros.cli.model_names import require_model
 from vpr_ros.errors import VprError
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -49,16 +51,31 @@ def explain(
         ),
     ] = None,
     width: Annotated[int, typer.Option(min=80, max=2000, help='Of a panel, pixels.')] = 360,
-    model: opt.ModelName = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            callback=opt.each(partial(require_model, backbones=True)),
+            help='Network or backbone, or its file; that of the map, if not given. Several are '
+            'drawn below each other.',
+        ),
+    ] = None,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
     as_json: opt.AsJson = False,
 ) -> None:
     """Draw the attention of a network, the weight of each part in its descriptor, and its regions.
 
+    Where a side network adapts a frozen transformer, its features are drawn instead of the
+    attention, and so they are where several networks are compared.
+
     With a map, the image is found in it first; with the map's bag, the place found is drawn below
     the image, and the regions of the two are compared. Of a video, a frame a second is explained.
     """
+    names = model or []
+    several = len(names) > 1
+    if several and (len(inputs) > 1 or weights is not None):
+        msg = 'several models are compared by their own weights and without a map'
+        raise typer.BadParameter(msg)
     image, map_path = inputs[-1], inputs[0] if len(inputs) > 1 else None
     if len(inputs) > 2 or image.suffix.lower() == opt.MAP_SUFFIX:
         msg = 'the order is `vpr explain [MAP] IMAGE`, with one image'
@@ -82,12 +99,11 @@ def explain(
         opened = None
         if map_path is not None:
             opened = stack.enter_context(
-                localizing(map_path, model, weights, device, backend='torch')
+                localizing(map_path, names[0] if names else None, weights, device, backend='torch')
             )
-            model = opened[0].model.name
-        drawing = _Drawing(
-            Explainer(model or DEFAULT_MODEL, weights), opened, map_bag, map_image_topic, width
-        )
+            names = [opened[0].model.name]
+        explainers = tuple(Explainer(name, weights) for name in names or [DEFAULT_MODEL])
+        drawing = _Drawing(explainers, opened, map_bag, map_image_topic, width)
         for opens in pictures:
             path = image
             try:
@@ -135,14 +151,14 @@ class _Drawing:
     """Explains one picture after the other.
 
     Attributes:
-        explainer: With the network.
+        explainers: With the networks.
         opened: The map with its localizer, None without a map.
         bag: That the map was built from, None without one.
         topic: Of the images in the bag; None for the only one.
         width: Of a panel, pixels.
     """
 
-    explainer: Explainer
+    explainers: tuple[Explainer, ...]
     opened: tuple[PlaceMap, Localizer] | None
     bag: Path | None
     topic: str | None
@@ -156,15 +172,22 @@ class _Drawing:
         Raises:
             VprError: The picture, or that of the place in the bag, cannot be read.
         """
-        import cv2
+        from vpr_ros.describe.explanation_picture import Shown, comparison, picture
 
-        from vpr_ros.describe.explanation_picture import Shown, picture
-
-        explainer, path = self.explainer, shown.path
+        path = shown.path
+        if len(self.explainers) > 1:
+            compared = [
+                Shown(_named(explainer), shown.rgb, explainer.explain(shown.rgb))
+                for explainer in self.explainers
+            ]
+            _write(comparison(compared, path.name, self.width), output, as_json=as_json)
+            names = [explainer.model for explainer in self.explainers]
+            return {'image': str(path), 'models': names, 'output': str(output)}
+        (explainer,) = self.explainers
         answer: dict[str, Any] = {'image': str(path), 'model': explainer.model}
         answer['output'] = str(output)
         rows = [Shown(path.name, shown.rgb, explainer.explain(shown.rgb))]
-        caption = explainer.model + ('' if explainer.trained else ' with untrained weights')
+        caption = _named(explainer)
         if self.opened is not None:
             place_map, localizer = self.opened
             found = localizer.localize(shown, k=5)
@@ -179,14 +202,22 @@ class _Drawing:
                 if self.bag is not None:
                     place = _picture_at(best.stamp, self.bag, self.topic)
                     rows.append(Shown(f'place {best.id}', place, explainer.explain(place)))
-        _, encoded = cv2.imencode(
-            output.suffix.lower(), picture(rows, caption, self.width)[..., ::-1]
-        )
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(encoded.tobytes())
-        if not as_json:
-            console.echo(str(output))
+        _write(picture(rows, caption, self.width), output, as_json=as_json)
         return answer
+
+
+def _named(explainer: Explainer) -> str:
+    return explainer.model + ('' if explainer.trained else ' with untrained weights')
+
+
+def _write(drawn: NDArray[np.uint8], output: Path, *, as_json: bool) -> None:
+    import cv2
+
+    _, encoded = cv2.imencode(output.suffix.lower(), drawn[..., ::-1])
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(encoded.tobytes())
+    if not as_json:
+        console.echo(str(output))
 
 
 def _picture_at(stamp: int, bag: Path, topic: str | None) -> NDArray[np.uint8]:

@@ -17,14 +17,14 @@ _ENDINGS = ('.safetensors', '.yaml', '.onnx', '.pt', '.ts')
 """Of files that are a model by themselves."""
 
 
-def require_model(name: str) -> None:
-    """Refuse what is neither a model nor its file."""
+def require_model(name: str, *, backbones: bool = False) -> None:
+    """Refuse what is neither a model, nor a backbone where they count, nor its file."""
     if Path(name).suffix in _ENDINGS:
         if not os.path.isfile(Path(name).expanduser()):  # noqa: PTH113  of any length
             msg = f'there is no model file {name}'
             raise typer.BadParameter(msg)
     elif own_file(name) is None:
-        _require_registered(name, 'MODELS')
+        _require_registered(name, *(('MODELS', 'BACKBONES') if backbones else ('MODELS',)))
 
 
 def require_network(name: str) -> None:

@@ -8,7 +8,7 @@ import logging
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -136,22 +136,45 @@ def fit(
 @app.command()
 def memory(
     batch: Annotated[int, typer.Option(min=4, help='Images in a batch.')] = 4,
-    size: Annotated[int, typer.Option(min=14, help='Side of the images in pixels.')] = 224,
+    size: Annotated[
+        int, typer.Option(min=14, help='Side of the images in pixels, a multiple of 14.')
+    ] = 224,
+    model: Annotated[
+        Literal['selavprpp-base', 'selavprpp-large'],
+        typer.Option(help='With a ViT-B/14 or a ViT-L/14.'),
+    ] = 'selavprpp-base',
+    precision: Annotated[
+        Literal['32', 'bf16-mixed', '16-mixed'], typer.Option(help='As in recipes.')
+    ] = '32',
+    steps: Annotated[int, typer.Option(min=1, help='Timed, after one that is not.')] = 3,
+    device: opt.Device = 'auto',
     as_json: opt.AsJson = False,
 ) -> None:
-    """Count the memory of a training step: side adapters beside other ways."""
-    from vpr_ros.training.memory import WAYS, measure
+    """Measure memory and time of a training step: side adapters beside other ways of tuning."""
+    from vpr_ros import models
+    from vpr_ros.describe.runtime import choose_device
+    from vpr_ros.models.selavprpp import SelaVPRppConfig
+    from vpr_ros.training.memory import measure, network, tuning_modes
 
-    kept = {way.name: measure(way, batch, size) for way in WAYS}
+    chosen = choose_device(device)
+    depth = SelaVPRppConfig(**models.spec(model).options).vit.depth
+    costs = {
+        mode.name: measure(mode, network(mode, model, chosen), batch, size, precision, steps)
+        for mode in tuning_modes(depth)
+    }
     if as_json:
-        print_json({name: asdict(value) for name, value in kept.items()})
+        answer = {name: asdict(cost) | {'total': cost.total} for name, cost in costs.items()}
+        print_json({'model': model, 'precision': precision, 'device': str(chosen), **answer})
         return
-    names = 'trained parts', 'weights', 'trained', 'gradients and Adam', 'activations', 'total'
+    names = 'tuning', 'weights', 'trained', 'gradients, Adam', 'activations', 'total', 'peak', 's'
     table = table_of(*names, left=names[:1])
-    for name, value in kept.items():
-        sizes = *asdict(value).values(), value.total
-        table.add_row(name, *(f'{size / 1e6:.0f}' for size in sizes))
-    show_table(console(), f'One step of {batch} images of {size} x {size}, float32, MB', table)
+    for name, cost in costs.items():
+        parts = cost.weights, cost.trained, cost.gradients, cost.activations, cost.total
+        peak = f'{cost.peak / 1e6:.0f}' if cost.peak else '-'
+        sizes = (f'{part / 1e6:.0f}' for part in parts)
+        table.add_row(name, *sizes, peak, f'{cost.seconds:.2f}')
+    title = f'{model}, a step of {batch} images of {size} x {size}, {precision}, {chosen}, MB'
+    show_table(console(), title, table)
 
 
 def _progress(every: int) -> Callback:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import cv2
@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from vpr_ros import models
 from vpr_ros.describe.loading import load_network, resolve
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.models.cricavpr import CricaVPR
 from vpr_ros.models.d2vpr import D2VPR
-from vpr_ros.models.pooling import REGIONS, DeformableRegions
+from vpr_ros.models.pooling import REGIONS, Aggregation, DeformableRegions
 from vpr_ros.models.projected import Projected
 from vpr_ros.models.vit import VisionTransformer, tokens_to_map
 from vpr_ros.types import DEFAULT_MODEL
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from vpr_ros.models.model_spec import ModelSpec
     from vpr_ros.models.pooling import GeM
-    from vpr_ros.models.vit import Attention
+    from vpr_ros.models.vit import Attention, Block
 
 _CELLS = 16  # a side, of the grid that is blurred cell by cell
 _NO_PARTS = np.empty((0, 0), np.float32)
@@ -56,19 +58,25 @@ class Explanation:
 
     Attributes:
         weight: (G, G) float32 summing to one, top row first: how much each part of the image
-            counts in the descriptor. For networks generalised means, being sums, are split among
-            their terms; that regions overlap more in some parts than in others is evened out. For
-            formulas it is how far the descriptor turns when that part is blurred.
+            counts in the descriptor. Generalised means, being sums, are split among their terms;
+            that regions overlap more in some parts than in others is evened out. For other
+            networks and formulas it is how far the descriptor turns when that part is blurred.
+            None for a backbone, which has no descriptor.
         attention: (G, G) float32 summing to one, how much the class token heeds each patch in
-            the last block, mean of all heads; None for formulas.
+            the last block, mean of all heads; None where a side network adapts what a frozen
+            transformer heeds, and without a transformer.
+        features: (G, G) float32 from 0 to 1, mean over the channels of the patch tokens that are
+            aggregated, as figures of SelaVPR show them; its sign, which means nothing, is that
+            of the weight. None without a transformer.
         regions: The regions that are pooled, four medium then nine small ones; empty where the
             network pools the whole image only.
         parts: (1 + regions, D) float32, the descriptor of each part, the whole image
             first; empty (0, 0) where it is not made of such parts.
     """
 
-    weight: NDArray[np.float32]
+    weight: NDArray[np.float32] | None
     attention: NDArray[np.float32] | None
+    features: NDArray[np.float32] | None
     regions: tuple[ExplainedRegion, ...]
     parts: NDArray[np.float32]
 
@@ -77,7 +85,7 @@ class Explainer:
     """Explains descriptions by one network, also those whose descriptors depend on the batch.
 
     Args:
-        model: Registered name, or a file, see `loading.resolve`.
+        model: Registered name, also of a backbone, or a file, see `loading.resolve`.
         weights: A weights file; None for those that a `Describer` would take.
 
     Attributes:
@@ -89,7 +97,7 @@ class Explainer:
     """
 
     def __init__(self, model: str = DEFAULT_MODEL, weights: str | Path | None = None) -> None:
-        entry = resolve(model, weights)
+        entry = _backbone(model, weights) or resolve(model, weights)
         self.model = entry.name
         self._preprocessing = entry.preprocessing
         net, identity = load_network(entry)
@@ -106,33 +114,78 @@ class Explainer:
         """
         image = preprocess([rgb], self._preprocessing)
         net = self._net
-        backbone = getattr(net, 'backbone', None)
-        branch = 'aggregation' if hasattr(net, 'aggregation') else 'aggregation_hashing'
-        if not isinstance(backbone, VisionTransformer) or not hasattr(net, branch):
-            return Explanation(_turn_when_blurred(net, image), None, (), _NO_PARTS)
-        last = cast('Attention', backbone.blocks[-1].attn)
-        gem = cast('GeM', getattr(net, branch)[1])
-        with _listening(last, gem, backbone) as heard:
-            descriptor = net(image).descriptor[0]
-        (attended,), _ = heard[last]
-        (features, means), pooled = heard[gem]
-        if means is None:
-            means = torch.full((1, features.shape[1]), 1 / features.shape[1])
-        shares = _shares(features[0], means, pooled.reshape(len(means), -1), gem)
-        grid = math.isqrt(attended.shape[1] - 1)
-        points = _deformed(net, heard[backbone][1])
-        even = means.mean(0)
-        if points is None:
-            weight = _even(shares.reshape(grid, grid), even.reshape(grid, grid))
-        else:
-            base = cast('DeformableRegions', net.regions).base
-            weight = _even(_on_grid(shares, points, grid), _on_grid(even, base, grid))
+        transformers = (m for m in net.modules() if isinstance(m, VisionTransformer))
+        transformer = next(transformers, None)
+        if transformer is None:
+            return Explanation(_turn_when_blurred(net, image), None, None, (), _NO_PARTS)
+        grid = round(image.shape[-1] / transformer.config.patch)
+        last = cast('Block', transformer.blocks[-1])
+        gem = _pooling(net)
+        listened = [transformer, last, last.attn] if gem is None else [transformer, last.attn, gem]
+        with _listening(*listened) as heard:
+            output = net(image)
+        tokens = heard[transformer if transformer in heard else last][1]
+        if isinstance(tokens, list):
+            tokens = tokens[0]
+        attention = None
+        (attended,), _ = heard[last.attn]
+        # Learned tokens beside the class token would take its place.
+        if attended.shape[1] == 1 + grid**2 and not getattr(transformer, 'adapted', None):
+            attention = _class_attention(last.attn, attended)
         regions: tuple[ExplainedRegion, ...] = ()
         parts = _NO_PARTS
-        if isinstance(net, (D2VPR, CricaVPR)):
-            regions = _regions(points)
-            parts = descriptor.reshape(1 + len(regions), -1).numpy()
-        return Explanation(weight, _class_attention(last, attended), regions, parts)
+        if gem is not None:
+            points = _deformed(net, tokens)
+            weight: NDArray[np.float32] | None = _split(net, points, grid, gem, heard[gem])
+            if isinstance(net, (D2VPR, CricaVPR)):
+                regions = _regions(points)
+                parts = output.descriptor[0].reshape(1 + len(regions), -1).numpy()
+        else:
+            weight = None if net is transformer else _turn_when_blurred(net, image)
+        features = _response(tokens[0, -(grid**2) :], attention if weight is None else weight)
+        return Explanation(weight, attention, features, regions, parts)
+
+
+def _backbone(model: str, weights: str | Path | None) -> ModelSpec | None:
+    """Return a backbone with its file; None where there is none of this name."""
+    if weights is not None or model not in set(models.registered()) - set(models.names()):
+        return None
+    return replace(models.registration(model), file=models.find_weights(model))
+
+
+def _pooling(net: nn.Module) -> GeM | None:
+    """Return the generalised mean that the descriptor, or else the code, is pooled by."""
+    for branch in ('aggregation', 'aggregation_hashing'):
+        if isinstance(pooled := getattr(net, branch, None), Aggregation):
+            return cast('GeM', pooled[1])
+    return None
+
+
+def _split(
+    net: nn.Module, points: Tensor | None, grid: int, gem: GeM, heard: tuple[Any, Any]
+) -> NDArray[np.float32]:
+    """Return the weight of each part of the image in what was pooled."""
+    (features, means), pooled = heard
+    if means is None:
+        means = torch.full((1, features.shape[1]), 1 / features.shape[1])
+    shares = _shares(features[0], means, pooled.reshape(len(means), -1), gem)
+    even = means.mean(0)
+    if points is None:
+        return _even(shares.reshape(grid, grid), even.reshape(grid, grid))
+    base = cast('DeformableRegions', net.regions).base
+    return _even(_on_grid(shares, points, grid), _on_grid(even, base, grid))
+
+
+def _response(patches: Tensor, like: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return the mean (G, G) of the channels of patches (G², D), turned to go with a picture."""
+    grid = math.isqrt(len(patches))
+    mean = patches.float().mean(1).reshape(grid, grid).numpy()
+    if like is not None:
+        other = cv2.resize(like, (grid, grid), interpolation=cv2.INTER_AREA)
+        if ((mean - mean.mean()) * (other - other.mean())).sum() < 0:
+            mean = -mean
+    spread = float(np.ptp(mean)) or 1.0
+    return np.asarray((mean - mean.min()) / spread, np.float32)
 
 
 def agreement(one: Explanation, other: Explanation) -> NDArray[np.float32]:

@@ -76,30 +76,74 @@ def picture(rows: Sequence[Shown], caption: str = '', width: int = 360) -> NDArr
     alike = np.empty(0, np.float32)
     if len(rows) == 2:
         alike = agreement(rows[0].explanation, rows[1].explanation)
-    strips = [_row(row, alike, width * _FINE) for row in rows]
+    return _stacked([_row(_panels(row, alike, width * _FINE)) for row in rows], caption)
+
+
+def comparison(rows: Sequence[Shown], caption: str = '', width: int = 360) -> NDArray[np.uint8]:
+    """Draw how several networks see an image below each other, by what all of them have.
+
+    Args:
+        rows: At least one, each by a network of its own.
+        caption: Said above everything.
+        width: Of one panel, pixels.
+
+    Returns:
+        RGB (H, W, 3) uint8.
+    """
+    strips = []
+    for row in rows:
+        image = _fitted(row, width * _FINE)
+        strips.append(_row([(row.title, image), *_heats(row.explanation, image, compared=True)]))
+    return _stacked(strips, caption)
+
+
+def _stacked(strips: list[Picture], caption: str) -> Picture:
+    """Lay rows of panels below each other, the shorter ones to the left."""
+    width = max(strip.shape[1] for strip in strips)
+    strips = [_bordered(strip, 0, 0, width - strip.shape[1]) for strip in strips]
     if caption:
-        strips.insert(0, _text_strip(caption, strips[0].shape[1], 0.62, _INK))
+        strips.insert(0, _text_strip(caption, width, 0.62, _INK))
     drawn = _bordered(np.vstack(strips), _GAP * _FINE, 0)
     size = (drawn.shape[1] // _FINE, drawn.shape[0] // _FINE)
     return cast('Picture', cv2.resize(drawn, size, interpolation=cv2.INTER_AREA))
 
 
-def _row(row: Shown, alike: NDArray[np.float32], width: int) -> Picture:
-    """Draw the panels of one image beside each other, with their titles."""
+def _fitted(row: Shown, width: int) -> Picture:
     height, breadth = row.rgb.shape[:2]
     size = (width, max(_LINE * _FINE, round(width * min(height / breadth, _TALLEST))))
-    image = cv2.resize(row.rgb, size, interpolation=cv2.INTER_AREA)
-    seen = row.explanation
-    panels = [(row.title, image)]
-    if seen.attention is not None:
+    return cast('Picture', cv2.resize(row.rgb, size, interpolation=cv2.INTER_AREA))
+
+
+def _heats(seen: Explanation, image: Picture, *, compared: bool) -> list[tuple[str, Picture]]:
+    """Return the titled pictures of what counts where.
+
+    Features are drawn for comparisons, and where the attention is not that of the network.
+    """
+    panels = []
+    if seen.attention is not None and not compared:
         panels.append(('where the class token attends', _heat(image, seen.attention)))
-    panels.append(('weight in the descriptor', _heat(image, seen.weight)))
+    elif seen.features is not None:
+        panels.append(('features of the patches', _heat(image, seen.features)))
+    if seen.weight is not None:
+        panels.append(('weight in the descriptor', _heat(image, seen.weight)))
+    return panels
+
+
+def _panels(row: Shown, alike: NDArray[np.float32], width: int) -> list[tuple[str, Picture]]:
+    """Return the titled pictures of one image."""
+    image = _fitted(row, width)
+    seen = row.explanation
+    panels = [(row.title, image), *_heats(seen, image, compared=False)]
     if seen.regions:
         groups = (('medium regions', 0, _MEDIUM), ('small regions', _MEDIUM, len(seen.regions)))
         for title, start, end in groups:
             labels = [f'{value:.2f}' for value in alike[1 + start : 1 + end]]
             drawn = _mesh(image, seen.regions[start:end], labels)
             panels.append((f'{title}, and their likeness' if labels else title, drawn))
+    return panels
+
+
+def _row(panels: Sequence[tuple[str, Picture]]) -> Picture:
     return np.hstack([_titled(title, panel) for title, panel in panels])
 
 
@@ -162,11 +206,10 @@ def _titled(title: str, panel: Picture) -> Picture:
     return _bordered(np.vstack([head, panel]), 0, _GAP * _FINE // 2)
 
 
-def _bordered(image: Picture, below: int, side: int) -> Picture:
-    border = cv2.BORDER_CONSTANT
-    return cast(
-        'Picture', cv2.copyMakeBorder(image, 0, below, side, side, border, value=_BACKGROUND)
-    )
+def _bordered(image: Picture, below: int, left: int, right: int | None = None) -> Picture:
+    sides = 0, below, left, left if right is None else right
+    border = cv2.copyMakeBorder(image, *sides, cv2.BORDER_CONSTANT, value=_BACKGROUND)
+    return cast('Picture', border)
 
 
 def _text_strip(
