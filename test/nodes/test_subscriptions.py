@@ -18,6 +18,7 @@ from vpr_ros.msg import PlaceCandidateArray
 from vpr_ros.bench.node_process import NodeProcess, reliable
 from vpr_ros.inputs.frames.rectify import Rectifier
 from vpr_ros.maps import PlaceMap
+from vpr_ros.nodes.subscriptions import ImageInput
 
 pytestmark = pytest.mark.ros
 
@@ -357,3 +358,51 @@ def test_mounts_come_from_tf_where_it_is_installed(start, listener, tmp_path, mo
     with PlaceMap.open(path) as place_map:
         place = place_map.places(place_map.ids)[-1]
     assert place.mount.position[0] == pytest.approx(0.7)
+
+
+def test_images_lost_on_the_way_are_counted_where_one_sends(listener):
+    frames, errors = [], []
+    images = ImageInput(
+        listener.node, '', 'raw', frames.append, errors.append, rectify=False, depth=2
+    )
+    publisher, number = listener.publisher(Image, 'image'), [0]
+
+    def send(count):
+        for _ in range(count):
+            number[0] += 1
+            publisher.publish(message(picture(1), number[0]))
+
+    def heard():
+        send(1)
+        listener.wait_until(lambda: True)
+        return frames
+
+    def lost():
+        send(8)  # while nobody takes them
+        listener.wait_until(lambda: True)
+        return images.health.lost
+
+    listener.wait_until(heard)
+    if images.health._number is None:
+        pytest.skip('this rclpy or middleware does not tell the numbers of messages')
+    listener.wait_until(lost)
+    newest = frames[-1].stamp
+    listener.wait_until(lambda: heard() and frames[-1].stamp > newest)
+    stamps = [frame.stamp // 10**9 for frame in frames]
+    assert stamps == sorted(stamps)
+    assert len(frames) + images.health.lost == stamps[-1] - stamps[0] + 1
+    values = {value.key: value.value for value in images.health.status().values}
+    assert values['messages lost on the way'] == str(images.health.lost)
+
+    other, before = listener.publisher(Image, 'image'), images.health.lost
+    listener.wait_until(lambda: listener.node.count_publishers('image') == 2)
+    seen = len(frames)
+
+    def mixed():
+        other.publish(message(picture(2), number[0]))
+        return heard() and len(frames) > seen + 6
+
+    listener.wait_until(mixed)
+    assert images.health.lost == before
+    assert not errors
+    images.destroy()

@@ -37,6 +37,7 @@ class InputHealth:
 
     Attributes:
         messages: Number of messages received.
+        lost: Number of messages that were sent after the first one received, and never came.
     """
 
     def __init__(
@@ -54,12 +55,24 @@ class InputHealth:
         self._said = ''
         self._was_heard = False
         self.what = what
-        self.messages = 0
+        self.messages = self.lost = 0
+        self._number: int | None = None
 
-    def hear(self) -> None:
-        """Count a message that has come."""
+    def hear(self, number: int | None = None) -> None:
+        """Count a message that has come, and those lost before it.
+
+        Args:
+            number: That its sender gave it, counting its messages; None where the middleware or
+                an older rclpy does not tell.
+        """
         self.messages += 1
         self._last = time.monotonic()
+        before, self._number = self._number, number
+        if before is None or number is None or number <= before + 1:
+            return
+        senders = sum(len(self._publishers(one)) for one in self._subscriptions())
+        if senders == 1:  # Each of several counts by itself.
+            self.lost += number - before - 1
 
     @property
     def silent(self) -> float:
@@ -92,6 +105,7 @@ class InputHealth:
         last = f'{self.silent:.1f}' if self.messages else 'none'
         values = {
             'messages': str(self.messages),
+            'messages lost on the way': str(self.lost),
             'rate [Hz]': f'{self._rate.read(self.messages):.1f}',
             'last message [s ago]': last,
         }

@@ -32,6 +32,12 @@ _CODED_FROM = 512
 
 Smaller maps need none: they are searched exactly, by descriptors.
 """
+_NO_ROOM = 'there is no more room for images that wait'
+_LOST = (
+    'images were lost on their way to this node, since the computer or the network is too busy: '
+    'subscribe reliably (qos_overrides), where their sender is reliable, or send smaller ones'
+)
+"""Why images are dropped."""
 
 
 class MapBuilderNode(MappingNode):
@@ -45,7 +51,7 @@ class MapBuilderNode(MappingNode):
         self._builder: MapBuilder | None = None
         self._mapping = True
         self._queue: KeyframeQueue | None = None
-        self._progress, self._next_word = (0, 0, 0), 0.0
+        self._progress, self._next_word = (0, 0, 0, 0), 0.0
         self._coded = 0
         self._maps: MapFollower[MapWriter] = MapFollower(
             self,
@@ -87,7 +93,7 @@ class MapBuilderNode(MappingNode):
 
     def make_worker(self) -> KeyframeQueue:
         """Return a queue: no keyframe gives way to a newer one."""
-        self._progress = (0, 0, 0)
+        self._progress = (0, 0, 0, 0)
         self._queue = KeyframeQueue(self.work, self.fail, len(self.cameras))
         return self._queue
 
@@ -191,13 +197,16 @@ class MapBuilderNode(MappingNode):
         """Say every few seconds how mapping goes, where that has changed."""
         unpaired = self._pairs.dropped if self._pairs is not None else 0
         dropped = unpaired + (self._queue.dropped if self._queue is not None else 0)
-        state = places, self.waiting, dropped
+        lost = sum(health.lost for health in self.inputs())
+        state = places, self.waiting, dropped, lost
         now = time.monotonic()
         if state == self._progress or now < self._next_word:
             return
-        text = f'{places} places, {self.waiting} waiting, {dropped} dropped'
-        if dropped > self._progress[2]:
-            self.get_logger().warning(f'{text}: there is no more room for images that wait')
+        *_, dropped_before, lost_before = self._progress
+        text = f'{places} places, {self.waiting} waiting, {dropped + lost} dropped'
+        reasons = [_NO_ROOM] * (dropped > dropped_before) + [_LOST] * (lost > lost_before)
+        if reasons:
+            self.get_logger().warning(f'{text}: {"; ".join(reasons)}')
         else:
             self.get_logger().info(text)
         self._progress, self._next_word = state, now + REPEAT

@@ -20,7 +20,7 @@ from vpr_ros.nodes.health import InputHealth
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from rclpy.node import Node
     from rclpy.subscription import Subscription
@@ -48,7 +48,7 @@ def _subscribe(
     node: Node,
     message_type: type,
     topic: str,
-    callback: Callable[[Any], None],
+    callback: Callable[..., None],
     *,
     depth: int,
     raw: bool = False,
@@ -139,9 +139,9 @@ class ImageInput:
             self._info.destroy()
 
     def _subscribe(self, typename: str, topic: str) -> Subscription:
-        def callback(raw: bytes) -> None:
+        def callback(raw: bytes, info: Mapping[str, int | None]) -> None:
             self._listen_only_to(typename)
-            self.health.hear()
+            self.health.hear(info.get('publication_sequence_number'))
             raw = self._unset.mend(topic, typename, raw, self._node.get_clock().now().nanoseconds)
             self._freeze.see(raw)
             try:
