@@ -99,11 +99,19 @@ def test_topics_are_remapped_and_camera_info_follows_the_images():
 
 
 @pytest.mark.parametrize('name', FILES)
-def test_an_unknown_argument_is_named_with_the_nearest_that_there_is(name, caplog):
+def test_an_unknown_argument_is_named_with_the_nearest_that_there_is(name, caplog, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['ros2', 'launch', f'install/vpr_ros/{name}'])
     started(name, 'modle:=hog', 'imagetopic:=/a', *(['bag:=b'] if name not in OF_NODE else []))
     assert 'no argument modle, so it has no effect: did you mean model?' in caplog.text
     assert 'did you mean image_topic?' in caplog.text
     assert 'no argument bag' not in caplog.text
+
+
+def test_arguments_of_a_launch_file_that_includes_ours_are_its_own(caplog, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['ros2', 'launch', 'robot', 'bringup.launch.py'])
+    (node,) = started('map_builder.launch.py', 'use_lidar:=true', 'model:=hog')
+    assert parameters(node)['model'] == 'hog'
+    assert 'no argument' not in caplog.text
 
 
 def test_unknown_arguments_unlike_any_point_to_the_list():

@@ -7,6 +7,8 @@ Imported by launch files only: the ``launch`` packages come with a ROS distribut
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import launch.logging
@@ -37,6 +39,7 @@ _SHARE = FindPackageShare('vpr_ros')
 _PARAMETER_FILE = LaunchArgument(
     'params_file', '', 'Parameter file; empty for the one of vpr_ros.'
 )
+_FILES = {f'{node.removesuffix("_node")}.launch.py' for node in NODES} | {'bag_demo.launch.py'}
 _VIEWED = 'markers', 'pose', 'debug_image'
 """Topics below the node's name that the file of RViz shows."""
 
@@ -84,9 +87,10 @@ def nodes(
         others: Arguments that the launch file has beside those of the node.
     """
     known = {one.name for one in (*all_arguments(executable), *others)}
-    given = {word.partition(':=')[0] for word in context.argv if ':=' in word}
-    for text in unknown_arguments(given, known):
-        launch.logging.get_logger('vpr_ros').warning(text)
+    if _is_asked_for():
+        given = {word.partition(':=')[0] for word in context.argv if ':=' in word}
+        for text in unknown_arguments(given, known):
+            launch.logging.get_logger('vpr_ros').warning(text)
 
     def argument(name: str) -> str:
         return str(LaunchConfiguration(name).perform(context))
@@ -120,6 +124,14 @@ def nodes(
     if is_on(argument('rviz')):
         actions.append(_rviz(executable, argument('namespace'), simulated=simulated))
     return actions
+
+
+def _is_asked_for() -> bool:
+    """Tell whether a file of ours was launched, not another that includes it.
+
+    The arguments of that one are its own, and not to be named as unknown.
+    """
+    return any(Path(word).name in _FILES for word in sys.argv)
 
 
 def _rviz(executable: str, namespace: str, *, simulated: bool) -> Node:
