@@ -54,6 +54,7 @@ def explain(
     model: Annotated[
         list[str] | None,
         typer.Option(
+            metavar='MODEL',
             callback=opt.each(partial(require_model, backbones=True)),
             help='Network or backbone, or its file; that of the map, if not given. Several are '
             'drawn below each other.',
