@@ -50,7 +50,7 @@ def test_our_figures_are_printed_beside_the_published_and_what_is_missing_is_nam
 def test_unknown_table_is_refused_with_those_there_are(tmp_path):
     run = reproduce(tmp_path, 'theirs')
     assert run.returncode == 2
-    assert 'the tables are d2vpr, selavprpp' in run.stderr
+    assert 'the tables are d2vpr, d2vpr-encoder, d2vpr-others, selavprpp' in run.stderr
 
 
 @pytest.mark.parametrize('row', [

@@ -8,6 +8,7 @@ import csv
 import json
 import os
 
+import cv2
 import numpy as np
 import pytest
 from dataset_sample import CompanyDescriber, GreyDescriber, picture, street, write
@@ -98,6 +99,25 @@ def test_predictions_are_written_as_json_csv_and_for_the_challenge(far, grey, tm
     assert 3 <= len(wrong['predictions']) < 12
 
 
+def test_pictures_show_what_was_found_in_green_and_red(far, grey, tmp_path, capsys):
+    words = ('evaluate', 'dataset', far, '--cache', tmp_path / 'c', '--verify', 'none')
+    unreadable = next((far / 'images' / 'test' / 'database').iterdir())
+    unreadable.write_bytes(b'no picture')
+    assert run(*words, '--pictures', tmp_path / 'p', '--top', 2) == 0
+    assert '12 pictures' in capsys.readouterr().err
+    assert run(*words, '--pictures', tmp_path / 'wrong', '--top', 2, '--wrong-only') == 0
+    drawn = {path.name: cv2.imread(str(path)) for path in (tmp_path / 'p').iterdir()}
+    names = {path.name for path in (far / 'images' / 'test' / 'queries').iterdir()}
+    assert set(drawn) == {f'{name}.jpg' for name in names}
+    wrong = {path.name for path in (tmp_path / 'wrong').iterdir()}
+    assert 3 <= len(wrong) < 12
+    for name, image in drawn.items():
+        third = image.shape[1] // 3
+        blue, green, red = image[2, third + third // 2].tolist()
+        assert (red > green) is (name in wrong), 'the frame of the first image found'
+        assert blue < max(red, green)
+
+
 def test_without_labels_any_two_folders_are_searched(tmp_path, grey, capsys):
     for folder, seeds in (('database', range(5)), ('queries', range(3))):
         write(tmp_path / 'own' / folder, {f'{seed}.jpg': picture(seed) for seed in seeds})
@@ -112,7 +132,7 @@ def test_without_labels_any_two_folders_are_searched(tmp_path, grey, capsys):
 @pytest.mark.parametrize(
     ('words', 'reason'),
     [
-        (('--top', 3), 'no effect without --predictions'),
+        (('--top', 3), 'no effect without --predictions or --pictures'),
         (('--no-labels',), 'nothing to print'),
         (('--predictions', 'p.xml'), 'must end in .json'),
         (('--no-labels', '--predictions', 'p.csv', '--wrong-only'), 'no effect with --no-labels'),

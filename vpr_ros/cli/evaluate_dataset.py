@@ -110,13 +110,17 @@ def dataset(
             help='Write the images found for each query: .json, .csv, or .txt as MSLS asks for.',
         ),
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help='Folder of a picture for each query, those found in green or red.'),
+    ] = None,
     top: Annotated[int, typer.Option(min=1, max=100, help='Images of each query in it.')] = 10,
     by: Annotated[str, typer.Option(help='Search method of it.')] = 'float',
     wrong_only: Annotated[
         bool, typer.Option('--wrong-only', help='Only queries whose first image is wrong.')
     ] = False,
     no_labels: Annotated[
-        bool, typer.Option('--no-labels', help='Nobody knows what is correct: only --predictions.')
+        bool, typer.Option('--no-labels', help='Nobody knows what is correct.')
     ] = False,
     as_json: opt.AsJson = False,
     output: opt.Output = None,
@@ -128,7 +132,7 @@ def dataset(
     opt.refuse_idle(context, why, 'database_poses', 'queries_poses', when=bare)
     opt.refuse_idle(context, why, 'angle', when=form == FRAMES)
     opt.refuse_idle(context, 'with --verify none', 'rerank', when=verify == 'none')
-    wanted = PredictionsFile(predictions, top, by, wrong_only, not no_labels)
+    wanted = PredictionsFile(predictions, pictures, top, by, wrong_only, not no_labels)
     wanted.check(context)
     correct = _tolerance(form, tolerance, angle)
     from vpr_ros.evaluation import dataset_lint as linter
@@ -167,7 +171,12 @@ def dataset(
             reranking=Reranking(rerank),
             findings=findings,
             created=now(),
-            rankings_to=partial(wanted.write, data, describer.model_info),
+            rankings_to=partial(
+                wanted.write,
+                data,
+                describer.model_info,
+                lambda done, total: tell(f'drawing, {data.name}', done, total),
+            ),
             progress=lambda step, done, total: tell(f'{step}, {data.name}', done, total),
         )
     if no_labels:

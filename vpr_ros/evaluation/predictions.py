@@ -61,13 +61,13 @@ class DatasetPredictions:
         if path.suffix not in forms:
             msg = f'{path} must end in {", ".join(forms)}'
             raise VprError(msg)
-        rows = list(self._answers())
+        rows = list(self.answers())
         text = forms[path.suffix](rows)
         with whole_file(path) as unfinished:
             unfinished.write_text(text, encoding='utf-8')
         return len(rows)
 
-    def _answers(self) -> Iterator[tuple[int, list[int], Bools]]:
+    def answers(self) -> Iterator[tuple[int, list[int], Bools]]:
         """Yield the row of a query, those of the images found, and which are correct."""
         for query, found in enumerate(self.ranking.rows[:, : self.top]):
             rows = [int(row) for row in found if row >= 0]
