@@ -25,7 +25,7 @@ from vpr_ros.cli.console import (
 )
 from vpr_ros.cli.localizing import tolerance_of
 from vpr_ros.cli.predictions_file import PredictionsFile
-from vpr_ros.evaluation.datasets import DATASET_FORMATS, FRAMES, UTM
+from vpr_ros.evaluation.datasets import DATASET_FORMATS, FRAMES, MSLS, UTM
 from vpr_ros.inputs.folders import FOLDER_FORMATS
 from vpr_ros.types import DEFAULT_MODEL
 
@@ -128,6 +128,7 @@ def dataset(
 ) -> None:
     """Search a data set as published evaluations do: recall of floats, codes, both, re-ranked."""
     why = f'with --format {form}'
+    opt.refuse_idle(context, why, 'database', 'queries', when=form == MSLS)
     bare = form not in FOLDER_FORMATS or not FOLDER_FORMATS[form].needs_poses
     opt.refuse_idle(context, why, 'database_poses', 'queries_poses', when=bare)
     opt.refuse_idle(context, why, 'angle', when=form == FRAMES)
@@ -149,9 +150,17 @@ def dataset(
         from vpr_ros.evaluation.dataset_report import render_report
     wanted.check_method(search_methods(local=verify != 'none' and rerank > 0))
     poses = (database_poses, queries_poses)
-    form = '' if no_labels else form
-    data = _read(folder, form, split, (database, queries), poses, correct, queries_list)
-    subject = Subject(folder, form, data.database.paths, data.queries.paths, correct)
+    data = _read(
+        folder,
+        form if form == MSLS or not no_labels else '',
+        split,
+        (database, queries),
+        poses,
+        correct,
+        queries_list,
+        labelled=not no_labels,
+    )
+    subject = Subject(folder, data.form, data.database.paths, data.queries.paths, correct)
     findings = [] if no_labels else linter.lint(subject)
     show_findings(findings, console(stderr=as_json))
     describer = _describer(model, device, weights, batch_size, size)
@@ -210,9 +219,16 @@ def lint(
     from vpr_ros.inputs.folders import images_in, unread_in
 
     correct = _tolerance(form, tolerance, None)
-    pair = folder_pair(folder, split, database, queries)
-    mapped, asked = (images_in(path) for path in pair)
-    unread = [path for side in pair for path in unread_in(side)]
+    if form == MSLS:
+        from vpr_ros.evaluation.mapillary import mapillary_pair
+
+        sides = mapillary_pair(folder, split, labelled=split != 'test')
+        mapped, asked = (list(side.paths) for side in sides)
+        unread = []
+    else:
+        pair = folder_pair(folder, split, database, queries)
+        mapped, asked = (images_in(path) for path in pair)
+        unread = [path for side in pair for path in unread_in(side)]
     findings = linter.lint(Subject(folder, form, mapped, asked, correct, unread))
     if as_json:
         print_json({'folder': folder, 'findings': [asdict(finding) for finding in findings]})
@@ -307,17 +323,23 @@ def _read(
     poses: tuple[Path | None, Path | None],
     tolerance: Tolerance,
     queries_list: Path | None,
+    *,
+    labelled: bool,
 ) -> Dataset:
     from vpr_ros.evaluation import datasets
 
-    pair = datasets.folder_pair(folder, split, *names)
     if form in FOLDER_FORMATS and FOLDER_FORMATS[form].needs_poses and None in poses:
         msg = f'--format {form} needs --database-poses and --queries-poses'
         raise typer.BadParameter(msg)
-    if form:
+    if form == MSLS:
+        from vpr_ros.evaluation.mapillary import mapillary_pair
+
+        database, queries = mapillary_pair(folder, split, labelled=labelled)
+    elif labelled:
+        pair = datasets.folder_pair(folder, split, *names)
         database, queries = datasets.posed_pair(form, pair, poses)
     else:
-        database, queries = map(datasets.bare_images, pair)
+        database, queries = map(datasets.bare_images, datasets.folder_pair(folder, split, *names))
     if queries_list is not None:
         keys = queries_list.read_text(encoding='utf-8').split()
         queries, unused = datasets.listed(queries, keys)
@@ -328,7 +350,7 @@ def _read(
                 fg=typer.colors.YELLOW,
                 err=True,
             )
-    name = folder.resolve().name
+    name = folder.resolve().name + (f', {split}' if form == MSLS else '')
     if names != ('database', 'queries'):
         name += f', {names[1]} in {names[0]}'
     return datasets.Dataset(name, form, database, queries, tolerance)

@@ -11,6 +11,7 @@ import typer
 
 from vpr_ros.cli import options as opt
 from vpr_ros.cli.console import echo
+from vpr_ros.evaluation.datasets import MSLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +54,9 @@ class PredictionsFile:
         """Refuse options that do not go together, before any work is done."""
         why = 'without --predictions or --pictures'
         opt.refuse_idle(context, why, 'top', 'by', 'wrong_only', when=not self.wanted)
-        labels = 'tolerance', 'angle', 'form', 'wrong_only', 'output', 'report'
+        labels = ['tolerance', 'angle', 'wrong_only', 'output', 'report']
+        if context.params.get('form') != MSLS:  # any images will do, but that is a tree of its own
+            labels.append('form')
         opt.refuse_idle(context, 'with --no-labels', *labels, when=not self.labelled)
         if not self.wanted and not self.labelled:
             msg = '--no-labels leaves nothing to print: give --predictions FILE'

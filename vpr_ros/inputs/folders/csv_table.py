@@ -16,7 +16,7 @@ from vpr_ros.inputs.folders.image_files import FolderError
 from vpr_ros.stamps import SECOND, parse_stamp_of_any_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 NAMES = {
@@ -129,3 +129,23 @@ FORMATS = (
         'csv', 'the file of poses is a table with names of images', csv_folder, needs_poses=True
     ),
 )
+
+
+def named_rows(table: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the lines of a CSV table with commas by the names of its columns.
+
+    Raises:
+        FolderError: It cannot be read, or lacks one of these columns.
+    """
+    try:
+        with table.open(encoding='utf-8-sig', newline='') as file:
+            reader = csv.DictReader(file)
+            lacking = [name or "''" for name in columns if name not in (reader.fieldnames or [])]
+            if lacking:
+                msg = f'{table} lacks the columns {", ".join(lacking)}'
+                raise FolderError(msg)
+            for row in reader:
+                yield {name: row[name] or '' for name in row if isinstance(name, str)}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        msg = f'{table} cannot be read: {reason_of(error)}'
+        raise FolderError(msg) from error

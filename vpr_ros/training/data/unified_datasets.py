@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpr_ros.errors import reason_of
-from vpr_ros.inputs.folders import UtmName, walk_files
+from vpr_ros.inputs.folders import FolderError, UtmName, walk_files
+from vpr_ros.inputs.folders.csv_table import named_rows
 from vpr_ros.inputs.frames import SUFFIXES
 from vpr_ros.training.data.posed_places import Cells
 from vpr_ros.training.data.source import TrainingDataError
@@ -186,13 +185,6 @@ def table_rows(table: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]
         TrainingDataError: It cannot be read, or lacks a column.
     """
     try:
-        with table.open(encoding='utf-8-sig', newline='') as file:
-            reader = csv.DictReader(file)
-            lacking = [name for name in columns if name not in (reader.fieldnames or [])]
-            if lacking:
-                msg = f'{table} lacks the columns {", ".join(lacking)}'
-                raise TrainingDataError(msg)
-            yield from reader
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        msg = f'{table} cannot be read: {reason_of(error)}'
-        raise TrainingDataError(msg) from error
+        yield from named_rows(table, columns)
+    except FolderError as error:
+        raise TrainingDataError(str(error)) from error
