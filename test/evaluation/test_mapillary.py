@@ -78,7 +78,7 @@ def test_training_cities_are_taken_whole_and_the_challenge_has_no_positions(tree
     assert [path.stem for path in mapillary_pair(tree, 'train')[1].paths] == ['qo']
     database, queries = mapillary_pair(tree, 'test', labelled=False)
     assert ([p.stem for p in queries.paths], len(database.paths)) == (['qm1', 'qm2'], 3)
-    with pytest.raises(FolderError, match='--no-labels'):
+    with pytest.raises(FolderError, match='searched without labels'):
         mapillary_pair(tree, 'test')
 
 

@@ -121,7 +121,7 @@ def _poses(folder: Path) -> dict[str, Pose]:
     if not (folder / 'postprocessed.csv').is_file():
         msg = (
             f'{folder} has no postprocessed.csv: where images for the challenge were taken is not '
-            'published; use --no-labels with --predictions FILE.txt'
+            'published, so they can only be searched without labels'
         )
         raise FolderError(msg)
     raw = {row['key']: row for row in named_rows(folder / 'raw.csv', ('key', 'ca', 'pano'))}
