@@ -40,7 +40,7 @@ UTM, FRAMES, MSLS = 'utm', 'frames', 'msls'
 DATASET_FORMATS = {
     **{name: form.help for name, form in dataset_formats().items()},
     FRAMES: 'equal index means equal place',
-    MSLS: 'Mapillary Street-Level Sequences as published; --split val, train, test or a city',
+    MSLS: 'Mapillary Street-Level Sequences as published; splits val, train, test or a city',
 }
 """Folder formats of data sets, with help for each: those of maps, and numbered frames."""
 _ROUNDING = 1e-6
