@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import lru_cache
+
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cosine_similarity
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from vpr_ros import models
 from vpr_ros.describe import Describer, optimise
@@ -69,6 +74,17 @@ def test_bfloat16_form_stays_close(network, batch):
     assert cosine_similarity(found, expected).min() > 0.999
 
 
+@torch.inference_mode()
+def test_half_precision_form_for_gpus_stays_close(network, batch, monkeypatch):
+    # Few processors multiply in it; oneDNN refuses on the others, and torch alone does not.
+    monkeypatch.setattr(torch.backends.mkldnn, 'is_available', lambda: False)
+    expected = network(batch[:1]).descriptor
+    found = inference_form(network, 'fp16')(batch[:1]).descriptor
+
+    assert found.dtype == torch.float32
+    assert cosine_similarity(found, expected).min() > 0.9999
+
+
 def test_network_itself_is_unchanged(network):
     before = models.fingerprint(network)
     inference_form(network)
@@ -107,6 +123,37 @@ def test_form_for_another_device_mixes_no_devices(name, precision):
     assert {value.device.type for value in form.state_dict().values()} == {'meta'}
 
 
+class _Transfers(TorchDispatchMode):
+    """Notes the operations that read from the host's memory or write to it."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        result = operation(*args, **kwargs or {})
+        seen = tree_leaves((args, kwargs, result))
+        if any(isinstance(value, torch.Tensor) and value.device.type == 'cpu' for value in seen):
+            self.found.append(str(operation))
+        return result
+
+
+@pytest.mark.parametrize(
+    'name', [name for name in models.names() if not models.spec(name).batch_dependent]
+)
+@torch.inference_mode()
+def test_nothing_keeps_a_form_from_being_captured_in_a_graph(name, monkeypatch):
+    """A graph holds no transfer to or from the host; the meta device has no values to wait for."""
+    # There is no autocast for the meta device, and none in use.
+    monkeypatch.setattr(torch, 'autocast', lambda *_kind, **_options: nullcontext())
+    entry = models.spec(name)
+    form = inference_form(models.build(name), 'fp16', 'meta').to('meta')
+    with _Transfers() as transfers:
+        form(torch.zeros(2, 3, *entry.preprocessing.shape, device='meta'))
+
+    assert transfers.found == []
+
+
 @pytest.mark.parametrize('shape', [(7, 300), (480, 640), (224, 224), (50, 60)])
 def test_resize_elsewhere_is_within_a_grey_level(shape):
     image = _image(0, *shape)
@@ -120,16 +167,33 @@ def test_resize_elsewhere_is_within_a_grey_level(shape):
     assert torch.equal(found, found.round())
 
 
+GRAPHS = (
+    'd2vpr-nano',
+    'd2vpr',
+    'selavprpp-base',
+    'megaloc',
+    'boq-resnet50',
+    'mixvpr',
+    'eigenplaces-resnet50',
+)
+"""One of each trunk and each aggregation."""
+
+
+@lru_cache(maxsize=1)
+def _described(name):
+    net = models.create(name)
+    batch = preprocess([_image(seed) for seed in range(5)], models.spec(name).preprocessing)
+    return net, batch, net(batch).descriptor
+
+
 @pytest.mark.gpu
 @needs_gpu
 @pytest.mark.parametrize('precision', ['fp32', 'bf16', 'fp16'])
-@pytest.mark.parametrize('name', ['d2vpr-nano', 'd2vpr', 'selavprpp-base'])
+@pytest.mark.parametrize('name', GRAPHS)
 @torch.inference_mode()
 def test_graphs_give_what_the_network_gives_in_any_batch(name, precision):
-    net, size = models.create(name), models.spec(name).input_size
+    net, batch, expected = _described(name)
     network = CudaNetwork(net, torch.device('cuda'), precision)
-    batch = preprocess([_image(seed) for seed in range(5)], size)
-    expected = net(batch).descriptor
 
     for count in (1, 3, 5, 1):
         found = network(batch[:count].cuda()).descriptor
