@@ -270,6 +270,27 @@ def test_session_in_a_frame_that_begins_with_it_is_refused(connection, model, de
             assert outcomes(push(connection, 'town', place_map, anchored=True)) == ['new']
 
 
+def test_session_in_a_frame_that_begins_with_it_comes_in_new_versions(
+    connection, model, describe, tmp_path
+):
+    path = tmp_path / 'drive.vprmap'
+    with MapWriter.create(path, model) as place_map:
+        place_map.begin_session('drive', START, 'odom')
+        place_map.begin_session('on its way', START)
+        for session, stamp in ((1, 0), (2, 1)):
+            place_map.add([NewPlace(describe(stamp), session, START, Pose.identity())])
+        assert outcomes(push(connection, 'town', place_map)) == ['new', 'new']
+        assert outcomes(push(connection, 'town', place_map)) == ['unchanged', 'unchanged']
+        place_map.add([NewPlace(describe(7), 1, START + 1, Pose.identity())])
+        assert outcomes(push(connection, 'town', place_map)) == ['changed', 'unchanged']
+        place_map.delete_session(2)
+        assert outcomes(push(connection, 'town', place_map)) == ['unchanged']
+        pulled(connection, tmp_path / 'pulled.vprmap')
+    with PlaceMap.open(tmp_path / 'pulled.vprmap') as theirs:
+        assert [each.frame for each in theirs.session_list()] == ['odom', '']
+        assert outcomes(push(connection, 'town', theirs)) == ['unchanged', 'unchanged']
+
+
 def test_map_made_under_other_rules_is_not_pulled_into(
     connection, town, model, describe, tmp_path
 ):

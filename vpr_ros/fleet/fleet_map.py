@@ -148,18 +148,20 @@ class FleetMap:
     def refresh(self) -> bool:
         """See which sessions and cameras there are now; return whether anything is new."""
         known = self.rules.names, self.rules.meta, self.rules.cameras
-        sessions = self.sessions()
+        self._listed = self.sessions()
         cameras = self.cameras()
         mounts = {str(k): list(c.mount) for k, c in cameras.items() if c.mount is not None}
-        meta = replace(
-            self.rules.meta,
-            places=sum(each.places for each in sessions),
-            frames={str(each.key): each.frame for each in sessions if each.frame},
-            mounts=mounts,
-        )
-        names = {each.key: (each.name, each.started, each.uid) for each in sessions}
-        self.rules = replace(self.rules, meta=meta, names=names, cameras=cameras)
-        return known != (names, meta, cameras)
+        meta = replace(self.rules.meta, mounts=mounts)
+        self.rules = _holding(replace(self.rules, meta=meta, cameras=cameras), self._listed)
+        return known != (self.rules.names, self.rules.meta, cameras)
+
+    def rules_without(self, uid: str) -> Snapshot:
+        """Return `rules` as they are without a session, in whose place a new version comes."""
+        return _holding(self.rules, [each for each in self._listed if each.uid != uid])
+
+    def frame_of(self, uid: str) -> str:
+        """Return the frame of a session as last read, see `vpr_ros.maps.Session`."""
+        return next((each.frame for each in self._listed if each.uid == uid), '')
 
     def sessions(self, *, former: bool = False) -> list[FleetSession]:
         """Return the sessions that can be seen, in order of their keys.
@@ -283,3 +285,14 @@ class FleetMap:
             'SELECT mean, projection FROM projections WHERE map = %s AND id = %s',
             [self.ids[0], key],
         ).fetchone()
+
+
+def _holding(rules: Snapshot, sessions: Collection[FleetSession]) -> Snapshot:
+    """Return rules with what they say of sessions."""
+    meta = replace(
+        rules.meta,
+        places=sum(each.places for each in sessions),
+        frames={str(each.key): each.frame for each in sessions if each.frame},
+    )
+    names = {each.key: (each.name, each.started, each.uid) for each in sessions}
+    return replace(rules, meta=meta, names=names)

@@ -127,12 +127,14 @@ class _SessionPush:
         self, fleet: FleetMap, place_map: PlaceMap, session: int, *, anchored: bool
     ) -> None:
         self._fleet, self._map, self._session = fleet, place_map, session
-        # What is there already under its UUID is a matter of versions, not of merging.
-        rules = replace(fleet.rules, names={})
-        self._merged = MergedSessions(rules, place_map.snapshot, [session], anchored=anchored)
-        self.rows = self._merged.rows
         name, started, self._uid = place_map.snapshot.names[session]
         frame = place_map.snapshot.meta.frames.get(str(session), '')
+        # What is there already under its UUID is a matter of versions, not of merging.
+        rules = fleet.rules_without(self._uid)
+        # A frame that began with the session itself is the same in each of its versions.
+        anchored = anchored or (bool(frame) and fleet.frame_of(self._uid) == frame)
+        self._merged = MergedSessions(rules, place_map.snapshot, [session], anchored=anchored)
+        self.rows = self._merged.rows
         self._label = SessionLabel(name, started, frame)
 
     def answer(self, tell: Callable[[int], None], *, shrink: bool) -> Pushed:
