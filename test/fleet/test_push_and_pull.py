@@ -94,7 +94,16 @@ def test_pushing_again_changes_nothing(connection, town):
         assert outcomes(push(connection, 'town', place_map)) == ['new', 'unchanged', 'new']
         before = counts(connection)
         assert outcomes(push(connection, 'town', place_map)) == ['unchanged'] * 3
-    assert counts(connection) == before
+        assert counts(connection) == before
+        # No identity is spent, of which a server has 16 million.
+        push(connection, 'town', place_map)
+        push(connection, 'village', place_map)
+    keys = [each.key for each in FleetMap(connection, 'town').sessions()]
+    assert keys + [each.key for each in FleetMap(connection, 'village').sessions()] == [
+        *range(1, 7)
+    ]
+    assert FleetMap(connection, 'village').ids == [2]
+    assert max(FleetMap(connection, 'village').cameras()) == 8
     assert before['descriptors'] == before['places'] == 120
 
 

@@ -131,9 +131,10 @@ class FleetMap:
         rules = Jsonb({key: meta[key] for key in _RULES})
         with connection.transaction():
             made = connection.execute(
-                'INSERT INTO maps (name, rules) VALUES (%s, %s) '
+                'INSERT INTO maps (name, rules) SELECT %(name)s, %(rules)s '
+                'WHERE NOT EXISTS (SELECT FROM maps WHERE name = %(name)s) '
                 'ON CONFLICT (name) DO NOTHING RETURNING id',
-                [name, rules],
+                {'name': name, 'rules': rules},
             ).fetchone()
             if made is not None:
                 for fitted in (snapshot.coder, snapshot.reducer):

@@ -191,8 +191,11 @@ class _SessionPush:
         """Return the identity of the session on the server, which it gets if it has none."""
         connection, fleet = self._fleet.connection, self._fleet
         connection.execute(
-            'INSERT INTO sessions (map, uid) VALUES (%s, %s) ON CONFLICT (map, uid) DO NOTHING',
-            [fleet.ids[0], self._uid],
+            # A key is spent also where the row is there already, unless one looks before.
+            'INSERT INTO sessions (map, uid) SELECT %(map)s, %(uid)s WHERE NOT EXISTS '
+            '(SELECT FROM sessions WHERE map = %(map)s AND uid = %(uid)s) '
+            'ON CONFLICT (map, uid) DO NOTHING',
+            {'map': fleet.ids[0], 'uid': self._uid},
         )
         row = connection.execute(
             'SELECT key, owner FROM sessions WHERE map = %s AND uid = %s',
@@ -275,14 +278,16 @@ class _SessionPush:
 
 def _with_cameras(fleet: FleetMap, merged: MergedSessions) -> dict[int, Camera]:
     """Return the server's cameras, with those that saw the session."""
-    for camera in sorted(merged.cameras, key=lambda each: (each.name, each.mount or ())):
+    cameras = fleet.cameras()
+    unknown = merged.cameras.difference(cameras.values())
+    for camera in sorted(unknown, key=lambda each: (each.name, each.mount or ())):
         mount = None if camera.mount is None else list(camera.mount)
         fleet.connection.execute(
             'INSERT INTO cameras (map, name, mount) VALUES (%s, %s, %s::float8[]) '
             'ON CONFLICT (map, name, mount) DO NOTHING',
             [fleet.ids[0], camera.name, mount],
         )
-    return fleet.cameras()
+    return fleet.cameras() if unknown else cameras
 
 
 def _require_room(number: int) -> None:
