@@ -98,12 +98,10 @@ def test_pushing_again_changes_nothing(connection, town):
         # No identity is spent, of which a server has 16 million.
         push(connection, 'town', place_map)
         push(connection, 'village', place_map)
-    keys = [each.key for each in FleetMap(connection, 'town').sessions()]
-    assert keys + [each.key for each in FleetMap(connection, 'village').sessions()] == [
-        *range(1, 7)
-    ]
-    assert FleetMap(connection, 'village').ids == [2]
-    assert max(FleetMap(connection, 'village').cameras()) == 8
+    town, village = FleetMap(connection, 'town'), FleetMap(connection, 'village')
+    assert [each.key for each in (*town.sessions(), *village.sessions())] == [*range(1, 7)]
+    assert village.ids[0] == town.ids[0] + 1
+    assert [*village.cameras()] == [key + len(town.cameras()) for key in town.cameras()]
     assert before['descriptors'] == before['places'] == 120
 
 

@@ -12,7 +12,7 @@ from flaky_proxy import Proxy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpr_ros.errors import FleetUnreachableError
+from vpr_ros.errors import FleetError, FleetUnreachableError
 from vpr_ros.fleet import connected, delete, push
 from vpr_ros.fleet.region import MapRegion
 from vpr_ros.fleet.sync import FleetSync
@@ -74,6 +74,22 @@ def test_only_the_region_is_pulled_and_the_rest_as_it_moves(
     sync.move(DATUM.point_at((50_000, 0, 0)))
     assert len(sync.once().removed) == 2
     assert eastings(path) == []
+
+
+def test_region_of_a_map_that_is_nowhere_on_earth_is_refused(
+    database, connection, model, describe, tmp_path
+):
+    sync = FleetSync(tmp_path / 'robot.vprmap', database, 'indoors', region(0, 100))
+    with MapWriter.create(tmp_path / 'indoors.vprmap', model) as place_map:
+        session = place_map.begin_session('indoors', START)
+        place_map.add([NewPlace(describe(1), session, START, Pose.identity())])
+        push(connection, 'indoors', place_map)
+        with pytest.raises(FleetError, match='no datum.*without a region'):
+            sync.once()
+        where = DATUM.point_at((0, 0, 0))
+        place_map.add([NewPlace(describe(2), session, START, Pose.identity(), geo=where)])
+        push(connection, 'indoors', place_map)
+    assert sync.once().places == 1
 
 
 def test_change_is_in_the_file_within_two_seconds(database, connection, street, tmp_path):

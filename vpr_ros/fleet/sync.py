@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import errors
 
-from vpr_ros.errors import VprError
+from vpr_ros.errors import FleetError, VprError
 from vpr_ros.fleet.fleet_map import FleetMap
 from vpr_ros.fleet.publishing import CHANNEL
 from vpr_ros.fleet.pulling import PullReport, open_copy, pull, remove
@@ -242,7 +242,22 @@ class _Follower:
             f'SELECT DISTINCT session FROM places WHERE map = ANY (%(maps)s) AND {condition.text}'  # noqa: S608
         )
         values = {**condition.values, 'maps': self._fleet.ids}
-        return {key for (key,) in self._fleet.connection.execute(query, values)}
+        found = {key for (key,) in self._fleet.connection.execute(query, values)}
+        if not found and self._fleet.rules.meta.datum is None:
+            self._require_positions()
+        return found
+
+    def _require_positions(self) -> None:
+        """Refuse a region of a map none of whose places is known to be anywhere on Earth."""
+        row = self._fleet.connection.execute(
+            'SELECT count(*), count(ground_x) FROM places WHERE map = ANY (%s)', [self._fleet.ids]
+        ).fetchone()
+        if row and row[0] and not row[1]:
+            msg = (
+                f'map {self._fleet.name!r} has no datum, and its places no geographic position: '
+                'no part of it is about a point. Follow all of it, without a region'
+            )
+            raise FleetError(msg)
 
     def _lag(self, sessions: list[FleetSession]) -> float | None:
         row = self._fleet.connection.execute('SELECT clock_timestamp()').fetchone()
