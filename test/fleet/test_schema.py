@@ -61,6 +61,13 @@ def test_server_that_does_not_answer_is_named():
         pass
 
 
+def test_service_that_no_file_names_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv('PGSERVICEFILE', str(tmp_path / 'services'))
+    (tmp_path / 'services').write_text('[town]\nhost=127.0.0.1\n')
+    with pytest.raises(FleetUnreachableError, match=r'village: .*PGSERVICEFILE'):
+        connected('service=village').__enter__()
+
+
 @pytest.mark.parametrize('url', ['postgresql://robot:secret@host/town', 'host=a password=secret'])
 def test_password_in_a_connection_string_is_refused_and_not_repeated(url):
     with pytest.raises(FleetError, match='PGPASSFILE') as refused, connected(url):

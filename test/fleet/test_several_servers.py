@@ -10,11 +10,13 @@ import numpy as np
 import psycopg
 import pytest
 
-from vpr_ros.errors import FleetError
+from vpr_ros.errors import FleetAccessError, FleetError
 from vpr_ros.fleet import (
     FleetMap,
     FleetRetriever,
     connected,
+    delete,
+    explained,
     initialise,
     open_copy,
     pull,
@@ -22,6 +24,7 @@ from vpr_ros.fleet import (
     tidy,
 )
 from vpr_ros.fleet.local_server import LocalServer
+from vpr_ros.fleet.roles import grant
 from vpr_ros.fleet.schema import problems
 from vpr_ros.fleet.shards import initialise_front
 from vpr_ros.fleet.sync import FleetSync
@@ -65,7 +68,8 @@ def test_replica_answers_while_its_primary_is_dead(town, describe, tmp_path):
                     found, similar = answers(retriever, describe, window)
                     assert found == places
                     assert similar.tobytes() == similarities.tobytes()
-                with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                refused = pytest.raises(FleetAccessError, match='goes to the primary')
+                with refused, explained(replica.url):
                     checked.execute('DELETE FROM places')
 
 
@@ -102,8 +106,21 @@ def test_two_servers_answer_as_one(server, town, describe, tmp_path):
                 assert pull(fleet, pulled, fleet.sessions()).places == 120
                 assert pulled.verify() == []
             plan = plan_of_search(connection, retriever, describe)
-            with pytest.raises(FleetError, match='tidy each'):
-                tidy(connection, 'town', 1)
+            for change in (
+                lambda: tidy(connection, 'town', 1),
+                lambda: push(connection, 'town', place_map),
+                lambda: delete(connection, 'town', fleet.sessions()[0].uid),
+            ):
+                with pytest.raises(FleetError, match='answers for others'):
+                    change()
+            grant(connection, 'passer_by', 'robot')
+        with connected(front.replace('owner@', 'passer_by@')) as connection:
+            fleet = FleetMap(connection, 'town')
+            assert FleetRetriever(fleet).search(describe(90), k=1)
+            with open_copy(tmp_path / 'theirs.vprmap', fleet) as pulled:
+                assert pull(fleet, pulled, fleet.sessions()).places == 120
+            with pytest.raises(FleetAccessError), explained(front):
+                connection.execute('DELETE FROM places')
     # Each server sorts and cuts its own places; they do not all travel.
     assert plan.count('ORDER BY') >= 2
 

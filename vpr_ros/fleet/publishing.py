@@ -59,6 +59,7 @@ def delete(connection: Connection, name: str, uid: str) -> int:
     Raises:
         FleetError: There is no such session, or the role may not delete it.
     """
+    require_own_tables(connection)
     fleet = FleetMap(connection, name)
     with alone(connection, uid):
         session = fleet.session(uid)
@@ -146,6 +147,21 @@ def alone(connection: Connection, uid: str) -> Iterator[None]:
 def lock_key(uid: str) -> int:
     """Return the key of the advisory lock that who changes a session holds."""
     return int.from_bytes(uuid.UUID(uid).bytes[:8], 'big', signed=True)
+
+
+def require_own_tables(connection: Connection) -> None:
+    """Refuse to change anything by way of a server that answers for others.
+
+    Raises:
+        FleetError: It does.
+    """
+    query = (
+        'SELECT FROM pg_foreign_table f JOIN pg_class c ON c.oid = f.ftrelid '
+        "WHERE c.relnamespace = 'vpr'::regnamespace"
+    )
+    if connection.execute(query).fetchone() is not None:
+        msg = 'this server only answers for others: name the one whose maps are to be changed'
+        raise FleetError(msg)
 
 
 def may_change(connection: Connection, owner: str) -> bool:

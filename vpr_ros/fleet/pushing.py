@@ -24,7 +24,7 @@ from vpr_ros.fleet.place_rows import (
     descriptor_values,
     digest_of,
 )
-from vpr_ros.fleet.publishing import alone, copy_in, may_change, publish
+from vpr_ros.fleet.publishing import alone, copy_in, may_change, publish, require_own_tables
 from vpr_ros.maps.columns import Columns, concatenate, empty
 from vpr_ros.maps.merging import MergedSessions
 
@@ -104,6 +104,7 @@ def push(
         FleetError: The server fails, or the role may not push at all.
         MapError: The maps do not go together.
     """
+    require_own_tables(connection)
     snapshot = place_map.snapshot
     fleet = FleetMap.made_like(connection, name, snapshot)
     chosen = sorted(snapshot.names) if sessions is None else sorted(set(sessions))

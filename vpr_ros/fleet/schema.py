@@ -46,6 +46,26 @@ SHARDS = 128
 KEYS_OF_A_SHARD = 1 << 24
 """Of sessions, maps and cameras; those of sessions fit into the 32 bits that messages have."""
 
+_ROLES: LiteralString = """
+DO $$
+DECLARE
+    made text;
+    above text;
+BEGIN
+    FOREACH made IN ARRAY ARRAY['vpr_reader', 'vpr_robot', 'vpr_owner'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = made) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', made);
+        END IF;
+        IF above IS NOT NULL AND NOT pg_has_role(made, above, 'MEMBER') THEN
+            EXECUTE format('GRANT %I TO %I', above, made);
+        END IF;
+        above := made;
+    END LOOP;
+END
+$$
+"""
+"""Roles are of the whole server and may be there from another database."""
+
 
 def initialise(connection: Connection, shard: int = 0) -> list[Migration]:
     """Make the schema, or bring it up to date; does nothing where it is.
@@ -96,7 +116,8 @@ def require_shard(number: int) -> None:
 
 
 def begin_schema(connection: Connection) -> None:
-    """Make the schema without the tables of maps, where there is none."""
+    """Make roles, and the schema without the tables of maps, where there is none."""
+    connection.execute(_ROLES)
     connection.execute('CREATE SCHEMA IF NOT EXISTS vpr')
     connection.execute('CREATE EXTENSION IF NOT EXISTS vector SCHEMA vpr')
     connection.execute(

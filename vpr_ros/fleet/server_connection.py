@@ -43,6 +43,8 @@ _GRACE = 1.0
 """Seconds after a limit of the server within which it should have said so."""
 _LOOK = 0.2
 """Seconds between two looks at how long a step has taken."""
+_NO_SERVICE = 'definition of service'
+"""In what libpq says where no service file has the service."""
 _SESSION = (
     'SET search_path = vpr, public',
     'SET jit = off',  # compiling takes longer than a search
@@ -96,7 +98,10 @@ def require_no_password(url: str) -> None:
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
-        msg = f'this is no connection string of PostgreSQL: {error}'
+        msg = (
+            f'this is no connection string of PostgreSQL ({_reason(error)}): such are '
+            'service=town and postgresql://host/database'
+        )
         raise FleetError(msg) from error
     if 'password' in given:
         msg = (
@@ -165,6 +170,11 @@ def explained(url: str) -> Iterator[None]:
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         if isinstance(error, errors.QueryCanceled):
             msg = f'{_server(url)}: did not answer in time'
+        elif _NO_SERVICE in str(error):
+            msg = (
+                f'{_server(url)}: is in no service file: write it into ~/.pg_service.conf, or the '
+                'file that PGSERVICEFILE names'
+            )
         else:
             msg = f'{_server(url)}: cannot be reached, or broke off: {_reason(error)}'
         raise FleetUnreachableError(msg) from error
@@ -172,6 +182,12 @@ def explained(url: str) -> Iterator[None]:
         msg = (
             f'{_server(url)}: this role may not do that ({_reason(error)}): ask the owner for '
             '`vpr fleet grant`'
+        )
+        raise FleetAccessError(msg) from error
+    except errors.ReadOnlySqlTransaction as error:
+        msg = (
+            f'{_server(url)}: is a replica, or only to be read: what changes something goes to '
+            f'the primary ({_reason(error)})'
         )
         raise FleetAccessError(msg) from error
     except psycopg.Error as error:

@@ -65,6 +65,9 @@ def initialise_front(connection: Connection, shards: Mapping[int, str]) -> None:
             _add_server(connection, number, url)
         for table, column in _TABLES.items():
             _add_table(connection, table, column, first, sorted(shards))
+        # All read here, and nobody writes.
+        connection.execute('GRANT USAGE ON SCHEMA vpr TO vpr_reader')
+        connection.execute('GRANT SELECT ON ALL TABLES IN SCHEMA vpr TO vpr_reader')
 
 
 def _add_server(connection: Connection, number: int, url: str) -> None:

@@ -11,7 +11,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from vpr_ros.errors import FleetError
 from vpr_ros.fleet.fleet_map import FleetMap
-from vpr_ros.fleet.publishing import lock_key
+from vpr_ros.fleet.publishing import lock_key, require_own_tables
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -55,10 +55,8 @@ def tidy(connection: Connection, name: str, keep: int) -> TidyReport:
     Raises:
         FleetError: There is no such map, the server answers for others, or the role is no owner.
     """
+    require_own_tables(connection)
     fleet = FleetMap(connection, name)
-    if connection.execute('SELECT 1 FROM pg_foreign_server').fetchone():
-        msg = 'this server answers for others: tidy each of them'
-        raise FleetError(msg)
     sessions = connection.execute(
         'SELECT key, uid::text FROM sessions WHERE map = ANY (%s) ORDER BY key', [fleet.ids]
     ).fetchall()

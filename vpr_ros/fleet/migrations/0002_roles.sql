@@ -1,21 +1,13 @@
 -- SPDX-FileCopyrightText: 2026 The vpr_ros authors
 -- SPDX-License-Identifier: Apache-2.0
 -- Readers read all; robots also push, and change and delete only what they pushed themselves; owners
--- may change everything. Roles are of the whole server and may be there from another database.
+-- may change everything.
 
 DO $$
 DECLARE
-    wanted text;
     own text;
     found text;
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY['vpr_reader', 'vpr_robot', 'vpr_owner'] LOOP
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
-            EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
-        END IF;
-    END LOOP;
-    GRANT vpr_reader TO vpr_robot;
-    GRANT vpr_robot TO vpr_owner;
     EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO vpr_robot', current_database());
 
     FOREACH found IN ARRAY ARRAY['maps', 'projections', 'calibrations', 'cameras', 'sessions',
