@@ -8,7 +8,7 @@ import math
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -93,6 +93,10 @@ def dataset(
         int | None,
         typer.Option(min=1, help='Images described together by a cross-image encoder.'),
     ] = None,
+    test_method: Annotated[
+        Literal['hard-resize', 'central-crop', 'five-crops', 'nearest-crop'],
+        typer.Option(help='What is described of a query: all of it, or squares of it.'),
+    ] = 'hard-resize',
     candidates: opt.Candidates = 100,
     bits: Annotated[
         int,
@@ -133,6 +137,9 @@ def dataset(
     opt.refuse_idle(context, why, 'database_poses', 'queries_poses', when=bare)
     opt.refuse_idle(context, why, 'angle', when=form == FRAMES)
     opt.refuse_idle(context, 'with --verify none', 'rerank', when=verify == 'none')
+    if batch_size is not None and test_method != 'hard-resize':
+        msg = 'crops of a query do not belong in batches: leave --batch-size or --test-method out'
+        raise typer.BadParameter(msg)
     wanted = PredictionsFile(predictions, pictures, top, by, wrong_only, not no_labels)
     wanted.check(context)
     correct = _tolerance(form, tolerance, angle)
@@ -176,6 +183,7 @@ def dataset(
             candidates=candidates,
             bits=bits,
             queries_list='' if queries_list is None else queries_list.name,
+            test_method=test_method,
             detector=local_detector(verify) if rerank else None,
             reranking=Reranking(rerank),
             findings=findings,
@@ -273,6 +281,7 @@ def _show(cache: Path, evaluation: DatasetEvaluation, out: Console) -> None:
     show_table(out, title, table)
     total, images = len(evaluation.queries), len(evaluation.database)
     chosen = f' ({setup.queries_list})' if setup.queries_list else ''
+    chosen += '' if setup.test_method == 'hard-resize' else f', {setup.test_method},'
     without = total - evaluation.positives
     none = f', of which {without} have no correct image there' if without else ''
     out.print(f'{total} queries{chosen} in {images} images{none}. All queries count.')

@@ -17,6 +17,7 @@ from vpr_ros.evaluation.dataset_search import BINARY, BOTH, FLOAT, codes_of, sea
 from vpr_ros.evaluation.datasets import have_positives, near
 from vpr_ros.evaluation.description_store import describe_images
 from vpr_ros.evaluation.metrics import RECALL_COUNTS, first_ranks
+from vpr_ros.evaluation.query_crops import CROPS, CropMeans, nearest_of_crops
 from vpr_ros.evaluation.stored import NAMES
 from vpr_ros.localize import Reranking
 from vpr_ros.version import SOFTWARE
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.dataset_search import Ranking
     from vpr_ros.evaluation.datasets import Dataset, ImageSet
     from vpr_ros.evaluation.description_store import AnyDescriber
+    from vpr_ros.evaluation.query_crops import TestMethod
     from vpr_ros.localize.verification.local_features import LocalDetector
 
     Progress: TypeAlias = Callable[[str, int, int], None]
@@ -53,6 +55,7 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
     candidates: int = 100,
     bits: int = 512,
     queries_list: str = '',
+    test_method: TestMethod = 'hard-resize',
     detector: LocalDetector | None = None,
     reranking: Reranking | None = None,
     findings: Sequence[Finding] = (),
@@ -74,6 +77,7 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
         candidates: Images that codes pass on to floats.
         bits: Length of the codes, where they have to be fitted.
         queries_list: Name of the list the queries were chosen by, to be kept with the results.
+        test_method: What is described of a query.
         detector: Of local features that re-rank the first candidates; None does not.
         reranking: How many it compares.
         findings: Of the linter, to be kept with the results.
@@ -91,10 +95,16 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
             cache,
             batch=batch or _BATCH,
             company=batch,
+            cuts=cuts,
             progress=lambda done, total, what=what: progress(f'describing {what}', done, total),  # type: ignore[misc]
         )
-        for what, images in (('database', dataset.database), ('queries', dataset.queries))
+        for what, images, cuts in (
+            ('database', dataset.database, ()),
+            ('queries', dataset.queries, CROPS[test_method]),
+        )
     )
+    if test_method == 'five-crops':
+        queries = CropMeans(queries)
     codes = codes_of(database, queries, bits)
     rankings = search(
         database,
@@ -104,6 +114,8 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
         candidates=candidates,
         progress=lambda done, total: progress('searching', done, total),
     )
+    if test_method == 'nearest-crop':
+        rankings = {name: nearest_of_crops(ranking) for name, ranking in rankings.items()}
     if detector is not None:
         rankings[LOCAL] = reranked(
             dataset,
@@ -126,7 +138,10 @@ def evaluate_dataset(  # noqa: PLR0913  each is a choice of its own
         queries_id=queries_id(dataset.queries),
         queries_list=queries_list,
         unreadable_database=int((~database.readable).sum()),
-        unreadable_queries=int((~queries.readable).sum()),
+        unreadable_queries=int((~queries.readable).sum())
+        * len(dataset.queries.paths)
+        // max(1, len(queries)),
+        test_method=test_method,
         detector='' if detector is None else detector.rule.detector,
         describe_seconds=float(np.nanmedian(seconds)),
         stored_bytes=database.bytes + queries.bytes,

@@ -36,6 +36,7 @@ class DatasetSetup:
         batch: Images described together where descriptions depend on that, else 0.
         queries_id: Changes with the names, sizes and poses of the queries.
         queries_list: Name of the list of queries, or empty for all.
+        test_method: What was described of a query, see `query_crops.TestMethod`.
         unreadable_database: Images of the database that could not be read.
         unreadable_queries: Queries that could not be read; they count as missed.
         detector: Of the local features that re-rank the first candidates, or empty.
@@ -55,6 +56,7 @@ class DatasetSetup:
     batch: int = 0
     queries_id: str = ''
     queries_list: str = ''
+    test_method: str = 'hard-resize'
     unreadable_database: int = 0
     unreadable_queries: int = 0
     detector: str = ''

@@ -56,6 +56,17 @@ class AnyDescriber(Protocol):
         """Describe RGB images."""
 
 
+class Cut(Protocol):
+    """A function that takes a part of an image."""
+
+    @property
+    def name(self) -> str:
+        """Identity of the part."""
+
+    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the part of an RGB image (H, W, 3)."""
+
+
 class BatchDescriber:
     """Describes a batch of images at once, exactly as given: nothing split, nothing padded.
 
@@ -139,6 +150,7 @@ def describe_images(
     *,
     batch: int,
     company: int = 0,
+    cuts: Sequence[Cut] = (),
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Descriptions:
     """Describe the images that were not described before; return the descriptions of all.
@@ -149,12 +161,14 @@ def describe_images(
         folder: Of the files kept; one file for every model and list of images.
         batch: Images described, and written, at a time.
         company: Size of the batch where descriptions depend on it, else 0: a file for each.
+        cuts: Parts of an image that are described one behind the other instead of the whole.
         progress: Told how many are done, and of how many.
 
     Raises:
         VprError: The file cannot be kept, or another process is at it.
     """
-    info, total = describer.model_info, len(images.paths)
+    info, parts = describer.model_info, max(1, len(cuts))
+    total = parts * len(images.paths)
     record = np.dtype(
         [
             ('descriptor', '<f4', (info.descriptor_dim,)),
@@ -163,7 +177,7 @@ def describe_images(
             ('state', 'u1'),
         ]
     )
-    path = folder / f'{_identity(images, info, company)}.descriptions'
+    path = folder / f'{_identity(images, info, company, cuts)}.descriptions'
     _make_room(path, total * record.itemsize)
     with path.open('a+b') as file, ThreadPoolExecutor() as pool:
         _lock(file.fileno(), path)
@@ -172,7 +186,11 @@ def describe_images(
         file.truncate(done * record.itemsize)
         progress(done, total)
         while done < total:
-            pictures = list(pool.map(_picture, images.paths[done : done + batch]))
+            wanted = [
+                (images.paths[number // parts], cuts[number % parts] if cuts else None)
+                for number in range(done, min(done + batch, total))
+            ]
+            pictures = list(pool.map(_picture, wanted))
             file.write(_described(pictures, describer, record).tobytes())
             file.flush()
             done += len(pictures)
@@ -200,16 +218,19 @@ def _described(
     return rows
 
 
-def _picture(path: Path) -> NDArray[np.uint8] | None:
+def _picture(wanted: tuple[Path, Cut | None]) -> NDArray[np.uint8] | None:
+    path, cut = wanted
     try:
-        return ImageFile(path).rgb
+        rgb = ImageFile(path).rgb
     except ImageError:
         return None
+    return rgb if cut is None else cut(rgb)
 
 
-def _identity(images: ImageSet, info: ModelInfo, company: int) -> str:
-    """Return a name that changes with the model, the batch and every file."""
-    digest = hashlib.sha256(json.dumps([asdict(info), company], sort_keys=True).encode())
+def _identity(images: ImageSet, info: ModelInfo, company: int, cuts: Sequence[Cut]) -> str:
+    """Return a name that changes with the model, the batch, the parts and every file."""
+    how = [asdict(info), company, *([cut.name for cut in cuts],) * bool(cuts)]
+    digest = hashlib.sha256(json.dumps(how, sort_keys=True).encode())
     for path, name in zip(images.paths, images.names, strict=True):
         status = path.stat()
         digest.update(f'{name}\0{status.st_size}\0{status.st_mtime_ns}\n'.encode(errors=NAMES))
