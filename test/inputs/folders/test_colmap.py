@@ -108,6 +108,25 @@ def test_text_is_read_though_a_tool_took_out_empty_lines(tmp_path, kept):
     assert [image.name for image in found] == ['1.jpg', '2.jpg', '3.jpg', '4.jpg']
 
 
+def test_text_with_a_byte_order_mark_is_read(tmp_path):
+    _, images = track('1.jpg', '2.jpg')
+    path = write_text(tmp_path, images) / 'images.txt'
+    plain = path.read_bytes()
+    for text in (plain, plain.replace(b'\n', b'\r\n'), plain[plain.index(b'\n1 ') + 1 :]):
+        path.write_bytes(b'\xef\xbb\xbf' + text)
+        assert [image.name for image in read_images(path)] == ['1.jpg', '2.jpg']
+
+
+@BOTH
+def test_names_that_a_model_has_again_are_told(tmp_path, write):
+    bases, images = track('1.jpg', '2.jpg', '1.jpg')
+    left_out = Counter()
+    folder = touch(tmp_path / 'images', '1.jpg', '2.jpg')
+    found = colmap_folder(folder, write(tmp_path / 'm', images), left_out)
+    np.testing.assert_allclose(found[0].pose.position, bases[0].position, atol=1e-12)
+    assert left_out == {'the model has their names before': 1}
+
+
 def test_folders_that_hold_models_are_named(tmp_path):
     _, images = track('1.jpg')
     write_text(tmp_path / 'sparse/0', images)

@@ -43,7 +43,8 @@ def colmap_folder(
         FolderError: The model cannot be read, or none of its images is in the folder.
     """
     left_out = Counter() if left_out is None else left_out
-    registered, rigs = {image.name: image for image in read_images(model)}, read_rigs(model)
+    entries, rigs = read_images(model), read_rigs(model)
+    registered = {image.name: image for image in reversed(entries)}
     files = {path.relative_to(folder).as_posix(): path for path in images_in(folder)}
     known = [name for name in files if name in registered]
     if not known:
@@ -56,6 +57,7 @@ def colmap_folder(
     for count, why in (
         (len(registered) - len(known), 'the model has them, the folder has not'),
         (len(files) - len(known), 'COLMAP did not register them'),
+        (len(entries) - len(registered), 'the model has their names before'),
     ):
         if count:
             left_out[why] += count

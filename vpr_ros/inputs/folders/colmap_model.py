@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import codecs
 import mmap
 import os
 import struct
@@ -111,6 +112,8 @@ def _binary_images(data: bytes | mmap.mmap) -> Iterator[ModelImage]:
 
 def _text_images(path: Path) -> Iterator[ModelImage]:
     with path.open('rb') as file:
+        if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+            file.seek(0)
         lines = (line for line in file if not line.lstrip().startswith(b'#'))
         line = next(lines, b'')
         while line:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,15 @@ from vpr_ros.inputs.folders.folder_format import FolderFormat, PosedImage
 from vpr_ros.inputs.folders.image_files import FolderError
 from vpr_ros.inputs.folders.tum import poses_at
 from vpr_ros.inputs.frames import Video, VideoFrame
-from vpr_ros.stamps import format_stamp
+from vpr_ros.stamps import SECOND, format_stamp
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+_LONGER = 100.0
+"""Times that a trajectory may last as long as a video; more tell of another unit of time."""
 
 
 def video_frames(path: Path, poses: Path, start: int = 0) -> list[PosedImage]:
@@ -34,6 +40,16 @@ def video_frames(path: Path, poses: Path, start: int = 0) -> list[PosedImage]:
     """
     video, trajectory = Video(path), read_tum(poses)
     stamps = [start + offset for offset in video.stamps]
+    lasts = (max(trajectory.keys) - min(trajectory.keys)) / SECOND if len(trajectory.keys) else 0.0
+    if lasts > _LONGER * max(video.stamps[-1] / SECOND, 1.0):
+        _log.warning(
+            '%s lasts %.0f s and %s %.1f s: are the stamps of the trajectory no seconds? Then '
+            'almost all of its poses are unused',
+            poses,
+            lasts,
+            path,
+            video.stamps[-1] / SECOND,
+        )
     found = poses_at(stamps, trajectory)
     if all(pose is None for pose, _ in found):
         keys = trajectory.keys.tolist() or [0]
