@@ -18,6 +18,7 @@ from vpr_ros.geometry.mounts import OPTICAL_ROTATION
 from vpr_ros.geometry.two_view import TwoView, relate
 from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail, shrunk
 from vpr_ros.localize.evidence import reranked
+from vpr_ros.localize.verification.fixed_edges import FixedEdges, sampled_places
 from vpr_ros.localize.verification.relative_pose import RelativePose
 from vpr_ros.maps import PlaceMap
 from vpr_ros.types import THUMBNAIL_SIZE
@@ -114,6 +115,7 @@ class Verifier:
         self._mount = mount
         self._cache: OrderedDict[int, LocalFeatures | None] = OrderedDict()
         self._cached_bytes = 0
+        self._fixed: dict[tuple[int, int], tuple[int, FixedEdges]] = {}
         self.camera = camera
         self.detector = detector
         self.rule: InlierRule = detector.rule
@@ -165,7 +167,28 @@ class Verifier:
         place = self.features(place_id)
         if place is None:
             return None
-        return Verification(place_id, *related(self.detector, query, place, self.camera))
+        fixed = self._fixed_edges(place_id)
+        return Verification(place_id, *related(self.detector, query, place, self.camera, fixed))
+
+    def _fixed_edges(self, place_id: int) -> FixedEdges | None:
+        """Return those of the camera and session of a place; None where the map tells no poses.
+
+        They are learnt when they are asked for, and anew when the map has become twice as big.
+        """
+        if not isinstance(self._map, PlaceMap):
+            return None
+        columns = self._map.snapshot.columns
+        (row,) = columns.rows_of([place_id])
+        if row < 0:
+            return None
+        key = int(columns.sessions[row]), int(columns.cameras[row])
+        known, fixed = self._fixed.get(key, (0, None))
+        if fixed is None or len(columns.ids) >= 2 * known:
+            ids = sampled_places(columns, *key)
+            pictures = [picture for i in ids if (picture := self._picture_of(i)) is not None]
+            fixed = FixedEdges([each for each in pictures if each.shape == pictures[0].shape])
+            self._fixed[key] = len(columns.ids), fixed
+        return fixed
 
     def transform(
         self, query: LocalFeatures, place: Place, verification: Verification
@@ -256,14 +279,24 @@ def related(
     query: LocalFeatures,
     place: LocalFeatures,
     camera: Pinhole | None = None,
+    fixed: FixedEdges | None = None,
 ) -> tuple[NDArray[np.intp], TwoView]:
     """Match the features of a picture to those of a place.
+
+    Args:
+        detector: Of the features.
+        query: Of the picture.
+        place: Of the place.
+        camera: Of both.
+        fixed: To the camera; such matches tell nothing and are left out.
 
     Returns:
         (M, 2) rows of features of the query and of the place, and the geometry that most of these
         matches agree with.
     """
     matches = detector.match(query, place)
+    if fixed is not None:
+        matches = fixed.without(query, place, matches)
     view = relate(
         place.points[matches[:, 1]].astype(np.float64),
         query.points[matches[:, 0]].astype(np.float64),
