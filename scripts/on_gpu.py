@@ -4,9 +4,10 @@
 """Run everything that needs a GPU, and show the results.
 
 The tests marked `gpu`, the networks in every precision with and without CUDA graphs beside their
-authors' code, and a training by two processes on one card. Each step has a time limit and a
-process of its own; results are written as they come, and what could not be measured is named.
-Without a GPU everything runs on the CPU. This file needs Python alone; what a step lacks, it says.
+authors' code, a training by two processes on one card, and memory and time of training. Each step
+has a time limit and a process of its own; results are written as they come, and what could not be
+measured is named. Without a GPU everything runs on the CPU. This file needs Python alone; what a
+step lacks, it says.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ def steps(device: str, networks: tuple[str, ...], published: Path | None, *, qui
         150.0,
     )
     training = Step('two processes', (python, worker, 'distributed', *options, '--result'), 120.0)
-    return [*measured[:4], tests, training, *measured[4:]]
+    cost = Step('training cost', (python, worker, 'training', *options, '--result'), 90.0)
+    return [*measured[:4], tests, training, *measured[4:], cost]
 
 
 def gpu_tests() -> list[str]:
@@ -250,7 +252,7 @@ def table(results: dict[str, Any]) -> str:
                 lines.append(_row((title, form, *cells)))
                 title = ''
         lines.append('')
-    lines += _sentences(results['steps'])
+    lines += [*_sentences(results['steps']), *_costs(results['steps'].get('training cost', {}))]
     if missing := problems(results):
         lines += ['', 'Not measured:', '', *(f'- {line}' for line in missing)]
     return '\n'.join(lines)
@@ -293,6 +295,24 @@ def _sentences(found: dict[str, Any]) -> list[str]:
             )
         )
     return lines
+
+
+def _costs(step: dict[str, Any]) -> list[str]:
+    """Return the table of training steps."""
+    if step.get('state') != 'done':
+        return []
+    heads = ('training step', 'precision', 'tuning', 'trained [MB]', 'largest memory [MB]', 'ms')
+    rows = [
+        _row(
+            (
+                *(row['model'], row['precision'], row['tuning'], f'{row["trained_mb"]:.0f}'),
+                *(_number(row['peak_mb'], '.0f'), f'{row["step_ms"]:.0f}'),
+            )
+        )
+        for row in step['rows']
+    ]
+    title = f'A training step of {step["images"]} images of {step["size"]}x{step["size"]}:'
+    return ['', title, '', _row(heads), '|' + '---|' * len(heads), *rows]
 
 
 def wheels(there: str) -> list[str]:

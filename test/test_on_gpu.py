@@ -51,6 +51,22 @@ def results():
             'network megaloc': {'state': 'timed out', 'seconds': 90, 'reason': 'not done'},
             'network salad': {'state': 'not run', 'reason': 'no time was left'},
             'network mixvpr': {'state': 'not run', 'reason': 'no time was left'},
+            'training cost': {
+                'state': 'done',
+                'images': 64,
+                'size': 224,
+                'rows': [
+                    {
+                        'model': 'selavprpp-large',
+                        'precision': '16-mixed',
+                        'tuning': 'full tuning',
+                        'trained_mb': 1238.2,
+                        'peak_mb': 26000.0,
+                        'step_ms': 512.4,
+                    }
+                ],
+                'missing': {'freezing of selavprpp-base': '64 images need more memory'},
+            },
             'tests': {
                 'state': 'done',
                 'passed': 5,
@@ -83,6 +99,8 @@ def test_table_has_a_row_for_each_form_and_names_what_was_not_measured(results):
     assert '|  | fp32 | 3.0, 4.00 | 60.0, 1.50 | 512 |' in text
     assert '- network megaloc: not done\n' in text
     assert '- network salad, network mixvpr: no time was left' in text
+    assert '| selavprpp-large | 16-mixed | full tuning | 1238 | 26000 | 512 |' in text
+    assert '- freezing of selavprpp-base: 64 images need more memory' in text
     assert '- failed: `test_a::test_b[x]`: assert 2 < 1' in text
 
 
@@ -133,7 +151,7 @@ def test_package_that_is_missing_is_named_and_the_other_steps_are_run(tmp_path):
     steps = json.loads((tmp_path / 'out' / 'results.json').read_text())['steps']
 
     assert steps['network d2vpr-nano']['reason'].endswith('No safetensors here')
-    assert set(steps) == {'network d2vpr-nano', 'tests', 'two processes'}
+    assert set(steps) == {'network d2vpr-nano', 'tests', 'two processes', 'training cost'}
     assert run.returncode == 1
 
 
@@ -171,5 +189,6 @@ def test_everything_runs_on_a_cpu_and_says_what_needs_a_gpu(tmp_path):
     assert two['weights_equal']
     assert two['weights_changed']
     assert two['batches_differ']
+    assert '| selavprpp-base | 32 | MemEfficient-MCA |' in run.stdout
     assert 'tests marked gpu: needs a CUDA device' in run.stdout
     assert 'CUDA graphs, fp16: they need a CUDA device' in run.stdout
