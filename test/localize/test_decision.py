@@ -181,3 +181,25 @@ def test_calibration_without_the_detector_judges_without_its_inliers():
         found, decision = decide(candidates, DecisionConfig(), calibration, rule=rule)
         assert decision.status == expected.status == Status.ACCEPTED
         assert found.probabilities[0] == plain.probabilities[0]
+
+
+def test_a_map_of_too_few_places_is_not_judged_by_similarity_alone():
+    """Nothing tells whether a similarity is high, and the mean of the fit must not stand in."""
+    stage = Logistic(-6.0, {'standing': 4.0}, {'standing': 3.0}, 0.9)
+    calibration = sample_calibration(stages={'frame': stage})
+    candidates = sample_candidates((1, 0.5, 0.0), (2, 0.4, 20.0))
+    rule = InlierRule('sift-320', least=15, chance=10)
+    for standing, inliers, status in (
+        (3.0, np.nan, Status.ACCEPTED),
+        (np.nan, np.nan, Status.BELOW_THRESHOLD),
+        (np.nan, 80.0, Status.ACCEPTED),
+    ):
+        judged = dataclasses.replace(
+            candidates,
+            standings=np.array([standing, np.nan]),
+            inliers=np.array([inliers, np.nan]),
+        )
+        found, decision = decide(judged, DecisionConfig(), calibration, rule=rule)
+        assert decision.status == status
+        assert (found.probabilities[0] <= 0.5) == (status != Status.ACCEPTED)
+        assert ('too few places' in decision.reason) == (status != Status.ACCEPTED)

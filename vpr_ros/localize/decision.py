@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _UNDECIDED = 0.5
-"""Probability of a place by the temporal filter below which the filter is against it."""
+"""Probability of a place by the temporal filter below which the filter is against it; no place has
+more where nothing tells whether the similarity is high."""
 _RIVAL_SHARE = 0.5
 """Share of a place's inliers that makes a place elsewhere its rival."""
 
@@ -125,6 +126,8 @@ def decide(
         judge = _Judge(calibration, config.min_probability, rule)
         evidence = gather(candidates, radius, support, chance=rule.chance if rule else 1)
         probabilities = _probabilities(evidence, judge, support)
+        unjudged = _unjudged(evidence, judge, support)
+        probabilities = np.where(unjudged, np.minimum(probabilities, _UNDECIDED), probabilities)
         candidates = replace(candidates, probabilities=probabilities)
         status, text = _by_probability(candidates, evidence, judge, support)
         stage = judge.stage(evidence, support)
@@ -232,6 +235,9 @@ def _by_probability(
     if probability >= least:
         return Status.ACCEPTED, text
     text += f'; the threshold is {threshold}'
+    if _unjudged(evidence, judge, support)[0]:
+        text += '; the map has too few places to judge a picture without local features'
+        return Status.BELOW_THRESHOLD, text
     first = int(np.argmax(fused_scores(candidates)))
     by_itself = evidence.of_frame(first)
     alone = judge.stage(by_itself, None)
@@ -244,9 +250,18 @@ def _by_probability(
     plain = judge.stage(evidence, support, verified=False)
     if plain != name and judge.accepts(evidence, plain):
         return Status.UNVERIFIED, text
-    if judge.accepts(by_itself.with_ordinary_rivals(candidates), alone):
-        return Status.AMBIGUOUS, text
-    return Status.BELOW_THRESHOLD, text
+    ambiguous = judge.accepts(by_itself.with_ordinary_rivals(candidates), alone)
+    return (Status.AMBIGUOUS if ambiguous else Status.BELOW_THRESHOLD), text
+
+
+def _unjudged(evidence: Evidence, judge: _Judge, support: Support | None) -> NDArray[np.bool_]:
+    """Return for which candidates (H,) nothing tells whether their similarity is high.
+
+    The map has too few other places, and local features were not compared.
+    """
+    name = judge.stage(evidence, support, verified=False)
+    needed = bool(judge.calibration.stages[name].weights.get('standing'))
+    return np.asarray(needed & np.isnan(evidence.standings) & np.isnan(evidence.inliers))
 
 
 def _told_apart(probability: float, least: float) -> tuple[str, str]:
