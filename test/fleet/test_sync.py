@@ -98,6 +98,7 @@ def test_change_is_in_the_file_within_two_seconds(database, connection, street, 
     with FleetSync(path, database, 'town', interval=60) as sync:
         until(lambda: sync.state.checked is not None)
         assert (sync.state.connected, sync.state.places, sync.state.fault) == (True, 20, '')
+        assert sync.state.lag is None  # what was there before the robot began is not late
         until(lambda: sync.state.age > 0.1)
         answers = push(connection, 'town', street)
         until(lambda: sync.state.places == 40, 2)

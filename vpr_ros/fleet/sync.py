@@ -99,6 +99,7 @@ class FleetSync:
     ) -> None:
         self._path, self._url, self._name = path, url, name
         self._region, self._interval, self._changed = region, interval, changed
+        self._followed: tuple[MapRegion | None] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name='vpr-fleet-sync', daemon=True)
         self.state = SyncState()
@@ -169,12 +170,15 @@ class FleetSync:
         while not self._stopping.is_set():
             region = self._region
             report = follower.look(region)
+            # What came because the region is new here was late nowhere.
+            late = follower.lag if self._followed == (region,) else None
+            self._followed = (region,)
             self.state = replace(
                 self.state,
                 connected=True,
                 fault='',
                 checked=time.monotonic(),
-                lag=self.state.lag if follower.lag is None else follower.lag,
+                lag=self.state.lag if late is None else late,
                 changes=self.state.changes + report.changed,
                 places=follower.places,
             )
