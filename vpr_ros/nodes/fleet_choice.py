@@ -41,6 +41,6 @@ def fleet_link(
     try:
         from vpr_ros.nodes.fleet_link import FleetLink  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        msg = f"the parameter fleet needs {error.name}: pip install 'vpr_ros[fleet]'"
+        msg = f"the parameter fleet needs {error.name}: pip install 'psycopg[binary]' pgvector"
         raise VprError(msg) from error
     return FleetLink(node, parameters, maps, publisher, localizer)
