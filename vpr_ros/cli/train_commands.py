@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from vpr_ros.cli import options as opt
+from vpr_ros.cli import train_adapt
 from vpr_ros.cli.console import console, echo, print_json, progress_bar, say, show_table, table_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from vpr_ros.training.recipe import Kind
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(train_adapt.adapt)
 
 RecipeFile = Annotated[
     Path, typer.Argument(metavar='RECIPE', help='YAML file, see config/train/.')

@@ -179,7 +179,7 @@ def load_network(entry: ModelSpec) -> tuple[nn.Module, str]:
     """
     if entry.foreign and entry.file is not None:
         return entry.make().eval(), file_digest(entry.file)
-    if entry.weightless:
+    if entry.weightless and not entry.projection:
         if entry.file is not None:
             msg = f'{entry.name} is a formula without weights: leave {entry.file} out'
             raise ModelError(msg)

@@ -49,6 +49,8 @@ class ModelCard:
         code_bits: Bits of the network's codes.
         projection: Lengths of descriptors before and after the projection that is part of the
             model; None without one.
+        projection_bits: Of the codes of the projected descriptors; 0 where codes are those of the
+            network.
         licence: Of the weights.
         source: Where they are from.
         source_file: The file that they were converted from.
@@ -66,6 +68,7 @@ class ModelCard:
     codes: str = 'itq'
     code_bits: int = 0
     projection: tuple[int, int] | None = None
+    projection_bits: int = 0
     licence: str = ''
     source: str = ''
     source_file: str = ''
@@ -79,7 +82,12 @@ class ModelCard:
             if not _NAME.fullmatch(name):
                 msg = f'{name!r} is no name: letters, digits and . _ + - make one, 64 at most'
                 raise ValueError(msg)
-        lengths = self.descriptor_dim, self.code_bits, *(self.projection or ())
+        lengths = (
+            self.descriptor_dim,
+            self.code_bits,
+            self.projection_bits,
+            *(self.projection or ()),
+        )
         if not all(0 <= length <= _MOST for length in lengths):
             msg = f'lengths must be 0 to {_MOST}'
             raise ValueError(msg)
@@ -107,6 +115,7 @@ class ModelCard:
             options={**entry.options, **self.options},
             preprocessing=self.preprocessing or entry.preprocessing,
             projection=self.projection,
+            projection_bits=self.projection_bits,
             file=file,
         )
 
@@ -126,6 +135,7 @@ def card_of(entry: ModelSpec, net: nn.Module, card: ModelCard) -> ModelCard:
         options=plain(options or dict(entry.options)),
         preprocessing=entry.preprocessing,
         projection=entry.projection,
+        projection_bits=entry.projection_bits,
     )
 
 

@@ -193,6 +193,8 @@ class ModelSpec:
             shapes of its entries; None where there is only one network.
         projection: Lengths of the descriptors before and after the projection that is part of the
             model; None without one.
+        projection_bits: Of the codes of the projected descriptors; 0 where codes are those of the
+            network.
         file: Where its weights are; None for those of the name.
         network: Registered name of its network, where the name is a file's own; else empty.
         foreign: True for a network of others that its file holds completely: ``make`` reads it.
@@ -209,6 +211,7 @@ class ModelSpec:
     backbone: bool = False
     infer: Callable[[Mapping[str, tuple[int, ...]]], dict[str, Any]] | None = None
     projection: tuple[int, int] | None = None
+    projection_bits: int = 0
     file: Path | None = None
     network: str = ''
     foreign: bool = False

@@ -130,7 +130,9 @@ def network_of(entry: ModelSpec, options: Mapping[str, Any] | None = None) -> nn
                 wanted[name] = kind(**made_options(wanted[name]))
         with torch.device('meta'):
             net: nn.Module = entry.make(**wanted).eval()
-            return Projected(net, entry.projection) if entry.projection else net
+            if not entry.projection:
+                return net
+            return Projected(net, entry.projection, entry.projection_bits)
     except Exception as error:  # options of a file may be anything
         msg = f'model {entry.name!r} cannot be built with these options: {error}'
         raise ModelError(msg) from error
