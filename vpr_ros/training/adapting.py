@@ -3,8 +3,8 @@
 """Adapts the projection and the codes of a model to a robot's own map, without gradients.
 
 Within-class covariance normalisation (Hatch et al., Interspeech 2006): directions in which
-pictures of one place differ count less. Pairs are neighbours in the map, and places of the map with images
-of drives past them. A stretch of the route is held out, and judges the result.
+pictures of one place differ count less. Pairs are neighbours in the map, and places of the map
+with images of drives past them. A stretch of the route is held out, and judges the result.
 """
 
 from __future__ import annotations
