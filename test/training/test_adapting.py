@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from camera_bags import write_drive
+from commands import run
 
 from vpr_ros.cli.main import main
 from vpr_ros.describe import Describer
@@ -105,3 +107,16 @@ def test_wrong_options_are_told_before_the_work(words, said, tmp_path, capsys):
         main([*given, *output, *words])
     assert end.value.code == 2
     assert said in ' '.join(capsys.readouterr().err.split())
+
+
+def test_a_bag_that_is_recognised_already_adapts_nothing(tmp_path, capsys):
+    bag, place_map = write_drive(tmp_path / 'drive', seconds=20), tmp_path / 'day.vprmap'
+    topics = '--image-topic', '/front/image_raw'
+    spacing = '--keyframe-distance', '0.1'
+    assert run('map', 'build', place_map, bag, '--model', 'hog', *topics, *spacing) == 0
+    target = tmp_path / 'own.safetensors'
+    given = '--bag', bag, '-o', target, '--tolerance', 0.15
+    assert run('train', 'adapt', place_map, *given, *topics) == 1
+    error = ' '.join(capsys.readouterr().err.split())
+    assert 'nothing is written: of 30 held-out images 100.0% were recognised before' in error
+    assert not target.exists()

@@ -37,6 +37,8 @@ def adapt(
             metavar='FROM TO', help='Stretch of each bag that judges the result, shares of it.'
         ),
     ] = (0.0, 0.3),
+    image_topic: opt.ImageTopic = None,
+    pose_topic: opt.PoseTopic = None,
     tolerance: opt.Distance = 5.0,
     angle: opt.Angle = 45.0,
     model: opt.ModelName = None,
@@ -72,7 +74,8 @@ def adapt(
     opened = PlaceMap.open(map_path, model=describer.model_info)
     with opened as place_map, progress_bar('describing images') as progress:
         places = mapped(place_map)
-        drive, held = described_drives(place_map, describer, bag, (start, stop), progress)
+        topics = image_topic, pose_topic
+        drive, held = described_drives(place_map, describer, bag, topics, (start, stop), progress)
         bits = place_map.model.code_bits
     state, found = fit(places, drive, held, right, bits)
     card = write_adapted(entry, state, output, {'held_out': asdict(found)})
@@ -81,9 +84,10 @@ def adapt(
         {'output': str(output), 'name': card.name, **asdict(found)},
         f'{output}: of {found.images} held-out images {found.before:.1%} were recognised before, '
         f'{found.after:.1%} now (won {found.won}, lost {found.lost}; {found.codes_after:.1%} by '
-        f'codes alone). Its maps and its calibration are its own:\n'
-        f'    vpr map redescribe {map_path} --model {output}\n'
-        f'    vpr calibrate {map_path} BAG BAG --output CALIBRATION',
+        f'codes alone). Its maps and its calibration are its own; with the bags of the map and '
+        'others:\n'
+        f'    vpr map redescribe {map_path} --model {output} --bag BAG --output NEW.vprmap\n'
+        f'    vpr calibrate NEW.vprmap BAG BAG --output CALIBRATION.yaml',
     )
 
 

@@ -252,4 +252,5 @@ def _unit(values: Floats) -> Floats:
 
 
 def _bit_count(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.unpackbits(values[..., None], axis=-1).sum(-1, dtype=np.uint8)
+    counts = np.unpackbits(values[..., None], axis=-1).sum(-1, dtype=np.uint8)
+    return np.asarray(counts, np.uint8)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from vpr_ros.describe import Describer
     from vpr_ros.maps import PlaceMap
+
+_log = logging.getLogger(__name__)
 
 
 def mapped(place_map: PlaceMap) -> PosedDescriptors:
@@ -44,10 +47,19 @@ def described_drives(
     place_map: PlaceMap,
     describer: Describer,
     bags: Sequence[Path],
+    topics: tuple[str | None, str | None],
     hold_out: tuple[float, float],
     progress: Callable[[int, int], None],
 ) -> tuple[PosedDescriptors, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
     """Describe the images of bags that have poses, and tell which lie in the stretch held out.
+
+    Args:
+        place_map: In whose frame the poses are.
+        describer: Of the images.
+        bags: Of the drives.
+        topics: Of images and poses; None for the only ones of a bag.
+        hold_out: Beginning and end of the stretch of each bag, shares of its images.
+        progress: Told how many images of a bag are done, and of how many.
 
     Raises:
         AdaptationError: A bag has fixes, and the map no datum, or there is no image with a pose.
@@ -55,23 +67,30 @@ def described_drives(
     """
     rows, poses, held = [], [], []
     for path in bags:
+        posed = 0
         with Bag(path) as bag:
-            topics = choose_topics(bag)
-            if is_geodetic(topics.pose) and place_map.datum is None:
+            chosen = choose_topics(bag, *topics)
+            if is_geodetic(chosen.pose) and place_map.datum is None:
                 msg = f'{path}: its positions are on Earth, but the map has no datum'
                 raise AdaptationError(msg)
-            source, total = pose_source(topics.pose, place_map.datum), topics.image.count
-            frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
+            source, total = pose_source(chosen.pose, place_map.datum), chosen.image.count
+            frames = replay_frames(bag, chosen.image.name, chosen.pose.name, source)
             for number, (frame, reading) in enumerate(frames):
                 progress(min(number + 1, total), total)
-                try:
-                    description = None if reading is None else describer.describe([frame.rgb])[0]
-                except ImageError:
+                if reading is None:
                     continue
-                if reading is not None and description is not None:
-                    rows.append(description.descriptor)
-                    poses.append(reading.pose)
-                    held.append(hold_out[0] <= number / total < hold_out[1])
+                posed += 1
+                try:
+                    rows.append(describer.describe([frame.rgb])[0].descriptor)
+                except ImageError as error:
+                    _log.warning('%s: image at %d ns left out: %s', path, frame.stamp, error)
+                    continue
+                poses.append(reading.pose)
+                held.append(hold_out[0] <= number / total < hold_out[1])
+        if posed < total:
+            _log.warning(
+                '%s: %d of %d images left out: they have no pose', path, total - posed, total
+            )
     if not rows:
         msg = 'no image of the bags has a pose'
         raise AdaptationError(msg)
