@@ -154,7 +154,7 @@ def test_folder_formats_tolerances_and_keyframes_have_one_name_each():
     assert not set().union(*options.values()) & {'--layout', '--threshold', '--distance'}
     tolerant = {name for name, words in options.items() if '--tolerance' in words}
     judging = {f'vpr evaluate {what}' for what in ('bag', 'dataset', 'lint', 'loops', 'stress')}
-    assert tolerant == {*judging, 'vpr calibrate'}
+    assert tolerant == {*judging, 'vpr calibrate', 'vpr train adapt'}
     for command in ('map import', 'evaluate dataset', 'evaluate lint'):
         assert '--format' in options[f'vpr {command}']
     for command in ('map build', 'map import', 'evaluate loops'):
