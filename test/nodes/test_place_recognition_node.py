@@ -99,7 +99,7 @@ class Camera:
 def test_known_place_is_accepted_with_pose_status_and_map_info(
     start, listener, tmp_path, describer
 ):
-    path = make_map(tmp_path / 'm.vprmap', describer, range(5))
+    path = make_map(tmp_path / 'm.vprmap', describer, range(8))
     info = listener.collect_latched(MapInfo, f'{NAME}/map_info')
     status = listener.collect_latched(LocalizerState, f'{NAME}/status')
     mirror = listener.collect(PoseArray, f'{NAME}/candidate_poses')
@@ -125,7 +125,7 @@ def test_known_place_is_accepted_with_pose_status_and_map_info(
     assert camera.poses[-1].pose.pose.position.x == 300.0
     assert camera.poses[-1].pose.covariance[0] > 0
     assert len(mirror[-1].poses) == len(answer.candidates)
-    assert info[-1].num_places == 5
+    assert info[-1].num_places == 8
     assert info[-1].map_id == answer.map_id
     listener.wait_until(
         lambda: status and status[-1].state == LocalizerState.INITIALIZED, what='for the state'
@@ -247,7 +247,7 @@ def test_missing_map_is_said_and_used_as_soon_as_it_is_there(start, listener, tm
     answer = camera.ask(picture(1), 1)
     assert answer.status == PlaceCandidateArray.NO_MAP
     assert str(path) in answer.reason
-    make_map(path, describer, range(3))
+    make_map(path, describer, range(8))
     seconds = [1]
 
     def accepted():
@@ -378,7 +378,7 @@ def test_lifecycle_can_be_driven_from_outside(start, listener, tmp_path, describ
     from lifecycle_msgs.msg import Transition
     from lifecycle_msgs.srv import ChangeState
 
-    path = make_map(tmp_path / 'm.vprmap', describer, range(3))
+    path = make_map(tmp_path / 'm.vprmap', describer, range(8))
     start('place_recognition_node', model=MODEL, map_path=path, autostart=False)
     client = listener.node.create_client(ChangeState, f'{NAME}/change_state')
     listener.wait_until(client.service_is_ready, 60)
@@ -407,7 +407,7 @@ def test_lifecycle_can_be_driven_from_outside(start, listener, tmp_path, describ
 
 
 def test_a_map_without_poses_gives_the_place_and_no_pose(start, listener, tmp_path, describer):
-    path = make_map(tmp_path / 'm.vprmap', describer, range(5), posed=False)
+    path = make_map(tmp_path / 'm.vprmap', describer, range(24), posed=False)
     mirror = listener.collect(PoseArray, f'{NAME}/candidate_poses')
     start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)

@@ -43,7 +43,7 @@ def test_state_counts_the_images_that_are_refused_and_says_why(start, listener, 
 
 
 def test_confidence_decays_when_no_place_is_accepted_any_more(start, listener, tmp_path):
-    path = make_map(tmp_path / 'm.vprmap', [picture(i) for i in range(4)], model='d2vpr-nano')
+    path = make_map(tmp_path / 'm.vprmap', [picture(i) for i in range(8)], model='d2vpr-nano')
     start('place_recognition_node', map_path=path, verify='none')
     images = listener.publisher(Image, '/image')
     states = listener.collect_latched(LocalizerState, f'{NAME}/status')

@@ -235,7 +235,7 @@ def _by_probability(
     if probability >= least:
         return Status.ACCEPTED, text
     text += f'; the threshold is {threshold}'
-    if _unjudged(evidence, judge, support)[0]:
+    if _unjudged(evidence, judge, support)[0] and judge.accepts(evidence, name):
         text += '; the map has too few places to judge a picture without local features'
         return Status.BELOW_THRESHOLD, text
     first = int(np.argmax(fused_scores(candidates)))
