@@ -18,6 +18,7 @@ class Proxy:
         delay: Seconds that each piece takes.
         lossy: Whether nothing arrives any more, while connections stay open.
         closed: Whether new connections are cut at once.
+        reached: Set once somebody connected.
         budget: Bytes that pass before all is cut; None: any number.
     """
 
@@ -27,6 +28,7 @@ class Proxy:
         self.port = self._listener.getsockname()[1]
         self.delay, self.lossy, self.closed = 0.0, False, False
         self.budget: int | None = None
+        self.reached = threading.Event()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -64,6 +66,7 @@ class Proxy:
                 far.close()
                 continue
             self._open += [near, far]
+            self.reached.set()
             for ends in ((near, far), (far, near)):
                 threading.Thread(target=self._pass, args=ends, daemon=True).start()
 

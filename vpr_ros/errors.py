@@ -105,6 +105,14 @@ class FleetUnreachableError(FleetError):
     """The server cannot be reached, broke off, or did not answer in time; it may do so later."""
 
 
+class FleetContentsError(FleetError):
+    """Rows on the server that make no sense; other sessions there are not concerned."""
+
+
+class FleetBusyError(FleetError):
+    """A session is being changed by another connection; it may be free later."""
+
+
 class FleetAccessError(FleetError):
     """The role may not do what was asked for."""
 

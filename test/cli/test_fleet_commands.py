@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from flaky_proxy import Proxy
 from fleet_server import database, server  # noqa: F401  fixtures
 
 from vpr_ros.cli.main import main
 from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
 from vpr_ros.types import Description, ModelInfo
+
+FOLLOW = """
+import signal, sys
+from vpr_ros.cli.main import main
+# A shell that runs the tests in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture
@@ -86,3 +98,48 @@ def test_contents_that_are_not_sound_are_told(database, run, ours):  # noqa: F81
         connection.execute('DELETE FROM descriptors WHERE number = 2')
     status, answer = run('check', database)
     assert (status, answer) == (1, {'problems': ['2 places have no descriptor']})
+
+
+def test_what_was_left_alone_is_told_by_the_exit_status(database, run, ours, tmp_path):  # noqa: F811
+    from vpr_ros.fleet import connected
+
+    run('push', ours, database, 'town')
+    with MapWriter.open(ours) as place_map:
+        place_map.delete([1])
+    status, answers = run('push', ours, database, 'town')
+    assert (status, [each['outcome'] for each in answers]) == (1, ['refused', 'unchanged'])
+    with connected(database) as connection:
+        connection.execute('UPDATE places SET camera = 99 WHERE session = 1')
+    for command in ('pull',), ('sync', '--once'):
+        path = tmp_path / f'{command[0]}.vprmap'
+        status, report = run(command[0], path, database, 'town', *command[1:])
+        assert (status, report['places'], len(report['refused'])) == (1, 3, 1)
+
+
+def test_version_that_is_not_there_is_named_and_makes_no_map(database, run, ours, tmp_path):  # noqa: F811
+    run('push', ours, database, 'town')
+    status, answer = run('pull', tmp_path / 'new.vprmap', database, 'town', '--version', 9)
+    assert status == 1
+    assert 'version 9' in answer['error']['message']
+    assert not (tmp_path / 'new.vprmap').exists()
+
+
+def test_two_servers_of_one_number_are_refused(run):
+    status, answer = run('front', 'host=front', '1=host=a', '1=host=b')
+    assert status == 2
+    assert 'two servers have number 1' in answer['error']['message']
+
+
+def test_end_of_following_does_not_wait_for_a_silent_server(server, database, tmp_path):  # noqa: F811
+    with Proxy(server.port) as network:
+        network.lossy = True
+        url = database.replace(f':{server.port}/', f':{network.port}/')
+        arguments = ['fleet', 'sync', tmp_path / 'new.vprmap', url, 'town']
+        running = subprocess.Popen([sys.executable, '-c', FOLLOW, *map(str, arguments)])
+        try:
+            assert network.reached.wait(60)
+            running.send_signal(signal.SIGINT)
+            assert running.wait(20) == 130
+        finally:
+            running.kill()
+            running.wait()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import FleetError, MapFrameError, MapModelError
-from vpr_ros.fleet import FleetMap, connected, delete, open_copy, pull, push
+from vpr_ros.fleet import FleetMap, connected, delete, open_copy, publishing, pull, push
 from vpr_ros.fleet.schema import problems
 from vpr_ros.geometry import Pose
 from vpr_ros.maps import MapWriter, NewPlace, PlaceMap, copy
@@ -296,6 +296,40 @@ def test_session_in_a_frame_that_begins_with_it_comes_in_new_versions(
     with PlaceMap.open(tmp_path / 'pulled.vprmap') as theirs:
         assert [each.frame for each in theirs.session_list()] == ['odom', '']
         assert outcomes(push(connection, 'town', theirs)) == ['unchanged', 'unchanged']
+
+
+def test_days_in_a_frame_that_begins_with_the_first_are_pushed_one_by_one(
+    connection, model, describe, tmp_path
+):
+    with MapWriter.create(tmp_path / 'days.vprmap', model) as place_map:
+        for day in (1, 2, 3):
+            session = place_map.begin_session(f'day {day}', START, 'odom')
+            place_map.add([NewPlace(describe(day), session, START + day, Pose.identity())])
+            known = ['unchanged'] * (day - 1)
+            assert outcomes(push(connection, 'town', place_map)) == [*known, 'new']
+        assert outcomes(push(connection, 'town', place_map)) == ['unchanged'] * 3
+        pulled(connection, tmp_path / 'copy.vprmap')
+        with MapWriter.open(tmp_path / 'copy.vprmap') as again:
+            same_maps(place_map, again)
+            assert outcomes(push(connection, 'town', again)) == ['unchanged'] * 3
+
+
+def test_session_that_another_connection_pushes_for_long_is_an_answer(
+    connection, database, town, monkeypatch
+):
+    monkeypatch.setattr(publishing, '_WAIT', '50ms')
+    with PlaceMap.open(town) as place_map, connected(database) as other:
+        busy = place_map.snapshot.names[2][2]
+        with publishing.alone(other, busy):
+            answers = push(connection, 'town', place_map)
+        assert outcomes(answers) == ['new', 'refused', 'new']
+        assert 'another connection' in answers[1].reason
+        assert outcomes(push(connection, 'town', place_map)) == ['unchanged', 'new', 'unchanged']
+
+
+def test_map_without_a_name_is_refused(connection, town):
+    with PlaceMap.open(town) as place_map, pytest.raises(FleetError, match='needs a name'):
+        push(connection, '', place_map)
 
 
 def test_map_made_under_other_rules_is_not_pulled_into(

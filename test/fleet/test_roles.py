@@ -151,3 +151,25 @@ def test_a_role_becomes_another_and_a_superuser_none(database):
         assert roles_of(connection)['trainee'] == 'robot'
         with pytest.raises(FleetError, match='superuser'):
             grant(connection, 'owner', 'robot')
+
+
+@pytest.mark.parametrize('role', ['reader', 'robot', 'owner'])
+@pytest.mark.parametrize(
+    ('name', 'reason'),
+    [
+        ('vpr_owner', 'group'),
+        ('vpr_robot', 'group'),
+        ('vpr_reader', 'group'),
+        ('pg_monitor', 'group'),
+        ('', '1 to 63 bytes'),
+        ('ü' * 32, '1 to 63 bytes'),
+    ],
+)
+def test_only_who_logs_in_gets_a_role(database, name, reason, role):
+    with connected(database) as connection:
+        before = connection.execute('SELECT * FROM pg_auth_members ORDER BY oid').fetchall()
+        with pytest.raises(FleetError, match=reason):
+            grant(connection, name, role)
+        assert (
+            before == connection.execute('SELECT * FROM pg_auth_members ORDER BY oid').fetchall()
+        )

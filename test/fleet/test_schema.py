@@ -7,8 +7,9 @@ import pytest
 from fleet_server import new_database
 
 from vpr_ros.errors import FleetError, FleetUnreachableError
-from vpr_ros.fleet import connected, initialise
+from vpr_ros.fleet import FleetMap, connected, initialise
 from vpr_ros.fleet.schema import VERSION, problems, version_of
+from vpr_ros.fleet.shards import initialise_front
 from vpr_ros.fleet.status import status_of
 
 
@@ -51,6 +52,9 @@ def test_servers_of_one_fleet_never_give_a_key_twice(server):
         assert key == (7 << 24) + 1
         with pytest.raises(FleetError, match='from 0 to 127'):
             initialise(connection, shard=128)
+        with pytest.raises(FleetError, match='has number 7 already'):
+            initialise(connection, shard=0)
+        assert initialise(connection, shard=7) == initialise(connection) == []
 
 
 def test_server_that_does_not_answer_is_named():
@@ -68,16 +72,56 @@ def test_service_that_no_file_names_says_what_to_do(tmp_path, monkeypatch):
         connected('service=village').__enter__()
 
 
-@pytest.mark.parametrize('url', ['postgresql://robot:secret@host/town', 'host=a password=secret'])
+@pytest.mark.parametrize(
+    'url',
+    [
+        'postgresql://robot:secret@host/town',
+        'host=a password=secret',
+        'host=a sslpassword=secret',
+        'postgresql://host/town?sslkey=key.pem&sslpassword=secret',
+    ],
+)
 def test_password_in_a_connection_string_is_refused_and_not_repeated(url):
     with pytest.raises(FleetError, match='PGPASSFILE') as refused, connected(url):
         pass
     assert 'secret' not in str(refused.value)
 
 
-def test_what_is_no_connection_string_is_refused():
-    with pytest.raises(FleetError, match='connection string'), connected('host=a port'):
+@pytest.mark.parametrize(
+    'url',
+    [
+        'host=a port',
+        'http://host/town',
+        'postgresql://robot:%zzsecret@host/town',
+        'postgresql://robot:se secret@host/town',
+        'host=a password=my secret',
+        'host=\udcff',
+    ],
+)
+def test_what_is_no_connection_string_is_refused_and_not_repeated(url):
+    with pytest.raises(FleetError, match='no connection string') as refused, connected(url):
         pass
+    assert 'secret' not in str(refused.value)
+
+
+def test_server_of_the_environment_is_named(monkeypatch):
+    monkeypatch.setenv('PGHOST', '127.0.0.1')
+    monkeypatch.setenv('PGPORT', '1')
+    with pytest.raises(FleetUnreachableError, match=r'server 127\.0\.0\.1:1: '), connected(''):
+        pass
+
+
+def test_text_that_is_not_unicode_is_named(database):
+    with pytest.raises(FleetError, match='not UTF-8'), connected(database) as connection:
+        FleetMap(connection, 'town\udcff')
+
+
+def test_front_takes_no_password(server):
+    with (
+        connected(server.url, checked=False) as connection,
+        pytest.raises(FleetError, match='PGPASSFILE'),
+    ):
+        initialise_front(connection, {1: 'host=north password=secret'})
 
 
 def test_statement_that_takes_too_long_is_given_up(database):

@@ -9,6 +9,7 @@ import pytest
 
 from vpr_ros.errors import MapError
 from vpr_ros.maps import MapWriter, PlaceMap, verify
+from vpr_ros.maps.log_witness import state_alone
 
 
 def fill(place_map, new_place):
@@ -34,6 +35,34 @@ def test_write_that_does_not_fit_the_disk_leaves_the_map_as_it_was(
     assert verify(filled) == []
     with PlaceMap.open(filled) as place_map:
         assert len(place_map) == count + 1
+
+
+@pytest.mark.parametrize('freed', [False, True])
+def test_log_that_does_not_fit_into_the_file_stays_beside_it(
+    filled, new_place, files_limited_to, freed
+):
+    with MapWriter.open(filled) as place_map:
+        fill(place_map, new_place)
+    count = 40 + 200 * 50
+    place_map = MapWriter.open(filled)
+    with files_limited_to(filled.stat().st_size + 4096):
+        place_map.add([new_place(i) for i in range(500)])
+        assert state_alone(filled) is None
+        # The file alone makes no sense any more, and is taken for no other.
+        assert not place_map.displaced
+        if not freed:
+            place_map.add([new_place(1)])
+            place_map.close()
+    if freed:
+        place_map.add([new_place(1)])
+        place_map._connection.execute('PRAGMA wal_checkpoint(PASSIVE)')
+        place_map.add([new_place(2)])
+        place_map.close()
+    assert verify(filled) == []
+    with MapWriter.open(filled) as place_map:
+        assert len(place_map) == count + 500 + 1 + freed
+        place_map.add([new_place(3)])
+    assert list(filled.parent.iterdir()) == [filled]
 
 
 def test_database_that_may_not_grow_says_that_the_disk_is_full(filled, new_place):

@@ -30,6 +30,8 @@ app = typer.Typer(no_args_is_help=True)
 
 _LOOK = 0.5
 """Seconds between two looks at a map that is followed."""
+_END = 3.0
+"""Seconds that its end may take."""
 
 Url = Annotated[
     str,
@@ -59,8 +61,9 @@ def init(
     url: Url,
     *,
     shard: Annotated[
-        int, typer.Option(min=0, help='Number of this server, where a fleet has several.')
-    ] = 0,
+        int | None,
+        typer.Option(min=0, help='Number of this server, where a fleet has several; else 0.'),
+    ] = None,
     as_json: opt.AsJson = False,
 ) -> None:
     """Make a database ready for maps, or bring it up to date."""
@@ -91,6 +94,9 @@ def front(
         number, found, server = word.partition('=')
         if not (found and number.isdecimal()):
             msg = f'{word!r} is not of the form NUMBER=URL'
+            raise typer.BadParameter(msg)
+        if int(number) in servers:
+            msg = f'two servers have number {int(number)}'
             raise typer.BadParameter(msg)
         servers[int(number)] = server
     with _server(url, checked=False) as connection:
@@ -191,6 +197,8 @@ def push(
         for each in answers
     ]
     say(as_json, [asdict(each) for each in answers], '\n'.join(lines))
+    if any(each.outcome == 'refused' for each in answers):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -217,6 +225,8 @@ def pull(
         if calibration is not None:
             pull_calibration(fleet, calibration)
     _say_report(path, as_json, report)
+    if report.refused:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -254,16 +264,25 @@ def sync(
     show = partial(_say_report, path, as_json)
     following = FleetSync(path, url, name, region, interval=interval, changed=show)
     if once:
-        show(following.once())
+        report = following.once()
+        show(report)
+        if report.refused:
+            raise typer.Exit(1)
         return
-    fault = ''
-    with following:
+    fault, refused = '', tuple[str, ...]()
+    following.start()
+    try:
         while True:
             time.sleep(_LOOK)
             state = following.state
             if state.fault != fault and state.fault:
                 echo(f'waiting for the server: {state.fault}', err=True)
-            fault = state.fault
+            if state.refused != refused:
+                echo('\n'.join(f'left alone: {each}' for each in state.refused), err=True)
+            fault, refused = state.fault, state.refused
+    finally:
+        # A server that is silent does not keep the command; what is half written is none.
+        following.stop(_END)
 
 
 @app.command()
@@ -338,6 +357,7 @@ def _say_report(path: Path, as_json: bool, report: PullReport) -> None:
         f'{path}: {counted(len(report.added), "session")} added, {len(report.replaced)} replaced, '
         f'{len(report.removed)} removed, {report.unchanged} unchanged, '
         f'{counted(report.places, "place")} written'
+        + ''.join(f'\nleft alone: {each}' for each in report.refused.values())
     )
     say(as_json, asdict(report), text)
 
@@ -360,6 +380,9 @@ def _chosen(fleet: FleetMap, wanted: list[str] | None, version: int | None) -> l
     listed = fleet.sessions(former=version is not None)
     if version is not None:
         listed = [each for each in listed if each.version == version]
+    if version is not None and not listed:
+        msg = f'no session of the map {fleet.name!r} has a version {version}'
+        raise FleetError(msg)
     if not wanted:
         return listed
     found = []

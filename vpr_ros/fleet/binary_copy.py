@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.errors import FleetError
+from vpr_ros.errors import FleetContentsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,16 +58,16 @@ class RowLayout:
         """Return the rows that COPY TO wrote, as a structured array.
 
         Raises:
-            FleetError: They are not of this layout.
+            FleetContentsError: They are not of this layout.
         """
         body = memoryview(data)[len(_HEADER) : -len(_TRAILER)]
         if data[: len(_HEADER)] != _HEADER or len(body) % self.row.itemsize:
-            raise FleetError(_FOREIGN)
+            raise FleetContentsError(_FOREIGN)
         rows: NDArray[np.void] = np.frombuffer(body, self.row)
         if (rows['fields of'] != len(self.names)).any() or any(
             (rows[name] != width).any() for name, width in self._widths.items()
         ):
-            raise FleetError(_FOREIGN)
+            raise FleetContentsError(_FOREIGN)
         return rows
 
 

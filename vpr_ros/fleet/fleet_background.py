@@ -69,8 +69,9 @@ class FleetBackground:
         found = fleet.connection.execute(
             'SELECT session, number, x, y, z, d.data, d.step '
             'FROM unnest(%s::bigint[], %s::int[]) AS w (session, number) '
-            'JOIN places USING (session, number) JOIN descriptors d USING (session, number)',
-            [keys, numbers],
+            'JOIN places USING (session, number) JOIN descriptors d USING (session, number) '
+            'WHERE vector_dims(d.data) = %s',
+            [keys, numbers, fleet.rules.meta.packing.dim],
         ).fetchall()
         self._of = int(ends[-1])
         self._starts = {each.key: int(end) for each, end in zip(sessions, ends[:-1], strict=True)}

@@ -8,10 +8,11 @@ import dataclasses
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from vpr_ros.errors import FleetError, VprError
+from vpr_ros.errors import FleetContentsError, FleetError, VprError
 from vpr_ros.fleet.place_rows import (
     FETCHED,
     MOST_PLACES,
@@ -20,9 +21,11 @@ from vpr_ros.fleet.place_rows import (
     descriptor_layout,
     packed_of,
 )
+from vpr_ros.geometry.pose import are_poses
 from vpr_ros.maps import Camera, Snapshot
 from vpr_ros.maps.coder import fitted_of
 from vpr_ros.maps.columns import Growing, empty
+from vpr_ros.maps.descriptors import fault_of
 from vpr_ros.maps.meta import Meta
 from vpr_ros.parsing import parse
 
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    import numpy as np
     from numpy.typing import NDArray
     from psycopg import Connection
     from typing_extensions import LiteralString
@@ -44,9 +46,13 @@ _RULES = (
     'reducer', 'reduced_dim',
 )  # fmt: skip
 """Metadata that all sessions of a map share."""
+_POSE = 7
+"""Numbers of a mount: a position and a quaternion."""
 _SESSIONS: LiteralString = (
     'SELECT s.key, s.uid::text, s.owner, v.number AS version, s.version AS newest, s.deleted, '
-    'v.name, v.started, v.frame, v.places, v.digest, v.pushed_by, v.pushed_at '
+    'v.name, v.started, v.frame, v.places, v.digest, v.pushed_by, '
+    # Of a robot with another clock, or none; Python has no dates beyond.
+    "greatest('0002-01-01', least('9998-12-31', v.pushed_at)) AS pushed_at "
     'FROM sessions s JOIN versions v ON v.session = s.key WHERE s.map = ANY (%s) '
 )
 
@@ -127,6 +133,9 @@ class FleetMap:
     @classmethod
     def made_like(cls, connection: Connection, name: str, snapshot: Snapshot) -> FleetMap:
         """Return the map of a name, made with the rules of another where there is none yet."""
+        if not name:
+            msg = 'a map on the server needs a name'
+            raise FleetError(msg)
         meta = dataclasses.asdict(snapshot.meta)
         rules = Jsonb({key: meta[key] for key in _RULES})
         with connection.transaction():
@@ -190,11 +199,15 @@ class FleetMap:
         return found[0] if found else None
 
     def cameras(self) -> dict[int, Camera]:
-        """Return each camera by its identity on the server."""
+        """Return each camera by its identity on the server, but for those mounted nowhere."""
         rows = self.connection.execute(
             'SELECT id, name, mount FROM cameras WHERE map = ANY (%s) ORDER BY id', [self.ids]
         )
-        return {key: Camera(name, mount and tuple(mount)) for key, name, mount in rows}
+        return {
+            key: Camera(name, mount and tuple(mount))
+            for key, name, mount in rows
+            if mount is None or _is_pose(mount)
+        }
 
     def places(self, session: FleetSession, condition: Condition | None = None) -> Columns:
         """Return the places of a session, without descriptors, by their numbers.
@@ -220,13 +233,17 @@ class FleetMap:
         """Return rows that were selected as places.
 
         Raises:
-            FleetError: They make no sense.
+            FleetContentsError: They make no sense.
         """
         try:
-            return columns_of(rows, self.rules.meta.code_bits // 8)
+            columns = columns_of(rows, self.rules.meta.code_bits // 8)
+            fault = columns.fault
         except (TypeError, ValueError) as error:
-            msg = f'places of map {self.name!r} on the server make no sense: {error}'
-            raise FleetError(msg) from error
+            fault = str(error)
+        if fault:
+            msg = f'places of map {self.name!r} on the server make no sense: {fault}'
+            raise FleetContentsError(msg)
+        return columns
 
     def image_keys(self, session: int) -> dict[int, bytes]:
         """Return the key of each image of a session by its number, unfinished pushes included."""
@@ -238,7 +255,7 @@ class FleetMap:
         """Return the packed descriptors (n, bytes) of places of a session, numbers ascending.
 
         Raises:
-            FleetError: One is missing.
+            FleetContentsError: One is missing, or makes no sense.
         """
         packing = self.rules.meta.packing
         query = (
@@ -249,8 +266,12 @@ class FleetMap:
             rows = descriptor_layout(packing).decode(b''.join(map(bytes, copy)))
         if len(rows) != len(numbers):
             msg = f'{len(numbers) - len(rows)} descriptors of map {self.name!r} are missing'
-            raise FleetError(msg)
-        return packed_of(rows, packing)
+            raise FleetContentsError(msg)
+        packed = packed_of(rows, packing)
+        if fault := fault_of(packed, packing, rows['number'].tolist()):
+            msg = f'descriptors of map {self.name!r} on the server make no sense: {fault}'
+            raise FleetContentsError(msg)
+        return packed
 
     def thumbnails(self, session: int, numbers: Collection[int]) -> dict[int, bytes]:
         """Return the JPEGs of places of a session by their numbers."""
@@ -297,3 +318,9 @@ def _holding(rules: Snapshot, sessions: Collection[FleetSession]) -> Snapshot:
     )
     names = {each.key: (each.name, each.started, each.uid) for each in sessions}
     return replace(rules, meta=meta, names=names)
+
+
+def _is_pose(mount: list[Any]) -> bool:
+    """Whether an array of the server, which may hold anything, is a pose."""
+    flat = len(mount) == _POSE and all(isinstance(each, float) for each in mount)
+    return flat and bool(are_poses(np.array([mount])).all())

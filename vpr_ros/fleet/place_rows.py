@@ -80,12 +80,15 @@ def columns_of(rows: Sequence[tuple[Any, ...]], code_bytes: int) -> Columns:
     """
     count = len(rows)
     values = list(zip(*rows, strict=True)) if rows else [()] * 17
-    sessions = np.array(values[0], np.int64)
+    sessions, numbers = np.array(values[0], np.int64), np.array(values[1], np.int64)
+    if not ((numbers > 0) & (numbers < MOST_PLACES)).all():
+        msg = 'numbers of places are out of range'
+        raise ValueError(msg)
     covariances = b''.join(UNKNOWN_COVARIANCE if each is None else each for each in values[15])
     # A text of bits comes with their number before it.
     codes = b''.join(each[4:] for each in values[16])
     columns = Columns(
-        ids=(sessions << NUMBER_BITS) + np.array(values[1], np.int64),
+        ids=(sessions << NUMBER_BITS) + numbers,
         sessions=sessions,
         cameras=np.array(values[2], np.int64),
         stamps=np.array(values[3], np.int64),

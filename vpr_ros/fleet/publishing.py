@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from psycopg import sql
+from psycopg.errors import LockNotAvailable
 
-from vpr_ros.errors import FleetError
+from vpr_ros.errors import FleetBusyError, FleetError
 from vpr_ros.fleet.fleet_map import FleetMap
 from vpr_ros.fleet.place_rows import (
     NUMBERS,
@@ -132,11 +133,15 @@ def alone(connection: Connection, uid: str) -> Iterator[None]:
     """Keep other pushes of a session out, which end with their connections.
 
     Raises:
-        FleetUnreachableError: One goes on, and does not end.
+        FleetBusyError: One goes on, and does not end.
     """
     key = lock_key(uid)
     connection.execute("SELECT set_config('lock_timeout', %s, false)", [_WAIT])
-    connection.execute('SELECT pg_advisory_lock(%s)', [key])
+    try:
+        connection.execute('SELECT pg_advisory_lock(%s)', [key])
+    except LockNotAvailable as error:
+        msg = f'it is being pushed by another connection, which did not end within {_WAIT}'
+        raise FleetBusyError(msg) from error
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.errors import MapModelError
+from vpr_ros.errors import FleetContentsError, MapModelError
 from vpr_ros.fleet.place_rows import MOST_PLACES, ImageKeys
 from vpr_ros.fleet.server_connection import one_moment
 from vpr_ros.maps import MapWriter
@@ -36,6 +36,8 @@ class PullReport:
         removed: Of those that were removed.
         unchanged: How many were as they are on the server.
         places: How many places were written.
+        refused: Why sessions were left as they were here, by their UUIDs: those on the server make
+            no sense.
     """
 
     added: list[str] = field(default_factory=list)
@@ -43,6 +45,7 @@ class PullReport:
     removed: list[str] = field(default_factory=list)
     unchanged: int = 0
     places: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -72,7 +75,8 @@ def pull(
     """Bring sessions in a map to the state that they have on the server.
 
     Each is written as a whole or not at all. What is there already, and the same, costs no more
-    than the comparison: a pull that was cut off goes on where it stopped.
+    than the comparison: a pull that was cut off goes on where it stopped. A session that makes no
+    sense is refused, and keeps no other from coming.
 
     Args:
         fleet: The map on the server.
@@ -114,12 +118,28 @@ def _pull_session(
     report: PullReport,
 ) -> None:
     wanted = None if session.version == session.newest else session.version
-    with one_moment(fleet.connection):
-        # It may have changed since it was listed.
-        found = fleet.session(session.uid, wanted)
-        if found is None or (wanted is None and found.deleted):
-            return
-        source = _Download(fleet, found, region)
+    while True:
+        found = None
+        try:
+            with one_moment(fleet.connection):
+                # It may have changed since it was listed.
+                found = fleet.session(session.uid, wanted)
+                if found is None or (wanted is None and found.deleted):
+                    return
+                source = _Download(fleet, found, region)
+            _write(source, place_map, found, report)
+        except FleetContentsError as error:
+            # What was replaced meanwhile, and tidied away, is no fault.
+            if found is not None and fleet.session(session.uid, wanted) != found:
+                continue
+            report.refused[session.uid] = f'session {session.key} ({session.name!r}): {error}'
+        return
+
+
+def _write(
+    source: _Download, place_map: MapWriter, session: FleetSession, report: PullReport
+) -> None:
+    """Bring a session in a map to the state that it has on the server."""
     here = next(
         (key for key, each in place_map.snapshot.names.items() if each[2] == session.uid), None
     )
@@ -166,6 +186,9 @@ class _Download:
             cameras=fleet.cameras(),
             columns=fleet.places(session, None if region is None else region.condition(rules)),
         )
+        if not set(self.snapshot.columns.cameras.tolist()) <= set(self.snapshot.cameras):
+            msg = 'places on the server were seen by a camera that is none'
+            raise FleetContentsError(msg)
         if region is not None:
             wanted = np.flatnonzero(region.includes(self.snapshot))
             self.snapshot = replace(self.snapshot, columns=self.snapshot.columns.take(wanted))

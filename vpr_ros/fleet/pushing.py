@@ -9,12 +9,13 @@ are known by their UUID, and versions by their contents, so that pushing twice c
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vpr_ros.errors import FleetError
+from vpr_ros.errors import FleetBusyError, FleetError
 from vpr_ros.fleet.fleet_map import FleetMap
 from vpr_ros.fleet.place_rows import (
     MOST_PLACES,
@@ -140,23 +141,14 @@ class _SessionPush:
 
     def answer(self, tell: Callable[[int], None], *, shrink: bool) -> Pushed:
         """Push the session and return the answer."""
-        connection = self._fleet.connection
-        with alone(connection, self._uid):
+        answered = partial(Pushed, self._session, self._uid, self._label.name)
+        try:
+            with alone(self._fleet.connection, self._uid):
+                published = self._fleet.session(self._uid)
+                return answered(*self._pushed(published, tell, shrink=shrink))
+        except (_Refusal, FleetBusyError) as refusal:
             published = self._fleet.session(self._uid)
-            version = published.version if published else 0
-            try:
-                version, outcome = self._pushed(published, tell, shrink=shrink)
-            except _Refusal as refusal:
-                return self._answered(version, 'refused', str(refusal))
-            return self._answered(version, outcome)
-
-    def _answered(
-        self,
-        version: int,
-        outcome: Literal['new', 'changed', 'unchanged', 'refused'],
-        reason: str = '',
-    ) -> Pushed:
-        return Pushed(self._session, self._uid, self._label.name, version, outcome, reason)
+            return answered(published.version if published else 0, 'refused', str(refusal))
 
     def _pushed(
         self, published: FleetSession | None, tell: Callable[[int], None], *, shrink: bool

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FleetRole = Literal['owner', 'robot', 'reader']
 """Readers read all; robots also push, and change only their own; owners may change all."""
+_LONGEST = 63
+"""Bytes of a name; PostgreSQL cuts off what is longer."""
 
 
 def grant(connection: Connection, name: str, role: FleetRole) -> bool:
@@ -29,8 +31,15 @@ def grant(connection: Connection, name: str, role: FleetRole) -> bool:
         Whether it was made.
 
     Raises:
-        FleetError: It is a superuser, for whom row security does not count.
+        FleetError: It is a superuser, for whom row security does not count, or a group, or the
+            name is none.
     """
+    if name.startswith('pg_') or name in {f'vpr_{each}' for each in get_args(FleetRole)}:
+        msg = f'{name} is a group of roles: name the role that logs in'
+        raise FleetError(msg)
+    if not 0 < len(name.encode()) <= _LONGEST:
+        msg = f'names of roles have 1 to {_LONGEST} bytes, and {name!r} has {len(name.encode())}'
+        raise FleetError(msg)
     with connection.transaction():
         found = connection.execute(
             'SELECT rolsuper FROM pg_roles WHERE rolname = %s', [name]

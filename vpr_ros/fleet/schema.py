@@ -67,20 +67,23 @@ $$
 """Roles are of the whole server and may be there from another database."""
 
 
-def initialise(connection: Connection, shard: int = 0) -> list[Migration]:
+def initialise(connection: Connection, shard: int | None = None) -> list[Migration]:
     """Make the schema, or bring it up to date; does nothing where it is.
 
     Args:
         connection: Of a role that may create schemas, extensions and roles.
-        shard: Number of this server among those of one fleet, so that no key is given twice.
+        shard: Number of this server among those of one fleet, so that no key is given twice; None
+            for the one that it has, which is 0 at first.
 
     Returns:
         The steps that were taken.
 
     Raises:
-        FleetError: The schema is newer than this software, or the number is out of range.
+        FleetError: The schema is newer than this software, or the number is out of range, or not
+            the one that the server has.
     """
-    require_shard(shard)
+    if shard is not None:
+        require_shard(shard)
     with connection.transaction():
         connection.execute('SELECT pg_advisory_xact_lock(%s)', [_LOCK])
         begin_schema(connection)
@@ -94,8 +97,10 @@ def initialise(connection: Connection, shard: int = 0) -> list[Migration]:
             note_step(connection, step)
         if not found:
             for sequence in ('session_keys', 'maps_id_seq', 'cameras_id_seq'):
-                first = shard * KEYS_OF_A_SHARD + 1
+                first = (shard or 0) * KEYS_OF_A_SHARD + 1
                 connection.execute('SELECT setval(%s, %s, false)', [sequence, first])
+        elif shard is not None:
+            _require_number(connection, shard)
         # A copy from another server numbers transactions as that one did.
         connection.execute(
             'UPDATE sessions SET changed = pg_current_xact_id() '
@@ -112,6 +117,17 @@ def require_shard(number: int) -> None:
     """
     if not 0 <= number < SHARDS:
         msg = f'servers of a fleet are numbered from 0 to {SHARDS - 1}, not {number}'
+        raise FleetError(msg)
+
+
+def _require_number(connection: Connection, shard: int) -> None:
+    row = connection.execute('SELECT last_value FROM maps_id_seq').fetchone()
+    number = row[0] // KEYS_OF_A_SHARD if row else 0
+    if number != shard:
+        msg = (
+            f'this server has number {number} already, after which its sessions and maps are '
+            f'numbered: number {shard} takes another database'
+        )
         raise FleetError(msg)
 
 
@@ -183,6 +199,30 @@ _CHECKS: dict[str, LiteralString] = {
     'places belong to no session': (
         'SELECT count(*) FROM places p WHERE NOT EXISTS (SELECT FROM sessions s '
         'WHERE s.key = p.session AND s.map = p.map)'
+    ),
+    'sessions have no version': (
+        'SELECT count(*) FROM sessions s WHERE version <> 0 AND NOT EXISTS '
+        '(SELECT FROM versions v WHERE v.session = s.key AND v.number = s.version)'
+    ),
+    'places have codes of another length than others of their map': (
+        'SELECT count(*) FROM places p JOIN maps m ON m.id = p.map '
+        "WHERE length(p.code)::text <> m.rules ->> 'code_bits'"
+    ),
+    'places have poses, positions or covariances that are none': (
+        'SELECT count(*) FROM places WHERE num_nulls(x, y, z, qx, qy, qz, qw) NOT IN (0, 7) '
+        'OR NOT greatest(abs(x), abs(y), abs(z), abs(altitude), abs(distance)) <= 1e9 '
+        'OR NOT greatest(abs(qx), abs(qy), abs(qz), abs(qw)) BETWEEN 0.4 AND 1.1 '
+        'OR num_nulls(latitude, longitude) = 1 OR NOT abs(latitude) <= 90 '
+        'OR NOT abs(longitude) <= 180 OR length(covariance) <> 84'
+    ),
+    'places were seen by no camera of their map': (
+        'SELECT count(*) FROM places p WHERE NOT EXISTS (SELECT FROM cameras c '
+        'WHERE c.id = p.camera AND c.map = p.map)'
+    ),
+    'descriptors have another length than others of their map': (
+        'SELECT count(*) FROM descriptors d JOIN sessions s ON s.key = d.session '
+        'JOIN maps m ON m.id = s.map WHERE vector_dims(d.data)::text <> coalesce('
+        "nullif(m.rules ->> 'reduced_dim', '0'), m.rules #>> '{model,descriptor_dim}')"
     ),
     'thumbnails belong to no descriptor': (
         'SELECT count(*) FROM thumbnails t WHERE NOT EXISTS (SELECT FROM descriptors d '

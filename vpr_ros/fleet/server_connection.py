@@ -16,6 +16,7 @@ import psycopg
 from pgvector.psycopg import register_vector
 from psycopg import IsolationLevel, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo
 
 from vpr_ros.errors import FleetAccessError, FleetError, FleetUnreachableError, VprError
 from vpr_ros.fleet.schema import require_schema
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
     from psycopg.abc import PQGen
+    from psycopg.pq import ConninfoOption
 
 Answer = TypeVar('Answer')
 
@@ -90,20 +92,22 @@ class WatchedConnection(psycopg.Connection[Any]):
 
 
 def require_no_password(url: str) -> None:
-    """Refuse a connection string that holds a password, where others can read it.
+    """Refuse a connection string that holds a secret, where others can read it.
 
     Raises:
         FleetError: It does, or it is none.
     """
     try:
         given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
+    except (psycopg.ProgrammingError, UnicodeEncodeError):
+        # What libpq says of it repeats parts, of which one may be a password.
         msg = (
-            f'this is no connection string of PostgreSQL ({_reason(error)}): such are '
-            'service=town and postgresql://host/database'
+            'this is no connection string of PostgreSQL, such as postgresql://HOST/DATABASE '
+            '(where other signs than letters and digits are written like %20) or service=NAME'
         )
-        raise FleetError(msg) from error
-    if 'password' in given:
+        raise FleetError(msg) from None
+    # libpq marks what is not to be shown.
+    if any(each.dispchar == b'*' and each.keyword.decode() in given for each in _options()):
         msg = (
             'the connection string holds a password, which others can read in lists of processes '
             'and in launch files: put it into the file that PGPASSFILE names (~/.pgpass), or '
@@ -193,6 +197,9 @@ def explained(url: str) -> Iterator[None]:
     except psycopg.Error as error:
         msg = f'{_server(url)}: cannot do that: {_reason(error)}'
         raise FleetError(msg) from error
+    except UnicodeEncodeError as error:
+        msg = f'{error.object!r} is no text: it has bytes that are not UTF-8'
+        raise FleetError(msg) from error
 
 
 def _reason(error: Exception) -> str:
@@ -201,8 +208,14 @@ def _reason(error: Exception) -> str:
 
 def _server(url: str) -> str:
     """Return what a message calls the server."""
-    given = conninfo_to_dict(url)
+    given = {each.keyword.decode(): each.val.decode() for each in _options() if each.val}
+    given |= {key: str(value) for key, value in conninfo_to_dict(url).items()}
     if 'service' in given:
         return f'the service {given["service"]}'
     host, port = given.get('host', 'localhost'), given.get('port', 5432)
     return f'the server {host}:{port}'
+
+
+def _options() -> list[ConninfoOption]:
+    """Return the options of libpq, with what the environment says of them."""
+    return Conninfo.get_defaults()

@@ -22,6 +22,7 @@ from vpr_ros.fleet.schema import (
     note_step,
     require_shard,
 )
+from vpr_ros.fleet.server_connection import require_no_password
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,10 +48,12 @@ def initialise_front(connection: Connection, shards: Mapping[int, str]) -> None:
             owner adds to the user mappings.
 
     Raises:
-        FleetError: There is a schema already, or a number is out of range.
+        FleetError: There is a schema already, a number is out of range, or a connection string
+            holds a password.
     """
-    for number in shards:
+    for number, url in shards.items():
         require_shard(number)
+        require_no_password(url)
     with connection.transaction():
         found = connection.execute("SELECT to_regnamespace('vpr')").fetchone()
         if found is not None and found[0] is not None:

@@ -57,6 +57,7 @@ class SyncState:
         changes: How many times something was written.
         places: Of the file.
         fault: Why the map cannot be followed; empty if it can.
+        refused: Why sessions are not followed, each of which makes no sense.
     """
 
     connected: bool = False
@@ -65,6 +66,7 @@ class SyncState:
     changes: int = 0
     places: int = 0
     fault: str = ''
+    refused: tuple[str, ...] = ()
 
     @property
     def age(self) -> float | None:
@@ -181,6 +183,7 @@ class FleetSync:
                 lag=self.state.lag if late is None else late,
                 changes=self.state.changes + report.changed,
                 places=follower.places,
+                refused=tuple(follower.refused.values()),
             )
             if report.changed:
                 self._changed(report)
@@ -203,6 +206,7 @@ class _Follower:
         self._file: MapWriter = stack.enter_context(open_copy(path, self._fleet))
         self._seen: tuple[str, MapRegion | None] | None = None
         self.lag: float | None = None
+        self.refused: dict[str, str] = {}
 
     @property
     def places(self) -> int:
@@ -214,6 +218,9 @@ class _Follower:
         moment, sessions, deleted = self._news(region)
         report = pull(self._fleet, self._file, sessions, region=region)
         remove(self._file, deleted, report)
+        for uid in (*deleted, *(each.uid for each in sessions)):
+            self.refused.pop(uid, None)
+        self.refused.update(report.refused)
         self._seen = moment, region
         self.lag = self._lag(sessions) if report.changed else None
         return report

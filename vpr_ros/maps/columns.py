@@ -107,7 +107,7 @@ class Columns:
     @property
     def fault(self) -> str:
         """The first place that is none, in words; empty where all are sound."""
-        with np.errstate(invalid='ignore'):
+        with np.errstate(invalid='ignore', over='ignore'):
             lat, lon, alt = np.abs(self.geo).T
             on_earth = (lat <= 90) & (lon <= 180) & (np.isnan(alt) | (alt <= FARTHEST))
             sound = {

@@ -18,6 +18,7 @@ from vpr_ros.maps.columns import widen
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -121,15 +122,23 @@ def read(
             raise DescriptorError(msg)
         parts.append(data)
     rows = np.frombuffer(b''.join(parts), np.uint8).reshape(-1, packing.row_bytes)
+    if fault := fault_of(rows, packing, wanted):
+        msg = f'is damaged: {fault}'
+        raise DescriptorError(msg)
+    return rows
+
+
+def fault_of(rows: NDArray[np.uint8], packing: Packing, places: Sequence[int]) -> str:
+    """Return in words the first of packed descriptors (n, bytes) that is none; empty: all are."""
     for start in range(0, len(rows), _CHUNK):
-        norms = np.linalg.norm(packing.unpack(rows[start : start + _CHUNK]), axis=1)
+        with np.errstate(over='ignore', invalid='ignore'):
+            norms = np.linalg.norm(packing.unpack(rows[start : start + _CHUNK]), axis=1)
         # Rounding to int8 may lengthen a descriptor somewhat; NaN is not within the bound.
         wrong = np.flatnonzero(~(norms <= _MOST_NORM))
         if len(wrong):
-            place = wanted[start + wrong[0]]
-            msg = f'is damaged: the descriptor of place {place} has norm {norms[wrong[0]]:.6g}'
-            raise DescriptorError(msg)
-    return rows
+            place, norm = places[start + wrong[0]], norms[wrong[0]]
+            return f'the descriptor of place {place} has norm {norm:.6g}'
+    return ''
 
 
 class DescriptorCache:

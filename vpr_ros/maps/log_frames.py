@@ -25,7 +25,33 @@ _HEADER = struct.Struct('>8I')
 _MAGIC = 0x377F0682
 """The last bit is set where checksums are of big-endian words."""
 _HEAD_WORDS = 6
+_FRAME_HEAD = 4 * _HEAD_WORDS
+_FIRST = bytes([0, 0, 0, 1])
+_PAGE_SIZES = frozenset(1 << bits for bits in range(9, 17))
 _AT_ONCE = 64 << 20
+
+
+def first_page_is_of(log: Path, path: Path) -> bool:
+    """Return whether the first page of a file is one that its log holds.
+
+    SQLite moves pages in their order, so that this tells a move that a full disk cut off from
+    another file.
+
+    Raises:
+        OSError: One of the two cannot be read.
+    """
+    with log.open('rb') as file, path.open('rb') as moved:
+        header = file.read(_HEADER.size)
+        if len(header) < _HEADER.size:
+            return False
+        size = _HEADER.unpack(header)[2]
+        if size not in _PAGE_SIZES:
+            return False
+        first = moved.read(size)
+        while len(frame := file.read(_FRAME_HEAD + size)) == _FRAME_HEAD + size:
+            if frame[:4] == _FIRST and frame[_FRAME_HEAD:] == first:
+                return True
+    return False
 
 
 def transactions_after_damage(log: Path) -> int:
@@ -39,7 +65,7 @@ def transactions_after_damage(log: Path) -> int:
         if len(header) < _HEADER.size:
             return 0
         magic, _, page, _, *salt_and_sum = _HEADER.unpack(header)
-        if magic & ~1 != _MAGIC or page not in (1 << bits for bits in range(9, 17)):
+        if magic & ~1 != _MAGIC or page not in _PAGE_SIZES:
             return 0
         order = '>' if magic & 1 else '<'
         salt, state = np.array(salt_and_sum[:2], '>u4'), np.array(salt_and_sum[2:], np.uint32)

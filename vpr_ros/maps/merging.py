@@ -39,7 +39,7 @@ class MergedSessions:
         rows: Rows (n,) of the source.
 
     Raises:
-        MapError: Another model, unrelated frames, or a session that is not there or here already.
+        MapError: Another model, unrelated frames, or a session that is not there.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class MergedSessions:
             )
             raise MapModelError(msg)
         chosen = sorted(source.names) if sessions is None else sorted(set(sessions))
-        _require_new(target, source, chosen)
+        _require_there(source, chosen)
         self.sessions = dict.fromkeys(chosen, 0)
         self.rows = np.flatnonzero(np.isin(source.columns.sessions, chosen))
         self.cameras = {
@@ -109,12 +109,14 @@ class MergedSessions:
         return columns.with_crcs(), packed
 
 
-def _require_new(target: Snapshot, source: Snapshot, chosen: list[int]) -> None:
+def require_new(target: Snapshot, source: Snapshot, sessions: Collection[int]) -> None:
+    """Refuse sessions of a map that another holds already.
+
+    Raises:
+        MapExistsError: It holds one of them.
+    """
     known = {uid: key for key, (_, _, uid) in target.names.items()}
-    for session in chosen:
-        if session not in source.names:
-            msg = f'the map {source.meta.id} has no session {session}'
-            raise MapError(msg)
+    for session in sessions:
         name, _, uid = source.names[session]
         if uid in known:
             msg = (
@@ -122,6 +124,13 @@ def _require_new(target: Snapshot, source: Snapshot, chosen: list[int]) -> None:
                 f'session {known[uid]}: leave it out'
             )
             raise MapExistsError(msg)
+
+
+def _require_there(source: Snapshot, sessions: list[int]) -> None:
+    for session in sessions:
+        if session not in source.names:
+            msg = f'the map {source.meta.id} has no session {session}'
+            raise MapError(msg)
 
 
 def _require_related(target: Snapshot, source: Snapshot) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from vpr_ros.errors import MapAccessError, MapError, MapInUseError, MapSpaceError
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps.connection import CLOSED, empty_log, explained, open_to_write, require_file
+from vpr_ros.maps.log_frames import first_page_is_of
 from vpr_ros.maps.log_witness import read_state, state_alone
 from vpr_ros.maps.meta import read_version, write_meta
 from vpr_ros.maps.reader import MEMORY_BUDGET, OVERWRITTEN, PlaceMap
@@ -266,11 +267,21 @@ class TransactionalMap(PlaceMap):
                 and (found.id, found.log) == (before.id, self._log)
                 and found.version >= before.version
             )
-            if found != before and not moved_here:
+            if found != before and not moved_here and not (found is None and self._cut_off()):
                 return True
             # SQLite moved a part of the log into the file, or it was only touched.
             self._file.note()
-            self._alone = found
+            self._alone = found or before
+            return False
+
+    def _cut_off(self) -> bool:
+        """Whether the disk became full while SQLite moved the log into the file.
+
+        The file alone then makes no sense, and with its log it does.
+        """
+        try:
+            return first_page_is_of(beside(self._path, '-wal'), self._path)
+        except OSError:
             return False
 
     def _require_place(self) -> None:

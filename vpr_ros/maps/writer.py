@@ -18,7 +18,7 @@ from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.compression import with_rules_of
 from vpr_ros.maps.connection import explained
 from vpr_ros.maps.editor import with_mounts
-from vpr_ros.maps.merging import MergedSessions
+from vpr_ros.maps.merging import MergedSessions, require_new
 from vpr_ros.maps.meta import HASH_HEAD, Meta, crc_of
 from vpr_ros.maps.new_places import camera_of, prepare
 from vpr_ros.maps.reader import MEMORY_BUDGET
@@ -195,6 +195,7 @@ class MapWriter(MapRecoder):
             theirs = source.snapshot
             new = now if len(now) else _empty_like(now, theirs)
             merged = MergedSessions(new, theirs, sessions, anchored=anchored)
+            require_new(new, theirs, merged.sessions)
             if (new.coder, new.reducer) != (now.coder, now.reducer):
                 self._store_projections(new)
             before, new = new, _with_cameras(new, merged.cameras)

@@ -115,6 +115,8 @@ class FleetLink:
             'fleet: as the server was': age,
             'fleet: lag of the last change [s]': lag,
         }
+        if state.refused:
+            found['fleet: left alone'] = '; '.join(state.refused)
         return {**found, 'fleet: last question': self._fault} if self._fault else found
 
     def _move(self, result: Localization) -> None:
