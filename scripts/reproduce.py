@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Evaluate the models of a published table on its data sets, and print ours beside the paper's.
 
-For each row: `vpr weights fetch`, `vpr evaluate lint` and `vpr evaluate dataset`. Data sets lie in
-one folder, as VPR-datasets-downloader makes them; rows whose data set or weights are not there are
-named. The tables are in config/published.yaml.
+For each row: `vpr weights fetch`, then `vpr evaluate dataset`, which lints the data. Data sets lie
+in one folder, as VPR-datasets-downloader makes them, MSLS also as it is published; rows whose data
+set or weights are not there are named. The tables are in config/published.yaml.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class ReproducedRow:
 
     row: PublishedRow
     ours: tuple[float, ...] = ()
-    reason: str = ''
     errors: int = 0
+    reason: str = ''
 
 
 def vpr(*words: object) -> subprocess.CompletedProcess[str]:
@@ -82,17 +82,20 @@ def reproduced(row: PublishedRow, data: Path, *, fetch: bool) -> ReproducedRow:
             return ReproducedRow(row, reason=_last_line(got.stderr))
     split = ('--split', _SPLITS.get(row.dataset, 'test'))
     keys = data / _LISTS.get(row.dataset, '')
-    chosen = ('--queries-list', keys) if keys.is_file() else ()
-    lint = vpr('evaluate', 'lint', folder, *split, '--json')
+    chosen: tuple[object, ...] = ('--queries-list', keys) if keys.is_file() else ()
+    if (folder / 'train_val').is_dir():
+        chosen = ('--format', 'msls')
     run = vpr(
         *('evaluate', 'dataset', folder, *split, *chosen, *row.options),
         *('--model', row.model, '--verify', 'none', '--json'),
     )
     if run.returncode:
         return ReproducedRow(row, reason=_last_line(run.stderr))
-    recall = json.loads(run.stdout)['summary'][row.method]['recall']
+    result = json.loads(run.stdout)
+    recall = result['summary'][row.method]['recall']
     ours = tuple(100 * float(recall[str(rank)]) for rank in _RANKS if str(rank) in recall)
-    return ReproducedRow(row, ours, errors=int(lint.returncode != 0))
+    errors = sum(finding['level'] == 'error' for finding in result['findings'])
+    return ReproducedRow(row, ours, errors)
 
 
 def _last_line(text: str) -> str:

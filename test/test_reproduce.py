@@ -47,6 +47,22 @@ def test_our_figures_are_printed_beside_the_published_and_what_is_missing_is_nam
     assert run.returncode == 1
 
 
+def test_other_folders_and_what_the_linter_finds_are_told(tmp_path):
+    street(tmp_path / 'svox', 6, 6, gap=30.0)
+    base = tmp_path / 'svox' / 'images' / 'test'
+    (base / 'database').rename(base / 'gallery')
+    first, *_ = sorted((base / 'queries').iterdir())
+    (base / 'gallery' / first.name).write_bytes(first.read_bytes())
+    tables = tmp_path / 'tables.yaml'
+    row = {'model': 'hog', 'dataset': 'svox', 'options': ['--database', 'gallery'], 'recall': [9]}
+    tables.write_text(yaml.safe_dump({'mine': [row]}))
+    run = reproduce(tmp_path, 'mine', '--data', tmp_path, '--tables', tables)
+    assert run.returncode == 0
+    last = run.stdout.splitlines()[-1]
+    assert last.startswith('| hog --database gallery | svox | ')
+    assert 'the linter finds errors in the data' in last
+
+
 def test_unknown_table_is_refused_with_those_there_are(tmp_path):
     run = reproduce(tmp_path, 'theirs')
     assert run.returncode == 2
