@@ -51,6 +51,7 @@ def adapt(
     A stretch of each bag is held out. A model that does not recognise more of it than before
     is not written, and the exit status is 1.
     """
+    from vpr_ros import models
     from vpr_ros.cli.localizing import tolerance_of
     from vpr_ros.describe import Describer
     from vpr_ros.describe.loading import resolve
@@ -63,7 +64,7 @@ def adapt(
     if not 0 <= start < stop <= 1 or stop - start == 1:
         msg = f'--hold-out takes two rising shares of a bag, such as 0 0.3, not {start} {stop}'
         raise typer.BadParameter(msg)
-    if output.suffix != '.safetensors' or model_name_taken(output.stem):
+    if output.suffix != '.safetensors' or output.stem in models.registered():
         msg = f'name a file of its own that ends in .safetensors, not {output}'
         raise typer.BadParameter(msg)
     with PlaceMap.open(map_path, memory_budget=0) as known:
@@ -89,10 +90,3 @@ def adapt(
         f'    vpr map redescribe {map_path} --model {output} --bag BAG --output NEW.vprmap\n'
         f'    vpr calibrate NEW.vprmap BAG BAG --output CALIBRATION.yaml',
     )
-
-
-def model_name_taken(name: str) -> bool:
-    """Tell whether a registered model has this name."""
-    from vpr_ros import models
-
-    return name in models.registered()

@@ -122,7 +122,7 @@ def adapt(
     most = matrix.shape[1] // 8 * 8
     coder = ItqCoder.fit(after[0].astype(np.float32), min(bits or _CODE_BITS, most))
     codes = [coder.encode(each.astype(np.float32)) for each in after]
-    by_code = np.stack([-_bit_count(code ^ codes[0]).sum(1, dtype=np.int64) for code in codes[1]])
+    signs = [2.0 * np.unpackbits(each, axis=1) - 1.0 for each in codes]
     was = _right(test.values @ places.values.T, test, places, tolerance)
     now = _right(after[1] @ after[0].T, test, places, tolerance)
     found = HeldOut(
@@ -131,7 +131,7 @@ def adapt(
         float(now.mean()),
         int((now & ~was).sum()),
         int((was & ~now).sum()),
-        float(_right(by_code, test, places, tolerance).mean()),
+        float(_right(signs[1] @ signs[0].T, test, places, tolerance).mean()),
         shrinkage,
     )
     if found.won <= found.lost:
@@ -249,8 +249,3 @@ def _right(
 def _unit(values: Floats) -> Floats:
     norms = np.linalg.norm(values, axis=1, keepdims=True)
     return np.asarray(values / np.maximum(norms, np.finfo(np.float32).tiny))
-
-
-def _bit_count(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    counts = np.unpackbits(values[..., None], axis=-1).sum(-1, dtype=np.uint8)
-    return np.asarray(counts, np.uint8)
