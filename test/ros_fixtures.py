@@ -13,8 +13,9 @@ import pytest
 if TYPE_CHECKING:
     from vpr_ros.bench.node_process import NodeProcess
 
-# Its own domain for each process that runs tests, of which there may be several at once.
-os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 230)
+# Its own domain for each process that runs tests, of which there may be several at once. The
+# ports of those above 101 are among those that Linux gives to any socket.
+os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 101)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 # Not through shared memory: a node that is killed or stopped keeps parts of that of the sender,
 # which then has too little left for images, in all tests of this process that follow.

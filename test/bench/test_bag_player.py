@@ -39,7 +39,7 @@ from vpr_ros.bench.bag_player import Playback, play
 ROOT = Path(__file__).parents[2]
 EUROC, GARDENS = BAGS / 'euroc_v101_micro', BAGS / 'gardens_day_left'
 IMAGES, ODOM = '/cam0/image_raw/compressed', '/odom'
-DOMAIN = 1 + os.getpid() % 230
+DOMAIN = 1 + os.getpid() % 101
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 POINT = 'geometry_msgs/msg/PointStamped'
 DEEP = QoSProfile(depth=1000)
