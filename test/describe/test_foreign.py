@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-import yaml
+from foreign_networks import Theirs, onnx_file, script_file, write_card
 from pictures import blocks
 from torch import nn
 
@@ -28,58 +28,6 @@ from vpr_ros.training.trainable_network import initial_network
 
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
-
-CARD = {
-    'model': 'onnx',
-    'name': 'theirs',
-    'preprocessing': {'height': 24, 'width': 32, 'fit': 'crop', 'mean': [0.5] * 3, 'std': [1] * 3},
-    'descriptor_dim': 16,
-    'licence': 'MIT',
-}
-
-
-class Theirs(nn.Module):
-    """A network whose descriptors are not of unit norm, with the logits of a code."""
-
-    def __init__(self, kind=''):
-        super().__init__()
-        torch.manual_seed(1)
-        self.kind = kind
-        self.stem = nn.Conv2d(3, 16, 3, stride=2)
-        self.head = nn.Linear(16, 24)
-
-    def forward(self, images):
-        found = 3 * torch.relu(self.stem(images)).amax(dim=(2, 3))
-        if self.kind == 'batch':
-            found = found - found.mean(0)
-        if self.kind == 'constant':
-            found = found * 0 + 1
-        if self.kind == 'nan':
-            found = (found - 100).sqrt()
-        return found.reshape(images.shape[0], -1, 1, 1), self.head(found)
-
-
-def write_card(path, **changes):
-    path.with_suffix('.yaml').write_text(yaml.safe_dump({**CARD, **changes}))
-    return str(path)
-
-
-def onnx_file(path, kind='', batch=True, **changes):
-    axes = {'pixels': {0: 'n'}} if batch else None
-    example = torch.randn(2 if batch else 1, 3, 24, 32)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        names = {'input_names': ['pixels'], 'output_names': ['feature', 'logits']}
-        options = {'dynamo': False, 'dynamic_axes': axes, 'opset_version': 17, **names}
-        torch.onnx.export(Theirs(kind).eval(), (example,), path, **options)
-    return write_card(path, **changes)
-
-
-def script_file(path, net=None):
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        torch.jit.trace(net or Theirs(), torch.randn(2, 3, 24, 32)).save(path)
-    return write_card(path, model='torchscript')
 
 
 @pytest.fixture(params=['onnx', 'one by one', 'torchscript'])

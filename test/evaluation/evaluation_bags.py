@@ -63,8 +63,9 @@ def write_traverse(path, pictures, positions, *, damaged=(), fixes=False):
         images = writer.add_connection('/image', IMAGE, typestore=store)
         odom = writer.add_connection('/odom', pose_type, typestore=store)
         for i, (picture, x) in enumerate(zip(pictures, positions, strict=True)):
-            step = 7 if i in damaged else SIZE
-            image = kinds[IMAGE](header(i), SIZE, SIZE, 'mono8', 0, step, picture.ravel())
+            height, width = picture.shape
+            step = 7 if i in damaged else width
+            image = kinds[IMAGE](header(i), height, width, 'mono8', 0, step, picture.ravel())
             make = _fix if fixes else _odometry
             time = (i + 1) * SECOND
             writer.write(odom, time, store.serialize_cdr(make(kinds, header(i), x), pose_type))

@@ -50,6 +50,13 @@ def test_progress_ends_with_the_number_of_frames_and_a_limit_is_kept(town, eveni
     assert len(evaluation.queries) == 3
 
 
+def test_stretch_of_a_bag_is_localised_alone(town, evening):
+    everything = evaluate(town, evening)
+    part = evaluate(town, evening, stretch=(0.45, 0.9))
+    stamps = [query.stamp for query in everything.queries]
+    assert [query.stamp for query in part.queries] == stamps[6:12]  # of 14, one of them damaged
+
+
 def test_fixes_cannot_be_compared_with_a_map_that_has_no_origin_on_earth(town, tmp_path):
     bag = write_traverse(tmp_path / 'gps', [look(0)], [0], fixes=True)
     with pytest.raises(VprError, match='datum'):

@@ -272,6 +272,13 @@ def test_worlds_are_left_out_as_a_whole_with_their_maps():
     np.testing.assert_allclose(first, alone.probabilities(observed[0].features), rtol=1e-6)
 
 
+def test_threshold_lies_just_above_answers_that_are_all_wrong():
+    p, right = np.array([0.2, 0.7, 0.6]), np.zeros(3, bool)
+    one = ('there',), ('second half',)
+    found = Predictions(p, right, np.ones(3, bool), np.zeros(3, np.intp), *one)
+    assert 0.7 < _threshold(found, 0.95) < 0.701
+
+
 def test_threshold_holds_in_the_worst_world_and_outside_of_maps():
     right = np.r_[np.ones(1000, bool), np.r_[np.ones(80, bool), np.zeros(20, bool)]]
     p = np.r_[np.linspace(0.9, 0.99, 1000), np.linspace(0.5, 0.89, 80), np.full(20, 0.95)]

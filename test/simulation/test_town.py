@@ -126,6 +126,13 @@ def test_the_route_is_a_closed_drive_of_several_hundred_metres() -> None:
     assert _ROUTE.pose(0).distance_to(_ROUTE.pose(_ROUTE.length - 1e-6)) < 1e-4
 
 
+def test_a_drive_ends_after_the_frames_asked_for(town: Town) -> None:
+    conditions = Conditions()
+    assert len(Traverse(town, conditions, most=5)) == 5
+    around = len(Traverse(town, conditions))
+    assert len(Traverse(town, conditions, most=around + 5)) == around
+
+
 def test_frames_are_evenly_spaced_and_stamped(town: Town) -> None:
     traverse = Traverse(town, DAY, seed=1, spacing=2.0, speed=4.0)
     assert [traverse.stamp(i) for i in range(3)] == [0, 500_000_000, 1_000_000_000]

@@ -23,6 +23,8 @@ from vpr_ros.cli.localizing import localizing, tolerance_of
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from vpr_ros.evaluation import Tolerance
+    from vpr_ros.evaluation.calibration_data import AnsweredTraverse
     from vpr_ros.evaluation.calibration_fit import Calibrated
 
 _CANDIDATES = 100
@@ -93,10 +95,8 @@ def calibrate(
     its weights; nodes and commands take it as calibration.
     """
     from vpr_ros.evaluation import Evaluation
-    from vpr_ros.evaluation.bag_evaluation import evaluate_bag
     from vpr_ros.evaluation.calibration_data import AnsweredTraverse
     from vpr_ros.evaluation.calibration_fit import calibrate as fit
-    from vpr_ros.inputs.bags import Bag, choose_topics
 
     alone = all(path.suffix == '.json' for path in inputs)
     searching = 'elsewhere', 'verify', 'rerank', 'weights', 'device'
@@ -105,28 +105,9 @@ def calibrate(
     right = tolerance_of(tolerance, angle)
 
     def localised(map_path: Path, path: Path, *, known: bool) -> AnsweredTraverse:
-        opened = localizing(
-            map_path,
-            None,
-            weights,
-            device,
-            candidates=_CANDIDATES,
-            calibration='none',
-            verify=verify,
-            rerank=rerank,
-        )
-        title = f'localising {path.name} in {map_path.name}'
-        with Bag(path) as bag, opened as (place_map, localizer), progress_bar(title) as progress:
-            evaluation = evaluate_bag(
-                place_map,
-                bag,
-                localizer,
-                choose_topics(bag),
-                right,
-                candidates=_CANDIDATES,
-                progress=progress,
-            )
-        return AnsweredTraverse(evaluation, known)
+        means: dict[str, Any] = {'weights': weights, 'device': device}
+        means |= {'model': None, 'verify': verify, 'rerank': rerank}
+        return answered(map_path, path, right, known=known, **means)
 
     sessions = []
     current: Path | None = None
@@ -159,6 +140,50 @@ def calibrate(
                 'quality': calibration.quality,
             }
         )
+
+
+def answered(
+    map_path: Path,
+    bag_path: Path,
+    tolerance: Tolerance,
+    *,
+    known: bool,
+    topics: tuple[str | None, str | None] = (None, None),
+    stretch: tuple[float, float] = (0.0, 1.0),
+    **means: Any,
+) -> AnsweredTraverse:
+    """Return the answers to a bag, or to a stretch of it, as calibrations are fitted to them.
+
+    Args:
+        map_path: The map.
+        bag_path: Of the traverse.
+        tolerance: Of correct answers.
+        known: Whether the map covers the traverse.
+        topics: Of images and poses; None for the only ones of a bag.
+        stretch: Beginning and end, shares of its images.
+        means: Keywords of `localizing`.
+
+    Raises:
+        VprError: The map, the network or the bag cannot be used.
+    """
+    from vpr_ros.evaluation.bag_evaluation import evaluate_bag
+    from vpr_ros.evaluation.calibration_data import AnsweredTraverse
+    from vpr_ros.inputs.bags import Bag, choose_topics
+
+    opened = localizing(map_path, candidates=_CANDIDATES, calibration='none', **means)
+    title = f'localising {bag_path.name} in {map_path.name}'
+    with Bag(bag_path) as bag, opened as (place_map, localizer), progress_bar(title) as progress:
+        evaluation = evaluate_bag(
+            place_map,
+            bag,
+            localizer,
+            choose_topics(bag, *topics),
+            tolerance,
+            candidates=_CANDIDATES,
+            stretch=stretch,
+            progress=progress,
+        )
+    return AnsweredTraverse(evaluation, known)
 
 
 def show(result: Calibrated, out: Console) -> None:

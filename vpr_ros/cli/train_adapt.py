@@ -6,12 +6,20 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vpr_ros.cli import options as opt
-from vpr_ros.cli.console import progress_bar, say
+from vpr_ros.cli.console import console, progress_bar, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vpr_ros.cli.recalibrating import OwnDrives
+    from vpr_ros.describe import Describer
+    from vpr_ros.evaluation import Tolerance
 
 
 def adapt(
@@ -28,15 +36,32 @@ def adapt(
     output: Annotated[
         Path,
         typer.Option(
-            '--output', '-o', callback=opt.check_folder, help='Model to write (.safetensors).'
+            '--output',
+            '-o',
+            callback=opt.check_folder,
+            help='Model to write (.safetensors, or the ending of the network of others that is '
+            'adapted); its calibration is written beside it (.calibration.yaml).',
         ),
     ],
     hold_out: Annotated[
         tuple[float, float],
         typer.Option(
-            metavar='FROM TO', help='Stretch of each bag that judges the result, shares of it.'
+            metavar='FROM TO',
+            help='Stretch of each bag that judges and calibrates the result, shares of it.',
         ),
     ] = (0.0, 0.3),
+    elsewhere: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar='BAG',
+            callback=opt.check_not_map,
+            help='Bag of places that the map does not show, to calibrate by; several times.',
+        ),
+    ] = None,
+    simulate: Annotated[
+        bool,
+        typer.Option(help='Calibrate by a simulated town, park and building too: minutes more.'),
+    ] = True,
     image_topic: opt.ImageTopic = None,
     pose_topic: opt.PoseTopic = None,
     tolerance: opt.Distance = 5.0,
@@ -46,47 +71,94 @@ def adapt(
     device: opt.Device = 'auto',
     as_json: opt.AsJson = False,
 ) -> None:
-    """Adapt the projection and the codes of a model to the robot's own map.
+    """Adapt the projection and the codes of a model to the robot's own map, and calibrate it.
 
-    A stretch of each bag is held out. A model that does not recognise more of it than before
-    is not written, and the exit status is 1.
+    A stretch of each bag is held out. A model that does not recognise more of it than before, or
+    not by more than chance, is not written, and the exit status is 1.
     """
     from vpr_ros import models
     from vpr_ros.cli.localizing import tolerance_of
+    from vpr_ros.cli.recalibrating import OwnDrives
     from vpr_ros.describe import Describer
-    from vpr_ros.describe.loading import resolve
+    from vpr_ros.describe.loading import load_network, resolve
     from vpr_ros.maps import PlaceMap
-    from vpr_ros.training.adapting import adapt as fit
-    from vpr_ros.training.adapting import require_adaptable, write_adapted
+    from vpr_ros.training import adapting
+    from vpr_ros.training.adapted_model import adapted_map, require_adaptable, write_adapted
     from vpr_ros.training.posed_descriptors import described_drives, mapped
 
     start, stop = hold_out
     if not 0 <= start < stop <= 1 or stop - start == 1:
         msg = f'--hold-out takes two rising shares of a bag, such as 0 0.3, not {start} {stop}'
         raise typer.BadParameter(msg)
-    if output.suffix != '.safetensors' or output.stem in models.registered():
-        msg = f'name a file of its own that ends in .safetensors, not {output}'
+    if output.stem in models.registered():
+        msg = f'name a file of its own, not {output}: there is a model {output.stem}'
         raise typer.BadParameter(msg)
     with PlaceMap.open(map_path, memory_budget=0) as known:
         entry = resolve(model or known.model.name, weights)
-    require_adaptable(entry)
-    right = tolerance_of(tolerance, angle)
+    if output.suffix != (ending := require_adaptable(entry)):
+        msg = f'{entry.name} becomes a file that ends in {ending} when it is adapted, not {output}'
+        raise typer.BadParameter(msg)
+    right, topics = tolerance_of(tolerance, angle), (image_topic, pose_topic)
     describer = Describer(model or entry.name, device=device, weights=weights)
     opened = PlaceMap.open(map_path, model=describer.model_info)
     with opened as place_map, progress_bar('describing images') as progress:
-        places = mapped(place_map)
-        topics = image_topic, pose_topic
-        drive, held = described_drives(place_map, describer, bag, topics, (start, stop), progress)
-        bits = place_map.model.code_bits
-    state, found = fit(places, drive, held, right, bits)
-    card = write_adapted(entry, state, output, {'held_out': asdict(found)})
-    say(
-        as_json,
-        {'output': str(output), 'name': card.name, **asdict(found)},
-        f'{output}: of {found.images} held-out images {found.before:.1%} were recognised before, '
-        f'{found.after:.1%} now (won {found.won}, lost {found.lost}; {found.codes_after:.1%} by '
-        f'codes alone). Its maps and its calibration are its own; with the bags of the map and '
-        'others:\n'
-        f'    vpr map redescribe {map_path} --model {output} --bag BAG --output NEW.vprmap\n'
-        f'    vpr calibrate NEW.vprmap BAG BAG --output CALIBRATION.yaml',
+        places, bits = mapped(place_map), place_map.model.code_bits
+        drive, held = described_drives(place_map, describer, bag, topics, hold_out, progress)
+    division = adapting.Division.of(places.poses, drive.poses, held, right)
+    fitting, judging = drive.part(division.fitting), drive.part(division.judging)
+    adaptation = adapting.adapt(places, fitting, right, bits, centred=not entry.projection)
+    found = adapting.judge((places, judging), (places, judging), adaptation, right)
+    found.require_better()
+    figures = {'held_out': asdict(found), 'shrinkage': adaptation.shrinkage}
+    card = write_adapted(entry, load_network(entry)[0], adaptation, output, figures)
+    with TemporaryDirectory(prefix='vpr-adapt-') as work:
+        after = Describer(str(output), device=device)
+        own = OwnDrives(Path(work) / map_path.name, bag, topics, hold_out)
+        adapted_map(map_path, own.map, adaptation, after.model_info)
+        worlds = Path(work) if simulate else None
+        calibrated = _calibrated(
+            own, elsewhere or (), after, right, worlds, output, device, as_json=as_json
+        )
+    text = (
+        f'{output}: {found.words()}; {found.codes_after:.1%} by codes alone\n'
+        f'{calibrated["words"]}\n'
+        'The maps of the model are its own; with the bags that the map was made from:\n'
+        f'    vpr map redescribe {map_path} --model {output} --bag BAG --output NEW.vprmap'
     )
+    answer = {'output': str(output), 'name': card.name, **asdict(found), **calibrated}
+    say(as_json, answer, text)
+
+
+def _calibrated(
+    own: OwnDrives,
+    elsewhere: Sequence[Path],
+    describer: Describer,
+    tolerance: Tolerance,
+    worlds: Path | None,
+    output: Path,
+    device: str,
+    *,
+    as_json: bool,
+) -> dict[str, Any]:
+    """Write the calibration of an adapted model, if there can be one; return what to say of it."""
+    from vpr_ros.cli.calibrate_command import show
+    from vpr_ros.cli.recalibrating import recalibrate
+    from vpr_ros.localize import CalibrationError
+
+    path = output.with_suffix('.calibration.yaml')
+    path.unlink(missing_ok=True)  # of an earlier model of this name
+    means = {'model': str(output), 'weights': None, 'device': device}
+    try:
+        result = recalibrate(own, elsewhere, describer, tolerance, worlds, **means)
+    except CalibrationError as error:
+        words = f'It has no calibration, so that its probabilities are not known: {error}'
+        return {'calibration': None, 'why_not': str(error), 'words': words}
+    result.calibration.save(path)
+    show(result, console(stderr=as_json))
+    quality = result.calibration.quality
+    most = max(each['recall'] for each in quality.values())
+    words = (
+        f'Its calibration, which accepts up to {most:.0%} of the answers there could be, for '
+        f'--calibration and the parameter of nodes: {path}'
+    )
+    return {'calibration': str(path), 'quality': quality, 'words': words}

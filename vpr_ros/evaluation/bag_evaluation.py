@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -51,6 +52,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
     *,
     candidates: int,
     limit: int | None = None,
+    stretch: tuple[float, float] = (0.0, 1.0),
     odometry: bool = False,
     mode: str = 'single frame',
     created: str = '',
@@ -67,6 +69,7 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
         tolerance: Of correct answers.
         candidates: Candidates per image, the largest N of recall@N.
         limit: Stop after this many images.
+        stretch: Beginning and end of what is localised, shares of the images of the bag.
         odometry: Whether the temporal filter gets odometry, for which the true poses stand in.
         mode: Of the decision, stored with the results.
         created: Date and time, ISO 8601, stored with the results.
@@ -87,13 +90,15 @@ def evaluate_bag(  # noqa: PLR0913  each is a choice of its own
         )
         raise VprError(msg)
     source = pose_source(topics.pose, datum)
+    first, last = (math.ceil(share * topics.image.count) for share in stretch)
+    frames = replay_frames(bag, topics.image.name, topics.pose.name, source)
     return evaluate_frames(
         place_map,
-        replay_frames(bag, topics.image.name, topics.pose.name, source),
+        islice(frames, first, last if stretch[1] < 1 else None),
         localizer,
         tolerance,
         name=bag.path.name,
-        count=topics.image.count,
+        count=last - first,
         candidates=candidates,
         limit=limit,
         odometry=odometry,

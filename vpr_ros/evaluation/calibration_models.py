@@ -191,7 +191,7 @@ def _least(p: Floats, right: Bools, allowed: Callable[[Floats, int], Floats]) ->
     # Equal probabilities are accepted together.
     last = np.append(np.diff(p[order]) < 0, True)
     fine = np.flatnonzero((wrong <= allowed(np.arange(1.0, len(p) + 1), len(p))) & last)
-    return float(p[order[fine[-1]]]) if len(fine) else 1.0
+    return float(p[order[fine[-1]]] if len(fine) else np.nextafter(p.max(), 1))
 
 
 @dataclass(frozen=True, eq=False)

@@ -198,6 +198,7 @@ class Traverse:
         lateral_shift: float = 0.0,
         spacing: float = 2.0,
         speed: float = 8.0,
+        most: int | None = None,
     ) -> None:
         """Plan a drive once around.
 
@@ -208,6 +209,7 @@ class Traverse:
             lateral_shift: To the left of the lane, metres.
             spacing: From frame to frame, metres.
             speed: Metres a second.
+            most: Frames after which the drive ends, if it is not around before.
         """
         if not (spacing > 0 and speed > 0):
             msg = f'spacing and speed must be positive, not {spacing} m and {speed} m/s'
@@ -218,11 +220,13 @@ class Traverse:
         self._seed = seed
         self._spacing = spacing
         self._route = town.route(lateral_shift)
+        around = int(self._route.length / spacing)
+        self._count = around if most is None else min(most, around)
         # Two traverses never stop at the same places.
         self._first = float(np.random.default_rng([seed, 17]).uniform(0, spacing))
 
     def __len__(self) -> int:
-        return int(self._route.length / self._spacing)
+        return self._count
 
     def __getitem__(self, index: int) -> RenderedFrame:
         if not 0 <= index < len(self):

@@ -9,27 +9,20 @@ with images of drives past them. A stretch of the route is held out, and judges 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from vpr_ros.describe.loading import load_network
-from vpr_ros.errors import VprError
 from vpr_ros.evaluation.metrics import localisable, within
 from vpr_ros.maps.coder import ItqCoder, one_thread, sample_rows
-from vpr_ros.models.model_card import ModelCard, card_of
-from vpr_ros.models.projected import Projected
-from vpr_ros.models.weights_file import described_by, save_weights
+from vpr_ros.training.held_out import AdaptationError, HeldOut
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from vpr_ros.evaluation.metrics import Tolerance
-    from vpr_ros.models.model_spec import ModelSpec
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
@@ -47,10 +40,6 @@ _PAIRS = 20_000
 _CODE_BITS = 512
 
 
-class AdaptationError(VprError):
-    """What was given cannot adapt a model, or the adapted one is not better."""
-
-
 @dataclass(frozen=True, eq=False)
 class PosedDescriptors:
     """Descriptors (N, D) with poses as rows (N, 7)."""
@@ -62,133 +51,144 @@ class PosedDescriptors:
         """Return those chosen."""
         return PosedDescriptors(self.values[chosen], self.poses[chosen])
 
+    def recognised(self, places: PosedDescriptors, tolerance: Tolerance) -> Bools:
+        """Tell which (N,) are most like a place that is where they are."""
+        return _right(self.values @ places.values.T, self, places, tolerance)
 
-@dataclass(frozen=True)
-class HeldOut:
-    """The held-out images, before and after.
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """Which images of drives, in the order of the route, are fitted to, and which judge.
 
     Attributes:
-        images: How many have a place in the map.
-        before: Recall@1.
-        after: Recall@1.
-        won: Images recognised only afterwards.
-        lost: Images recognised only before.
-        codes_after: Recall@1 by the new codes alone.
+        fitting: (N,) of these.
+        judging: (N,) held out.
+    """
+
+    fitting: Bools
+    judging: Bools
+
+    @staticmethod
+    def of(places: Floats, drive: Floats, held: Bools, tolerance: Tolerance) -> Division:
+        """Divide images by their poses: what shows a place that is held out is not fitted to.
+
+        Args:
+            places: (M, 7) poses of the map.
+            drive: (N, 7) poses of the images.
+            held: (N,) which are held out.
+            tolerance: Of one place.
+
+        Raises:
+            AdaptationError: There are too few on either side.
+        """
+        known = localisable(drive, places, tolerance)
+        fitting = known & ~held & ~localisable(drive, drive[held], tolerance)
+        found = Division(fitting, known & held)
+        if min(fitting.sum(), found.judging.sum()) < _LEAST:
+            msg = (
+                f'{fitting.sum()} images to fit to and {found.judging.sum()} held-out ones show a '
+                f'place of the map; {_LEAST} of each are the least. What shows a place of the '
+                'stretch held out is not fitted to: give more bags, or hold out others'
+            )
+            raise AdaptationError(msg)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Adaptation:
+    """What is put behind a network: a projection of its descriptors, and codes of these.
+
+    Attributes:
+        mean: (D,) subtracted first.
+        matrix: (D, E).
+        coder: Of the projected descriptors.
         shrinkage: That was chosen.
     """
 
-    images: int
-    before: float
-    after: float
-    won: int
-    lost: int
-    codes_after: float
+    mean: Floats
+    matrix: Floats
+    coder: ItqCoder
     shrinkage: float
+
+    def project(self, given: PosedDescriptors) -> PosedDescriptors:
+        """Return descriptors as the adapted model makes them."""
+        return PosedDescriptors(self.projected(given.values), given.poses)
+
+    def projected(self, values: Floats) -> Floats:
+        """Return descriptors (N, E) of unit norm for those of the network (N, D)."""
+        return _unit((values - self.mean) @ self.matrix)
+
+    def codes(self, values: Floats) -> NDArray[np.uint8]:
+        """Return the codes (N, bits / 8) of projected descriptors (N, E)."""
+        return self.coder.encode(values.astype(np.float32))
+
+    @cached_property
+    def head(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weights (bits, E) and biases (bits,) of the logits whose signs are the codes."""
+        return self.coder.projection.T.copy(), -self.coder.mean @ self.coder.projection
 
 
 def adapt(
-    places: PosedDescriptors, drive: PosedDescriptors, held: Bools, tolerance: Tolerance, bits: int
-) -> tuple[dict[str, torch.Tensor], HeldOut]:
-    """Fit a projection and its codes, and judge them on the held-out images.
+    places: PosedDescriptors,
+    drive: PosedDescriptors,
+    tolerance: Tolerance,
+    bits: int,
+    *,
+    centred: bool = True,
+) -> Adaptation:
+    """Fit a projection and its codes.
 
     Args:
         places: Of the map.
-        drive: Of images of drives, in the order of the route.
-        held: (N,) which of these are held out.
+        drive: Of images of drives to fit to, in the order of the route.
         tolerance: Of one place.
         bits: Of codes; 0 for the usual number.
-
-    Returns:
-        Values for the projection and the hash head of `Projected`, and the judgement.
+        centred: Whether a mean is subtracted; without, a projection before this one and this one
+            are one matrix.
 
     Raises:
-        AdaptationError: There are too few images or pairs, or the result is not better.
+        AdaptationError: No two pictures of one place differ.
     """
-    fitting, test = drive.part(~held), drive.part(held)
-    known = localisable(test.poses, places.poses, tolerance)
-    test = test.part(known)
-    seen = localisable(fitting.poses, places.poses, tolerance)
-    fitting = fitting.part(seen)
-    if min(len(test.values), len(fitting.values)) < _LEAST:
-        msg = (
-            f'{len(fitting.values)} images to fit to and {len(test.values)} held-out ones show a '
-            f'place of the map; {_LEAST} of each are the least: give more bags, or hold out others'
-        )
-        raise AdaptationError(msg)
     with one_thread():
-        shrinkage = _chosen(places, fitting, tolerance)
-        mean, matrix = _fit(places, fitting, tolerance, (shrinkage,))[shrinkage]
-        after = [_unit((each.values - mean) @ matrix) for each in (places, test)]
+        shrinkage = _chosen(places, drive, tolerance, centred=centred)
+        mean, matrix = _fit(places, drive, tolerance, (shrinkage,), centred=centred)[shrinkage]
+        after = _unit((places.values - mean) @ matrix)
     most = matrix.shape[1] // 8 * 8
-    coder = ItqCoder.fit(after[0].astype(np.float32), min(bits or _CODE_BITS, most))
-    codes = [coder.encode(each.astype(np.float32)) for each in after]
-    signs = [2.0 * np.unpackbits(each, axis=1) - 1.0 for each in codes]
-    was = _right(test.values @ places.values.T, test, places, tolerance)
-    now = _right(after[1] @ after[0].T, test, places, tolerance)
-    found = HeldOut(
-        len(was),
-        float(was.mean()),
-        float(now.mean()),
-        int((now & ~was).sum()),
-        int((was & ~now).sum()),
-        float(_right(signs[1] @ signs[0].T, test, places, tolerance).mean()),
-        shrinkage,
-    )
-    if found.won <= found.lost:
-        msg = (
-            f'nothing is written: of {found.images} held-out images {found.before:.1%} were '
-            f'recognised before and {found.after:.1%} would be after (won {found.won}, lost '
-            f'{found.lost}). Keep the model, or give bags of more of the route'
-        )
-        raise AdaptationError(msg)
-    state = {
-        'projection.mean': torch.from_numpy(mean.astype(np.float32)),
-        'projection.directions': torch.from_numpy(matrix.T.astype(np.float32).copy()),
-        'hash_head.linear.weight': torch.from_numpy(coder.projection.T.copy()),
-        'hash_head.linear.bias': torch.from_numpy(-coder.mean @ coder.projection),
-    }
-    return state, found
+    coder = ItqCoder.fit(after.astype(np.float32), min(bits or _CODE_BITS, most))
+    return Adaptation(mean, matrix, coder, shrinkage)
 
 
-def write_adapted(
-    entry: ModelSpec, state: dict[str, torch.Tensor], path: Path, figures: dict[str, Any]
-) -> ModelCard:
-    """Write a model with a fitted projection and codes.
+def judge(
+    before: tuple[PosedDescriptors, PosedDescriptors],
+    after: tuple[PosedDescriptors, PosedDescriptors],
+    adaptation: Adaptation,
+    tolerance: Tolerance,
+) -> HeldOut:
+    """Compare a model with an adapted one.
 
-    Raises:
-        OSError: The file cannot be written.
+    Args:
+        before: The places of the map and the held-out images, by the model.
+        after: The same by the network that `adaptation` is put behind.
+        adaptation: Of it.
+        tolerance: Of one place.
     """
-    net, _ = load_network(entry)
-    dim, length = state['projection.directions'].shape
-    bits = len(state['hash_head.linear.bias'])
-    entry = replace(entry, projection=(length, dim), projection_bits=bits)
-    adapted = Projected(net, (length, dim), bits)
-    adapted.load_state_dict({f'net.{k}': v for k, v in net.state_dict().items()} | state)
-    known = (described_by(entry.file) if entry.file else None) or ModelCard(entry.registered)
-    card = replace(known, name=path.stem, figures=figures)
-    card = card_of(entry, adapted, card)
-    save_weights(path, adapted.state_dict(), card)
-    return card
+    places, asked = (adaptation.project(each) for each in after)
+    codes = (np.unpackbits(adaptation.codes(each.values), axis=1) for each in (places, asked))
+    at, seen = (2.0 * bits - 1.0 for bits in codes)
+    by_codes = _right(seen @ at.T, asked, places, tolerance)
+    was = before[1].recognised(before[0], tolerance)
+    return HeldOut.judged(was, asked.recognised(places, tolerance), by_codes)
 
 
-def require_adaptable(entry: ModelSpec) -> None:
-    """Refuse a model that cannot get a projection.
-
-    Raises:
-        AdaptationError: It is one of others, an exported one, or has a projection already.
-    """
-    if entry.foreign or entry.projection or entry.onnx_file or entry.batch_dependent:
-        msg = f'{entry.name} cannot be adapted: it must be a network of ours without a projection'
-        raise AdaptationError(msg)
-
-
-def _chosen(places: PosedDescriptors, drive: PosedDescriptors, tolerance: Tolerance) -> float:
+def _chosen(
+    places: PosedDescriptors, drive: PosedDescriptors, tolerance: Tolerance, *, centred: bool
+) -> float:
     """Return the shrinkage that recognises most of stretches that are left out in turn."""
     stretch = np.arange(len(drive.values)) * _STRETCHES // len(drive.values)
     right = dict.fromkeys(_SHRINKAGES, 0)
     for number in range(_STRETCHES):
         test = drive.part(stretch == number)
-        fits = _fit(places, drive.part(stretch != number), tolerance, _SHRINKAGES)
+        fits = _fit(places, drive.part(stretch != number), tolerance, _SHRINKAGES, centred=centred)
         for shrinkage, (mean, matrix) in fits.items():
             at, asked = ((each.values - mean) @ matrix for each in (places, test))
             right[shrinkage] += _right(_unit(asked) @ _unit(at).T, test, places, tolerance).sum()
@@ -200,9 +200,11 @@ def _fit(
     drive: PosedDescriptors,
     tolerance: Tolerance,
     shrinkages: tuple[float, ...],
+    *,
+    centred: bool,
 ) -> dict[float, tuple[Floats, Floats]]:
     """Return mean and projection by shrinkage."""
-    mean = (places.values.mean(0) + drive.values.mean(0)) / 2
+    mean = (places.values.mean(0) + drive.values.mean(0)) * (0.5 if centred else 0.0)
     basis = None
     if len(mean) > _LONGEST:
         both = np.concatenate([places.values, drive.values]) - mean

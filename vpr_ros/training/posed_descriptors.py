@@ -14,7 +14,8 @@ from vpr_ros.evaluation.bag_evaluation import require_poses
 from vpr_ros.evaluation.metrics import pose_rows
 from vpr_ros.inputs.bags import Bag, choose_topics, is_geodetic, pose_source
 from vpr_ros.inputs.replay import replay_frames
-from vpr_ros.training.adapting import AdaptationError, PosedDescriptors
+from vpr_ros.training.adapting import PosedDescriptors
+from vpr_ros.training.held_out import AdaptationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
