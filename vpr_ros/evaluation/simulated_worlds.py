@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _FRAMES = 120
 """Of a drive: places enough that a map of them can be cut, see `calibration_states`."""
-_KEYFRAMES = KeyframeConfig(distance=2.0, angle=0.35)
+_KEYFRAMES = KeyframeConfig(distance=1.9, angle=0.35)
+"""A bit less than the steps of frames add up to, lest rounding leave every other one out."""
 
 
 @dataclass(frozen=True)

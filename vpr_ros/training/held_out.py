@@ -79,7 +79,7 @@ class HeldOut:
         elif self.chance >= LEVEL:
             why = (
                 f'a gain as clear comes by chance in {self.chance:.0%} of cases, {LEVEL:.0%} is '
-                'the most: it cannot be told from no gain. Hold out more (--hold-out)'
+                'the most: it cannot be told from no gain. Hold out more'
             )
         else:
             return
