@@ -53,6 +53,10 @@ class MessageError(VprError):
     """A serialised message that is damaged or not of the type it is said to be."""
 
 
+class ParameterError(VprError):
+    """Values of parameters that a node cannot be configured with."""
+
+
 class ModelError(VprError):
     """An unknown model, or weights that are missing, damaged or made for another network."""
 

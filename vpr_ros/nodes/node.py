@@ -192,10 +192,10 @@ class VprNode(ParameterNode, Generic[Item]):
         self.times = StageTimes()
         self._processed_rate = RecentRate()
         self.worker = self.make_worker()
-        self.get_logger().info(image_decoder().reason)
         self._inputs = CameraInputs(
             self, self.cameras, self.mounts, self.on_frame, self.fail, self.image_depth
         )
+        self.get_logger().info(image_decoder().reason)
         # A steady clock: simulated time stands still without /clock.
         clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._ticks = [self.create_timer(1.0, self._tick, clock=clock)]

@@ -13,8 +13,10 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.lifecycle import LifecycleNode
 
+from vpr_ros.errors import ParameterError
 from vpr_ros.nodes.parameter_fields import parameters_of
 from vpr_ros.nodes.parameters import NODES
 
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 class ParameterNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
     """Base of all nodes.
+
+    A value given at the start that cannot be used leaves the node as it is, with the default in
+    its place: the node cannot be configured until the parameter is set. Ended, a launch file would
+    start it again, with the same value, for ever.
 
     Args:
         name: The node's name and its key in the table of parameters.
@@ -45,6 +51,7 @@ class ParameterNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
         super().__init__(name, **kwargs)
         self.parameters = NODES[name]()
         self._declared = False
+        self._refused: dict[str, str] = {}
         self.checks: dict[str, Callable[[Any], str | None]] = {}
         self._table = {known.name: known for known in parameters_of(NODES[name])}
         if hasattr(self, 'add_post_set_parameters_callback'):
@@ -53,12 +60,33 @@ class ParameterNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
             self.add_on_set_parameters_callback(self._apply)
         self.add_on_set_parameters_callback(self._check)
         for known in self._table.values():
-            self.declare_parameter(known.name, known.default, _descriptor(known))
-        self.parameters = self.read_parameters()
+            self._declare(known)
+        self.parameters = self._values()
         self._declared = True
 
+    def _declare(self, known: Parameter) -> None:
+        try:
+            self.declare_parameter(known.name, known.default, _descriptor(known))
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            text = str(error)
+            if isinstance(error, InvalidParameterTypeException):
+                text += '; text that looks like a number is written with quotes, \'"2026"\''
+            self.declare_parameter(
+                known.name, known.default, _descriptor(known), ignore_override=True
+            )
+            self._refused[known.name] = text
+
     def read_parameters(self) -> NodeParameters:
-        """Return all parameters as they are set now."""
+        """Return all parameters as they are set now.
+
+        Raises:
+            ParameterError: Some were given values at the start that are of no use, and none since.
+        """
+        if self._refused:
+            raise ParameterError('; '.join(self._refused.values()))
+        return self._values()
+
+    def _values(self) -> NodeParameters:
         values = {name: self._typed(name, self.get_parameter(name).value) for name in self._table}
         return replace(self.parameters, **values)
 
@@ -86,6 +114,8 @@ class ParameterNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
 
     def _apply(self, parameters: Sequence[RosParameter]) -> SetParametersResult:
         """Take over dynamic parameters; the others wait for the next configure."""
+        for new in parameters:
+            self._refused.pop(new.name, None)
         values = {
             new.name: self._typed(new.name, new.value)
             for new in parameters

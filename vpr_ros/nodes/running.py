@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import rclpy
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
     from vpr_ros.nodes.node import VprNode
 
+_UNUSABLE = (
+    InvalidParameterTypeException,
+    rclpy_implementation.RCLError,
+    rclpy_implementation.UnknownROSArgsError,
+)
+"""Errors of arguments of ROS itself, such as a file of parameters that is not there."""
 _SWITCH = 2e-4
 """Seconds that a thread runs Python while another one wants to."""
 _RETRY = 5.0
@@ -110,17 +116,16 @@ def run(node_class: Callable[[], VprNode[Any]]) -> int:
 
     signal.signal(signal.SIGINT, request_stop)
     signal.signal(signal.SIGTERM, request_stop)
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     # An image need not wait until the thread that received it is done with the executor.
     sys.setswitchinterval(_SWITCH)
     try:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = node_class()
-    except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-        text = f'the node cannot start with these parameters: {error}'
-        if isinstance(error, InvalidParameterTypeException):
-            text += '; text that looks like a number is written with quotes, \'"2026"\''
+    except _UNUSABLE as error:
+        # Without a name and a domain there is no node that could say it and wait.
+        text = f'ROS cannot start a node with these arguments: {reason_in(error)}'
         rclpy.logging.get_logger('vpr_ros').fatal(text)
-        rclpy.shutdown()
+        rclpy.try_shutdown()
         return 2
     logging.getLogger('vpr_ros').addHandler(_ToRos(node))
     executor = SingleThreadedExecutor()

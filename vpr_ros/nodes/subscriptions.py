@@ -11,11 +11,12 @@ from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo
 
-from vpr_ros.errors import VprError
+from vpr_ros.errors import ParameterError, VprError
 from vpr_ros.inputs.frames import DynamicRange, Frame, UnsetStamps
 from vpr_ros.inputs.frames.frame import FreezeWatch
 from vpr_ros.inputs.frames.rectify import Rectifier
 from vpr_ros.inputs.poses import POSE_FORMATS
+from vpr_ros.nodes.complaints import reason_in
 from vpr_ros.nodes.health import InputHealth
 from vpr_ros.stamps import SECOND
 
@@ -57,19 +58,28 @@ def _subscribe(
     """Subscribe with the quality of service of sensor data; parameters may override it.
 
     Latched messages, which were sent before, are asked for again.
+
+    Raises:
+        ParameterError: They override it with something that makes no sense.
     """
     qos = QoSProfile(depth=depth, reliability=QoSReliabilityPolicy.BEST_EFFORT)
     if latched:
         qos.reliability = QoSReliabilityPolicy.RELIABLE
         qos.durability = QoSDurabilityPolicy.TRANSIENT_LOCAL
-    return node.create_subscription(
-        message_type,
-        topic,
-        callback,
-        qos,
-        raw=raw,
-        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-    )
+    try:
+        return node.create_subscription(
+            message_type,
+            topic,
+            callback,
+            qos,
+            raw=raw,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+    except Exception as error:
+        # rclpy and rcl have errors of many kinds; after the first line they speak of their code.
+        reason, *_ = reason_in(error).splitlines()
+        msg = f'{topic} cannot be subscribed to with these qos_overrides: {reason}'
+        raise ParameterError(msg) from error
 
 
 class ImageInput:
