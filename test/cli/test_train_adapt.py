@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import redirect_stdout
+from io import StringIO
 
 import cv2
 import pytest
@@ -13,6 +15,7 @@ from camera_bags import write_drive
 from commands import run
 
 from vpr_ros.describe import Describer
+from vpr_ros.describe.loading import load_network, resolve
 from vpr_ros.localize import Calibration
 
 
@@ -23,7 +26,9 @@ def drives(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def adapted(drives):
-    assert adapt(drives, drives / 'own.safetensors', *elsewhere(drives)) == 0
+    with redirect_stdout(StringIO()) as said:
+        assert adapt(drives, drives / 'own.safetensors', *elsewhere(drives), '--json') == 0
+    (drives / 'said.json').write_text(said.getvalue())
     given = drives / 'day.vprmap', '--model', drives / 'own.safetensors', '--bag', drives / 'day'
     assert run('map', 'redescribe', *given, '-o', drives / 'own.vprmap') == 0
     return drives
@@ -82,6 +87,15 @@ def test_calibration_is_of_the_adapted_model_and_judges_drives(adapted, capsys):
     assert not [q for q in lost['queries'] if q['status'] == 'LOCALIZED']
 
 
+def test_precision_that_the_held_out_images_prove_is_told(adapted):
+    said = json.loads((adapted / 'said.json').read_text())
+    found = said['held_out']
+    assert 60 <= found['images'] <= 64  # a filter has no answer to some of the first
+    assert (found['wrong'], said['won'] >= 5) == (0, True)
+    # None wrong of so many: 0.05 ** (1 / n), Clopper and Pearson.
+    assert found['precision'] == pytest.approx(0.05 ** (1 / found['accepted']))
+
+
 def test_calibration_is_not_taken_for_the_model_before(adapted, capsys):
     path = adapted / 'own.calibration.yaml'
     given = adapted / 'day.vprmap', adapted / 'night', '--calibration', path
@@ -113,6 +127,15 @@ def test_what_was_held_out_of_the_drives_calibrates_and_nothing_else(adapted):
         ('elsewhere0', 40),
         ('elsewhere1', 40),
     ]
+
+
+def test_bag_from_elsewhere_that_is_not_there_is_told_before_anything_is_written(
+    drives, tmp_path, capsys
+):
+    output = tmp_path / 'own.safetensors'
+    assert adapt(drives, output, '--elsewhere', tmp_path / 'nowhere') == 1
+    assert 'nowhere' in capsys.readouterr().err
+    assert not output.exists()
 
 
 @pytest.mark.slow
@@ -154,3 +177,17 @@ def test_bag_that_is_recognised_already_adapts_nothing(tmp_path, capsys):
     error = ' '.join(capsys.readouterr().err.split())
     assert 'nothing is written: of 30 held-out images 100.0% were recognised before' in error
     assert not target.exists()
+
+
+def test_side_adapters_are_trained_if_asked(drives, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr('vpr_ros.training.side_adapters._STEPS', 2)
+    day, own = tmp_path / 'day.vprmap', tmp_path / 'own.safetensors'
+    spacing = '--keyframe-distance', 1
+    assert run('map', 'build', day, drives / 'day', '--model', 'd2vpr-pico', *spacing) == 0
+    bags = '--bag', drives / 'evening', '--bag', drives / 'night', '--hold-out', *HELD, *NEAR
+    capsys.readouterr()
+    given = *bags, '--no-simulate', '--adapters', '-o', own, '--json'
+    assert run('train', 'adapt', day, *given) == 0
+    assert json.loads(capsys.readouterr().out)['won'] >= 5
+    network = load_network(resolve(str(own)))[0]
+    assert network.net.refinement.blocks[0].adapter.D_fc2.weight.any()

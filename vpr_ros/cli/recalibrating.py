@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vpr_ros.cli.calibrate_command import answered
 from vpr_ros.cli.console import progress_bar
 
@@ -44,7 +46,32 @@ class OwnDrives:
     @property
     def world(self) -> str:
         """Name of the world of the map."""
-        return self.map.stem
+        return f'the map {self.map.stem}'
+
+    def judged(self, result: Calibrated) -> dict[str, Any]:
+        """Return what fits to others accept of these drives, in the stage that accepts most.
+
+        The precision is the bound above which it is with 95 % confidence (Clopper and Pearson).
+        """
+        from scipy.stats import binomtest
+
+        found = []
+        for stage, seen in result.predictions.items():
+            worlds, states = (np.array(each)[seen.sessions] for each in (seen.worlds, seen.states))
+            own = np.isin(worlds, [self.world, *(bag.name for bag in self.bags)])
+            own &= states == ''
+            accepted = own & (seen.probabilities >= result.calibration.stages[stage].threshold)
+            right, count = int((accepted & seen.right).sum()), int(accepted.sum())
+            least = binomtest(right, count).proportion_ci(0.9).low if count else 0.0
+            found.append((right, stage, int(own.sum()), count, float(least)))
+        right, stage, images, count, least = max(found)
+        return {
+            'stage': stage,
+            'images': images,
+            'accepted': count,
+            'wrong': count - right,
+            'precision': least,
+        }
 
     def answered(
         self, map_path: Path, tolerance: Tolerance, *, known: bool, **means: Any
@@ -106,21 +133,21 @@ def _simulated(
     for world in SIMULATED_WORLDS:
         bags = []
         for again in (False, True):
-            with progress_bar(f'rendering a {world.layout}') as progress:
+            with progress_bar(f'rendering the {world.name}') as progress:
                 bags.append(world.render(folder, again=again, progress=progress))
-        maps.append(folder / f'simulated-{world.layout}.vprmap')
+        maps.append(folder / f'{world.name}.vprmap')
         drives.append(bags[1])
-        with progress_bar(f'mapping a {world.layout}') as progress:
+        with progress_bar(f'mapping the {world.name}') as progress:
             map_drive(bags[0], maps[-1], describer, progress)
     found = []
     for i, world in enumerate(SIMULATED_WORLDS):
-        before = SIMULATED_WORLDS[i - 1].layout
-        for path, where in ((maps[i], world.layout), (maps[i - 1], before), (own.map, own.world)):
-            known = where == world.layout
+        before = SIMULATED_WORLDS[i - 1].name
+        for path, where in ((maps[i], world.name), (maps[i - 1], before), (own.map, own.world)):
+            known = where == world.name
             seen = answered(path, drives[i], tolerance, known=known, topics=_ODOMETRY, **means)
-            found.append(replace(seen, worlds=(world.layout, where)))
+            found.append(replace(seen, worlds=(world.name, where)))
         lost = own.answered(maps[i], tolerance, known=False, **means)
-        found += [replace(seen, worlds=(own.world, world.layout)) for seen in lost]
+        found += [replace(seen, worlds=(own.world, world.name)) for seen in lost]
     return found
 
 

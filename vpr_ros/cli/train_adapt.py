@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,9 +18,13 @@ from vpr_ros.cli.console import console, progress_bar, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from vpr_ros.cli.recalibrating import OwnDrives
     from vpr_ros.describe import Describer
     from vpr_ros.evaluation import Tolerance
+    from vpr_ros.models import ModelSpec
 
 
 def adapt(
@@ -62,6 +67,14 @@ def adapt(
         bool,
         typer.Option(help='Calibrate by a simulated town, park and building too: minutes more.'),
     ] = True,
+    adapters: Annotated[
+        bool,
+        typer.Option(
+            '--adapters',
+            help='Train the side adapters of the network too, on the thumbnails of the map: '
+            'minutes more.',
+        ),
+    ] = False,
     image_topic: opt.ImageTopic = None,
     pose_topic: opt.PoseTopic = None,
     tolerance: opt.Distance = 5.0,
@@ -76,7 +89,6 @@ def adapt(
     A stretch of each bag is held out. A model that does not recognise more of it than before, or
     not by more than chance, is not written, and the exit status is 1.
     """
-    from vpr_ros import models
     from vpr_ros.cli.localizing import tolerance_of
     from vpr_ros.cli.recalibrating import OwnDrives
     from vpr_ros.describe import Describer
@@ -86,38 +98,48 @@ def adapt(
     from vpr_ros.training.adapted_model import adapted_map, require_adaptable, write_adapted
     from vpr_ros.training.posed_descriptors import described_drives, mapped
 
-    start, stop = hold_out
-    if not 0 <= start < stop <= 1 or stop - start == 1:
-        msg = f'--hold-out takes two rising shares of a bag, such as 0 0.3, not {start} {stop}'
-        raise typer.BadParameter(msg)
-    if output.stem in models.registered():
-        msg = f'name a file of its own, not {output}: there is a model {output.stem}'
-        raise typer.BadParameter(msg)
+    _check(output, *hold_out)
     with PlaceMap.open(map_path, memory_budget=0) as known:
         entry = resolve(model or known.model.name, weights)
     if output.suffix != (ending := require_adaptable(entry)):
         msg = f'{entry.name} becomes a file that ends in {ending} when it is adapted, not {output}'
         raise typer.BadParameter(msg)
     right, topics = tolerance_of(tolerance, angle), (image_topic, pose_topic)
+    _check_bags(bag, *topics)
+    _check_bags(elsewhere or (), None, None)
+
+    def described(path: Path, by: Describer, pictures: list[bytes] | None = None) -> Any:
+        opened = PlaceMap.open(path, model=by.model_info)
+        with opened as place_map, progress_bar('describing images') as progress:
+            seen = place_map, by, bag, topics, hold_out, progress, pictures
+            return mapped(place_map), *described_drives(*seen)
+
     describer = Describer(model or entry.name, device=device, weights=weights)
-    opened = PlaceMap.open(map_path, model=describer.model_info)
-    with opened as place_map, progress_bar('describing images') as progress:
-        places, bits = mapped(place_map), place_map.model.code_bits
-        drive, held = described_drives(place_map, describer, bag, topics, hold_out, progress)
+    pictures: list[bytes] | None = [] if adapters else None
+    places, drive, held = described(map_path, describer, pictures)
     division = adapting.Division.of(places.poses, drive.poses, held, right)
-    fitting, judging = drive.part(division.fitting), drive.part(division.judging)
-    adaptation = adapting.adapt(places, fitting, right, bits, centred=not entry.projection)
-    found = adapting.judge((places, judging), (places, judging), adaptation, right)
-    found.require_better()
-    figures = {'held_out': asdict(found), 'shrinkage': adaptation.shrinkage}
-    card = write_adapted(entry, load_network(entry)[0], adaptation, output, figures)
-    with TemporaryDirectory(prefix='vpr-adapt-') as work:
-        after = Describer(str(output), device=device)
-        own = OwnDrives(Path(work) / map_path.name, bag, topics, hold_out)
-        adapted_map(map_path, own.map, adaptation, after.model_info)
-        worlds = Path(work) if simulate else None
+    before = places, drive.part(division.judging)
+    with TemporaryDirectory(prefix='vpr-adapt-') as folder:
+        work, base = Path(folder), map_path
+        if pictures is not None:
+            file, base = _with_side_adapters(
+                entry, base, drive.poses, pictures, division.fitting, right, work, device
+            )
+            entry = resolve(str(file))
+            places, drive, _ = described(base, Describer(str(file), device=device))
+        bits = describer.model_info.code_bits
+        fitting, after = drive.part(division.fitting), (places, drive.part(division.judging))
+        adaptation = adapting.adapt(places, fitting, right, bits, centred=not entry.projection)
+        found = adapting.judge(before, after, adaptation, right)
+        found.require_better()
+        figures = {'held_out': asdict(found), 'shrinkage': adaptation.shrinkage}
+        card = write_adapted(entry, load_network(entry)[0], adaptation, output, figures)
+        adapted = Describer(str(output), device=device)
+        own = OwnDrives(work / map_path.name, bag, topics, hold_out)
+        adapted_map(base, own.map, adaptation, adapted.model_info)
+        worlds = work if simulate else None
         calibrated = _calibrated(
-            own, elsewhere or (), after, right, worlds, output, device, as_json=as_json
+            own, elsewhere or (), adapted, right, worlds, output, device, as_json=as_json
         )
     text = (
         f'{output}: {found.words()}; {found.codes_after:.1%} by codes alone\n'
@@ -127,6 +149,53 @@ def adapt(
     )
     answer = {'output': str(output), 'name': card.name, **asdict(found), **calibrated}
     say(as_json, answer, text)
+
+
+def _check(output: Path, start: float, stop: float) -> None:
+    """Refuse a stretch that is none, and the name of another model."""
+    from vpr_ros import models
+
+    if not 0 <= start < stop <= 1 or stop - start == 1:
+        msg = f'--hold-out takes two rising shares of a bag, such as 0 0.3, not {start} {stop}'
+        raise typer.BadParameter(msg)
+    if output.stem in models.registered():
+        msg = f'name a file of its own, not {output}: there is a model {output.stem}'
+        raise typer.BadParameter(msg)
+
+
+def _check_bags(bags: Sequence[Path], image: str | None, pose: str | None) -> None:
+    """Refuse bags without images and poses before the work, and before anything is written."""
+    from vpr_ros.inputs.bags import Bag, choose_topics
+
+    for path in bags:
+        with Bag(path) as opened:
+            choose_topics(opened, image, pose)
+
+
+def _with_side_adapters(
+    entry: ModelSpec,
+    map_path: Path,
+    poses: NDArray[np.float64],
+    pictures: Sequence[bytes],
+    fitting: NDArray[np.bool_],
+    tolerance: Tolerance,
+    folder: Path,
+    device: str,
+) -> tuple[Path, Path]:
+    """Return the files of a model whose side adapters were trained, and of the map by it."""
+    from vpr_ros.training.side_adapters import PosedPictures, side_adapted
+
+    quieten_lightning()
+    jpegs = [jpeg for jpeg, chosen in zip(pictures, fitting, strict=True) if chosen]
+    given = PosedPictures(jpegs, poses[fitting])
+    with progress_bar('training side adapters') as progress:
+        return side_adapted(entry, map_path, given, tolerance, folder, device, progress)
+
+
+def quieten_lightning() -> None:
+    """Keep Lightning from telling what it found on this machine, and what else it offers."""
+    for library in ('lightning.pytorch', 'lightning.fabric'):
+        logging.getLogger(library).setLevel(logging.ERROR)
 
 
 def _calibrated(
@@ -155,10 +224,12 @@ def _calibrated(
         return {'calibration': None, 'why_not': str(error), 'words': words}
     result.calibration.save(path)
     show(result, console(stderr=as_json))
-    quality = result.calibration.quality
-    most = max(each['recall'] for each in quality.values())
+    found = own.judged(result)
     words = (
-        f'Its calibration, which accepts up to {most:.0%} of the answers there could be, for '
-        f'--calibration and the parameter of nodes: {path}'
+        f'Its calibration, for --calibration and the parameter of nodes: {path}. Fitted to the '
+        f'others it accepts {found["accepted"]} of {found["images"]} held-out images '
+        f'({found["stage"]}), {found["wrong"]} of them wrong: here at least '
+        f'{found["precision"]:.1%} of what it accepts is right, with 95 % confidence'
     )
-    return {'calibration': str(path), 'quality': quality, 'words': words}
+    quality = result.calibration.quality
+    return {'calibration': str(path), 'quality': quality, 'held_out': found, 'words': words}

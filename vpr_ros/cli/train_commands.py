@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -71,8 +70,7 @@ def _add(kind: Kind, about: str) -> None:
 
         from vpr_ros.training.session import train
 
-        for library in ('lightning.pytorch', 'lightning.fabric'):
-            logging.getLogger(library).setLevel(logging.ERROR)
+        train_adapt.quieten_lightning()
         written = train(
             wanted,
             output,

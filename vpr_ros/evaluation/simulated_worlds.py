@@ -35,7 +35,7 @@ class SimulatedWorld:
     """Two drives through one world.
 
     Attributes:
-        layout: Its kind, and its name.
+        layout: Its kind.
         seed: Of what stands there.
         mapped: Conditions of the first drive.
         asked: Conditions of the second.
@@ -52,9 +52,14 @@ class SimulatedWorld:
     spacing: float = 2.0
     speed: float = 8.0
 
+    @property
+    def name(self) -> str:
+        """Name of the world."""
+        return f'simulated-{self.layout}'
+
     def render(self, folder: Path, *, again: bool, progress: Callable[[int, int], None]) -> Path:
         """Write the first drive, or the second, as a bag; return its path."""
-        path = folder / f'simulated-{self.layout}-{self.asked if again else self.mapped}'
+        path = folder / f'{self.name}-{self.asked if again else self.mapped}'
         drive = Traverse(
             Town(self.seed, layout=self.layout),
             Conditions.named(self.asked if again else self.mapped),

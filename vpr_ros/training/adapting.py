@@ -205,9 +205,9 @@ def _fit(
 ) -> dict[float, tuple[Floats, Floats]]:
     """Return mean and projection by shrinkage."""
     mean = (places.values.mean(0) + drive.values.mean(0)) * (0.5 if centred else 0.0)
-    basis = None
-    if len(mean) > _LONGEST:
-        both = np.concatenate([places.values, drive.values]) - mean
+    both = np.concatenate([places.values, drive.values]) - mean
+    basis, shortened = None, len(mean) > _LONGEST
+    if len(mean) > min(_LONGEST, len(both)):  # all that differs lies in the span of so few
         basis = np.linalg.svd(both[sample_rows(len(both), _LONGEST)], full_matrices=False)[2].T
     parts = []
     for share, other in ((1 - _SHARE, places), (_SHARE, drive)):
@@ -221,13 +221,17 @@ def _fit(
     if not parts:
         msg = 'no two pictures of one place differ: there is nothing to learn from'
         raise AdaptationError(msg)
-    covariance = sum(parts) * (len(parts[0]) / sum(map(np.trace, parts)))
+    size = len(parts[0]) if shortened else len(mean)
+    covariance = sum(parts) * (size / sum(map(np.trace, parts)))
     values, vectors = np.linalg.eigh(covariance)
     values = np.maximum(values, 0)
     fits = {}
     for shrinkage in shrinkages:
-        matrix = (vectors * (values + shrinkage) ** -0.5) @ vectors.T
-        fits[shrinkage] = mean, matrix if basis is None else basis @ matrix
+        outside = 0.0 if shortened else shrinkage**-0.5
+        matrix = (vectors * ((values + shrinkage) ** -0.5 - outside)) @ vectors.T
+        if basis is not None:
+            matrix = basis @ matrix if shortened else basis @ matrix @ basis.T
+        fits[shrinkage] = mean, matrix if shortened else matrix + outside * np.eye(len(mean))
     return fits
 
 

@@ -13,9 +13,11 @@ from vpr_ros.errors import ImageError
 from vpr_ros.evaluation.bag_evaluation import require_poses
 from vpr_ros.evaluation.metrics import pose_rows
 from vpr_ros.inputs.bags import Bag, choose_topics, is_geodetic, pose_source
+from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
 from vpr_ros.inputs.replay import replay_frames
 from vpr_ros.training.adapting import PosedDescriptors
 from vpr_ros.training.held_out import AdaptationError
+from vpr_ros.types import THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,6 +53,7 @@ def described_drives(
     topics: tuple[str | None, str | None],
     hold_out: tuple[float, float],
     progress: Callable[[int, int], None],
+    pictures: list[bytes] | None = None,
 ) -> tuple[PosedDescriptors, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
     """Describe the images of bags that have poses, and tell which lie in the stretch held out.
 
@@ -61,6 +64,7 @@ def described_drives(
         topics: Of images and poses; None for the only ones of a bag.
         hold_out: Beginning and end of the stretch of each bag, shares of its images.
         progress: Told how many images of a bag are done, and of how many.
+        pictures: Gets each image, as small as the thumbnails of maps.
 
     Raises:
         AdaptationError: A bag has fixes, and the map no datum, or there is no image with a pose.
@@ -86,6 +90,8 @@ def described_drives(
                 except ImageError as error:
                     _log.warning('%s: image at %d ns left out: %s', path, frame.stamp, error)
                     continue
+                if pictures is not None:
+                    pictures.append(encode_thumbnail(frame.rgb, THUMBNAIL_SIZE))
                 poses.append(reading.pose)
                 held.append(hold_out[0] <= number / total < hold_out[1])
         if posed < total:
