@@ -95,15 +95,11 @@ def adapt(
     from vpr_ros.describe.loading import load_network, resolve
     from vpr_ros.maps import PlaceMap
     from vpr_ros.training import adapting
-    from vpr_ros.training.adapted_model import adapted_map, require_adaptable, write_adapted
+    from vpr_ros.training.adapted_model import adapted_map, write_adapted
     from vpr_ros.training.posed_descriptors import described_drives, mapped
 
     _check(output, *hold_out)
-    with PlaceMap.open(map_path, memory_budget=0) as known:
-        entry = resolve(model or known.model.name, weights)
-    if output.suffix != (ending := require_adaptable(entry)):
-        msg = f'{entry.name} becomes a file that ends in {ending} when it is adapted, not {output}'
-        raise typer.BadParameter(msg)
+    entry = _model_of(map_path, output, model, weights)
     right, topics = tolerance_of(tolerance, angle), (image_topic, pose_topic)
     _check_bags(bag, *topics)
     _check_bags(elsewhere or (), None, None)
@@ -116,11 +112,16 @@ def adapt(
 
     describer = Describer(model or entry.name, device=device, weights=weights)
     pictures: list[bytes] | None = [] if adapters else None
-    places, drive, held = described(map_path, describer, pictures)
-    division = adapting.Division.of(places.poses, drive.poses, held, right)
-    before = places, drive.part(division.judging)
     with TemporaryDirectory(prefix='vpr-adapt-') as folder:
         work, base = Path(folder), map_path
+        if adapters:
+            from vpr_ros.training.side_adapters import from_thumbnails
+
+            base = work / 'thumbnails.vprmap'
+            from_thumbnails(map_path, base, describer)
+        places, drive, held = described(base, describer, pictures)
+        division = adapting.Division.of(places.poses, drive.poses, held, right)
+        before = places, drive.part(division.judging)
         if pictures is not None:
             file, base = _with_side_adapters(
                 entry, base, drive.poses, pictures, division.fitting, right, work, device
@@ -135,7 +136,8 @@ def adapt(
         figures = {'held_out': asdict(found), 'shrinkage': adaptation.shrinkage}
         card = write_adapted(entry, load_network(entry)[0], adaptation, output, figures)
         adapted = Describer(str(output), device=device)
-        own = OwnDrives(work / map_path.name, bag, topics, hold_out)
+        (work / 'own').mkdir()  # whose map keeps its name, whatever else is called so
+        own = OwnDrives(work / 'own' / map_path.name, bag, topics, hold_out)
         adapted_map(base, own.map, adaptation, adapted.model_info)
         worlds = work if simulate else None
         calibrated = _calibrated(
@@ -161,6 +163,20 @@ def _check(output: Path, start: float, stop: float) -> None:
     if output.stem in models.registered():
         msg = f'name a file of its own, not {output}: there is a model {output.stem}'
         raise typer.BadParameter(msg)
+
+
+def _model_of(map_path: Path, output: Path, model: str | None, weights: Path | None) -> ModelSpec:
+    """Return the model to adapt, that of the map if none is named; refuse a file it cannot be."""
+    from vpr_ros.describe.loading import resolve
+    from vpr_ros.maps import PlaceMap
+    from vpr_ros.training.adapted_model import require_adaptable
+
+    with PlaceMap.open(map_path, memory_budget=0) as known:
+        entry = resolve(model or known.model.name, weights)
+    if output.suffix != (ending := require_adaptable(entry)):
+        msg = f'{entry.name} becomes a file that ends in {ending} when it is adapted, not {output}'
+        raise typer.BadParameter(msg)
+    return entry
 
 
 def _check_bags(bags: Sequence[Path], image: str | None, pose: str | None) -> None:

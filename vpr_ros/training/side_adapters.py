@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from vpr_ros.evaluation.metrics import Tolerance
+    from vpr_ros.maps import MapWriter
     from vpr_ros.models.model_spec import ModelSpec
 
 _STEPS = 100
@@ -120,7 +121,7 @@ class CellPictures:
         return decode_thumbnail(self._jpegs[self._rows[place][view]])
 
 
-def pictures_of(place_map: PlaceMap) -> PosedPictures:
+def pictures_of(place_map: PlaceMap | MapWriter) -> PosedPictures:
     """Return the thumbnails of the places that have poses.
 
     Raises:
@@ -131,10 +132,25 @@ def pictures_of(place_map: PlaceMap) -> PosedPictures:
     found = {row: place_map.thumbnail(int(columns.ids[row])) for row in rows}
     shown = {row: jpeg for row, jpeg in found.items() if jpeg}
     if not shown:
-        msg = f'{place_map.path} has no thumbnails to train side adapters on: build it with them'
+        msg = 'the map has no thumbnails to train side adapters on: build it with them'
         raise AdaptationError(msg)
     poses = np.asarray(columns.poses, np.float64)[list(shown)]
     return PosedPictures(list(shown.values()), poses)
+
+
+def from_thumbnails(source: Path, target: Path, describer: Describer) -> None:
+    """Write a map whose places are described from their thumbnails.
+
+    Side adapters have no other pictures of the map: what they change is told from maps that differ
+    in nothing else.
+
+    Raises:
+        AdaptationError: There are no thumbnails.
+        MapError: Some places have none, or a file cannot be read or written.
+    """
+    with changed_copy(source, target) as place_map:
+        pictures_of(place_map)
+        redescribe(place_map, describer, [])
 
 
 def side_adapted(
@@ -174,8 +190,7 @@ def side_adapted(
     model, target = folder / 'side-adapted.safetensors', folder / 'side-adapted.vprmap'
     known = (described_by(entry.file) if entry.file else None) or ModelCard(entry.registered)
     save_weights(model, net.state_dict(), card_of(entry, net, known))
-    with changed_copy(map_path, target) as place_map:
-        redescribe(place_map, Describer(str(model), device=device), [])
+    from_thumbnails(map_path, target, Describer(str(model), device=device))
     return model, target
 
 
