@@ -89,7 +89,7 @@ def test_calibration_is_of_the_adapted_model_and_judges_drives(adapted, capsys):
 
 def test_precision_that_the_held_out_images_prove_is_told(adapted):
     said = json.loads((adapted / 'said.json').read_text())
-    found = said['held_out']
+    found = said['own']
     assert 60 <= found['images'] <= 64  # a filter has no answer to some of the first
     assert (found['wrong'], said['won'] >= 5) == (0, True)
     # None wrong of so many: 0.05 ** (1 / n), Clopper and Pearson.

@@ -145,7 +145,7 @@ def adapt(
         )
     text = (
         f'{output}: {found.words()}; {found.codes_after:.1%} by codes alone\n'
-        f'{calibrated["words"]}\n'
+        f'{calibrated.pop("words")}\n'
         'The maps of the model are its own; with the bags that the map was made from:\n'
         f'    vpr map redescribe {map_path} --model {output} --bag BAG --output NEW.vprmap'
     )
@@ -248,4 +248,4 @@ def _calibrated(
         f'{found["precision"]:.1%} of what it accepts is right, with 95 % confidence'
     )
     quality = result.calibration.quality
-    return {'calibration': str(path), 'quality': quality, 'held_out': found, 'words': words}
+    return {'calibration': str(path), 'quality': quality, 'own': found, 'words': words}
