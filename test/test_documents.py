@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import tracemalloc
 
 import hostile_documents
@@ -108,6 +109,9 @@ def test_file_that_cannot_be_read_is_refused_with_the_reason(tmp_path, read):
         read(tmp_path / 'absent')
     with pytest.raises(DocumentError, match='directory'):
         read(tmp_path)
+    os.mkfifo(tmp_path / 'pipe')
+    with pytest.raises(DocumentError, match='no file'):
+        read(tmp_path / 'pipe')
     (tmp_path / 'binary').write_bytes(b'\xff\xfe\x00')
     with pytest.raises(DocumentError, match='no text'):
         read(tmp_path / 'binary')

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads YAML and JSON that anybody may have written, within limits and with one kind of error.
+"""Reads YAML, JSON and lines that anybody may have written, within limits and with one error.
 
 A few hundred bytes of YAML can stand for more than any memory holds (aliases of aliases), and
 both languages can be nested more deeply than a program can follow. Both are noticed before
@@ -10,13 +10,14 @@ anything is built.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, AnyStr, NoReturn
 
 import yaml
 
 from vpr_ros.errors import VprError, reason_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MOST_BYTES = 1 << 20
@@ -31,6 +32,25 @@ _Loader: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
 class DocumentError(VprError):
     """A text that is no YAML or JSON, or not what was expected, or beyond the limits."""
+
+
+def lines_of(file: IO[AnyStr], most: int = MOST_BYTES) -> Iterator[AnyStr]:
+    """Yield the lines of an open file, each with its end.
+
+    Args:
+        file: Of text or bytes.
+        most: A longer line is refused before it is read.
+
+    Raises:
+        DocumentError: A line is too long: a disk takes any number of zeros for nothing.
+    """
+    number = 0
+    while line := file.readline(most + 1):
+        number += 1
+        if len(line) > most:
+            msg = f'line {number} is longer than {most} characters'
+            raise DocumentError(msg)
+        yield line
 
 
 def read_yaml(path: Path, most_bytes: int = MOST_BYTES) -> Any:
@@ -72,12 +92,12 @@ def yaml_of(text: str) -> Any:
     return content
 
 
-def read_json(path: Path, most_bytes: int | None = None) -> Any:
+def read_json(path: Path, most_bytes: int = MOST_BYTES) -> Any:
     """Return the content of a JSON file.
 
     Args:
         path: The file.
-        most_bytes: A larger file is refused, where this is given.
+        most_bytes: A larger file is refused.
 
     Raises:
         DocumentError: It cannot be read, is no strict JSON, or is beyond the limits; says why,
@@ -100,11 +120,15 @@ def json_of(text: str) -> Any:
     return content
 
 
-def _text(path: Path, most_bytes: int | None) -> str:
+def _text(path: Path, most_bytes: int) -> str:
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            # A pipe that nobody writes to would be waited for.
+            msg = 'it is no file'
+            raise DocumentError(msg)
         with path.open(encoding='utf-8') as file:
-            text = file.read(-1 if most_bytes is None else most_bytes)
-            if most_bytes is not None and file.read(1):
+            text = file.read(most_bytes)
+            if file.read(1):
                 msg = f'it is too large: more than {most_bytes} bytes'
                 raise DocumentError(msg)
             return text

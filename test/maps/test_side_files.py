@@ -129,6 +129,17 @@ def test_map_with_a_second_name_is_read_but_not_written(town):
     add_to(town)
 
 
+@pytest.mark.parametrize('names', [['link.vprmap'], ['link.vprmap', 'other.vprmap']])
+def test_links_in_a_circle_are_not_replaced_by_a_map(town, names):
+    links = [town.with_name(name) for name in names]
+    for link, target in zip(links, [*links[1:], links[0]], strict=True):
+        link.symlink_to(target.name)
+    with pytest.raises(MapAccessError, match='circle'):
+        MapWriter.create(links[0], MODEL)
+    assert all(link.is_symlink() for link in links)
+    assert sorted(path.name for path in town.parent.iterdir()) == sorted([town.name, *names])
+
+
 def test_map_is_made_where_a_dangling_link_leads_to(town, tmp_path):
     link, target = town.with_name('link.vprmap'), tmp_path / 'target.vprmap'
     link.symlink_to(target)

@@ -148,6 +148,15 @@ def test_tensor_larger_than_what_is_stored_is_refused(tmp_path, state):
         models.load_weights(path)
 
 
+@pytest.mark.skipif(not hasattr(torch, 'float4_e2m1fn_x2'), reason='this torch has no float4')
+def test_numbers_that_torch_cannot_convert_are_refused(tmp_path):
+    path = tmp_path / 'weights.safetensors'
+    header = b'{"bias":{"dtype":"F4","shape":[8],"data_offsets":[0,4]}}'
+    path.write_bytes(len(header).to_bytes(8, 'little') + header + bytes(4))
+    with pytest.raises(ModelError, match='weights'):
+        models.load_weights(path)
+
+
 def test_archive_that_unpacks_to_more_than_it_holds_is_refused(tmp_path, state):
     plain, path = tmp_path / 'plain.pth', tmp_path / 'weights.pth'
     torch.save({**state, 'bias': torch.zeros(10**6)}, plain)

@@ -222,7 +222,7 @@ def import_(
 
 def _name(source: Path) -> str:
     """Return the name of a session: that of the folder, or of the file less its suffix."""
-    whole = source.resolve()
+    whole = Path(os.path.realpath(source))
     return whole.stem if whole.is_file() else whole.name
 
 

@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from vpr_ros.errors import ImageError, VprError, reason_of
+from vpr_ros.errors import ImageError, VprError
 from vpr_ros.evaluation.loop_results import LoopEvaluation, LoopRecord
 from vpr_ros.evaluation.metrics import distances, pose_rows, within
+from vpr_ros.inputs.folders.csv_table import named_rows
 from vpr_ros.stamps import SECOND
 
 if TYPE_CHECKING:
@@ -77,14 +77,10 @@ class TruthByPairs:
         Raises:
             VprError: It is no such file.
         """
+        rows = named_rows(path, ('query', 'match'))
         try:
-            with path.open(newline='', encoding='utf-8') as file:
-                rows = csv.DictReader(file)
-                matches = {int(row['query']) - 1: int(row['match']) - 1 for row in rows}
-        except OSError as error:
-            msg = f'{path} cannot be read: {reason_of(error)}'
-            raise VprError(msg) from error
-        except (KeyError, TypeError, ValueError) as error:
+            matches = {int(row['query']) - 1: int(row['match']) - 1 for row in rows}
+        except ValueError as error:
             msg = f'{path} is not a CSV file of whole numbers with the columns query and match'
             raise VprError(msg) from error
         return TruthByPairs(matches, tolerance)

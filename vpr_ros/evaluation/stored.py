@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NAMES = 'surrogateescape'
 """How bytes are made of names of files, which need not be UTF-8."""
+_LARGEST = 1 << 28
+"""Bytes of a result of millions of queries."""
 _Setup = TypeVar('_Setup')
 
 
@@ -133,7 +135,7 @@ def read_json(path: Path) -> Any:
         VprError: It cannot be read or is no JSON.
     """
     try:
-        return documents.read_json(path)
+        return documents.read_json(path, _LARGEST)
     except documents.DocumentError as error:
         msg = f'{path} cannot be read as JSON: {error}'
         raise VprError(msg) from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.documents import DocumentError, lines_of
 from vpr_ros.errors import VprError, reason_of
 from vpr_ros.geometry.pose import Pose
 from vpr_ros.stamps import parse_stamp_of_any_unit
@@ -94,14 +95,14 @@ def numbered_fields(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[st
     try:
         with open(path, encoding='utf-8-sig') as file:  # noqa: PTH123
             first = True
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(lines_of(file), start=1):
                 text = line.strip()
                 if text and not text.startswith(_COMMENT):
                     fields = _SEPARATOR.split(text)
                     if not (first and _are_titles(fields)):
                         yield number, fields
                     first = False
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, DocumentError) as error:
         msg = f'{path} cannot be read: {reason_of(error)}'
         raise TrajectoryError(msg) from error
 

@@ -14,7 +14,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from vpr_ros.errors import MapDamagedError, MapError, MapInUseError, MapNewerError
+from vpr_ros.errors import MapAccessError, MapDamagedError, MapError, MapInUseError, MapNewerError
 from vpr_ros.maps.descriptors import checksum
 from vpr_ros.maps.meta import write_meta
 from vpr_ros.maps.side_files import logs_beside, real_path, remove_all
@@ -142,9 +142,13 @@ def put_in_place(draft: Path, path: Path) -> None:
     """Give a finished file its name, durably.
 
     Raises:
-        MapError: The log of another map lies there, which SQLite would mix with this one.
+        MapError: The log of another map lies there, which SQLite would mix with this one; or the
+            links of the name, followed already, end in a circle.
         OSError: The folder cannot be written.
     """
+    if path.is_symlink():
+        msg = 'its links lead in a circle: remove them'
+        raise MapAccessError(msg)
     for log in logs_beside(path):
         msg = f'{log} belongs to a map that is gone: remove it, or bring that map back'
         raise MapInUseError(msg)

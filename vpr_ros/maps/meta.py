@@ -22,6 +22,7 @@ from vpr_ros.types import ModelInfo  # noqa: TC001  read by parse()
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
 
 HASH_HEAD = 'hash-head'
 """Origin of codes that the model makes itself."""
@@ -32,6 +33,8 @@ _MOST = 2**62
 _LONGEST_DESCRIPTOR = 1 << 20
 _MOST_BITS = 65_528
 """Bits of a code: distances are 16 bits in messages, of which the last number means none."""
+_LONGEST_TEXT = 4096
+"""Characters of a name, or of what else messages repeat for each image."""
 _POSE = 7
 
 
@@ -127,6 +130,19 @@ def _fault_of_descriptions(meta: Meta) -> str:
     return next((fault for fault, found in faults.items() if found), '')
 
 
+def _fault_of_texts(meta: Meta) -> str:
+    parts = vars(meta), vars(meta.model), meta.frames
+    return fault_of_texts(value for part in parts for value in part.values())
+
+
+def fault_of_texts(values: Iterable[object]) -> str:
+    """Return in words what is wrong with the texts among some values; empty if nothing is."""
+    longest = max((value for value in values if isinstance(value, str)), key=len, default='')
+    if len(longest) <= _LONGEST_TEXT:
+        return ''
+    return f'{shown(longest)} has {len(longest)} characters; {_LONGEST_TEXT} are the most'
+
+
 def _fault_of_frames(meta: Meta) -> str:
     for key, mount in meta.mounts.items():
         if not _is_identity(key) or len(mount) != _POSE or not are_poses(np.array([mount])).all():
@@ -143,12 +159,23 @@ def _is_identity(key: str) -> bool:
     return key.isdecimal() and key.isascii() and len(key) < 20 and key == str(int(key))
 
 
-_CHECKS = (_fault_of_counters, _fault_of_descriptions, _fault_of_frames)
+_CHECKS = (_fault_of_counters, _fault_of_texts, _fault_of_descriptions, _fault_of_frames)
 
 
 def crc_of(*values: object) -> int:
     """Return the CRC-32 of a row of texts and integers."""
     return zlib.crc32(json.dumps(values).encode())
+
+
+def row_with_crc(*values: object) -> tuple[object, ...]:
+    """Return a row of texts and integers with the checksum that it ends with in the file.
+
+    Raises:
+        MapError: A text is too long.
+    """
+    if fault := fault_of_texts(values):
+        raise MapError(fault)
+    return *values, crc_of(*values)
 
 
 def write_meta(connection: sqlite3.Connection, meta: Meta) -> None:

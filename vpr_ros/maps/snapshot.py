@@ -21,7 +21,7 @@ from vpr_ros.maps.coder import fitted_of
 from vpr_ros.maps.columns import SELECT, Columns, Growing, empty, unpack_covariance
 from vpr_ros.maps.connection import SQLITE_ERRORS
 from vpr_ros.maps.descriptors import DescriptorCache
-from vpr_ros.maps.meta import MOST_SESSIONS, Meta, crc_of, read_meta
+from vpr_ros.maps.meta import MOST_SESSIONS, Meta, crc_of, fault_of_texts, read_meta
 from vpr_ros.maps.place import Camera, Place, Session
 
 if TYPE_CHECKING:
@@ -360,6 +360,9 @@ def _checked(
     for *row, crc in db.execute(query):
         if tuple(map(type, row)) != kinds or not 0 < row[0] < MOST_SESSIONS:
             msg = f'is damaged: {what} {shown(row[0])} makes no sense'
+            raise MapDamagedError(msg)
+        if fault := fault_of_texts(row):
+            msg = f'is damaged: {fault}'
             raise MapDamagedError(msg)
         if crc_of(*row) != crc:
             msg = f'is damaged: the checksum of {what} {row[0]} does not match'

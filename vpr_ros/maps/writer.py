@@ -19,7 +19,7 @@ from vpr_ros.maps.compression import with_rules_of
 from vpr_ros.maps.connection import explained
 from vpr_ros.maps.editor import with_mounts
 from vpr_ros.maps.merging import MergedSessions, require_new
-from vpr_ros.maps.meta import HASH_HEAD, Meta, crc_of
+from vpr_ros.maps.meta import HASH_HEAD, Meta, row_with_crc
 from vpr_ros.maps.new_places import camera_of, prepare
 from vpr_ros.maps.reader import MEMORY_BUDGET
 from vpr_ros.maps.recoding import MapRecoder
@@ -225,18 +225,16 @@ class MapWriter(MapRecoder):
     ) -> Snapshot:
         """Insert a session: name, start, UUID; and the frame of its poses."""
         key = now.meta.next_session
-        row = (key, *session)
-        self._database().execute(
-            'INSERT INTO sessions VALUES (?, ?, ?, ?, ?)', (*row, crc_of(*row))
-        )
+        row = row_with_crc(key, *session)
+        self._database().execute('INSERT INTO sessions VALUES (?, ?, ?, ?, ?)', row)
         frames = {**now.meta.frames, str(key): frame} if frame else now.meta.frames
         meta = replace(now.meta, next_session=key + 1, frames=frames)
         return replace(now, meta=meta, names={**now.names, key: session})
 
     def _insert_cameras(self, before: Snapshot, new: Snapshot) -> None:
         for key in sorted(set(new.cameras) - set(before.cameras)):
-            row = (key, new.cameras[key].name)
-            self._database().execute('INSERT INTO cameras VALUES (?, ?, ?)', (*row, crc_of(*row)))
+            row = row_with_crc(key, new.cameras[key].name)
+            self._database().execute('INSERT INTO cameras VALUES (?, ?, ?)', row)
 
     def _with_places(
         self, now: Snapshot, columns: cols.Columns, packed: NDArray[np.uint8]

@@ -327,7 +327,11 @@ def _checked(key: str, value: Tensor) -> Tensor:
         raise ModelError(msg)
     if not value.is_floating_point():
         return value
-    value = value.float().contiguous()
+    try:
+        value = value.float().contiguous()
+    except (NotImplementedError, RuntimeError) as error:  # as of numbers of four bits
+        msg = f'{key} holds {value.dtype}, which this version of torch cannot convert'
+        raise ModelError(msg) from error
     if not torch.isfinite(value).all():
         msg = f'{key} contains NaN or infinite values'
         raise ModelError(msg)

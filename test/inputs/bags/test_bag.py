@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 
 import pytest
@@ -77,11 +78,13 @@ def test_bags_that_cannot_be_read_say_why(tmp_path):
     (tmp_path / 'empty.mcap').touch()
     (tmp_path / 'text.db3').write_text('no database')
     (tmp_path / 'bag.txt').write_text('no bag')
+    os.mkfifo(tmp_path / 'pipe.mcap')  # Nobody writes to it.
     write_bag(tmp_path / 'silent', {'/a': POINT}, times=())
     for name, reason in {
         'absent': 'there is no bag',
         'empty_folder': 'metadata.yaml is missing',
         'empty.mcap': 'empty',
+        'pipe.mcap': 'neither a file nor a folder',
         'text.db3': 'begins as no bag does',
         'bag.txt': r'a bag is a folder or a file of rosbag2 \(.mcap',
         'silent': 'no messages',

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import math
+import os
+import tracemalloc
 
 import cv2
 import numpy as np
 import pytest
 from commands import touch
+from hostile import tried
 from hypothesis import given
 from hypothesis import strategies as st
 from pictures import blocks
 
+from vpr_ros.errors import VprError
+from vpr_ros.evaluation.loop_evaluation import TruthByPairs
 from vpr_ros.geometry import Datum, Pose
 from vpr_ros.geometry.mounts import parse_mount
 from vpr_ros.geometry.trajectory_file import TrajectoryError
 from vpr_ros.inputs.folders import FolderError, UtmName, csv_folder, images_in
+from vpr_ros.inputs.folders.colmap_model import read_images, read_rigs
 from vpr_ros.inputs.folders.exif_photos import photo_folder
 from vpr_ros.inputs.folders.kitti import kitti_folder
+from vpr_ros.inputs.folders.orbslam import orbslam_folder
 from vpr_ros.inputs.folders.tum import tum_folder
 from vpr_ros.inputs.folders.utm_names import utm_folder
 from vpr_ros.mapping import KeyframeConfig
@@ -31,6 +38,39 @@ SECOND = 10**9
 def write(path, *lines):
     path.write_text('\n'.join(lines))
     return path
+
+
+def loop_pairs(_, table):
+    return TruthByPairs.read(table)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize('beginning', ['', 'file,x,y\n', '1 '], ids=repr)
+@pytest.mark.parametrize(
+    'read', [csv_folder, kitti_folder, tum_folder, orbslam_folder, loop_pairs]
+)
+def test_a_line_without_end_is_refused_before_it_is_read(tmp_path, read, beginning):
+    images = touch(tmp_path / 'images', '1.5.png')
+    table = write(tmp_path / 'table', beginning)
+    os.truncate(table, 2**26)  # Takes no room on the disk.
+    tried()
+    tracemalloc.start()
+    try:
+        with pytest.raises(VprError, match=r'longer than|lacks the columns|needs the'):
+            read(images, table)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize('name', ['images.txt', 'rigs.txt'])
+def test_a_line_without_end_in_a_colmap_model_is_refused(tmp_path, name):
+    (tmp_path / name).write_text('1 1 0 0 0 0 0 0 1 ')
+    os.truncate(tmp_path / name, 2**26)
+    tried()
+    with pytest.raises(FolderError, match='longer than'):
+        (read_images if name == 'images.txt' else read_rigs)(tmp_path)
 
 
 def test_images_are_found_in_folders_and_in_order(tmp_path):

@@ -129,6 +129,15 @@ def test_an_empty_file_and_a_broken_link_hold_their_place(tmp_path):
     assert found(tmp_path) == ['0.jpg', '1.jpg', '2.jpg']
 
 
+def test_links_in_a_circle_are_broken_ones(tmp_path):
+    touch(tmp_path, '0.jpg')
+    (tmp_path / '1.jpg').symlink_to('1.jpg')
+    (tmp_path / 'folder').symlink_to('folder')
+    assert found(tmp_path) == ['0.jpg', '1.jpg']
+    with pytest.raises(FolderError, match='symbolic links'):
+        images_in(tmp_path / 'folder')
+
+
 def test_a_pipe_is_no_image(tmp_path):
     touch(tmp_path, '0.jpg')
     os.mkfifo(tmp_path / '1.jpg')

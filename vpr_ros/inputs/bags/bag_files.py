@@ -49,8 +49,11 @@ def open_storages(path: Path) -> list[Storage]:
     if not path.exists():
         msg = f'there is no bag at {path}'
         raise BagError(msg)
-    if not path.is_dir():
+    if path.is_file():
         return [_open_file(path)]
+    if not path.is_dir():
+        msg = f'{path} is neither a file nor a folder: {_EXPECTED}'
+        raise BagError(msg)
     metadata = None
     try:
         metadata = read_metadata(path)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from vpr_ros.documents import DocumentError, lines_of
 from vpr_ros.errors import reason_of
 from vpr_ros.geometry import Pose
 from vpr_ros.inputs.folders.image_files import FolderError
@@ -27,6 +28,8 @@ _COUNT, _RIG, _SENSOR, _POSE = (struct.Struct(f'<{form}') for form in ('Q', 'II'
 _POINT = 24
 """Bytes of a feature."""
 _LONGEST_NAME = 4096
+_LONGEST_LINE = 1 << 24
+"""Bytes; a line has all features of an image."""
 _CAMERA = 0
 """Type of a sensor; others are no cameras."""
 _KINDS = {'CAMERA': _CAMERA}
@@ -114,7 +117,8 @@ def _text_images(path: Path) -> Iterator[ModelImage]:
     with path.open('rb') as file:
         if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
             file.seek(0)
-        lines = (line for line in file if not line.lstrip().startswith(b'#'))
+        every = lines_of(file, _LONGEST_LINE)
+        lines = (line for line in every if not line.lstrip().startswith(b'#'))
         line = next(lines, b'')
         while line:
             fields = line.split(maxsplit=9)
@@ -162,17 +166,18 @@ def _binary_rigs(data: bytes | mmap.mmap) -> Iterator[tuple[int, Pose]]:
 
 
 def _text_rigs(path: Path) -> Iterator[tuple[int, Pose]]:
-    for line in path.read_text('utf-8').splitlines():
-        fields = line.split()
-        if not fields or fields[0].startswith('#'):
-            continue
-        rest = fields[4:]  # After the rig, the number of its sensors and the reference sensor.
-        while rest:
-            kind, key, posed, *rest = rest
-            if posed == '1':
-                numbers, rest = [float(field) for field in rest[:7]], rest[7:]
-                if _KINDS.get(kind) == _CAMERA:
-                    yield int(key), _pose(numbers)
+    with path.open(encoding='utf-8') as file:
+        for line in lines_of(file):
+            fields = line.split()
+            if not fields or fields[0].startswith('#'):
+                continue
+            rest = fields[4:]  # After the rig, the number of its sensors and the reference sensor.
+            while rest:
+                kind, key, posed, *rest = rest
+                if posed == '1':
+                    numbers, rest = [float(field) for field in rest[:7]], rest[7:]
+                    if _KINDS.get(kind) == _CAMERA:
+                        yield int(key), _pose(numbers)
 
 
 @contextmanager
@@ -186,6 +191,6 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn what damaged files raise into a FolderError."""
     try:
         yield
-    except (ValueError, struct.error, OverflowError, OSError) as error:
+    except (ValueError, struct.error, OverflowError, OSError, DocumentError) as error:
         msg = f'{path} is no file of a COLMAP model, or damaged: {reason_of(error)}'
         raise FolderError(msg) from error

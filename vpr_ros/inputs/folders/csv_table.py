@@ -8,6 +8,7 @@ import csv
 import math
 from typing import TYPE_CHECKING
 
+from vpr_ros.documents import DocumentError, lines_of
 from vpr_ros.errors import reason_of
 from vpr_ros.geometry import GeoPoint, Pose
 from vpr_ros.geometry.trajectory_file import located, parse_number
@@ -56,9 +57,10 @@ def csv_folder(folder: Path, table: Path) -> list[PosedImage]:
     """
     try:
         with table.open(encoding='utf-8-sig', newline='') as file:
-            delimiter = max(_DELIMITERS, key=file.readline().count)
+            delimiter = max(_DELIMITERS, key=next(lines_of(file), '').count)
             file.seek(0)
-            reader = csv.DictReader(file, delimiter=delimiter, skipinitialspace=True)
+            lines = lines_of(file)
+            reader = csv.DictReader(lines, delimiter=delimiter, skipinitialspace=True)
             columns = _columns(table, reader.fieldnames or [])
             images = []
             for number, row in enumerate(reader):
@@ -70,7 +72,7 @@ def csv_folder(folder: Path, table: Path) -> list[PosedImage]:
                         points = {name: text.replace(',', '.') for name, text in values.items()}
                         values = points | {'file': values['file']}
                     images.append(_image(folder, values, number))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError, csv.Error, DocumentError) as error:
         msg = f'{table} cannot be read: {reason_of(error)}'
         raise FolderError(msg) from error
     missing = [image.path for image in images if not image.path.is_file()]
@@ -139,13 +141,13 @@ def named_rows(table: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
     """
     try:
         with table.open(encoding='utf-8-sig', newline='') as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(lines_of(file))
             lacking = [name or "''" for name in columns if name not in (reader.fieldnames or [])]
             if lacking:
                 msg = f'{table} lacks the columns {", ".join(lacking)}'
                 raise FolderError(msg)
             for row in reader:
                 yield {name: row[name] or '' for name in row if isinstance(name, str)}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError, csv.Error, DocumentError) as error:
         msg = f'{table} cannot be read: {reason_of(error)}'
         raise FolderError(msg) from error

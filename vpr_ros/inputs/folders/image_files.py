@@ -111,21 +111,21 @@ def walk_files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
     Raises:
         FolderError: A folder cannot be read.
     """
-    above = *above, folder.resolve()
+    above = *above, Path(os.path.realpath(folder))
     try:
         with os.scandir(folder) as entries:
-            there = {entry.name: entry for entry in entries if not _is_companion(entry.name)}
+            there = {entry.name: Path(entry) for entry in entries if not _is_companion(entry.name)}
     except OSError as error:
         msg = f'{folder} cannot be read as a folder of images: {reason_of(error)}'
         raise FolderError(msg) from error
     for name in natural_order(there):
         entry = there[name]
         if entry.is_dir():
-            if not entry.is_symlink() or not _is_read(Path(entry).resolve(), above):
-                yield from walk_files(Path(entry), above)
-        elif entry.is_file() or (entry.is_symlink() and not Path(entry).exists()):
+            if not entry.is_symlink() or not _is_read(Path(os.path.realpath(entry)), above):
+                yield from walk_files(entry, above)
+        elif entry.is_file() or (entry.is_symlink() and not entry.exists()):
             # A broken link stays: it holds the place of its image, and reading it tells.
-            yield Path(entry)
+            yield entry
 
 
 def _is_read(target: Path, above: tuple[Path, ...]) -> bool:
