@@ -19,6 +19,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import get_args
@@ -45,6 +46,7 @@ from vpr_ros.inputs.frames import ImageFile  # noqa: E402
 from vpr_ros.inputs.frames.thumbnail_codec import shrunk  # noqa: E402
 from vpr_ros.inputs.replay import replay_frames  # noqa: E402
 from vpr_ros.localize.verification import XFeatDetector, related  # noqa: E402
+from vpr_ros.localize.verification.fixed_edges import FixedEdges, sampled_places  # noqa: E402
 from vpr_ros.localize.verification.local_features import LocalFeatures  # noqa: E402
 from vpr_ros.mapping import KeyframeConfig  # noqa: E402
 from vpr_ros.mapping.keyframes import KeyframeGate  # noqa: E402
@@ -285,6 +287,12 @@ class Library:
                 self._known[name] = Described(**stored)
         return self._known[name]
 
+    def _fixed_edges(self, name: str, shown: list[int]) -> FixedEdges:
+        """Return what the camera of a traverse shows everywhere, from some of its frames."""
+        frames = enumerate(self._sources.frames(name))
+        pictures = [shrunk(rgb, THUMBNAIL_SIZE) for i, (rgb, *_) in frames if i in shown]
+        return FixedEdges([each for each in pictures if each.shape == pictures[0].shape])
+
     def _describe(self, name: str) -> Described:
         descriptions, poses, stamps, local = [], [], [], []
         for rgb, pose, stamp in self._sources.frames(name):
@@ -310,7 +318,6 @@ class Library:
         kept = keyframes(mapped) if world_of(map_name) in _DRIVEN else np.arange(len(mapped.poses))
         path = self._work / 'calibration.vprmap'
         path.unlink(missing_ok=True)
-        comparisons = Comparisons(self._work, map_name, query_name, mapped, asked, self._detector)
         with MapWriter.create(path, model=self._describer.model_info) as place_map:
             session = place_map.begin_session(map_name, int(mapped.stamps[0]))
             place_map.add(
@@ -326,6 +333,16 @@ class Library:
             )
             if not asked.codes.size:
                 place_map.recode()
+            columns = place_map.snapshot.columns
+            sample = sampled_places(columns, session, int(columns.cameras[0]))
+            shown = kept[np.searchsorted(columns.ids, sample)].tolist()
+            comparisons = Comparisons(
+                self._work / f'{query_name}.in.{map_name}.npy',
+                mapped,
+                asked,
+                self._detector,
+                partial(self._fixed_edges, map_name, shown),
+            )
             retriever = Retriever(place_map)
             queries = []
             for i, stamp in enumerate(asked.stamps.tolist()):
@@ -357,19 +374,26 @@ class Library:
 
 
 class Comparisons:
-    """Figures of frames of two traverses, kept in the work folder: they are of no network."""
+    """Figures of frames of two traverses, kept in the work folder: they are of no network.
+
+    Args:
+        path: Of the file that keeps them.
+        mapped: Traverse whose frames are places.
+        asked: Traverse whose frames are queries.
+        detector: Of the local features.
+        fixed: Returns what the camera of the places shows everywhere.
+    """
 
     def __init__(
         self,
-        work: Path,
-        map_name: str,
-        query_name: str,
+        path: Path,
         mapped: Described,
         asked: Described,
         detector: XFeatDetector,
+        fixed: Callable[[], FixedEdges],
     ) -> None:
-        self._mapped, self._asked, self._detector = mapped, asked, detector
-        self._path = work / f'{query_name}.in.{map_name}.npy'
+        self._path, self._mapped, self._asked, self._detector = path, mapped, asked, detector
+        self._fixed = cache(fixed)
         shape = len(asked.poses), len(mapped.poses), 2
         self._figures = np.full(shape, np.nan, np.float32)
         if self._path.exists():
@@ -379,7 +403,7 @@ class Comparisons:
         """Return the inliers of a query and a place, and the deformation between the two."""
         if np.isnan(self._figures[query, place, 0]):
             both = self._asked.local(query), self._mapped.local(place)
-            _, view = related(self._detector, *both)
+            _, view = related(self._detector, *both, fixed=self._fixed())
             self._figures[query, place] = np.count_nonzero(view.inliers), view.deformation
         return np.asarray(self._figures[query, place])
 

@@ -112,6 +112,9 @@ def test_a_place_whose_things_are_of_another_size_is_less_congruent():
     assert same > near > far > alien == 0
     assert np.isfinite(same)
     assert np.isnan(unknown)
+    # Corridors with the same doors are as alike as two pictures from one spot.
+    alike = dataclasses.replace(candidates, deformations=np.full(5, 0.025))
+    assert gather(alike, RADIUS).features[0, FEATURES.index('congruence')] == same
 
 
 def test_fused_scores_prefer_the_share_of_inliers_to_a_small_gain_of_similarity():

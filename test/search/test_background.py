@@ -3,8 +3,12 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import norm
 
-from vpr_ros.search.background import Background
+from vpr_ros.search.background import Background, moments_of, standings_of
 
 
 def sample_map(count, spacing=20.0, revision=1, seed=0):
@@ -22,22 +26,45 @@ def sample_map(count, spacing=20.0, revision=1, seed=0):
 
 
 def test_standing_is_the_similarity_in_deviations_of_those_to_other_places():
-    snapshot, vectors = sample_map(40)
+    snapshot, vectors = sample_map(256)
     background = Background(lambda _, rows: vectors[rows])
     rows = np.array([3, 17])
     found = background.standings(snapshot, rows, np.array([0.5, 0.9]))
     for row, similarity, standing in zip(rows, (0.5, 0.9), found, strict=True):
         others = np.delete(vectors @ vectors[row], row)
         expected = (similarity - others.mean()) / others.std()
-        np.testing.assert_allclose(standing, expected, rtol=1e-4)
+        np.testing.assert_allclose(standing, expected, rtol=0.03)
+
+
+def test_few_places_bear_as_much_as_a_prediction_from_so_many():
+    rng = np.random.default_rng(0)
+    for count in (6, 10, 40):
+        seen = rng.normal(0.3, 0.1, (100_000, count))
+        moments = moments_of(seen, np.ones_like(seen, bool))
+        unrelated = standings_of(moments, rng.normal(0.3, 0.1, len(seen)))
+        # By the deviation of ten places alone, one in 100 would have 3 deviations.
+        for deviations in (-2.0, 1.0, 2.0, 3.0):
+            share = (unrelated > deviations).mean()
+            assert share == pytest.approx(norm.sf(deviations), rel=0.15), (count, deviations)
+
+
+@given(
+    st.floats(-1, 1), st.floats(0, 1), st.integers(5, 256), st.floats(-1e3, 1e3, width=32)
+)
+def test_standings_are_finite_and_grow_with_similarity(mean, deviation, count, similarity):
+    moments = np.array([[mean, deviation, count]] * 2)
+    lower, higher = standings_of(moments, np.array([similarity, similarity + 0.5]))
+    assert np.isfinite([lower, higher]).all()
+    assert lower <= higher
 
 
 def test_places_near_by_are_no_background():
     snapshot, vectors = sample_map(40, spacing=1.0)
     vectors[18:22] = vectors[20]
     background = Background(lambda _, rows: vectors[rows])
-    ((mean, _),) = background.moments(snapshot, np.array([20]))
+    ((mean, _, others),) = background.moments(snapshot, np.array([20]))
     far = np.abs(np.arange(40) - 20) > 10
+    assert others == far.sum()
     np.testing.assert_allclose(mean, (vectors[far] @ vectors[20]).mean(), rtol=1e-4)
 
 

@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtri, stdtr
 
 from vpr_ros.maps.coder import sample_rows
 
@@ -34,6 +35,7 @@ NEIGHBOURS = 10
 LEAST_OTHERS = 5
 """Other places without which a deviation means nothing."""
 LEAST_DEVIATION = 0.01
+_LEAST_PROBABILITY = 1e-300
 
 
 def apart_of(
@@ -56,24 +58,40 @@ def apart_of(
 
 
 def moments_of(similarities: NDArray[np.floating], apart: NDArray[np.bool_]) -> Floats:
-    """Return mean and deviation (H, 2) of the similarities of places to others; NaN if too few.
+    """Return mean, deviation and number (H, 3) of the similarities of places to others.
+
+    Mean and deviation are NaN where there are too few.
 
     Args:
         similarities: (H, S) of each place to a sample.
         apart: (H, S) which of the sample are other places.
     """
     others = np.where(apart, similarities, np.nan)
-    enough = np.isfinite(others).sum(axis=1) >= LEAST_OTHERS
-    moments = np.full((len(others), 2), np.nan)
+    counts = np.isfinite(others).sum(axis=1)
+    enough = counts >= LEAST_OTHERS
+    moments = np.full((len(others), 3), np.nan)
     moments[enough, 0] = np.nanmean(others[enough], axis=1)
-    moments[enough, 1] = np.nanstd(others[enough], axis=1)
+    moments[enough, 1] = np.nanstd(others[enough], axis=1, ddof=1)
+    moments[:, 2] = counts
     return moments
 
 
 def standings_of(moments: Floats, similarities: Floats) -> Floats:
-    """Return by how many deviations (H,) similarities are above a background (H, 2)."""
-    mean, deviation = moments.T
-    return np.asarray((similarities - mean) / np.maximum(deviation, LEAST_DEVIATION))
+    """Return by how many deviations (H,) similarities are above a background.
+
+    The deviation of a few places is uncertain: a similarity that is as improbable as by Student's
+    prediction from so many is given the deviations of a normal distribution (Geisser, Predictive
+    Inference, 1993, section 2.1).
+
+    Args:
+        moments: (H, 3), see `moments_of`.
+        similarities: (H,).
+    """
+    mean, deviation, count = moments.T
+    ratios = (similarities - mean) / np.maximum(deviation, LEAST_DEVIATION)
+    ratios = ratios / np.sqrt(1 + 1 / np.maximum(count, 1))
+    improbable = stdtr(np.maximum(count - 1, 1), -np.abs(ratios))
+    return np.asarray(-np.sign(ratios) * ndtri(np.maximum(improbable, _LEAST_PROBABILITY)))
 
 
 class Background:
@@ -93,7 +111,7 @@ class Background:
         self._of = 0
         self._sample: Rows = np.empty(0, np.intp)
         self._descriptors = np.empty((0, 0), np.float32)
-        self._moments: Floats = np.empty((0, 2))
+        self._moments: Floats = np.empty((0, 3))
         self._known: NDArray[np.bool_] = np.empty(0, np.bool_)
 
     def standings(self, snapshot: Snapshot, rows: Rows, similarities: Floats) -> Floats:
@@ -109,7 +127,7 @@ class Background:
         return standings_of(self.moments(snapshot, rows), similarities)
 
     def moments(self, snapshot: Snapshot, rows: Rows) -> Floats:
-        """Return mean and deviation (H, 2) of the similarities of places to others."""
+        """Return mean, deviation and number (H, 3) of the similarities of places to others."""
         with self._mutex:
             self._refresh(snapshot)
             new = rows[~self._known[rows]]
@@ -119,7 +137,7 @@ class Background:
             return np.asarray(self._moments[rows])
 
     def _measured(self, snapshot: Snapshot, rows: Rows) -> Floats:
-        """Return mean and deviation (n, 2) of the similarities to the sample; NaN if too few."""
+        """Return the moments (n, 3) of the similarities to the sample."""
         others = self._unpacked(snapshot, rows) @ self._descriptors.T
         positions, sample = snapshot.columns.poses[:, :3], self._sample
         return moments_of(others, apart_of(positions[rows], rows, positions[sample], sample))
@@ -131,7 +149,7 @@ class Background:
             self._revision, self._of = snapshot.meta.revision, max(count, 1)
             self._sample = sample_rows(count, SAMPLE)
             self._descriptors = self._unpacked(snapshot, self._sample)
-            self._moments, self._known = np.empty((0, 2)), np.empty(0, np.bool_)
+            self._moments, self._known = np.empty((0, 3)), np.empty(0, np.bool_)
         if (more := count - len(self._known)) > 0:
             self._moments = np.pad(self._moments, ((0, more), (0, 0)))
             self._known = np.pad(self._known, (0, more))
