@@ -46,8 +46,8 @@ _MOST_TRAIL = 12.0
 """Evidence of earlier frames beyond which more of it counts for nothing."""
 _LEAST_DEFORMATION, _MOST_DEFORMATION = 0.01, 1.0
 """Below the first keypoints are too inaccurate to tell; above the second nothing agrees."""
-_MOST_CONGRUENCE = 3.5
-"""Deformations below exp(-3.5), 3 %, are no better evidence: corridors with the same doors have as
+_MOST_CONGRUENCE = 3.2
+"""Deformations below exp(-3.2), 4 %, are no better evidence: corridors with the same doors have as
 small ones as two pictures from one spot."""
 _MOST_SUPPORT = 5.0
 """Odds beyond exp(5) are not told apart: no filter knows its own model that well."""

@@ -31,6 +31,9 @@ _DEVIATIONS, _COHERENCE = 3.0, 0.8
 pictures, to this share of what equal ones do."""
 _FAINT = 24.0
 """Length of Sobel's gradient, grey levels, below which an edge counts less."""
+_CLEAR = 0.6
+"""Share of that length that the mean of the gradients of a fixed edge has. The sky is everywhere
+brighter towards the horizon, which is no edge, and its clouds tell the heading."""
 _STAYS = 4.0
 """Pixels within which a keypoint is where it was, and within which it belongs to an edge."""
 
@@ -53,7 +56,7 @@ class FixedEdges:
         together = np.linalg.norm(gradients.sum(0), axis=-1)
         random = np.sqrt((gradients**2).sum(axis=(0, -1)))
         most = min(_DEVIATIONS, _COHERENCE * np.sqrt(count))
-        self._mask = (together >= most * random) & (together >= count * _COHERENCE / 4)
+        self._mask = (together >= most * random) & (together >= count * _CLEAR)
 
     def without(
         self, query: LocalFeatures, place: LocalFeatures, matches: NDArray[np.intp]
