@@ -48,9 +48,7 @@ def test_few_places_bear_as_much_as_a_prediction_from_so_many():
             assert share == pytest.approx(norm.sf(deviations), rel=0.15), (count, deviations)
 
 
-@given(
-    st.floats(-1, 1), st.floats(0, 1), st.integers(5, 256), st.floats(-1e3, 1e3, width=32)
-)
+@given(st.floats(-1, 1), st.floats(0, 1), st.integers(5, 256), st.floats(-1e3, 1e3, width=32))
 def test_standings_are_finite_and_grow_with_similarity(mean, deviation, count, similarity):
     moments = np.array([[mean, deviation, count]] * 2)
     lower, higher = standings_of(moments, np.array([similarity, similarity + 0.5]))
