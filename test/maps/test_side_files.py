@@ -8,9 +8,10 @@ import os
 from contextlib import suppress
 
 import pytest
+from hostile import survived, tried
 from killed_writer import MODEL, beside, place, stamps_of, write
 
-from vpr_ros.errors import MapAccessError, MapError, MapInUseError
+from vpr_ros.errors import MapAccessError, MapDamagedError, MapError, MapInUseError
 from vpr_ros.maps import MapWriter, PlaceMap, copy, merge, recover, verify
 
 SECRET = b'precious' * 1000
@@ -106,6 +107,56 @@ def test_map_has_one_writer_by_whatever_name(town, tmp_path):
                     copy(source, name, overwrite=True)
                 assert stamps_of(name)[-1] == 5
     assert sorted(file.name for file in town.parent.iterdir()) == [link.name, town.name]
+
+
+def test_a_writer_whose_lock_was_removed_takes_another_or_gives_way(town):
+    lock = beside(town, '-lock')
+    with MapWriter.open(town) as first:
+        first.add([place(5)])
+        lock.unlink()
+        first.add([place(6)])
+        with pytest.raises(MapInUseError):
+            MapWriter.open(town)
+        lock.unlink()
+        with MapWriter.open(town) as second:
+            second.add([place(7)])
+            with pytest.raises(MapInUseError):
+                first.add([place(8)])
+            lock.unlink()
+            lock.mkdir()
+            with pytest.raises(MapAccessError):
+                second.add([place(8)])
+        lock.rmdir()
+    assert stamps_of(town) == [0, 1, 2, 5, 6, 7]
+    assert verify(town) == []
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize('size', [0, 10, 32, 4000])
+def test_a_log_that_is_cut_off_under_its_writer_ruins_no_map(town, size):
+    with MapWriter.open(town) as place_map:
+        place_map.add([place(5)])
+        place_map.add([place(6)])
+        os.truncate(beside(town, '-wal'), size)
+        tried()
+        with pytest.raises(MapDamagedError, match='cut off its log'):
+            place_map.add([place(7)])
+    (problem,) = verify(town)
+    assert 'of 5 acknowledged places' in problem
+    recover(town)
+    assert stamps_of(town) in ([0, 1, 2], [0, 1, 2, 5])
+    survived()
+
+
+@pytest.mark.parametrize('new', [False, True])
+def test_a_log_that_is_removed_under_its_writer_loses_no_place(town, new):
+    with MapWriter.open(town) as place_map:
+        place_map.add([place(5)])
+        beside(town, '-wal').unlink()
+        if new:
+            beside(town, '-wal').touch()
+        place_map.add([place(6)])
+    assert stamps_of(town) == [0, 1, 2, 5, 6]
 
 
 def test_log_of_a_writer_is_found_by_whatever_name(town):

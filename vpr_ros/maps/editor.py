@@ -188,6 +188,7 @@ class MapEditor(TransactionalMap):
             database = self._database()
             database.execute('VACUUM')
             empty_log(database)
+            self._log_file.note()
         return before - self.info().bytes
 
     def _rewrite(self, now: Snapshot, columns: cols.Columns, rows: NDArray[np.intp]) -> None:

@@ -13,7 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpr_ros.errors import MapAccessError, MapError, MapInUseError, MapSpaceError
+from vpr_ros.errors import (
+    MapAccessError,
+    MapDamagedError,
+    MapError,
+    MapInUseError,
+    MapSpaceError,
+)
 from vpr_ros.maps import columns as cols
 from vpr_ros.maps.connection import CLOSED, empty_log, explained, open_to_write, require_file
 from vpr_ros.maps.log_frames import first_page_is_of
@@ -22,6 +28,7 @@ from vpr_ros.maps.meta import read_version, write_meta
 from vpr_ros.maps.reader import MEMORY_BUDGET, OVERWRITTEN, PlaceMap
 from vpr_ros.maps.side_files import beside, unfinished
 from vpr_ros.maps.snapshot import cache_for, load
+from vpr_ros.maps.watched_file import WatchedFile
 from vpr_ros.maps.writer_lock import Acknowledged, WriterLock
 
 if TYPE_CHECKING:
@@ -53,6 +60,7 @@ class TransactionalMap(PlaceMap):
         self._lock: WriterLock | None = lock
         self._reading: sqlite3.Connection | None = None
         self._log = ''
+        self._log_file = WatchedFile(beside(path, '-wal'))
         self._depth = 0
         self._begun = 0
         self._undone = False
@@ -170,6 +178,7 @@ class TransactionalMap(PlaceMap):
         else:
             self._log = self._snapshot.meta.log
         self._file.note()
+        self._log_file.note()
         self._alone = state_alone(self._path)
         # As long as it is open, SQLite does not move the log into a file that it has no part in.
         self._reading, self._connection = self._connection, connection
@@ -239,6 +248,7 @@ class TransactionalMap(PlaceMap):
         """Note that what was committed is on the disk."""
         if self._lock is None:
             return
+        self._log_file.note()
         first = self._lock.acknowledged is None
         self._note_write(self._lock)
         if first:
@@ -287,10 +297,19 @@ class TransactionalMap(PlaceMap):
     def _require_place(self) -> None:
         if self._lock is None:
             raise MapError(CLOSED)
+        if not self._lock.in_place:
+            # Somebody removed it; unless another writer has come since, there is a new one.
+            lost, self._lock = self._lock, WriterLock(self._path)
+            self._lock.acknowledge(lost.acknowledged)
+            lost.release()
         # Writes to a file that has lost its name are lost with it.
         if self._file.displaced:
             msg = 'the file was removed or replaced since it was opened: bring it back, or reopen'
             raise MapInUseError(msg)
+        if self._reading is not None and self._log_file.shortened:
+            # SQLite would take the zeros that are there now for pages.
+            msg = 'another process cut off its log, or moved that into the file: open it again'
+            raise MapDamagedError(msg)
         if self.overwritten:
             raise MapInUseError(OVERWRITTEN)
         if self._reading is None and self._file.touched:
@@ -314,6 +333,10 @@ class TransactionalMap(PlaceMap):
                 return
             if self._reading is None:
                 self._connection.close()
+            elif self._log_file.shortened:
+                # The last one to close may not write, or it would move the log into the file.
+                self._connection.close()
+                self._reading.close()
             elif self.overwritten:
                 self._abandon(self._reading)
             else:

@@ -41,6 +41,14 @@ class WatchedFile:
         return found is None or seen is None or found[:2] != seen[:2]
 
     @property
+    def shortened(self) -> bool:
+        """Whether it is the same file and has become shorter."""
+        found, seen = self._look(), self._seen
+        if found is None or seen is None or found[:2] != seen[:2]:
+            return False
+        return found.size < seen.size
+
+    @property
     def touched(self) -> bool:
         """Whether it may have been written since."""
         return not self._settled or self._look() != self._seen

@@ -99,7 +99,7 @@ class WriterLock:
                     msg = f'cannot write {map_path}: {self._path} is no file of its own: remove it'
                     raise MapAccessError(msg)
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(descriptor), os.lstat(self._path)):
+                if self._is_there(descriptor):
                     return descriptor
             except BlockingIOError as error:
                 holder, _ = _parsed(os.pread(descriptor, _LARGEST, 0))
@@ -109,13 +109,23 @@ class WriterLock:
                     'time: stop that process, or open the map read-only'
                 )
                 raise MapInUseError(msg) from error
-            except FileNotFoundError:
-                pass  # The last holder removed the file between our opening and locking it.
             except OSError as error:
                 os.close(descriptor)
                 msg = f'cannot lock {map_path} for writing: {error.strerror}'
                 raise MapAccessError(msg) from error
+            # The last holder removed the file between our opening and locking it.
             os.close(descriptor)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file is still there, so that no other writer can have come."""
+        return self._is_there(self._descriptor)
+
+    def _is_there(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.lstat(self._path))
+        except OSError:
+            return False
 
     def acknowledge(self, write: Acknowledged | None) -> None:
         """Note the last write that is on the disk; None where the map is complete without log."""
@@ -125,7 +135,7 @@ class WriterLock:
     def release(self) -> None:
         """Let another process write."""
         if self._descriptor >= 0:
-            if self.acknowledged is None:
+            if self.acknowledged is None and self.in_place:
                 self._path.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = -1
