@@ -59,7 +59,9 @@ class OwnDrives:
         for stage, seen in result.predictions.items():
             worlds, states = (np.array(each)[seen.sessions] for each in (seen.worlds, seen.states))
             own = np.isin(worlds, [self.world, *(bag.name for bag in self.bags)])
-            own &= states == ''
+            # Not as they are looked up in the maps of other worlds.
+            here = [seen.mapped[seen.sessions == i].any() for i in range(len(seen.worlds))]
+            own &= (states == '') & np.array(here)[seen.sessions]
             accepted = own & (seen.probabilities >= result.calibration.stages[stage].threshold)
             right, count = int((accepted & seen.right).sum()), int(accepted.sum())
             least = binomtest(right, count).proportion_ci(0.9).low if count else 0.0
