@@ -43,6 +43,23 @@ def read(jpeg):
     return decode(SimpleNamespace(format='jpeg', data=jpeg))
 
 
+@pytest.mark.hostile
+@pytest.mark.timeout(10)
+def test_jpeg_that_takes_minutes_is_refused_at_once(tmp_path):
+    jpeg = jpeg_of(blocks(1), progressive=True)
+    scans = jpeg[jpeg.index(b'\xff\xda') : -2]
+    many = jpeg[:-2] + 300 * scans + jpeg[-2:]
+    assert read(many).shape == blocks(1).shape
+    slow = claiming(many, 8000, 8000)
+    hostile.tried()
+    with pytest.raises(ImageError, match='scans of 8000 x 8000'):
+        read(slow)
+    (tmp_path / 'slow.jpg').write_bytes(slow)
+    with pytest.raises(ImageError, match='scans of 8000 x 8000'):
+        _ = ImageFile(tmp_path / 'slow.jpg').rgb
+    hostile.survived()
+
+
 KINDS = {
     'plain': {},
     'optimised': {'optimise': True},

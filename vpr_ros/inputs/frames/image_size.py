@@ -19,6 +19,10 @@ _PNG = b'\x89PNG\r\n\x1a\n'
 _PNG_END = b'IEND\xaeB`\x82'
 _JPEG_END = b'\xff\xd9'
 _JPEG_SCAN = 0xDA
+_FEW_SCANS = 16
+"""Scans of a progressive JPEG; most programs write 10."""
+_MOST_SCANNED = 1 << 30
+"""Pixels that more scans may go over, again and again: two seconds."""
 _JPEG_SIZE = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD8)})
 _TIFF_SIZE = {256: 0, 257: 1, 322: 2, 323: 3}
@@ -81,6 +85,14 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
     # Some decoders fill missing parts with grey, which would be described as if it were seen.
     if data.find(_JPEG_END, at) < 0:
         raise _truncated(JPEG)
+    # Data never look like a marker.
+    scans = data.count(bytes((0xFF, _JPEG_SCAN)), at)
+    if scans > _FEW_SCANS and scans * size[0] * size[1] > _MOST_SCANNED:
+        text = (
+            f'the JPEG image has {scans} scans of {size[0]} x {size[1]} pixels, which would take '
+            'long and which no camera makes'
+        )
+        raise ImageError(text)
     return size
 
 
