@@ -30,8 +30,8 @@ PICTURES = [blocks(seed) for seed in range(6)]
 def _adaptation(dim, bits, *, centred=True, seed=2):
     rng = np.random.default_rng(seed)
     mean = rng.standard_normal(dim) / dim**0.5 * centred
-    axes = np.linalg.qr(rng.standard_normal((dim, dim)))[0].astype(np.float32)
-    coder = ItqCoder(rng.standard_normal(dim).astype(np.float32) / dim, axes[:, :bits])
+    axes = np.linalg.qr(rng.standard_normal((dim, bits)))[0].astype(np.float32)
+    coder = ItqCoder(rng.standard_normal(dim).astype(np.float32) / dim, axes)
     return Adaptation(mean, rng.standard_normal((dim, dim)) / dim**0.5, coder, 1.0)
 
 
