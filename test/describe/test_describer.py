@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The vpr_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import json
 import logging
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from vpr_ros import describe, models
 from vpr_ros.describe.loading import load_described, resolve
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.errors import ImageError, ModelError
+from vpr_ros.models.model_card import KEY
 from vpr_ros.models.vit import ViTConfig
 
 Describer = partial(describe.Describer, backend='torch')
@@ -49,6 +51,16 @@ def test_description_has_the_form_the_map_expects(describer):
     assert np.linalg.norm(description.descriptor) == pytest.approx(1, abs=1e-6)
     assert description.code.shape == (info.code_bits // 8,)
     assert description.code.dtype == np.uint8
+
+
+@pytest.mark.parametrize('rule', [{'std': [1e-300] * 3}, {'mean': [1e308] * 3}], ids=str)
+def test_weights_that_compute_no_numbers_are_refused(tmp_path, rule):
+    card = {'model': 'd2vpr-nano', 'preprocessing': {'height': 224, **rule}}
+    weights = models.create('d2vpr-nano', seed=7).state_dict()
+    path = tmp_path / 'weights.safetensors'
+    safetensors.torch.save_file(weights, path, {KEY: json.dumps(card)})
+    with pytest.raises(ModelError, match='not finite'):
+        Describer(str(path), device='cpu', backend='torch').describe([_image()])
 
 
 def test_model_info_says_what_is_untrained(describer):

@@ -152,6 +152,7 @@ class Describer:
 
         Raises:
             ImageError: An image is empty, not uint8 or not (H, W, 3).
+            ModelError: The network computes something else than numbers.
         """
         descriptions: list[Description] = []
         with self._turn:
@@ -210,8 +211,18 @@ def _onnx_network(entry: models.ModelSpec, threads: int, precision: Precision) -
 
 
 def as_descriptions(output: models.ModelOutput) -> list[Description]:
-    """Return the descriptions of a batch whose output is on the CPU."""
+    """Return the descriptions of a batch whose output is on the CPU.
+
+    Raises:
+        ModelError: The network computes something else than numbers.
+    """
     descriptors = output.descriptor.numpy()
+    if not np.isfinite(descriptors).all():
+        msg = (
+            'the network gives descriptors that are not finite: its weights, or what their card '
+            'says of its input, are damaged'
+        )
+        raise ModelError(msg)
     if output.code is None:
         return [Description(descriptor) for descriptor in descriptors]
     codes = np.packbits(output.code.numpy() > 0, axis=1)
