@@ -130,7 +130,7 @@ def test_a_video_is_evaluated_by_its_trajectory(drive, capsys):
 
 def test_loops_of_a_video_are_compared_with_the_true_ones(tmp_path, drive, capsys):
     pairs = tmp_path / 'pairs.txt'
-    pairs.write_text('0 11\n')
+    pairs.write_text('query,match\n12,1\n')
     words = 'evaluate', 'loops', drive / 'drive.avi', '--model', 'hog', '--verify', 'none'
     capsys.readouterr()
     assert run(*words, '--pairs', pairs, '--json') == 0

@@ -11,8 +11,6 @@ from node_samples import MODEL, NAME, Reports, make_map, message, picture
 from sensor_msgs.msg import Image
 from vpr_ros.msg import LocalizerState
 
-from vpr_ros.bench.node_process import NodeProcess
-
 pytestmark = pytest.mark.ros
 
 
@@ -68,17 +66,6 @@ def test_simulated_time_without_a_clock_is_named(start, listener, tmp_path):
     listener.wait_until(lambda: said in node.output, 20)
     listener.wait_until(lambda: said in reports.text('place recognition'), 20)
     assert node.output.count(said) == 1
-
-
-@pytest.mark.parametrize(
-    ('parameters', 'said'),
-    [({'session_name': 2026}, '"2026"'), ({'keyframe_distance': 'far'}, 'keyframe_distance')],
-)
-def test_a_parameter_of_the_wrong_type_is_refused_in_one_line(start, parameters, said):
-    node = start('map_builder_node', kind=NodeProcess, **parameters)
-    assert node.process.wait(30) == 2
-    assert said in node.output
-    assert 'Traceback' not in node.output
 
 
 def test_a_node_that_cannot_be_configured_says_why_once(start, listener, tmp_path):
