@@ -313,11 +313,12 @@ def test_map_of_another_model_is_refused_and_untouched(start, listener, tmp_path
     assert node.alive
 
 
-def test_wrong_parameter_ends_the_node_with_one_clear_line(start):
-    node = start('map_builder_node', kind=NodeProcess, keyframe_distance=-1.0)
-    assert node.process.wait(60) == 2
+def test_parameter_out_of_range_is_named_and_the_node_stays(start, listener):
+    node = start('map_builder_node', keyframe_distance=-1.0)
+    listener.wait_until(lambda: 'cannot start' in node.output, what='for the complaint')
     assert 'keyframe_distance' in node.output
     assert 'Traceback' not in node.output
+    assert node.alive
 
 
 def test_mount_that_makes_no_sense_is_named(start, listener, tmp_path):
