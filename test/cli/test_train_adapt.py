@@ -159,6 +159,10 @@ def test_one_drive_is_calibrated_by_simulated_worlds(drives, tmp_path, capsys):
         (('--hold-out', '0.5', '0.2'), 'two rising shares'),
         (('--hold-out', '0', '1'), 'two rising shares'),
         (('-o', 'd2vpr-nano.safetensors'), 'a file of its own'),
+        (('--bag', './no-bag'), 'given twice'),
+        (('--elsewhere', 'no-bag'), 'given twice'),
+        (('-o', 'my model.safetensors'), 'is no name'),
+        (('-o', 'n' * 65 + '.safetensors'), 'is no name'),
         (('-o', 'own.pt'), 'ends in .safetensors'),
     ],
 )

@@ -5,9 +5,11 @@
 import json
 import warnings
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from commands import run
 from foreign_networks import Theirs, onnx_file, script_file, write_card
 from pictures import blocks
 from torch import nn
@@ -58,7 +60,27 @@ def test_network_of_others_makes_a_map_that_is_searched(theirs, tmp_path):
     assert found.ids[0] == ids[3]  # by codes that the map made itself
 
 
-def test_network_of_others_teaches_and_is_explained_but_not_trained_or_exported(theirs, tmp_path):
+def test_few_pictures_are_searched_and_explained_by_its_file(theirs, tmp_path, capsys):
+    describer = Describer(theirs, threads=1, device='cpu')
+    path, photo = tmp_path / 'm.vprmap', tmp_path / 'photo.png'
+    pictures = [blocks(seed) for seed in range(12)]
+    with MapWriter.create(path, describer.model_info) as place_map:
+        session = place_map.begin_session('run', 0)
+        described = enumerate(describer.describe(pictures))
+        places = [NewPlace(d, session, i, Pose.of((i, 0, 0))) for i, d in described]
+        place_map.add(places)
+    cv2.imwrite(str(photo), pictures[3][..., ::-1])
+    named = '--model', theirs, '--device', 'cpu'
+    assert run('query', path, photo, *named, '--verify', 'none', '--json') == 0
+    assert '"candidates"' in capsys.readouterr().out
+    drawn = tmp_path / 'drawn.png'
+    assert run('explain', path, photo, *named, '--output', drawn) == 0
+    assert drawn.is_file()
+
+
+def test_network_of_others_teaches_and_is_explained_but_not_trained_or_exported(
+    theirs, tmp_path, capsys
+):
     Explainer(theirs)
     with pytest.raises(ModelError, match='square inputs'):
         open_teacher(TeacherRecipe('model', name=theirs))
@@ -66,8 +88,8 @@ def test_network_of_others_teaches_and_is_explained_but_not_trained_or_exported(
 
     with pytest.raises(RecipeError, match='nothing to train'):
         initial_network(ModelRecipe(theirs), 0)
-    if theirs.endswith('.onnx'):
-        assert main(['export', theirs, '--output', str(tmp_path / 'x.onnx')]) == 1
+    assert main(['export', theirs, '--output', str(tmp_path / 'x.onnx')]) == 1
+    assert 'is no network with weights of ours' in capsys.readouterr().err
 
 
 def test_network_of_others_computes_with_the_threads_asked_for(tmp_path, monkeypatch):
@@ -112,7 +134,16 @@ def test_card_or_name_leads_to_the_file_too(tmp_path, monkeypatch, capsys):
     [
         ('', {'descriptor_dim': 17}, 'have the length 16, not 17'),
         ('', {'preprocessing': {'height': 32}}, 'does not do what its card says'),
-        ('', {'codes': 'none'}, 'does not do what its card says'),
+        ('', {'codes': 'none'}, "outputs are feature, logits: .* 'none' for codes"),
+        ('', {'codes': 'logits', 'code_bits': 512}, 'have 24 bits, not 512'),
+        ('', {'code_bits': 24}, 'no output is named for codes'),
+        ('', {'projection': [16, 8]}, 'projection of its card belongs to'),
+        ('', {'options': {'depth': 3}}, 'options of its card belongs to'),
+        ('code of the batch', {'codes': 'logits'}, 'code of an image depends on the others'),
+        ('constant code', {'codes': 'logits'}, 'the same code'),
+        ('code without numbers', {'codes': 'logits'}, 'is not finite'),
+        ('one code', {'codes': 'logits'}, 'two images have 1 codes of 24 bits'),
+        ('no code', {'codes': 'logits'}, 'two images have 2 codes of 0 bits'),
         ('', {'licence': ''}, 'must say preprocessing, descriptor_dim, licence'),
         ('', {'model': 'd2vpr'}, 'must be onnx, not d2vpr'),
         ('batch', {}, 'depends on the others'),
@@ -124,6 +155,33 @@ def test_network_that_does_not_do_what_its_card_says_is_refused(tmp_path, kind, 
     path = onnx_file(tmp_path / 'theirs.onnx', kind, **changes)
     with pytest.raises(ModelError, match=reason):
         load_network(resolve(path))
+
+
+def test_only_output_cannot_be_the_code(tmp_path):
+    path = tmp_path / 'theirs.onnx'
+    onnx_file(path)
+    import onnx
+
+    graph = onnx.load(path)
+    del graph.graph.output[1:]
+    onnx.save(graph, path)
+    Describer(str(path), threads=1)
+    write_card(path, codes='feature')
+    with pytest.raises(ModelError, match='outputs are feature: there must be one of descriptors'):
+        load_network(resolve(str(path)))
+
+
+def test_weights_beside_an_onnx_file_are_part_of_its_identity(tmp_path):
+    import onnx
+
+    path, beside = tmp_path / 'theirs.onnx', tmp_path / 'weights.bin'
+    onnx_file(path)
+    options = {'save_as_external_data': True, 'location': beside.name, 'size_threshold': 0}
+    onnx.save(onnx.load(path), path, **options)
+    first = load_network(resolve(str(path)))[1]
+    assert load_network(resolve(str(path)))[1] == first
+    beside.write_bytes(beside.read_bytes()[:-4] + np.float32(0.25).tobytes())
+    assert load_network(resolve(str(path)))[1] != first
 
 
 def test_file_that_is_damaged_or_has_no_card_is_refused_with_its_name(tmp_path):

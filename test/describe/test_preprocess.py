@@ -122,8 +122,11 @@ def test_bicubic_resize_rounds_to_pixels_and_uses_the_given_normalisation():
         {'height': 64, 'width': -1},
         {'height': 64, 'std': (0.0, 1.0, 1.0)},
         {'height': 64, 'mean': (float('nan'), 0.0, 0.0)},
+        {'height': 64, 'mean': (123.7, 116.3, 103.5)},  # of pixels from 0 to 255
+        {'height': 64, 'std': (1e-45, 1.0, 1.0)},
+        {'height': 64, 'std': (1e39, 1.0, 1.0)},
     ],
 )
 def test_preprocessing_of_no_network_is_refused(values):
-    with pytest.raises(ValueError, match=r'sides|finite'):
+    with pytest.raises(ValueError, match=r'sides must|mean must'):
         Preprocessing(**values)

@@ -152,13 +152,17 @@ def test_unknown_search_method_is_refused_with_those_there_are(town, grey, tmp_p
 
 def test_a_list_chooses_the_queries_and_says_which_keys_fit_none(town, grey, tmp_path, capsys):
     keys = tmp_path / 'keys.txt'
-    keys.write_text('q0 q3\nq77')
+    keys.write_text('q0 q3\nq77', 'utf-8-sig')  # as some editors write it
     words = ('--queries-list', keys, '--cache', tmp_path / 'c')
     assert run('evaluate', 'dataset', town, *words) == 0
     out, err = capsys.readouterr()
     assert '2 queries (keys.txt) in 12 images' in out
     assert '1 of the 3 keys' in err
     assert 'q77' in err
+    for damage in (lambda: keys.write_bytes(b'\xff\xfe\x00q'), keys.unlink):
+        damage()
+        assert run('evaluate', 'dataset', town, *words) == 1
+        assert f'the list of queries {keys} cannot be read' in capsys.readouterr().err
 
 
 def test_models_that_depend_on_the_batch_want_to_be_told_it(town, tmp_path, capsys, monkeypatch):

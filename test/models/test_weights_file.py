@@ -86,6 +86,11 @@ def test_half_precision_weights_become_single(state):
         (lambda s: s.update(bias=[1.0, 2.0]), 'is a list'),
         (lambda s: s.update({'module.bias': torch.ones(2)}), 'with and without'),
         (lambda s: s.clear(), 'no tensors'),
+        (
+            lambda s: s.update(bias=torch.ones(2, dtype=torch.int32)),
+            r'1 of whole numbers \(bias\)',
+        ),
+        (lambda s: s.update(bias=torch.ones(2, dtype=torch.bool)), r'1 of whole numbers \(bias\)'),
     ],
 )
 def test_other_state_dicts_are_refused_with_the_reason(state, change, reason):

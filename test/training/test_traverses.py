@@ -14,7 +14,6 @@ from vpr_ros import models
 from vpr_ros.errors import BagError
 from vpr_ros.inputs.folders import FolderError
 from vpr_ros.training import traverses
-from vpr_ros.training.overriding import RecipeError
 from vpr_ros.training.recipe import TraversePair
 from vpr_ros.training.traverses import Described, TraverseRecall, open_traverse, rankings
 
@@ -55,7 +54,7 @@ def test_only_listed_queries_count(photographs, tmp_path):
     pair = TraversePair('p', str(tmp_path / 'map'), str(tmp_path / 'query'), 25)
     assert _recall(pair)['p/float_r1'] == pytest.approx(25)
     assert _recall(replace(pair, queries_list=str(keys)))['p/float_r1'] == pytest.approx(75)
-    with pytest.raises(RecipeError, match='cannot be read'):
+    with pytest.raises(FolderError, match='cannot be read'):
         _recall(replace(pair, queries_list=str(tmp_path / 'none.txt')))
     keys.write_text('nobody')
     with pytest.raises(FolderError, match='none of the 12 queries'):

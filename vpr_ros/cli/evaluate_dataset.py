@@ -350,7 +350,7 @@ def _read(
     else:
         database, queries = map(datasets.bare_images, datasets.folder_pair(folder, split, *names))
     if queries_list is not None:
-        keys = queries_list.read_text(encoding='utf-8').split()
+        keys = datasets.query_keys(queries_list)
         queries, unused = datasets.listed(queries, keys)
         if unused:
             echo(

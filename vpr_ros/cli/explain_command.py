@@ -100,9 +100,9 @@ def explain(
         opened = None
         if map_path is not None:
             opened = stack.enter_context(
-                localizing(map_path, names[0] if names else None, weights, device, backend='torch')
+                localizing(map_path, names[0] if names else None, weights, device, few=True)
             )
-            names = [opened[0].model.name]
+            names = [names[0] if names else opened[0].model.name]
         explainers = tuple(Explainer(name, weights) for name in names or [DEFAULT_MODEL])
         drawing = _Drawing(explainers, opened, map_bag, map_image_topic, width)
         for opens in pictures:

@@ -39,7 +39,7 @@ def localizing(
     weights: Path | None,
     device: str,
     *,
-    backend: Backend = 'auto',
+    few: bool = False,
     config: DecisionConfig | None = None,
     candidates: int = 100,
     calibration: str = '',
@@ -52,6 +52,7 @@ def localizing(
 ) -> Iterator[tuple[PlaceMap, Localizer]]:
     """Open a map with the network that made it, and close it again.
 
+    Few images are described by torch, which starts sooner, unless the file is for ONNX Runtime.
     With a context, options of its command that have no effect with a calibration are refused.
     Where local features are not chosen, they are compared if the map has thumbnails.
 
@@ -59,6 +60,7 @@ def localizing(
         VprError: The map or the weights cannot be used, or do not belong together.
     """
     from vpr_ros.describe import Describer
+    from vpr_ros.describe.loading import resolve
     from vpr_ros.localize import Localizer, Reranking, detector_of, make_filter
     from vpr_ros.maps import PlaceMap
     from vpr_ros.search import Retriever
@@ -66,6 +68,8 @@ def localizing(
     if model is None:
         with PlaceMap.open(path) as place_map:
             model = place_map.model.name
+    torch_starts = few and resolve(model, weights).onnx_file is None
+    backend: Backend = 'torch' if torch_starts else 'auto'
     describer = Describer(model, device=device, weights=weights, backend=backend)
     learnt = calibration_of(describer, calibration, context)
     if temporal != 'none' and learnt is None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from vpr_ros.cli.viewing import Recorder
-    from vpr_ros.describe.describer import Backend
     from vpr_ros.geometry import Pose
     from vpr_ros.inputs.frames import ImageFile, VideoFrame
     from vpr_ros.localize import Localization
@@ -91,7 +90,7 @@ def query(
             model,
             weights,
             device,
-            backend=_backend(weights, len(pictures)),
+            few=len(pictures) < _MANY,
             config=config,
             candidates=candidates,
             calibration=calibration,
@@ -168,12 +167,6 @@ def _pictures(path: Path, interval: float) -> list[Callable[[], ImageFile | Vide
         raise reason
 
     return [fail]
-
-
-def _backend(weights: Path | None, count: int) -> Backend:
-    """Return how to describe so many images."""
-    exported = weights is not None and weights.suffix == '.onnx'
-    return 'auto' if exported or count >= _MANY else 'torch'
 
 
 def answer_of(path: Path, result: Localization, place_map: PlaceMap) -> dict[str, Any]:

@@ -99,6 +99,7 @@ def adapt(
     from vpr_ros.training.posed_descriptors import described_drives, mapped
 
     _check(output, *hold_out)
+    _check_apart(bag, elsewhere or ())
     entry = _model_of(map_path, output, model, weights)
     right, topics = tolerance_of(tolerance, angle), (image_topic, pose_topic)
     _check_bags(bag, *topics)
@@ -156,6 +157,7 @@ def adapt(
 def _check(output: Path, start: float, stop: float) -> None:
     """Refuse a stretch that is none, and the name of another model."""
     from vpr_ros import models
+    from vpr_ros.models.model_card import ModelCard
 
     if not 0 <= start < stop <= 1 or stop - start == 1:
         msg = f'--hold-out takes two rising shares of a bag, such as 0 0.3, not {start} {stop}'
@@ -163,6 +165,21 @@ def _check(output: Path, start: float, stop: float) -> None:
     if output.stem in models.registered():
         msg = f'name a file of its own, not {output}: there is a model {output.stem}'
         raise typer.BadParameter(msg)
+    try:
+        ModelCard(output.stem)
+    except ValueError as error:
+        msg = f'the model is named after {output}: {error}'
+        raise typer.BadParameter(msg) from error
+
+
+def _check_apart(bags: Sequence[Path], elsewhere: Sequence[Path]) -> None:
+    """Refuse a bag that is given twice: what it shows would count as often."""
+    seen: set[Path] = set()
+    for path in (*bags, *elsewhere):
+        if path.resolve() in seen:
+            msg = f'{path} is given twice; each bag counts once, for its own place or elsewhere'
+            raise typer.BadParameter(msg)
+        seen.add(path.resolve())
 
 
 def _model_of(map_path: Path, output: Path, model: str | None, weights: Path | None) -> ModelSpec:

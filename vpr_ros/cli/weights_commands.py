@@ -152,6 +152,8 @@ def show(
         'descriptor_dim': info.descriptor_dim,
         'code_bits': info.code_bits,
     }
+    if not entry.foreign:  # whose card names the output of the codes
+        answer['codes'] = 'network' if info.code_bits else 'itq'
     if as_json:
         print_json(answer)
         return

@@ -8,6 +8,7 @@ of file are graphs of numerical operations; a TorchScript file that asks for oth
 
 from __future__ import annotations
 
+import hashlib
 import re
 import warnings
 import zipfile
@@ -21,10 +22,11 @@ from torch.nn import functional
 from vpr_ros.describe.onnx_extra import onnx_extra
 from vpr_ros.errors import ModelError
 from vpr_ros.models import ModelOutput, ModelSpec
+from vpr_ros.models.download import file_digest
 from vpr_ros.models.model_spec import sign_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from vpr_ros.models.model_card import ModelCard
@@ -45,6 +47,10 @@ def foreign_spec(card: ModelCard, path: Path) -> ModelSpec:
         missing = 'preprocessing', 'descriptor_dim', 'licence'
         msg = f'{path}: its card must say {", ".join(missing)}'
         raise ModelError(msg)
+    for name in ('options', 'projection', 'projection_bits'):
+        if getattr(card, name):
+            msg = f'{path}: {name} of its card belongs to networks of vpr_ros: leave it out'
+            raise ModelError(msg)
     preprocessing = card.preprocessing
 
     def make() -> ForeignNetwork:
@@ -66,7 +72,7 @@ class ForeignNetwork(nn.Module):
     Raises:
         ModelError: The file is damaged or asks for more than numbers, or does not do what the
             card says: the length differs, values are not finite, all pictures are alike, or a
-            descriptor depends on the other images of its batch.
+            descriptor or a code depends on the other images of its batch.
     """
 
     def __init__(self, path: Path, card: ModelCard, shape: tuple[int, int]) -> None:
@@ -92,7 +98,12 @@ class ForeignNetwork(nn.Module):
             several = outputs if isinstance(outputs, (tuple, list)) else [outputs]
             outputs = {str(number): value for number, value in enumerate(several)}
         found: dict[str, Tensor] = outputs
-        descriptor = next(value for name, value in found.items() if name != self._codes)
+        others = [value for name, value in found.items() if name != self._codes]
+        if not others or (self._codes and self._codes not in found):
+            msg = f'its outputs are {", ".join(found)}: there must be one of descriptors'
+            msg += f', and {self._codes!r} for codes' if self._codes else ''
+            raise ModelError(msg)
+        descriptor = others[0]
         descriptor = functional.normalize(descriptor.float().flatten(1), dim=-1)
         if not self._codes:
             return ModelOutput(descriptor)
@@ -107,8 +118,10 @@ class ForeignNetwork(nn.Module):
         if tuple(found.shape) != (2, card.descriptor_dim):
             msg = f'descriptors have the length {found[0].numel()}, not {card.descriptor_dim}'
             raise ModelError(msg)
-        if together.code is not None and together.code.shape[1] % 8:
-            msg = f'codes have {together.code.shape[1]} bits, no multiple of 8'
+        if together.code is not None:
+            _check_codes(card, together, apart)
+        elif card.code_bits:
+            msg = f'code_bits are {card.code_bits}, and no output is named for codes'
             raise ModelError(msg)
         if not torch.isfinite(found).all() or not found.any(1).all():
             msg = 'descriptors are zero, or not finite'
@@ -119,6 +132,62 @@ class ForeignNetwork(nn.Module):
         if float(found[0] @ found[1]) > 1 - 1e-6:
             msg = 'two different pictures have the same descriptor'
             raise ModelError(msg)
+
+
+def _check_codes(card: ModelCard, together: ModelOutput, apart: ModelOutput) -> None:
+    logits, alone = together.logits, apart.logits
+    if logits is None or alone is None:
+        return
+    count, bits = logits.shape
+    if (count, *alone.shape) != (2, 2, bits) or not bits or bits % 8:
+        msg = f'two images have {count} codes of {bits} bits; each has one, a multiple of 8 bits'
+        raise ModelError(msg)
+    if card.code_bits not in (0, bits):
+        msg = f'codes have {bits} bits, not {card.code_bits}'
+        raise ModelError(msg)
+    if not torch.isfinite(logits).all() or not torch.isfinite(alone).all():
+        msg = f'the output {card.codes} for codes is not finite'
+        raise ModelError(msg)
+    if float((logits - alone).abs().max()) > _ALIKE * float(logits.abs().max()):
+        msg = 'the code of an image depends on the others of its batch'
+        raise ModelError(msg)
+    if torch.equal(*logits):
+        msg = 'two different pictures have the same code'
+        raise ModelError(msg)
+
+
+def foreign_digest(path: Path) -> str:
+    """Return the sha256 (hex) of a network of others, with the weights that lie beside its file.
+
+    Raises:
+        ModelError: It is an ONNX file, and the package for these is missing.
+    """
+    own = file_digest(path)
+    beside = _files_beside(path) if SUFFIXES[path.suffix] == 'onnx' else []
+    if not beside:
+        return own
+    digests = [own, *(file_digest(file) for file in beside)]
+    return hashlib.sha256(' '.join(digests).encode()).hexdigest()
+
+
+def _files_beside(path: Path) -> list[Path]:
+    """Return the files with weights of an ONNX network that was saved in several."""
+    with onnx_extra(path):
+        import onnx  # noqa: PLC0415
+    found: set[str] = set()
+    waiting: list[Any] = [onnx.load(path, load_external_data=False).graph]
+    while waiting:
+        graph = waiting.pop()
+        attributes = [each for node in graph.node for each in node.attribute]
+        tensors = [*graph.initializer, *(a.t for a in attributes), *_each(attributes, 'tensors')]
+        waiting += [a.g for a in attributes if a.HasField('g')] + _each(attributes, 'graphs')
+        entries = [entry for tensor in tensors for entry in tensor.external_data]
+        found |= {entry.value for entry in entries if entry.key == 'location'}
+    return sorted(path.parent / name for name in found)
+
+
+def _each(attributes: Iterable[Any], name: str) -> list[Any]:
+    return [value for attribute in attributes for value in getattr(attribute, name)]
 
 
 def _onnx(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from vpr_ros import models
-from vpr_ros.describe.foreign import SUFFIXES, foreign_spec
+from vpr_ros.describe.foreign import SUFFIXES, foreign_digest, foreign_spec
 from vpr_ros.describe.onnx_extra import onnx_extra
 from vpr_ros.errors import ModelError
-from vpr_ros.models.download import file_digest
 from vpr_ros.models.model_card import card_beside, card_from_json
 from vpr_ros.models.weights_file import described_by, read_network
 from vpr_ros.registries import own_file
@@ -178,7 +177,7 @@ def load_network(entry: ModelSpec) -> tuple[nn.Module, str]:
         ModelError: The weights are missing, damaged or of another network.
     """
     if entry.foreign and entry.file is not None:
-        return entry.make().eval(), file_digest(entry.file)
+        return entry.make().eval(), foreign_digest(entry.file)
     if entry.weightless and not entry.projection:
         if entry.file is not None:
             msg = f'{entry.name} is a formula without weights: leave {entry.file} out'

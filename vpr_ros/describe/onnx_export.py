@@ -155,7 +155,7 @@ def export_onnx(
     # Only to export; what is kept runs without, and starts sooner.
     import onnx  # noqa: PLC0415
 
-    if not any(True for _ in net.parameters()):
+    if entry.foreign or not any(True for _ in net.parameters()):
         msg = f'{info.name} is no network with weights of ours: there is nothing to export'
         raise ModelError(msg)
     if opset not in OPSETS:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.errors import reason_of
 from vpr_ros.evaluation.metrics import Tolerance, localisable, pose_rows, within
 from vpr_ros.geometry import Datum, Pose
 from vpr_ros.inputs.folders import (
@@ -187,6 +188,19 @@ def _posed(folder: Path, images: Sequence[PosedImage], datum: Datum | None) -> I
 
 _PUBLISHED = {UTM: utm_images, FRAMES: frame_images}
 """Folder formats that are read as published evaluations do, and not as map import does."""
+
+
+def query_keys(path: Path) -> list[str]:
+    """Return the keys in a file, see `listed`, which spaces or ends of lines part.
+
+    Raises:
+        FolderError: It cannot be read, or is no text.
+    """
+    try:
+        return path.read_text('utf-8-sig').split()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f'the list of queries {path} cannot be read: {reason_of(error)}'
+        raise FolderError(msg) from error
 
 
 def listed(queries: ImageSet, keys: Iterable[str]) -> tuple[ImageSet, list[str]]:

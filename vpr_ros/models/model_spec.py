@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -21,6 +20,7 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 """Of the pixels of ImageNet, 0 to 1, red, green and blue."""
 _LEAST_SIDE, _MOST_SIDE = 8, 4096
+_LEAST_STD, _MOST_STD = 1e-3, 1e3
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Preprocessing:
         interpolation: Of the resize, which is always antialiased.
         fit: ``stretch`` changes the aspect of the image to that of the input; ``crop`` cuts off
             what does not fit on both sides.
-        mean: Subtracted from red, green and blue, 0 to 1.
-        std: They are divided by it afterwards.
+        mean: Subtracted from red, green and blue, all from 0 to 1.
+        std: They are divided by it afterwards; from 0.001 to 1000.
 
     Raises:
         ValueError: A value is out of range.
@@ -51,8 +51,13 @@ class Preprocessing:
         if not all(_LEAST_SIDE <= side <= _MOST_SIDE for side in self.shape):
             msg = f'sides must be {_LEAST_SIDE} to {_MOST_SIDE} pixels, not {self.shape}'
             raise ValueError(msg)
-        if not all(map(math.isfinite, self.mean)) or not all(0 < s < math.inf for s in self.std):
-            msg = 'mean and std must be finite, and std positive'
+        if not all(0 <= m <= 1 for m in self.mean) or not all(
+            _LEAST_STD <= s <= _MOST_STD for s in self.std
+        ):
+            msg = (
+                f'mean must be 0 to 1 and std {_LEAST_STD} to {_MOST_STD:.0f}, not {self.mean} '
+                f'and {self.std}: pixels are 0 to 1, so divide by 255 what is meant for 0 to 255'
+            )
             raise ValueError(msg)
 
     @staticmethod

@@ -97,8 +97,8 @@ def load_published(net: nn.Module, state_dict: Mapping[str, Any]) -> None:
             ``model_state_dict`` around all; converted to float32.
 
     Raises:
-        ModelError: Keys are missing, not of this network or of another shape; the message lists
-            them and the network is unchanged.
+        ModelError: Keys are missing, not of this network, of another shape or of whole numbers;
+            the message lists them and the network is unchanged.
     """
     state = plain_state(state_dict)
     own = net.state_dict()
@@ -111,6 +111,14 @@ def load_published(net: nn.Module, state_dict: Mapping[str, Any]) -> None:
                 f'{key} {tuple(state[key].shape)} instead of {tuple(value.shape)}'
                 for key, value in own.items()
                 if key in state and state[key].shape != value.shape
+            ],
+        ),
+        _listing(
+            'of whole numbers',
+            [
+                key
+                for key, value in own.items()
+                if value.is_floating_point() and not state.get(key, value).is_floating_point()
             ],
         ),
     )

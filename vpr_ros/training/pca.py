@@ -105,7 +105,8 @@ def read_pca(path: Path) -> tuple[PcaReducer, dict[str, str]]:
             about = json_of((file.metadata() or {})[KEY])
             reducer = PcaReducer(file.get_tensor('mean'), file.get_tensor('projection'))
         (length, dim), (own,) = reducer.projection.shape, reducer.mean.shape
-        if not dim <= length == own or not np.isfinite(reducer.projection).all():
+        finite = np.isfinite(reducer.projection).all() and np.isfinite(reducer.mean).all()
+        if not dim <= length == own or not finite:
             msg = f'components {reducer.projection.shape} for a mean of {own} values'
             raise ValueError(msg)  # noqa: TRY301
         return reducer, {key: str(about[key]) for key in ('model', 'weights', 'id')}

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.describe.preprocess import preprocess
-from vpr_ros.errors import BagError, reason_of
+from vpr_ros.errors import BagError
 from vpr_ros.evaluation import Tolerance
-from vpr_ros.evaluation.datasets import frame_images, listed, utm_images
+from vpr_ros.evaluation.datasets import frame_images, listed, query_keys, utm_images
 from vpr_ros.evaluation.metrics import first_ranks, recall_of_ranks, within
 from vpr_ros.inputs.bags import Bag, choose_topics
 from vpr_ros.inputs.folders import images_in
@@ -68,9 +68,9 @@ def open_traverse(path: str, keys: str = '') -> ValidationTraverse:
         keys: File with the keys of the images that count, see `datasets.listed`; empty for all.
 
     Raises:
-        FolderError: The folder holds no images, only some names say where they were taken, or no
-            image is on the list.
-        RecipeError: The list cannot be read, or there is one for a bag.
+        FolderError: The folder holds no images, only some names say where they were taken, or the
+            list cannot be read or names no image.
+        RecipeError: There is a list for a bag.
         BagError: It is no bag, or one without images or poses.
     """
     folder = Path(path).expanduser()
@@ -78,7 +78,7 @@ def open_traverse(path: str, keys: str = '') -> ValidationTraverse:
         named = images_in(folder)[0].name.startswith('@')
         found = utm_images(folder) if named else frame_images(folder)
         if keys:
-            found, _ = listed(found, _read_keys(Path(keys).expanduser()))
+            found, _ = listed(found, query_keys(Path(keys).expanduser()))
         return ValidationTraverse(found.paths, found.poses)
     if keys:
         msg = f'{keys} lists keys of images in a folder, and {path} is a bag'
@@ -94,14 +94,6 @@ def open_traverse(path: str, keys: str = '') -> ValidationTraverse:
         msg = f'{path} has no image whose pose is known'
         raise BagError(msg)
     return ValidationTraverse([rgb for rgb, _ in posed], np.array([pose for _, pose in posed]))
-
-
-def _read_keys(path: Path) -> list[str]:
-    try:
-        return path.read_text('utf-8').split()
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f'validation.queries_list: {path} cannot be read: {reason_of(error)}'
-        raise RecipeError(msg) from error
 
 
 class TraverseRecall:
