@@ -252,5 +252,13 @@ def test_script_that_reads_files_is_not_run(net, tmp_path):
 def test_what_cannot_compute_it_is_said(tmp_path):
     path = onnx_file(tmp_path / 'theirs.onnx')
     for options in ({'backend': 'torch'}, {'precision': 'int8'}):
-        with pytest.raises(DeviceError, match='is computed by onnx in fp32'):
+        with pytest.raises(DeviceError, match='is computed by onnx'):
             Describer(path, device='cpu', threads=1, **options)
+
+
+@pytest.mark.parametrize(('model', 'codes'), [('d2vpr-pico', 'network'), ('hog', 'itq')])
+def test_where_the_codes_of_our_own_models_come_from_is_shown(model, codes, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(['weights', 'show', model, '--json'])
+    assert end.value.code == 0
+    assert json.loads(capsys.readouterr().out)['codes'] == codes

@@ -207,6 +207,12 @@ def test_file_of_another_network_or_none_is_refused(exported, tmp_path):
         Describer('d2vpr', weights=tmp_path / 'none.onnx', backend='onnx')
 
 
+def test_exported_file_is_a_model_that_torch_does_not_compute(exported):
+    assert Describer(str(exported)).backend == 'onnx'
+    with pytest.raises(DeviceError, match='computed by onnx on the CPU, not by torch'):
+        Describer(str(exported), backend='torch')
+
+
 @pytest.mark.parametrize(
     ('options', 'offer'),
     [

@@ -114,6 +114,12 @@ class Describer:
         if backend == 'auto':
             backend = 'onnx' if choosing and (exported or precision == 'int8') else 'torch'
         self.backend = backend
+        if backend == 'torch' and entry.onnx_file is not None:
+            msg = (
+                f'{entry.name} is computed by onnx on the CPU, not by torch on {self.device}: '
+                'it is an ONNX file'
+            )
+            raise DeviceError(msg)
         possible = PRECISIONS.get((backend, self.device.type), ())
         if precision not in possible:
             offer = f'; use {" or ".join(possible)}' if possible else ''
