@@ -59,7 +59,7 @@ def test_weights_that_compute_no_numbers_are_refused(tmp_path, rule):
     weights = models.create('d2vpr-nano', seed=7).state_dict()
     path = tmp_path / 'weights.safetensors'
     safetensors.torch.save_file(weights, path, {KEY: json.dumps(card)})
-    with pytest.raises(ModelError, match='not finite'):
+    with pytest.raises(ModelError, match='mean must be 0 to 1'):
         Describer(str(path), device='cpu', backend='torch').describe([_image()])
 
 

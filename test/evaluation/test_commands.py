@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import cv2
 import pytest
@@ -17,6 +18,9 @@ from vpr_ros.evaluation import Evaluation
 @pytest.fixture(autouse=True)
 def _describer(monkeypatch):
     monkeypatch.setattr('vpr_ros.describe.Describer', SampleDescriber)
+    monkeypatch.setattr(
+        'vpr_ros.describe.loading.resolve', lambda *_: SimpleNamespace(onnx_file=None)
+    )
 
 
 def run(*words):
