@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpr_ros.errors import MapError
+from vpr_ros.errors import MapError, MapMissingError
 from vpr_ros.geometry import Datum, GeoPoint, Pose
 from vpr_ros.maps import Camera, MapWriter, NewPlace, PlaceMap
 from vpr_ros.types import Description
@@ -194,7 +194,7 @@ def test_missing_map_and_folder_are_refused_with_the_reason(tmp_path, model):
         PlaceMap.open(tmp_path / 'none.vprmap')
     with pytest.raises(MapError, match='no such file'):
         PlaceMap.open(tmp_path)
-    with pytest.raises(MapError, match='No such file or directory'):
+    with pytest.raises(MapMissingError, match='there is no folder'):
         MapWriter.create(tmp_path / 'no' / 'folder.vprmap', model)
 
 

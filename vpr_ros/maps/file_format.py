@@ -150,7 +150,10 @@ def put_in_place(draft: Path, path: Path) -> None:
         msg = 'its links lead in a circle: remove them'
         raise MapAccessError(msg)
     for log in logs_beside(path):
-        msg = f'{log} belongs to a map that is gone: remove it, or bring that map back'
+        msg = (
+            f'{log} belongs to a map that is gone and holds the last places of it: bring that map '
+            'back, or move the log away'
+        )
         raise MapInUseError(msg)
     draft.rename(path)
     sync(path.parent)

@@ -12,6 +12,7 @@ https://sqlite.org/fileformat2.html#the_write_ahead_log.
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,15 +33,12 @@ _AT_ONCE = 64 << 20
 
 
 def first_page_is_of(log: Path, path: Path) -> bool:
-    """Return whether the first page of a file is one that its log holds.
+    """Return whether the first page of a file is one that its log holds; no if either is gone.
 
-    SQLite moves pages in their order, so that this tells a move that a full disk cut off from
-    another file.
-
-    Raises:
-        OSError: One of the two cannot be read.
+    SQLite moves pages in their order, so that this tells a move that a full disk cut off, after
+    which the file makes no sense without its log, from another file.
     """
-    with log.open('rb') as file, path.open('rb') as moved:
+    with suppress(OSError), log.open('rb') as file, path.open('rb') as moved:
         header = file.read(_HEADER.size)
         if len(header) < _HEADER.size:
             return False

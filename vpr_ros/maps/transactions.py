@@ -29,7 +29,7 @@ from vpr_ros.maps.reader import MEMORY_BUDGET, OVERWRITTEN, PlaceMap
 from vpr_ros.maps.side_files import beside, unfinished
 from vpr_ros.maps.snapshot import cache_for, load
 from vpr_ros.maps.watched_file import WatchedFile
-from vpr_ros.maps.writer_lock import Acknowledged, WriterLock
+from vpr_ros.maps.writer_lock import Acknowledged, WriterLock, lock_if_free
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -270,29 +270,36 @@ class TransactionalMap(PlaceMap):
                 return super().overwritten
             if self._file.displaced or not self._file.touched:
                 return False
-            before, found = self._alone, state_alone(self._path)
-            moved_here = (
-                found is not None
-                and before is not None
-                and (found.id, found.log) == (before.id, self._log)
-                and found.version >= before.version
-            )
-            if found != before and not moved_here and not (found is None and self._cut_off()):
+            if self._holds_another_state(self._path):
                 return True
             # SQLite moved a part of the log into the file, or it was only touched.
             self._file.note()
-            self._alone = found or before
             return False
 
-    def _cut_off(self) -> bool:
-        """Whether the disk became full while SQLite moved the log into the file.
+    def _holds_another_state(self, path: Path) -> bool:
+        log, before, found = beside(self._path, '-wal'), self._alone, state_alone(path)
+        moved_here = (
+            found is not None
+            and before is not None
+            and (found.id, found.log) == (before.id, self._log)
+            and found.version >= before.version
+        )
+        full = found is None and first_page_is_of(log, path)
+        if found != before and not moved_here and not full:
+            return True
+        self._alone = found or before
+        return False
 
-        The file alone then makes no sense, and with its log it does.
-        """
-        try:
-            return first_page_is_of(beside(self._path, '-wal'), self._path)
-        except OSError:
-            return False
+    @contextmanager
+    def _written_elsewhere(self, lock: WriterLock) -> Iterator[str]:
+        """Tell how others write the file that was moved; if empty, nobody does in the body."""
+        there = self._file.new_name
+        if there is None or lock.covers(there):
+            yield ''
+            return
+        with lock_if_free(there) as free:
+            ours = free and not unfinished(there) and not self._holds_another_state(there)
+            yield '' if ours else f'the file was moved to {there}, and others write to it'
 
     def _require_place(self) -> None:
         if self._lock is None:
@@ -338,12 +345,16 @@ class TransactionalMap(PlaceMap):
                 self._connection.close()
                 self._reading.close()
             elif self.overwritten:
-                self._abandon(self._reading)
+                self._abandon(self._reading, 'another map was written over the file')
             else:
-                self._reading.close()
-                if self._complete():
-                    self._lock.acknowledge(None)
-                self._connection.close()
+                with self._written_elsewhere(self._lock) as written:
+                    if written:
+                        self._abandon(self._reading, written)
+                    else:
+                        self._reading.close()
+                        if self._complete():
+                            self._lock.acknowledge(None)
+                        self._connection.close()
             self._lock.release()
             self._lock = None
 
@@ -368,8 +379,8 @@ class TransactionalMap(PlaceMap):
             _LOG.debug('%s: the log stays beside the map: %s', self._path, error)
         return complete
 
-    def _abandon(self, reading: sqlite3.Connection) -> None:
-        """Leave a file that another was written over as it is, and put the log aside."""
+    def _abandon(self, reading: sqlite3.Connection, why: str) -> None:
+        """Leave a file that others wrote as it is, and put the log aside."""
         self._connection.close()
         log = beside(self._path, '-wal')
         aside = log.with_name(f'{log.name}-overwritten')
@@ -381,9 +392,5 @@ class TransactionalMap(PlaceMap):
         reading.close()
         if self._lock is not None:
             self._lock.acknowledge(None)
-        _LOG.warning(
-            '%s: another map was written over the file while it was being written; the log of '
-            'the map that was there is kept as %s',
-            self._path,
-            aside,
-        )
+        text = '%s: %s while it was being written; what was added last is kept as %s'
+        _LOG.warning(text, self._path, why, aside)

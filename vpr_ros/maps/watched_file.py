@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import os
 
 _SETTLED = 50_000_000
 """Nanoseconds after which a further write shows in the times of a file; they advance in steps."""
@@ -39,6 +41,21 @@ class WatchedFile:
         """Whether there is no file of this name any more, or another one."""
         found, seen = self._look(), self._seen
         return found is None or seen is None or found[:2] != seen[:2]
+
+    @property
+    def new_name(self) -> Path | None:
+        """Where the file is now, if it was moved and this process has it open; else None."""
+        if self._seen is None or not self.displaced:
+            return None
+        with suppress(OSError):  # There is no such folder but on Linux.
+            for link in Path('/proc/self/fd').iterdir():
+                with suppress(OSError):
+                    if self._is_it(link.stat()) and self._is_it((name := link.readlink()).stat()):
+                        return name
+        return None
+
+    def _is_it(self, found: os.stat_result) -> bool:
+        return self._seen is not None and (found.st_dev, found.st_ino) == self._seen[:2]
 
     @property
     def shortened(self) -> bool:

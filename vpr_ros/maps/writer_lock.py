@@ -14,16 +14,17 @@ import fcntl
 import json
 import os
 import zlib
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from vpr_ros.documents import DocumentError, json_of
-from vpr_ros.errors import MapAccessError, MapInUseError
+from vpr_ros.errors import MapAccessError, MapError, MapInUseError, MapMissingError
 from vpr_ros.maps.side_files import beside, is_plain
 from vpr_ros.parsing import parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _ENDING = '-lock'
@@ -74,6 +75,7 @@ class WriterLock:
 
     Raises:
         MapInUseError: Another process, or another map object of this one, is the writer.
+        MapMissingError: There is no such folder.
         MapAccessError: The folder cannot be written, or the lock is no plain file.
     """
 
@@ -89,6 +91,9 @@ class WriterLock:
             try:
                 descriptor = os.open(self._path, flags, 0o644)
             except OSError as error:
+                if isinstance(error, FileNotFoundError):
+                    msg = f'cannot write {map_path}: there is no folder {self._path.parent}'
+                    raise MapMissingError(msg) from error
                 reason = 'it is a link' if self._path.is_symlink() else error.strerror
                 msg = f'cannot write {map_path}: {reason} ({self._path})'
                 raise MapAccessError(msg) from error
@@ -121,9 +126,13 @@ class WriterLock:
         """Whether the file is still there, so that no other writer can have come."""
         return self._is_there(self._descriptor)
 
-    def _is_there(self, descriptor: int) -> bool:
+    def covers(self, map_path: Path) -> bool:
+        """Whether this is also the lock of another name, as where a whole folder was moved."""
+        return self._is_there(self._descriptor, beside(map_path, _ENDING))
+
+    def _is_there(self, descriptor: int, path: Path | None = None) -> bool:
         try:
-            return os.path.samestat(os.fstat(descriptor), os.lstat(self._path))
+            return os.path.samestat(os.fstat(descriptor), os.lstat(path or self._path))
         except OSError:
             return False
 
@@ -147,6 +156,20 @@ class WriterLock:
         # disk the last record stays: it claims less.
         with suppress(OSError):
             os.pwrite(self._descriptor, raw, 0)
+
+
+@contextmanager
+def lock_if_free(map_path: Path) -> Iterator[bool]:
+    """Hold the lock of a map in the body; tell whether it could be had."""
+    try:
+        lock = WriterLock(map_path)
+    except MapError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def _parsed(raw: bytes) -> tuple[str, Acknowledged | None]:
