@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parameters and arguments that a node is given when it starts, and cannot use."""
 
+from types import SimpleNamespace
+
 import pytest
 from hostile import examples, survived, tried
 from hypothesis import given
@@ -14,6 +16,7 @@ from rclpy.parameter import Parameter
 from test_set_parameters import VALUES
 
 from vpr_ros.errors import ParameterError
+from vpr_ros.nodes.complaints import Complaints
 from vpr_ros.nodes.parameter_fields import parameters_of
 from vpr_ros.nodes.parameter_node import ParameterNode
 from vpr_ros.nodes.parameters import NODES
@@ -39,6 +42,17 @@ def test_a_node_with_any_value_is_there_and_takes_a_better_one(name, value, data
             assert node.read_parameters() == NODES[name]()
     finally:
         node.destroy_node()
+
+
+def test_the_reason_of_a_start_is_said_once_until_another_comes():
+    said = []
+    complaints = Complaints(SimpleNamespace(error=said.append))
+    for reason in ('no map', 'no map', 'no weights', 'no map'):
+        complaints.of_start(ParameterError(reason), '; wait')
+    complaints.forget_start()
+    complaints.of_start(ParameterError('no map'), '')
+    reasons = ['no map; wait', 'no weights; wait', 'no map; wait', 'no map']
+    assert said == [f'cannot start: {reason}' for reason in reasons]
 
 
 def test_a_node_with_a_wrong_value_says_so_and_starts_once_it_is_mended(start, listener):

@@ -162,7 +162,8 @@ class LocalizationPublisher:
             message.state = LocalizerState.UNKNOWN
             silence = f'no image for {node.silent:.0f} s' if last else 'no image yet'
             why = node.input_fault()
-            silence = why if node.received and not last and why else silence
+            if (node.received and not last and why) or why.startswith(silence):
+                silence = why
             reasons = [fault, silence, why if why != silence else '']
         else:
             status, why = last.decision.status, last.decision.reason

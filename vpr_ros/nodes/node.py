@@ -144,7 +144,9 @@ class VprNode(ParameterNode, Generic[Item]):
             try:
                 return answer(request, response)
             except rclpy_implementation.RCLError as error:
-                self.get_logger().warning(f'transition refused: {error}')
+                state = self._state_machine.current_state[1]
+                text = f'transition refused: it is not valid while the node is {state} ({error})'
+                self.get_logger().warning(text)
                 response.success = False
                 return response
 
