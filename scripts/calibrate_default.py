@@ -290,8 +290,7 @@ class Library:
     def _fixed_edges(self, name: str, shown: list[int]) -> FixedEdges:
         """Return what the camera of a traverse shows everywhere, from some of its frames."""
         frames = enumerate(self._sources.frames(name))
-        pictures = [shrunk(rgb, THUMBNAIL_SIZE) for i, (rgb, *_) in frames if i in shown]
-        return FixedEdges([each for each in pictures if each.shape == pictures[0].shape])
+        return FixedEdges([shrunk(rgb, THUMBNAIL_SIZE) for i, (rgb, *_) in frames if i in shown])
 
     def _describe(self, name: str) -> Described:
         descriptions, poses, stamps, local = [], [], [], []

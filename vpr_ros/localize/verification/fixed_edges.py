@@ -42,17 +42,18 @@ class FixedEdges:
     """Where the pictures of one camera have the same edges in all places.
 
     Args:
-        pictures: (H, W, 3) RGB, all of one size, of places that have nothing in common; fewer
-            than four tell nothing.
+        pictures: (H, W, 3) RGB of places that have nothing in common; those of another size than
+            the first are left out, and fewer than four tell nothing.
     """
 
     def __init__(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
         self._mask: NDArray[np.bool_] | None = None
         self._sized: dict[tuple[int, int], NDArray[np.bool_]] = {}
-        count = len(pictures)
+        alike = [each for each in pictures if each.shape == pictures[0].shape]
+        count = len(alike)
         if count < _LEAST:
             return
-        gradients = np.array([_gradient(each) for each in pictures])
+        gradients = np.array([_gradient(each) for each in alike])
         together = np.linalg.norm(gradients.sum(0), axis=-1)
         random = np.sqrt((gradients**2).sum(axis=(0, -1)))
         most = min(_DEVIATIONS, _COHERENCE * np.sqrt(count))

@@ -186,7 +186,7 @@ class Verifier:
         if fixed is None or len(columns.ids) >= 2 * known:
             ids = sampled_places(columns, *key)
             pictures = [picture for i in ids if (picture := self._picture_of(i)) is not None]
-            fixed = FixedEdges([each for each in pictures if each.shape == pictures[0].shape])
+            fixed = FixedEdges(pictures)
             self._fixed[key] = len(columns.ids), fixed
         return fixed
 
