@@ -129,6 +129,23 @@ def test_map_that_was_copied_without_its_log_is_read_with_a_warning(killed, tmp_
     assert verify(path) == []
 
 
+@pytest.mark.parametrize('look', [verify, stamps_of])
+def test_writer_that_begins_between_two_looks_raises_no_doubt(tmp_path, monkeypatch, caplog, look):
+    path = write(tmp_path / 'town.vprmap', 3)
+    monkeypatch.setattr(log_witness, '_PATIENCE', (0.001,))
+    read = log_witness._read
+    with MapWriter.open(path) as writer:
+
+        def read_after_the_first_write(*given):
+            monkeypatch.setattr(log_witness, '_read', read)
+            writer.add([place(10)])
+            return read(*given)
+
+        monkeypatch.setattr(log_witness, '_read', read_after_the_first_write)
+        assert look(path) == ([] if look is verify else [0, 1, 2, 10])
+    assert 'may be missing' not in caplog.text
+
+
 def damage(log, chance):
     """Return a log that was cut off, or in which bits were flipped or parts were zeroed."""
     how = chance.randrange(4)

@@ -12,7 +12,7 @@ from vpr_ros.errors import MapError, shown
 from vpr_ros.maps import descriptors
 from vpr_ros.maps import file_format as schema
 from vpr_ros.maps.connection import SQLITE_ERRORS
-from vpr_ros.maps.log_witness import LogWitness, read_checked, read_state
+from vpr_ros.maps.log_witness import read_doubted, read_state
 from vpr_ros.maps.snapshot import load, reading
 
 if TYPE_CHECKING:
@@ -29,13 +29,11 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
     path = Path(path)
     if not path.is_file():
         return ['there is no such file']
-    witness = LogWitness.of(path)
     try:
-        connection, now = read_checked(path, read_state)
+        connection, _, doubt = read_doubted(path, read_state)
     except (MapError, *SQLITE_ERRORS) as error:
         return [f'cannot be opened: {error}']
     with closing(connection):
-        doubt = witness.doubt(now) if now is not None else ''
         return [doubt] * bool(doubt) + problems_of(connection)
 
 

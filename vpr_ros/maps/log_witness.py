@@ -162,6 +162,8 @@ def read_checked(
 ) -> tuple[sqlite3.Connection, _Read]:
     """Open a map to be read and read from it, unless its log is not to be trusted.
 
+    What may be missing is said in a warning.
+
     Args:
         path: The file, known to be there.
         read: Reads something of the open map.
@@ -172,10 +174,25 @@ def read_checked(
     Raises:
         MapError: The log is of another map or state, or was damaged; or what `read` raises.
     """
+    connection, found, doubt = read_doubted(path, read)
+    if doubt:
+        _LOG.warning('%s %s', path, doubt)
+    return connection, found
+
+
+def read_doubted(
+    path: Path, read: Callable[[sqlite3.Connection], _Read]
+) -> tuple[sqlite3.Connection, _Read, str]:
+    """Open and read a map as `read_checked`; return also what may be missing of it.
+
+    A writer may begin or end its log between the look at what is beside the map and the reading,
+    so that a fault or a doubt counts only if it is there again.
+    """
     fault = ''
-    for patience in (0.0, *_PATIENCE):
-        if patience:
-            time.sleep(patience)
+    waits = 0.0, *_PATIENCE
+    for wait in waits:
+        if wait:
+            time.sleep(wait)
         witness = LogWitness.of(path)
         try:
             connection, found, now = _read(path, read)
@@ -185,10 +202,9 @@ def read_checked(
             fault = f'{error}; its log {beside(path, "-wal")} may not belong to it: {_REMEDY}'
             continue
         fault = witness.fault(now) if now is not None else ''
-        if not fault:
-            if now is not None and (doubt := witness.doubt(now)):
-                _LOG.warning('%s %s', path, doubt)
-            return connection, found
+        doubt = witness.doubt(now) if now is not None else ''
+        if not fault and (not doubt or wait == waits[-1]):
+            return connection, found, doubt
         connection.close()
     raise MapDamagedError(fault)
 
