@@ -82,11 +82,8 @@ def call(listener):
         service = TYPES[name]
         key = f'{node}/{name}'
         if key not in clients:
-            clients[key] = listener.node.create_client(service, key)
-        listener.wait_until(clients[key].service_is_ready, 60, f'for {key}')
-        future = clients[key].call_async(service.Request(**fields))
-        listener.wait_until(future.done, 60, f'for the answer of {key}')
-        return future.result()
+            clients[key] = listener.client(service, key)
+        return listener.call(clients[key], service.Request(**fields))
 
     return call_service
 

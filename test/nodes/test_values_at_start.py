@@ -58,12 +58,11 @@ def test_the_reason_of_a_start_is_said_once_until_another_comes():
 def test_a_node_with_a_wrong_value_says_so_and_starts_once_it_is_mended(start, listener):
     node = start('place_recognition_node', rerank='ten', verify='none')
     listener.wait_until(lambda: 'cannot start' in node.output, 60)
-    client = listener.node.create_client(SetParameters, '/place_recognition_node/set_parameters')
-    assert client.wait_for_service(30)
+    client = listener.client(SetParameters, '/place_recognition_node/set_parameters')
     better = Parameter('rerank', value=7).to_parameter_msg()
-    asked = client.call_async(SetParameters.Request(parameters=[better]))
+    answer = listener.call(client, SetParameters.Request(parameters=[better]))
+    assert answer.results[0].successful
     listener.wait_until(lambda: 'listening to' in node.output, 60)
-    assert asked.result().results[0].successful
     assert node.output.count('cannot start') == 1
     assert "'ten'" in node.output
 
