@@ -211,6 +211,10 @@ class MapBuilderNode(MappingNode):
             self.get_logger().info(text)
         self._progress, self._next_word = state, now + REPEAT
 
+    def faults(self) -> list[str]:
+        """Return also what is wrong with the map."""
+        return [*self._maps.faults(), *super().faults()]
+
     def report(self) -> dict[str, str]:
         """Return also the size of the map, and how many images were left out."""
         state = 'on' if self._mapping else 'paused'

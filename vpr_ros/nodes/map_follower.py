@@ -78,6 +78,12 @@ class MapFollower(Generic[AnyMap]):
         """File of the map that ``map_path`` names."""
         return _path_of(self._parameters().map_path)
 
+    def faults(self) -> list[str]:
+        """Return in words why there is no map, or not that of ``map_path``; empty if it is."""
+        if self.map is None:
+            return [f'no map: {self.fault}' if self.fault else 'no map']
+        return [self.fault] if self.fault else []
+
     def required(self) -> AnyMap:
         """Return the map in use.
 

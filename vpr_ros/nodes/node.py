@@ -330,6 +330,11 @@ class VprNode(ParameterNode, Generic[Item]):
 
     # Reports.
 
+    def faults(self) -> list[str]:
+        """Return in words all that keeps the node from its work; empty where nothing does."""
+        found = [clock_fault(self), *(health.fault() for health in self.inputs())]
+        return [fault for fault in found if fault]
+
     def input_fault(self) -> str:
         """Return in words why no image can be answered; empty where there is no such reason."""
         if fault := clock_fault(self):
@@ -369,9 +374,7 @@ class VprNode(ParameterNode, Generic[Item]):
             self._publish_diagnostics(self.worker, self._inputs)
 
     def _publish_diagnostics(self, worker: Worker[Item], images: CameraInputs) -> None:
-        inputs = self.inputs()
-        faults = [fault for health in inputs if (fault := health.fault())]
-        faults[:0] = [fault] if (fault := clock_fault(self)) else []
+        faults = self.faults()
         values = {
             'images received': str(images.count),
             'images processed': str(worker.processed),
@@ -391,6 +394,6 @@ class VprNode(ParameterNode, Generic[Item]):
             message='; '.join(faults) or 'running',
             values=[KeyValue(key=key, value=value) for key, value in values.items()],
         )
-        message = DiagnosticArray(status=[status, *(health.status() for health in inputs)])
+        message = DiagnosticArray(status=[status, *(health.status() for health in self.inputs())])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)

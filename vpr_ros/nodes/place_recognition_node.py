@@ -197,6 +197,10 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         self._publisher.tick()
         self._maps.keep_up()
 
+    def faults(self) -> list[str]:
+        """Return also what is wrong with the map."""
+        return [*self._maps.faults(), *super().faults()]
+
     def report(self) -> dict[str, str]:
         """Return the state of the map and of the fixes."""
         place_map, fleet = self._maps.map, self._fleet.report() if self._fleet else {}
