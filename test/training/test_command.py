@@ -54,11 +54,11 @@ def test_mistakes_are_one_line_and_exit_status_1(words, said, write_recipe, tmp_
 def test_components_are_fitted_by_a_command(photographs, tmp_path, capsys):
     recipe = {
         'recipe': 'pca',
-        'model': 'hog',
+        'model': 'd2vpr-pico',
         'source': {'kind': 'photos', 'folder': str(photographs)},
     }
     (tmp_path / 'pca.yaml').write_text(yaml.safe_dump(recipe))
     out = tmp_path / 'pca.safetensors'
     assert _run('train', 'pca', tmp_path / 'pca.yaml', '-o', out, '--set', 'dim=8') == 0
-    assert '1764 to 8 values' in capsys.readouterr().out
+    assert '512 to 8 values' in capsys.readouterr().out
     assert out.is_file()

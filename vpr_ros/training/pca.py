@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from vpr_ros.describe.loading import load_network, resolve
+from vpr_ros.describe.loading import load_described, load_network, resolve
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.documents import DocumentError, json_of
 from vpr_ros.errors import ModelError, reason_of
@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from vpr_ros.models import ModelSpec
     from vpr_ros.training.data import PlaceSource
+
+_ROUNDING = 1e-3
+"""By which a unit length may differ in float32."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,9 @@ def fit_pca(recipe: PcaRecipe, path: Path, progress: Callable[[int, int], None])
 
     Raises:
         RecipeError: There are too few images, or the descriptors are no longer than asked for.
-        ModelError: The model is unknown or has no weights.
+        ModelError: The model is unknown, has no weights or cannot be projected.
     """
-    entry = resolve(recipe.model, recipe.weights or None)
+    entry = _projectable(recipe.model, recipe.weights or None)
     net, weights_id = load_network(entry)
     source = open_source(recipe.source)
     chosen = draw(source, recipe.images, recipe.seed)
@@ -105,14 +109,36 @@ def read_pca(path: Path) -> tuple[PcaReducer, dict[str, str]]:
             about = json_of((file.metadata() or {})[KEY])
             reducer = PcaReducer(file.get_tensor('mean'), file.get_tensor('projection'))
         (length, dim), (own,) = reducer.projection.shape, reducer.mean.shape
-        finite = np.isfinite(reducer.projection).all() and np.isfinite(reducer.mean).all()
-        if not dim <= length == own or not finite:
+        if not dim <= length == own:
             msg = f'components {reducer.projection.shape} for a mean of {own} values'
+            raise ValueError(msg)  # noqa: TRY301
+        if not _of_unit_vectors(reducer):
+            msg = 'its components are not of unit length, or its mean is none of descriptors'
             raise ValueError(msg)  # noqa: TRY301
         return reducer, {key: str(about[key]) for key in ('model', 'weights', 'id')}
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, DocumentError) as error:
         msg = f'{path} is no file of `vpr train pca`: {reason_of(error)}'
         raise ModelError(msg) from error
+
+
+def _of_unit_vectors(reducer: PcaReducer) -> bool:
+    """Return whether its numbers can be those of a fit to descriptors, which have unit norm."""
+    most = 1 + _ROUNDING
+    # Before any square, which may overflow; no comparison holds for NaN.
+    if not all((np.abs(each) <= most).all() for each in (reducer.mean, reducer.projection)):
+        return False
+    lengths = np.linalg.norm(reducer.projection, axis=0)
+    return bool(np.linalg.norm(reducer.mean) <= most and (abs(lengths - 1) <= _ROUNDING).all())
+
+
+def _projectable(model: str, weights: str | Path | None) -> ModelSpec:
+    """Return a model whose descriptors can be projected; the message names any other."""
+    entry = resolve(model, weights)
+    random = entry.untrained and entry.file is None
+    if random or entry.foreign or entry.weightless or entry.projection or entry.onnx_file:
+        msg = f'{model} cannot be projected: name a network of ours that has weights, as trained'
+        raise ModelError(msg)
+    return entry
 
 
 def project_model(
@@ -135,21 +161,20 @@ def project_model(
             the model cannot be projected.
         OSError: The file cannot be written.
     """
-    entry = resolve(model, weights)
-    unfit = entry.foreign or entry.weightless or entry.projection or entry.onnx_file
-    if unfit or entry.file is None:
-        msg = f'{model} cannot be projected: name a network of ours that has weights, as trained'
-        raise ModelError(msg)
+    entry = _projectable(model, weights)
     reducer, about = read_pca(pca)
-    net, weights_id = load_network(entry)
-    if about['weights'] != weights_id:
+    net, info = load_described(entry)
+    length, longest = reducer.projection.shape
+    if about['weights'] != info.weights_id:
         msg = f'{pca} was fitted with other weights, those of {about["model"]} at that time'
         raise ModelError(msg)
-    length, longest = reducer.projection.shape
+    if length != info.descriptor_dim:
+        msg = f'{pca} is for {length} values, and {model} gives {info.descriptor_dim}'
+        raise ModelError(msg)
     if not 1 <= dim <= longest:
         msg = f'{pca} has {longest} components: ask for 1 to {longest}, not {dim}'
         raise ModelError(msg)
-    known = described_by(entry.file) or ModelCard(entry.registered)
+    known = (described_by(entry.file) if entry.file else None) or ModelCard(entry.registered)
     entry = replace(entry, projection=(length, dim))
     projected = Projected(net, (length, dim))
     projected.projection.load_state_dict(
