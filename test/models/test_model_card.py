@@ -129,6 +129,14 @@ def test_card_of_a_network_builds_the_same_network(tmp_path, name, options):
     assert net.config == again.config
 
 
+def test_card_of_our_own_network_leaves_its_outputs_to_the_network():
+    entry = models.spec('d2vpr-nano')
+    said = card_of(entry, models.network_of(entry), ModelCard('d2vpr-nano')).said()
+    assert not {'codes', 'descriptor_dim', 'projection_bits'} & set(said)
+    assert 'code_bits' not in said
+    assert said['options']['code_bits'] == 512
+
+
 @pytest.mark.parametrize(
     'options',
     [

@@ -143,6 +143,8 @@ def show(
     _, info = load_described(entry)
     card = card_for(entry)
     told = card.said() if card else {}
+    # Only the card of a network of others names the output of its codes.
+    codes = told.get('codes') if entry.foreign else None
     answer = told | {
         'name': info.name,
         'model': entry.registered,
@@ -150,10 +152,9 @@ def show(
         'weights_id': info.weights_id,
         'preprocessing': info.preprocessing,
         'descriptor_dim': info.descriptor_dim,
+        'codes': codes or ('network' if info.code_bits else 'itq'),
         'code_bits': info.code_bits,
     }
-    if not entry.foreign:  # whose card names the output of the codes
-        answer['codes'] = 'network' if info.code_bits else 'itq'
     if as_json:
         print_json(answer)
         return

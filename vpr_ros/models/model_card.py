@@ -42,11 +42,11 @@ class ModelCard:
         name: Its own name, which maps keep; empty for that of the network.
         options: Fields of the network's configuration.
         preprocessing: How images become its input; None for that of the registered model.
-        descriptor_dim: Length of its descriptors; 0 where it is not said.
-        codes: Where codes come from: ``network``; ``itq`` where maps make them themselves;
-            otherwise the output of a network of others whose signs are the code: its name, or in
-            TorchScript its number from 0.
-        code_bits: Bits of the network's codes.
+        descriptor_dim: Length of its descriptors; 0 where it is not said, as of our own networks.
+        codes: Where the codes of a network of others come from: ``itq`` where maps make them
+            themselves, as where nothing is said; otherwise the output whose signs are the code:
+            its name, or in TorchScript its number from 0.
+        code_bits: Bits of these codes; 0 where it is not said.
         projection: Lengths of descriptors before and after the projection that is part of the
             model; None without one.
         projection_bits: Of the codes of the projected descriptors; 0 where codes are those of the
@@ -65,7 +65,7 @@ class ModelCard:
     options: dict[str, Any] = field(default_factory=dict)
     preprocessing: Preprocessing | None = None
     descriptor_dim: int = 0
-    codes: str = 'itq'
+    codes: str = ''
     code_bits: int = 0
     projection: tuple[int, int] | None = None
     projection_bits: int = 0
@@ -95,7 +95,9 @@ class ModelCard:
 
     def said(self) -> dict[str, Any]:
         """Return what the card says as plain data, without what it leaves open."""
-        return {name: value for name, value in plain(self).items() if value not in (None, '', {})}
+        return {
+            name: value for name, value in plain(self).items() if value not in (None, '', {}, 0)
+        }
 
     def text(self) -> str:
         """Return the card as one JSON object, always in the same words."""
