@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import resource
+import signal
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import hostile
@@ -77,3 +80,20 @@ def install(tmp_path, monkeypatch):
         vars(registry).pop('others', None)
     for path in folder.glob('*.py'):
         sys.modules.pop(path.stem, None)
+
+
+@pytest.fixture
+def files_limited_to():
+    @contextmanager
+    def limited(size):
+        """Let no file of this process grow beyond a size, as a full disk would not."""
+        old = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, old)
+            signal.signal(signal.SIGXFSZ, handler)
+
+    return limited

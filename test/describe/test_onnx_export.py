@@ -158,6 +158,15 @@ def test_exported_file_describes_as_torch_does(exported):
         assert np.array_equal(found.code, expected.code)
 
 
+def test_export_that_a_full_disk_does_not_take_is_named(tmp_path, files_limited_to, capsys):
+    path = tmp_path / 'out' / 'small.onnx'
+    path.parent.mkdir()
+    with files_limited_to(1000):
+        assert main(['export', 'small', '--output', str(path)]) == 1
+    assert str(path) in capsys.readouterr().err
+    assert not list(path.parent.iterdir())
+
+
 def test_export_is_kept_and_made_anew_when_damaged(tmp_path, caplog):
     def describer():
         return Describer('small', backend='onnx')

@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import resource
-import signal
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -65,20 +62,3 @@ def filled(path, model, new_place):
             first = 20 * (session - 1)
             place_map.add([new_place(first + i, session, camera='front') for i in range(20)])
     return path
-
-
-@pytest.fixture
-def files_limited_to():
-    @contextmanager
-    def limited(size):
-        """Let no file of this process grow beyond a size, as a full disk would not."""
-        old = resource.getrlimit(resource.RLIMIT_FSIZE)
-        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, old)
-            signal.signal(signal.SIGXFSZ, handler)
-
-    return limited

@@ -18,6 +18,7 @@ from torch import nn
 from vpr_ros import models
 from vpr_ros.errors import ModelError
 from vpr_ros.models.vit import ViTConfig
+from vpr_ros.models.weights_file import whole_file
 
 
 @pytest.fixture(scope='module')
@@ -229,3 +230,19 @@ def test_fingerprint_is_of_the_weights_not_of_the_file(state):
     assert models.fingerprint(one) == models.fingerprint(other)
     other.bias.data[0] += 1
     assert models.fingerprint(one) != models.fingerprint(other)
+
+
+@pytest.mark.parametrize('kind', ['bytes', 'safetensors'])
+def test_file_that_a_full_disk_does_not_take_is_named(tmp_path, files_limited_to, kind):
+    path = tmp_path / 'new.file'
+
+    def write():
+        with whole_file(path) as new:
+            if kind == 'bytes':
+                new.write_bytes(bytes(100_000))
+            else:
+                safetensors.torch.save_file({'x': torch.zeros(100_000)}, new)
+
+    with files_limited_to(1000), pytest.raises(OSError, match=str(path)):
+        write()
+    assert not list(tmp_path.iterdir())

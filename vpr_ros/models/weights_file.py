@@ -76,6 +76,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a new path, whose file takes the place of `path` on the disk once it is complete.
 
     Others see `path` as it was or complete, also after a crash; an error leaves it as it was.
+
+    Raises:
+        OSError: It cannot be written; named is `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f'.{path.name}.{os.getpid()}')
@@ -84,6 +87,14 @@ def whole_file(path: Path) -> Iterator[Path]:
         with unfinished.open('rb') as file:
             os.fsync(file.fileno())
         unfinished.replace(path)
+    except OSError as error:
+        # That of a full disk names no file, others the new one, which is gone.
+        if error.errno and error.filename in (None, str(unfinished)):
+            error.filename = str(path)
+        raise
+    except safetensors.SafetensorError as error:
+        msg = f'{path} cannot be written: {error}'
+        raise OSError(msg) from error
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -273,12 +284,8 @@ def save_weights(path: Path, state: Mapping[str, Tensor], card: ModelCard) -> No
     # Parameters that share memory, as a file may have them, are written one by one.
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in state.items()}
     metadata = {KEY: replace(card, software=SOFTWARE).text()}
-    try:
-        with whole_file(path) as unfinished:
-            safetensors.torch.save_file(tensors, unfinished, metadata=metadata)
-    except safetensors.SafetensorError as error:
-        msg = f'{path} cannot be written: {error}'
-        raise OSError(msg) from error
+    with whole_file(path) as unfinished:
+        safetensors.torch.save_file(tensors, unfinished, metadata=metadata)
 
 
 def _read(path: Path) -> Any:
