@@ -100,6 +100,22 @@ def test_a_finished_training_can_be_made_longer(make_recipe, tmp_path):
     assert all(torch.equal(resumed[key], whole[key]) for key in whole)
 
 
+def test_training_shorter_than_the_time_between_validations_is_validated_at_its_end(
+    make_recipe, photographs, tmp_path
+):
+    pair = f'validation=[{{name: same, map: {photographs}, query: {photographs}, tolerance: 0}}]'
+    train(make_recipe('hash', pair, 'run.validate_every=500'), tmp_path / 'run')
+    run = json.loads((tmp_path / 'run' / 'run.json').read_text('utf-8'))
+    assert run['best'] == {'step': 3, 'validation/r1': 100.0}
+
+
+def test_checkpoint_that_a_full_disk_does_not_take_is_named(tmp_path, files_limited_to):
+    path = tmp_path / 'last.ckpt'
+    with files_limited_to(1000), pytest.raises(OSError, match=r'last\.ckpt cannot be written'):
+        WholeCheckpoints().save_checkpoint({'x': torch.zeros(100_000)}, path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_training_ends_when_validation_no_longer_gets_better(make_recipe, photographs, tmp_path):
     """A traverse is always found in itself: nothing after the first validation is better."""
     pair = f'validation=[{{name: same, map: {photographs}, query: {photographs}, tolerance: 0}}]'

@@ -197,7 +197,7 @@ class RunRecipe:
         strategy: Of Lightning, such as ``ddp``.
         threads: On the CPU; 0 for all.
         checkpoint_every: Steps.
-        validate_every: Steps.
+        validate_every: Steps; a shorter training is validated once, at its end.
         log_every: Steps.
         patience: Validations without a better figure after which to stop; 0 for never.
         keep: Write the weights of the ``best`` validation or of the ``last`` step.

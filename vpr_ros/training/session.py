@@ -115,7 +115,8 @@ def train(
         max_steps=run.steps,
         max_epochs=-1,
         gradient_clip_val=recipe.optimiser.clip or None,
-        val_check_interval=run.validate_every if recipe.validation else None,
+        # At the end at least.
+        val_check_interval=min(run.validate_every, run.steps) if recipe.validation else None,
         limit_val_batches=1 if recipe.validation else 0,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
@@ -299,4 +300,8 @@ class WholeCheckpoints(TorchCheckpointIO):
         """Write a checkpoint to a path on this machine."""
         del storage_options
         with whole_file(Path(path)) as unfinished, unfinished.open('wb') as file:
-            torch.save(checkpoint, file)
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:  # of a full disk, in words of its own
+                msg = f'{path} cannot be written: {error}'
+                raise OSError(msg) from error
