@@ -17,11 +17,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from vpr_ros.errors import ModelError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _log = logging.getLogger(__name__)
 
+MODEL_ENDINGS = ('.safetensors', '.yaml', '.onnx', '.pt', '.ts')
+"""Of files that are a model by themselves."""
 _FILE_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._+-]{0,63}')
 
 
@@ -121,3 +125,34 @@ def own_file(model: str) -> Path | None:
         return None
     files = (weights_folder() / f'{model}{ending}' for ending in ('.safetensors', '.yaml'))
     return next((file for file in files if file.is_file()), None)
+
+
+def model_file(model: str) -> Path | None:
+    """Return the file that a model is named by, or the user's own of this name; None for neither.
+
+    Raises:
+        ModelError: The file that is named is not there.
+    """
+    if Path(model).suffix not in MODEL_ENDINGS:
+        return own_file(model)
+    path = Path(os.path.expanduser(model))  # noqa: PTH111  also of users that are not there
+    if not os.path.isfile(path):  # noqa: PTH113  also says so of names that are too long
+        msg = f'there is no model file {path}' + ': it is a folder' * os.path.isdir(path)  # noqa: PTH112
+        raise ModelError(msg)
+    return path
+
+
+def no_model(name: str, known: Iterable[str]) -> str:
+    """Return why a name is no model.
+
+    Args:
+        name: It.
+        known: Those there are.
+    """
+    if os.path.isdir(os.path.expanduser(name)):  # noqa: PTH111, PTH112  of any length
+        return (
+            f'{name} is a folder, and a model is a name or one file: weights with their card '
+            '(.safetensors), or a network of others (.onnx, .pt, .ts) with its card (.yaml) '
+            'beside it'
+        )
+    return f'there is no model {name!r}; there are {", ".join(known)}'

@@ -37,7 +37,7 @@ from vpr_ros.models.model_card import made_options
 from vpr_ros.models.projected import Projected
 from vpr_ros.models.resnet import ResNetConfig
 from vpr_ros.models.vit import ViTConfig
-from vpr_ros.registries import Registry, weights_folder
+from vpr_ros.registries import Registry, no_model, weights_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,8 +85,7 @@ def spec(name: str) -> ModelSpec:
         ModelError: There is no such model; the message lists those there are.
     """
     if name not in _MODELS or _MODELS[name].backbone:
-        msg = f'there is no model {name!r}; there are {", ".join(names())}'
-        raise ModelError(msg)
+        raise ModelError(no_model(name, names()))
     return _MODELS[name]
 
 
@@ -97,8 +96,7 @@ def registration(name: str) -> ModelSpec:
         ModelError: There is neither; the message lists those there are.
     """
     if name not in _MODELS:
-        msg = f'there is no model {name!r}; there are {", ".join(registered())}'
-        raise ModelError(msg)
+        raise ModelError(no_model(name, registered()))
     return _MODELS[name]
 
 
