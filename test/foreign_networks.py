@@ -71,3 +71,35 @@ def script_file(path, net=None):
         warnings.simplefilter('ignore')
         torch.jit.trace(net or Theirs(), torch.randn(2, 3, 24, 32)).save(path)
     return write_card(path, model='torchscript')
+
+
+class _OddInRed(nn.Module):
+    """A network that does something else on pictures as red as can be, white ones too."""
+
+    def __init__(self, kind: str):
+        super().__init__()
+        torch.manual_seed(0)
+        self.kind = kind
+        self.stem = nn.Conv2d(3, 16, 3, stride=2)
+
+    def forward(self, images):
+        found = self.stem(images).relu().amax(dim=[2, 3])
+        if bool((images[:, 0].mean() > 0.45).item()):
+            if self.kind == 'nan':
+                found = found * float('nan')
+            if self.kind == 'shorter':
+                found = found[:, :8]
+            if self.kind == 'two':
+                found = torch.cat([found, found])
+            if self.kind == 'none':
+                found = found[:0]
+            if self.kind == 'error':
+                found = found.reshape(3, 7)
+        return found
+
+
+def odd_file(path, kind):
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.jit.script(_OddInRed(kind)).save(path)
+    return write_card(path, model='torchscript')

@@ -46,7 +46,7 @@ shown = _Short().repr
 
 
 class ImageError(VprError):
-    """An image message or file that cannot be turned into RGB pixels."""
+    """An image that cannot be turned into RGB pixels, or that a network fails on."""
 
 
 class MessageError(VprError):

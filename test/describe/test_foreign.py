@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from commands import run
-from foreign_networks import Theirs, onnx_file, script_file, write_card
+from foreign_networks import Theirs, odd_file, onnx_file, script_file, write_card
 from pictures import blocks
 from torch import nn
 
@@ -19,8 +19,10 @@ from vpr_ros.describe import Describer, DeviceError
 from vpr_ros.describe.explanation import Explainer
 from vpr_ros.describe.loading import load_network, resolve
 from vpr_ros.describe.preprocess import preprocess
-from vpr_ros.errors import ModelError
+from vpr_ros.errors import ImageError, MapError, ModelError
 from vpr_ros.geometry import Pose
+from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
+from vpr_ros.mapping.redescribing import redescribe
 from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.models import Preprocessing
 from vpr_ros.search import Retriever
@@ -142,8 +144,8 @@ def test_card_or_name_leads_to_the_file_too(tmp_path, monkeypatch, capsys):
         ('code of the batch', {'codes': 'logits'}, 'code of an image depends on the others'),
         ('constant code', {'codes': 'logits'}, 'the same code'),
         ('code without numbers', {'codes': 'logits'}, 'is not finite'),
-        ('one code', {'codes': 'logits'}, 'two images have 1 codes of 24 bits'),
-        ('no code', {'codes': 'logits'}, 'two images have 2 codes of 0 bits'),
+        ('one code', {'codes': 'logits'}, '2 images have 1 codes'),
+        ('no code', {'codes': 'logits'}, 'codes have 0 bits'),
         ('', {'licence': ''}, 'must say preprocessing, descriptor_dim, licence'),
         ('', {'model': 'd2vpr'}, 'must be onnx, not d2vpr'),
         ('batch', {}, 'depends on the others'),
@@ -155,6 +157,77 @@ def test_network_that_does_not_do_what_its_card_says_is_refused(tmp_path, kind, 
     path = onnx_file(tmp_path / 'theirs.onnx', kind, **changes)
     with pytest.raises(ModelError, match=reason):
         load_network(resolve(path))
+
+
+@pytest.mark.parametrize(
+    ('kind', 'said'),
+    [
+        ('nan', 'is not finite'),
+        ('shorter', 'odd.pt fails on an image: descriptors have the length 8, not 16'),
+        ('two', '1 images have 2 descriptors'),
+        ('none', '1 images have 0 descriptors'),
+        ('error', r'odd.pt fails on an image: .*shape .*\[3, 7\]'),
+    ],
+)
+def test_image_that_a_network_of_others_fails_on_is_refused_alone(kind, said, tmp_path):
+    describer = Describer(odd_file(tmp_path / 'odd.pt', kind), device='cpu', threads=1)
+    usual, white = blocks(1), np.full((24, 32, 3), 255, np.uint8)
+    with pytest.raises(ImageError, match=said):
+        describer.describe([usual, white])
+    (expected,), (found,) = (describer.describe([usual]) for _ in range(2))
+    assert np.array_equal(found.descriptor, expected.descriptor)
+
+
+def test_places_whose_image_a_network_fails_on_lack_one(tmp_path):
+    describer = Describer(odd_file(tmp_path / 'odd.pt', 'nan'), device='cpu', threads=1)
+    pictures = [blocks(1), np.full((24, 32, 3), 255, np.uint8), blocks(2)]
+    before = Describer('hog', threads=1)
+    path = tmp_path / 'm.vprmap'
+    with MapWriter.create(path, before.model_info) as place_map:
+        session = place_map.begin_session('run', 0)
+        for i, (picture, description) in enumerate(
+            zip(pictures, before.describe(pictures), strict=True)
+        ):
+            thumbnail = encode_thumbnail(picture, 320)
+            pose = Pose.of((i, 0, 0))
+            place_map.add([NewPlace(description, session, i, pose, thumbnail=thumbnail)])
+        with pytest.raises(MapError, match='1 of 3 places'):
+            redescribe(place_map, describer, [])
+        done = redescribe(place_map, describer, [], drop_missing=True)
+        assert (done.from_thumbnails, done.dropped) == (2, 1)
+        assert place_map.snapshot.columns.stamps.tolist() == [0, 2]
+
+
+def test_output_that_is_the_code_is_part_of_the_identity(tmp_path):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 24 * 32, 16))
+    heads = nn.ModuleList([nn.Linear(16, 16), nn.Linear(16, 16)])
+
+    class Three(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net, self.heads = net, heads
+
+        def forward(self, images):
+            found = self.net(images)
+            return found, self.heads[0](found), self.heads[1](found)
+
+    path = tmp_path / 'three.pt'
+    identities = []
+    for codes in ('', '1', '2'):
+        script_file(path, Three())
+        write_card(path, model='torchscript', codes=codes)
+        identities.append(load_network(resolve(str(path)))[1])
+    assert len({*identities}) == 3
+
+
+def test_file_of_others_without_a_card_is_said_to_need_one(tmp_path):
+    path = tmp_path / 'theirs.onnx'
+    onnx_file(path)
+    path.with_suffix('.yaml').unlink()
+    with pytest.raises(
+        ModelError, match=r'A network of others needs a model card, .*theirs\.yaml'
+    ):
+        resolve(str(path))
 
 
 def test_only_output_cannot_be_the_code(tmp_path):

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from commands import run
 from pictures import blocks
 
 from vpr_ros import models
 from vpr_ros.cli.main import main
+from vpr_ros.cli.model_names import require_model
 from vpr_ros.describe import Describer
 from vpr_ros.describe.explanation import Explainer
 from vpr_ros.describe.loading import load_network, resolve
@@ -110,7 +112,61 @@ def test_own_models_are_listed_with_what_their_files_say(folder, capsys):
     assert end.value.code == 0
 
 
-@pytest.mark.parametrize('name', ['../mine', '/etc/passwd', '', '.', 'mine/..', 'x' * 400])
+def _shown(capsys, model):
+    assert run('weights', 'show', model, '--json') == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_codes_of_a_model_are_shown_as_its_network_makes_them(tmp_path, capsys):
+    for name in ('nano', 'no taps'):
+        write(tmp_path / f'{name}.safetensors', *VARIANTS[name])
+    shown = [
+        _shown(capsys, model)
+        for model in (
+            'd2vpr-nano',
+            tmp_path / 'nano.safetensors',
+            tmp_path / 'no taps.safetensors',
+        )
+    ]
+    codes = [(each['codes'], each['code_bits']) for each in shown]
+    assert codes == [('network', 512), ('network', 24), ('itq', 0)]
+
+
+@pytest.mark.parametrize('backend', ['torch', 'auto'])
+def test_weights_with_which_nothing_is_described_are_refused_when_loaded(
+    tmp_path, capsys, backend
+):
+    path, card = tmp_path / 'huge.safetensors', ModelCard('d2vpr-pico')
+    state = models.create('d2vpr-pico').state_dict()
+    for value in state.values():
+        if value.is_floating_point():
+            value.fill_(1e30)
+    save_weights(path, state, card)
+    said = 'huge.safetensors describes nothing: its descriptors are not finite'
+    with pytest.raises(ModelError, match=said):
+        Describer(str(path), device='cpu', threads=1, backend=backend)
+    assert run('weights', 'show', path) == 1
+    assert said in ' '.join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize('name', ['here', 'here.safetensors'])
+def test_folder_in_the_place_of_a_model_is_called_one(name, tmp_path, capsys):
+    (tmp_path / name).mkdir()
+    with pytest.raises(ModelError, match='is a folder'):
+        resolve(str(tmp_path / name))
+    given = 'map', 'build', tmp_path / 'm.vprmap', tmp_path / 'bag', '--model', tmp_path / name
+    assert run(*given) == 2
+    assert 'is a folder' in ' '.join(capsys.readouterr().err.split())
+
+
+def test_folder_with_the_name_of_a_model_does_not_hide_it(tmp_path, monkeypatch):
+    (tmp_path / 'd2vpr-pico').mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert resolve('d2vpr-pico').name == 'd2vpr-pico'
+    require_model('d2vpr-pico')
+
+
+@pytest.mark.parametrize('name', ['../mine', '/etc/passwd', '', 'mine/..', 'x' * 400])
 def test_what_is_no_name_leads_to_no_file(name):
     with pytest.raises(ModelError, match='there is no model'):
         resolve(name)

@@ -26,7 +26,7 @@ from vpr_ros.describe.onnx_extra import onnx_extra
 from vpr_ros.describe.optimise import CudaNetwork, inference_form
 from vpr_ros.describe.preprocess import preprocess
 from vpr_ros.describe.runtime import DeviceError, choose_device, configure_threads
-from vpr_ros.errors import ModelError
+from vpr_ros.errors import ImageError, ModelError
 from vpr_ros.types import DEFAULT_MODEL, Description
 
 if TYPE_CHECKING:
@@ -157,8 +157,7 @@ class Describer:
         """Describe RGB images, each (H, W, 3) uint8 of any size, in their order.
 
         Raises:
-            ImageError: An image is empty, not uint8 or not (H, W, 3).
-            ModelError: The network computes something else than numbers.
+            ImageError: An image is empty, not uint8 or not (H, W, 3), or the network fails on it.
         """
         descriptions: list[Description] = []
         with self._turn:
@@ -220,15 +219,15 @@ def as_descriptions(output: models.ModelOutput) -> list[Description]:
     """Return the descriptions of a batch whose output is on the CPU.
 
     Raises:
-        ModelError: The network computes something else than numbers.
+        ImageError: The network computes something else than numbers from an image.
     """
     descriptors = output.descriptor.numpy()
     if not np.isfinite(descriptors).all():
         msg = (
-            'the network gives descriptors that are not finite: its weights, or what their card '
-            'says of its input, are damaged'
+            'the network gives a descriptor of an image that is not finite; does it so often, its '
+            'weights, or what their card says of its input, are damaged'
         )
-        raise ModelError(msg)
+        raise ImageError(msg)
     if output.code is None:
         return [Description(descriptor) for descriptor in descriptors]
     codes = np.packbits(output.code.numpy() > 0, axis=1)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vpr_ros.describe.onnx_extra import onnx_extra
-from vpr_ros.errors import ModelError
+from vpr_ros.errors import ImageError, ModelError
 from vpr_ros.models import ModelOutput, ModelSpec
 from vpr_ros.models.download import file_digest
 from vpr_ros.models.model_spec import sign_code
@@ -69,6 +69,9 @@ class ForeignNetwork(nn.Module):
         card: Its card.
         shape: Height and width of its input.
 
+    Attributes:
+        codes: The output whose signs are the code; empty for none.
+
     Raises:
         ModelError: The file is damaged or asks for more than numbers, or does not do what the
             card says: the length differs, values are not finite, all pictures are alike, or a
@@ -77,7 +80,9 @@ class ForeignNetwork(nn.Module):
 
     def __init__(self, path: Path, card: ModelCard, shape: tuple[int, int]) -> None:
         super().__init__()
-        self._codes = '' if card.codes in ('itq', 'network') else card.codes
+        self._path, self._dim = path, card.descriptor_dim
+        self._bits = 0  # of codes, as the first ones have
+        self.codes = '' if card.codes in ('itq', 'network') else card.codes
         run = _onnx(path) if card.model == 'onnx' else _script(path)
         if isinstance(run, nn.Module):
             self.script = run
@@ -92,33 +97,52 @@ class ForeignNetwork(nn.Module):
             raise ModelError(msg) from error
 
     def forward(self, images: Tensor) -> ModelOutput:
-        """Describe images (B, 3, H, W), normalised as the card says."""
+        """Describe images (B, 3, H, W), normalised as the card says.
+
+        Raises:
+            ImageError: The network fails on them, or gives something else than it did at first.
+        """
+        try:
+            output = self._outputs(images)
+            parts = (
+                ('descriptors', output.descriptor, self._dim),
+                ('codes', output.code, self._bits),
+            )
+            for what, values, length in parts:
+                if values is not None:
+                    _require_shape(what, values, len(images), length)
+        except Exception as error:  # of the libraries, in operations that depend on the values
+            msg = f'{self._path} fails on an image: {_last_line(error)}'
+            raise ImageError(msg) from error
+        return output
+
+    def _outputs(self, images: Tensor) -> ModelOutput:
         outputs = self._run(images)
         if not isinstance(outputs, dict):
             several = outputs if isinstance(outputs, (tuple, list)) else [outputs]
             outputs = {str(number): value for number, value in enumerate(several)}
         found: dict[str, Tensor] = outputs
-        others = [value for name, value in found.items() if name != self._codes]
-        if not others or (self._codes and self._codes not in found):
+        others = [value for name, value in found.items() if name != self.codes]
+        if not others or (self.codes and self.codes not in found):
             msg = f'its outputs are {", ".join(found)}: there must be one of descriptors'
-            msg += f', and {self._codes!r} for codes' if self._codes else ''
+            msg += f', and {self.codes!r} for codes' if self.codes else ''
             raise ModelError(msg)
         descriptor = others[0]
         descriptor = functional.normalize(descriptor.float().flatten(1), dim=-1)
-        if not self._codes:
+        if not self.codes:
             return ModelOutput(descriptor)
-        logits = found[self._codes].float().flatten(1)
+        logits = found[self.codes].float().flatten(1)
         return ModelOutput(descriptor, sign_code(logits), logits)
 
     @torch.no_grad()
     def _check(self, card: ModelCard, pictures: Tensor) -> None:
-        together = self(pictures)
-        apart = ModelOutput.joined([self(picture[None]) for picture in pictures])
+        together = self._outputs(pictures)
+        apart = ModelOutput.joined([self._outputs(picture[None]) for picture in pictures])
+        _require_shape('descriptors', together.descriptor, 2, self._dim)
         found = together.descriptor
-        if tuple(found.shape) != (2, card.descriptor_dim):
-            msg = f'descriptors have the length {found[0].numel()}, not {card.descriptor_dim}'
-            raise ModelError(msg)
         if together.code is not None:
+            self._bits = together.code.shape[1]
+            _require_shape('codes', together.code, 2, self._bits)
             _check_codes(card, together, apart)
         elif card.code_bits:
             msg = f'code_bits are {card.code_bits}, and no output is named for codes'
@@ -134,13 +158,22 @@ class ForeignNetwork(nn.Module):
             raise ModelError(msg)
 
 
+def _require_shape(what: str, values: Tensor, count: int, length: int) -> None:
+    if len(values) != count:
+        msg = f'{count} images have {len(values)} {what}'
+        raise ModelError(msg)
+    if values.shape[1] != length:
+        msg = f'{what} have the length {values.shape[1]}, not {length}'
+        raise ModelError(msg)
+
+
 def _check_codes(card: ModelCard, together: ModelOutput, apart: ModelOutput) -> None:
     logits, alone = together.logits, apart.logits
     if logits is None or alone is None:
         return
-    count, bits = logits.shape
-    if (count, *alone.shape) != (2, 2, bits) or not bits or bits % 8:
-        msg = f'two images have {count} codes of {bits} bits; each has one, a multiple of 8 bits'
+    bits = logits.shape[1]
+    if alone.shape != logits.shape or not bits or bits % 8:
+        msg = f'codes have {bits} bits: there must be a multiple of 8, of every image as many'
         raise ModelError(msg)
     if card.code_bits not in (0, bits):
         msg = f'codes have {bits} bits, not {card.code_bits}'
@@ -156,18 +189,20 @@ def _check_codes(card: ModelCard, together: ModelOutput, apart: ModelOutput) -> 
         raise ModelError(msg)
 
 
-def foreign_digest(path: Path) -> str:
+def foreign_digest(path: Path, codes: str = '') -> str:
     """Return the sha256 (hex) of a network of others, with the weights that lie beside its file.
+
+    Args:
+        path: Its file.
+        codes: The output of its codes: another one makes another network of it.
 
     Raises:
         ModelError: It is an ONNX file, and the package for these is missing.
     """
     own = file_digest(path)
     beside = _files_beside(path) if SUFFIXES[path.suffix] == 'onnx' else []
-    if not beside:
-        return own
-    digests = [own, *(file_digest(file) for file in beside)]
-    return hashlib.sha256(' '.join(digests).encode()).hexdigest()
+    parts = [own, *(file_digest(file) for file in beside), *([codes] if codes else [])]
+    return own if len(parts) == 1 else hashlib.sha256(' '.join(parts).encode()).hexdigest()
 
 
 def _files_beside(path: Path) -> list[Path]:
@@ -267,3 +302,8 @@ def _require_numbers(graph: Any) -> None:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition('\n')[0] or type(error).__name__
+
+
+def _last_line(error: Exception) -> str:
+    """Return the reason of an error that TorchScript raised in a network: it stands last."""
+    return str(error).strip().rpartition('\n')[2] or type(error).__name__

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from vpr_ros.describe.onnx_extra import onnx_extra
 from vpr_ros.errors import ModelError
 from vpr_ros.models.model_card import card_beside, card_from_json
 from vpr_ros.models.weights_file import described_by, read_network
-from vpr_ros.registries import own_file
+from vpr_ros.registries import model_file, no_model
 from vpr_ros.types import ModelInfo
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _SEED = 0
-_ENDINGS = ('.safetensors', '.yaml', *SUFFIXES)
-"""Of files that are a model by themselves."""
 
 
 def resolve(model: str, weights: str | Path | None = None, size: int = 0) -> ModelSpec:
@@ -71,27 +68,17 @@ def _named(model: str, weights: str | Path | None) -> ModelSpec:
     if model in models.names():
         path = models.find_weights(model) if weights is None else Path(weights).expanduser()
         return _described(models.spec(model), path)
-    file = _model_file(model)
+    file = model_file(model)
     if file is None:
         msg = (
-            f'there is no model {model!r}; there are {", ".join(models.names())}. One of your own '
-            f'is named by its file, or lies in {models.weights_folder()}'
+            f'{no_model(model, models.names())}. One of your own is named by its file, or lies in '
+            f'{models.weights_folder()}'
         )
         raise ModelError(msg)
     if weights is not None:
         msg = f'{model} is a file with its own weights: leave {weights} out'
         raise ModelError(msg)
     return _of_file(file)
-
-
-def _model_file(model: str) -> Path | None:
-    path = Path(model).expanduser()
-    if path.suffix in _ENDINGS:
-        if not os.path.isfile(path):  # noqa: PTH113  also says so of names that are too long
-            msg = f'there is no model file {path}'
-            raise ModelError(msg)
-        return path
-    return own_file(model)
 
 
 def _described(entry: ModelSpec, path: Path | None) -> ModelSpec:
@@ -118,7 +105,7 @@ def _of_file(path: Path) -> ModelSpec:
         if beside.is_file():
             return _foreign(card_beside(beside), path)
         if path.suffix == '.onnx':
-            return _exported(path)
+            return _exported(path, beside)
         msg = (
             f'{path} has no model card: write {beside} for a TorchScript network, or name the '
             'network and give the file as weights'
@@ -138,8 +125,12 @@ def _foreign(card: ModelCard, file: Path) -> ModelSpec:
     return foreign_spec(card, file)
 
 
-def _exported(path: Path) -> ModelSpec:
-    card = card_from_json(exported_network(path, 1).card, str(path))
+def _exported(path: Path, beside: Path) -> ModelSpec:
+    try:
+        card = card_from_json(exported_network(path, 1).card, str(path))
+    except ModelError as error:
+        msg = f'{error}. A network of others needs a model card, {beside}'
+        raise ModelError(msg) from error
     return card.applied(models.spec(card.model), path)
 
 
@@ -177,7 +168,8 @@ def load_network(entry: ModelSpec) -> tuple[nn.Module, str]:
         ModelError: The weights are missing, damaged or of another network.
     """
     if entry.foreign and entry.file is not None:
-        return entry.make().eval(), foreign_digest(entry.file)
+        network = entry.make().eval()
+        return network, foreign_digest(entry.file, str(network.codes))
     if entry.weightless and not entry.projection:
         if entry.file is not None:
             msg = f'{entry.name} is a formula without weights: leave {entry.file} out'
@@ -219,7 +211,17 @@ def info_of(net: nn.Module, entry: ModelSpec, weights_id: str) -> ModelInfo:
 
 
 def model_info(entry: ModelSpec, weights_id: str, probe: models.ModelOutput) -> ModelInfo:
-    """Return the identity of a network that gave this output."""
+    """Return the identity of a network that gave this output.
+
+    Raises:
+        ModelError: It is not finite; those of others have been tried on pictures already.
+    """
+    if not entry.foreign and not torch.isfinite(probe.descriptor).all():
+        msg = (
+            f'{entry.file or entry.name} describes nothing: its descriptors are not finite, so '
+            'its weights, or what their card says of its input, are damaged'
+        )
+        raise ModelError(msg)
     return ModelInfo(
         name=entry.name,
         weights_id=weights_id,

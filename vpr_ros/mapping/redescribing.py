@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vpr_ros.inputs.bags import Bag
     from vpr_ros.maps import MapWriter
     from vpr_ros.maps.snapshot import Snapshot
-    from vpr_ros.types import ModelInfo
+    from vpr_ros.types import Description, ModelInfo
 
 _log = logging.getLogger(__name__)
 
@@ -244,8 +244,10 @@ class _Descriptions:
         self, describer: Describer, seen: Sequence[tuple[list[int], NDArray[np.uint8]]]
     ) -> None:
         """Describe pictures, each with the rows that it shows."""
-        descriptions = describer.describe([rgb for _, rgb in seen])
+        descriptions = _described(describer, [rgb for _, rgb in seen])
         for (named, _), description in zip(seen, descriptions, strict=True):
+            if description is None:
+                continue
             self._descriptors[named] = description.descriptor
             if description.code is not None:
                 self._codes[named] = description.code
@@ -254,6 +256,19 @@ class _Descriptions:
 
     def taken(self) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:
         return self._descriptors[self._taken], self._codes[self._taken]
+
+
+def _described(
+    describer: Describer, pictures: Sequence[NDArray[np.uint8]]
+) -> list[Description | None]:
+    """Describe pictures; None stands for one that the network fails on."""
+    try:
+        return [*describer.describe(pictures)]
+    except ImageError as error:
+        if len(pictures) > 1:
+            return [one for picture in pictures for one in _described(describer, [picture])]
+        _log.warning('image left out: %s', error)
+        return [None]
 
 
 def _key(frame: Frame) -> _Key:
