@@ -119,6 +119,46 @@ def test_too_few_worlds_are_said_to_be_too_few_and_an_older_calibration_goes(dri
     assert answer['after'] > answer['before']
 
 
+def test_model_that_is_there_is_replaced_only_by_force(drives, tmp_path, capsys):
+    output = tmp_path / 'own.safetensors'
+    output.write_text('a model')
+    assert adapt(drives, output) == 1
+    assert f'{output} is already there; --force replaces it' in capsys.readouterr().err
+    assert output.read_text() == 'a model'
+    assert adapt(drives, output, '--force') == 0
+    assert resolve(str(output)).name == 'own'
+
+
+def test_model_is_not_there_without_its_calibration(drives, tmp_path, monkeypatch):
+    """Stopped while it calibrates, the command has written nothing."""
+    found = []
+
+    def stopped(*_, **means):
+        found.append(resolve(means['model']).name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('vpr_ros.cli.recalibrating.recalibrate', stopped)
+    older = tmp_path / 'own.calibration.yaml'
+    older.write_text('of a model of this name before')
+    adapt(drives, tmp_path / 'own.safetensors')
+    assert found == ['own']
+    assert list(tmp_path.iterdir()) == [older]
+
+
+@pytest.mark.parametrize('command', ['calibrate', 'train adapt'])
+def test_bag_that_the_map_was_made_from_is_not_elsewhere(command, drives, tmp_path, capsys):
+    elsewhere = '--elsewhere', drives / 'day'
+    output = tmp_path / 'own.safetensors'
+    if command == 'calibrate':
+        given = drives / 'day.vprmap', drives / 'night', *elsewhere, '-o', tmp_path / 'c.yaml'
+        assert run('calibrate', *given) == 1
+    else:
+        assert adapt(drives, output, *elsewhere) == 1
+    error = ' '.join(capsys.readouterr().err.split())
+    assert 'day.vprmap was made from day: a bag from elsewhere shows none' in error
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_was_held_out_of_the_drives_calibrates_and_nothing_else(adapted):
     data = Calibration.load(adapted / 'own.calibration.yaml').data
     assert [(each['query'], each['frames']) for each in data] == [

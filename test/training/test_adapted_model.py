@@ -20,7 +20,7 @@ from vpr_ros.describe.loading import card_for, load_network, resolve
 from vpr_ros.geometry import Pose
 from vpr_ros.maps import MapWriter, NewPlace, PlaceMap
 from vpr_ros.maps.coder import ItqCoder
-from vpr_ros.training.adapted_model import adapted_map, require_adaptable, write_adapted
+from vpr_ros.training.adapted_model import adapted_map, published, require_adaptable, write_adapted
 from vpr_ros.training.adapting import Adaptation
 from vpr_ros.training.held_out import AdaptationError
 
@@ -119,3 +119,56 @@ def test_exported_network_is_refused_with_what_to_do():
 def test_network_whose_descriptors_depend_on_the_batch_is_refused():
     with pytest.raises(AdaptationError, match='depend on the others of a batch'):
         require_adaptable(resolve('cricavpr'))
+
+
+@pytest.mark.parametrize('killed_at', range(3))
+def test_network_is_never_there_without_its_own_card_and_calibration(
+    killed_at, tmp_path, monkeypatch
+):
+    folders = tmp_path / 'older', tmp_path / 'newer', tmp_path / 'place'
+    names = 'own.onnx', 'own.yaml', 'own.calibration.yaml'
+    for folder in folders:
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text(folder.name)
+    *_, newer, place = folders
+    replaced, move = [], Path.replace
+
+    def replace_or_die(file, target):
+        if len(replaced) == killed_at:
+            raise KeyboardInterrupt
+        replaced.append(target)
+        return move(file, target)
+
+    monkeypatch.setattr(Path, 'replace', replace_or_die)
+    with pytest.raises(KeyboardInterrupt):
+        published(newer / 'own.onnx', place / 'own.onnx')
+    assert not (place / 'own.onnx').exists()
+    monkeypatch.undo()
+    published(newer / 'own.onnx', place / 'own.onnx')
+    assert {path.name: path.read_text() for path in place.iterdir()} == dict.fromkeys(
+        names, 'newer'
+    )
+
+
+def test_model_that_a_full_disk_does_not_take_is_named_and_leaves_the_older_one(
+    tmp_path, files_limited_to
+):
+    newer, place = tmp_path / 'newer', tmp_path / 'place'
+    for folder, size in ((newer, 100_000), (place, 10)):
+        folder.mkdir()
+        (folder / 'own.safetensors').write_bytes(bytes(size))
+    target = place / 'own.safetensors'
+    with files_limited_to(1000), pytest.raises(OSError, match=str(target)):
+        published(newer / 'own.safetensors', target)
+    assert target.stat().st_size == 10
+    assert list(place.iterdir()) == [target]
+
+
+def test_torchscript_that_a_full_disk_does_not_take_is_named(tmp_path, files_limited_to):
+    entry = resolve(script_file(tmp_path / 'theirs.pt'))
+    net, _ = load_network(entry)
+    path = tmp_path / 'own.pt'
+    with files_limited_to(1000), pytest.raises(OSError, match=str(path)):
+        write_adapted(entry, net, _adaptation(16, 16), path, {})
+    assert not path.exists()

@@ -164,10 +164,11 @@ def answered(
         means: Keywords of `localizing`.
 
     Raises:
-        VprError: The map, the network or the bag cannot be used.
+        VprError: The map, the network or the bag cannot be used, or the map was made from a bag
+            that it is said not to cover.
     """
     from vpr_ros.evaluation.bag_evaluation import evaluate_bag
-    from vpr_ros.evaluation.calibration_data import AnsweredTraverse
+    from vpr_ros.evaluation.calibration_data import AnsweredTraverse, require_elsewhere
     from vpr_ros.inputs.bags import Bag, choose_topics
 
     opened = localizing(map_path, candidates=_CANDIDATES, calibration='none', **means)
@@ -183,6 +184,8 @@ def answered(
             stretch=stretch,
             progress=progress,
         )
+    if not known:
+        require_elsewhere(evaluation)
     return AnsweredTraverse(evaluation, known)
 
 

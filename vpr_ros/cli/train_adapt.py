@@ -82,12 +82,16 @@ def adapt(
     model: opt.ModelName = None,
     weights: opt.Weights = None,
     device: opt.Device = 'auto',
+    force: Annotated[
+        bool, typer.Option('--force', help='Replace a model that is already there.')
+    ] = False,
     as_json: opt.AsJson = False,
 ) -> None:
     """Adapt the projection and the codes of a model to the robot's own map, and calibrate it.
 
     A stretch of each bag is held out. A model that does not recognise more of it than before, or
-    not by more than chance, is not written, and the exit status is 1.
+    not by more than chance, is not written, and the exit status is 1. Model and calibration are
+    written together at the end.
     """
     from vpr_ros.cli.localizing import tolerance_of
     from vpr_ros.cli.recalibrating import OwnDrives
@@ -95,10 +99,10 @@ def adapt(
     from vpr_ros.describe.loading import load_network, resolve
     from vpr_ros.maps import PlaceMap
     from vpr_ros.training import adapting
-    from vpr_ros.training.adapted_model import adapted_map, write_adapted
+    from vpr_ros.training.adapted_model import adapted_map, published, write_adapted
     from vpr_ros.training.posed_descriptors import described_drives, mapped
 
-    _check(output, *hold_out)
+    _check(output, *hold_out, force=force)
     _check_apart(bag, elsewhere or ())
     entry = _model_of(map_path, output, model, weights)
     right, topics = tolerance_of(tolerance, angle), (image_topic, pose_topic)
@@ -135,29 +139,39 @@ def adapt(
         found = adapting.judge(before, after, adaptation, right)
         found.require_better()
         figures = {'held_out': asdict(found), 'shrinkage': adaptation.shrinkage}
-        card = write_adapted(entry, load_network(entry)[0], adaptation, output, figures)
-        adapted = Describer(str(output), device=device)
-        (work / 'own').mkdir()  # whose map keeps its name, whatever else is called so
+        file = work / 'written' / output.name  # there it keeps its name, as the map does in `own`
+        card = write_adapted(entry, load_network(entry)[0], adaptation, file, figures)
+        adapted = Describer(str(file), device=device)
+        (work / 'own').mkdir()
         own = OwnDrives(work / 'own' / map_path.name, bag, topics, hold_out)
         adapted_map(base, own.map, adaptation, adapted.model_info)
-        worlds = work if simulate else None
         calibrated = _calibrated(
-            own, elsewhere or (), adapted, right, worlds, output, device, as_json=as_json
+            own,
+            elsewhere or (),
+            adapted,
+            right,
+            work if simulate else None,
+            file,
+            output,
+            device,
+            as_json=as_json,
         )
+        published(file, output)
     text = (
         f'{output}: {found.words()}; {found.codes_after:.1%} by codes alone\n'
         f'{calibrated.pop("words")}\n'
         'The maps of the model are its own; with the bags that the map was made from:\n'
         f'    vpr map redescribe {map_path} --model {output} --bag BAG --output NEW.vprmap'
     )
-    answer = {'output': str(output), 'name': card.name, **asdict(found), **calibrated}
-    say(as_json, answer, text)
+    say(as_json, {'output': str(output), 'name': card.name, **asdict(found), **calibrated}, text)
 
 
-def _check(output: Path, start: float, stop: float) -> None:
-    """Refuse a stretch that is none, and the name of another model."""
+def _check(output: Path, start: float, stop: float, *, force: bool) -> None:
+    """Refuse a stretch that is none, the name of another model, and to replace one unasked."""
     from vpr_ros import models
+    from vpr_ros.errors import ModelError
     from vpr_ros.models.model_card import ModelCard
+    from vpr_ros.training.adapted_model import files_of
 
     if not 0 <= start < stop <= 1 or stop - start == 1:
         msg = f'--hold-out takes two rising shares of a bag, such as 0 0.3, not {start} {stop}'
@@ -170,6 +184,9 @@ def _check(output: Path, start: float, stop: float) -> None:
     except ValueError as error:
         msg = f'the model is named after {output}: {error}'
         raise typer.BadParameter(msg) from error
+    if not force and (there := [path for path in files_of(output) if path.exists()]):
+        msg = f'{there[0]} is already there; --force replaces it'
+        raise ModelError(msg)
 
 
 def _check_apart(bags: Sequence[Path], elsewhere: Sequence[Path]) -> None:
@@ -237,6 +254,7 @@ def _calibrated(
     describer: Describer,
     tolerance: Tolerance,
     worlds: Path | None,
+    file: Path,
     output: Path,
     device: str,
     *,
@@ -246,16 +264,16 @@ def _calibrated(
     from vpr_ros.cli.calibrate_command import show
     from vpr_ros.cli.recalibrating import recalibrate
     from vpr_ros.localize import CalibrationError
+    from vpr_ros.training.adapted_model import calibration_of
 
-    path = output.with_suffix('.calibration.yaml')
-    path.unlink(missing_ok=True)  # of an earlier model of this name
-    means = {'model': str(output), 'weights': None, 'device': device}
+    path = calibration_of(output)
+    means = {'model': str(file), 'weights': None, 'device': device}
     try:
         result = recalibrate(own, elsewhere, describer, tolerance, worlds, **means)
     except CalibrationError as error:
         words = f'It has no calibration, so that its probabilities are not known: {error}'
         return {'calibration': None, 'why_not': str(error), 'words': words}
-    result.calibration.save(path)
+    result.calibration.save(calibration_of(file))
     show(result, console(stderr=as_json))
     found = own.judged(result)
     words = (

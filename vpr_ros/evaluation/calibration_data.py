@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vpr_ros.errors import VprError
 from vpr_ros.evaluation.calibration_models import Observed, PoseOffset
 from vpr_ros.evaluation.metrics import angles, localisable, pose_rows, within
 from vpr_ros.localize import CalibrationError, make_filter
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 LEAST_CANDIDATES = 50
 """Candidates of each query below which rivals differ from the robot's."""
+_SAME = 0.999
+"""Similarity from which two descriptors are those of one image, as maps round them."""
 _SEEN = 20
 """First candidates of each query that tell the likelihood of places."""
 
@@ -62,6 +65,29 @@ class AnsweredTraverse:
     def name(self) -> str:
         """Names of query and map."""
         return f'{self.evaluation.setup.query} in {self.evaluation.setup.map}'
+
+
+def require_elsewhere(evaluation: Evaluation) -> None:
+    """Make sure that a map does not show a drive because it was made from it.
+
+    Raises:
+        VprError: Its images are those of the places of the map, by stamp and descriptor.
+    """
+    places = evaluation.places
+    stamp_of = dict(zip(places.ids.tolist(), places.stamps.tolist(), strict=True))
+    mapped = set(stamp_of.values())
+    alike = []
+    for query in evaluation.queries:
+        if query.stamp in mapped:
+            found = zip(query.candidates.ids, query.candidates.similarities, strict=True)
+            same = (stamp_of[place] == query.stamp and like >= _SAME for place, like in found)
+            alike.append(any(same))
+    if 2 * sum(alike) > len(alike):
+        msg = (
+            f'{evaluation.setup.map} was made from {evaluation.setup.query}: a bag from elsewhere '
+            'shows none of the places of the map'
+        )
+        raise VprError(msg)
 
 
 class AnswerTable:

@@ -9,6 +9,7 @@ gets the projection as its last operations, and a card of its own.
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,8 @@ def _write_foreign(
             trace: Any = torch.jit.trace
             with warnings.catch_warnings():  # deprecated, and what such files are made by
                 warnings.simplefilter('ignore')
-                trace(_Outputs(adapted), black).save(unfinished)
+                contents = trace(_Outputs(adapted), black).save_to_buffer()
+            unfinished.write_bytes(contents)  # save() ends the process where the disk is full
     card = replace(card, descriptor_dim=dim, codes=codes, code_bits=bits)
     with whole_file(path.with_suffix('.yaml')) as unfinished:
         text = yaml.safe_dump(card.said(), sort_keys=False, allow_unicode=True)
@@ -191,6 +193,41 @@ def _continued_graph(entry: ModelSpec, adaptation: Adaptation, path: Path, card:
         msg = f'{entry.file} cannot be continued: {error}'
         raise AdaptationError(msg) from error
     return logits
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the file of an adapted model, and that of the card of one of others."""
+    return [path, path.with_suffix('.yaml')] if path.suffix in SUFFIXES else [path]
+
+
+def calibration_of(path: Path) -> Path:
+    """Return the file of the calibration of an adapted model."""
+    return path.with_suffix('.calibration.yaml')
+
+
+def published(file: Path, target: Path) -> None:
+    """Put an adapted model in its place, with its card and calibration or not at all.
+
+    It takes the place of an older one, and of its calibration even where the new one has none.
+
+    Args:
+        file: Of `write_adapted`, with the calibration beside it where there is one.
+        target: The same elsewhere.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    calibration = calibration_of(file)
+    pairs = [*zip(files_of(file), files_of(target), strict=True)]
+    if calibration.exists():
+        pairs.append((calibration, calibration_of(target)))
+    with ExitStack() as stack:
+        for source, path in pairs:
+            stack.enter_context(whole_file(path)).write_bytes(source.read_bytes())
+        # All is on the disk. The network goes first and comes last, for what lies beside it is
+        # its own: a process that is killed here leaves no network with those of another.
+        for path in (target, calibration_of(target)):
+            path.unlink(missing_ok=True)
 
 
 def adapted_map(source: Path, target: Path, adaptation: Adaptation, info: ModelInfo) -> None:
