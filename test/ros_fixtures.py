@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from typing import TYPE_CHECKING
@@ -25,7 +24,6 @@ os.environ.setdefault('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
 try:
     import rclpy
     from forking import ForkedNode
-    from rcl_interfaces.srv import GetParameters
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 except ImportError:
@@ -52,32 +50,6 @@ class Listener:
 
     def publisher(self, message_type, topic, qos=10):
         return self.node.create_publisher(message_type, topic, qos)
-
-    def client(self, service_type, name, **quality):
-        """Return a client of a service of a node that sends its answers to this client.
-
-        A node that is ready for requests may not know yet whom to answer, and answers nobody.
-        It learns of the readers of a process in their order: once it answers a client that was
-        made later, it answers this one.
-        """
-        made = self.node.create_client(service_type, name, **quality)
-        asking = f'{name.rpartition("/")[0]}/get_parameters'
-        later = self.node.create_client(GetParameters, asking)
-        self.wait_until(
-            lambda: made.service_is_ready() and later.service_is_ready(), what=f'for {name}'
-        )
-        for _ in range(60):
-            future = later.call_async(GetParameters.Request())
-            with contextlib.suppress(AssertionError):
-                self.wait_until(future.done, 1)
-                self.node.destroy_client(later)
-                return made
-        pytest.fail(f'{asking} does not answer')
-
-    def call(self, client, request, timeout=60.0):
-        answer = client.call_async(request)
-        self.wait_until(answer.done, timeout, f'for the answer of {client.srv_name}')
-        return answer.result()
 
     def wait_until(self, condition, timeout=60.0, what='') -> None:
         deadline = time.monotonic() + timeout

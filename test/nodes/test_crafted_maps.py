@@ -163,8 +163,12 @@ class Client:
 
     def call(self, kind, name, **fields):
         if name not in self._clients:
-            self._clients[name] = self._listener.client(kind, name)
-        return self._listener.call(self._clients[name], kind.Request(**fields))
+            self._clients[name] = self._listener.node.create_client(kind, name)
+        client = self._clients[name]
+        self._listener.wait_until(client.service_is_ready, 30, f'for {name}')
+        answer = client.call_async(kind.Request(**fields))
+        self._listener.wait_until(answer.done, 30, f'for the answer of {name}')
+        return answer.result()
 
     def ask(self, seed=0):
         """Return the answer; None where the node says why it leaves the picture out."""

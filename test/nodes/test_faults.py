@@ -188,12 +188,15 @@ def test_changed_map_path_is_followed_and_stays_in_the_folder(finder, tmp_path):
     from rcl_interfaces.srv import SetParameters
 
     new = make_map(tmp_path / 'new.vprmap', [picture(9), picture(0)])
-    client = finder.listener.client(SetParameters, f'{NAME}/set_parameters')
+    client = finder.listener.node.create_client(SetParameters, f'{NAME}/set_parameters')
+    finder.listener.wait_until(client.service_is_ready)
 
     def set_text(name, text):
         value = ParameterValue(type=4, string_value=str(text))
         request = SetParameters.Request(parameters=[Parameter(name=name, value=value)])
-        return finder.listener.call(client, request).results[0]
+        future = client.call_async(request)
+        finder.listener.wait_until(future.done)
+        return future.result().results[0]
 
     refusal = set_text('map_path', '/etc/passwd')
     assert not refusal.successful

@@ -82,8 +82,10 @@ class Robot:
         self.listener.wait_until(answered, 30, 'for the last answer')
 
     def call(self, service):
-        client = self.listener.client(Trigger, f'{NAME}/{service}')
-        self.listener.call(client, Trigger.Request())
+        client = self.listener.node.create_client(Trigger, f'{NAME}/{service}')
+        self.listener.wait_until(client.service_is_ready, 30, 'for the service')
+        answer = client.call_async(Trigger.Request())
+        self.listener.wait_until(answer.done, 30, 'for the answer')
 
 
 def test_map_follows_the_fleet_and_moves_with_the_robot(start, listener, database, town, tmp_path):  # noqa: F811

@@ -47,9 +47,11 @@ def test_any_request_is_answered_and_the_map_stays_sound(start, listener, tmp_pa
     node = start(name, model=MODEL, map_path=path)
     listener.wait_until(lambda: info, what='for the map')
     clients = {
-        service: listener.client(kind, f'/{name}/{service}')
+        service: listener.node.create_client(kind, f'/{name}/{service}')
         for service, (kind, _) in SERVICES[name].items()
     }
+    for service, client in clients.items():
+        listener.wait_until(client.service_is_ready, 30, f'for {service}')
 
     @examples(40, 600)
     @given(st.data())
@@ -57,8 +59,10 @@ def test_any_request_is_answered_and_the_map_stays_sound(start, listener, tmp_pa
         service = data.draw(st.sampled_from(sorted(clients)))
         kind, fields = SERVICES[name][service]
         request = data.draw(any_message(kind.Request(**fields)))
-        said = listener.call(clients[service], request, 30)
+        answer = clients[service].call_async(request)
+        listener.wait_until(answer.done, 30, f'for the answer of {service}')
         tried()
+        said = answer.result()
         if getattr(said, 'result', 0) or not getattr(said, 'success', True):
             assert 0 < len(said.message) < 10_000
             survived()

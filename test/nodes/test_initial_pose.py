@@ -73,7 +73,10 @@ def test_first_accepted_pose_starts_a_localisation_and_one_more_after_relocalize
     assert [message.pose.pose.position.x for message in initial] == [200.0]
     assert initial[0].header.frame_id == 'map'
     assert initial[0].pose.covariance[0] > 0
-    listener.call(listener.client(Trigger, f'{NAME}/relocalize'), Trigger.Request())
+    client = listener.node.create_client(Trigger, f'{NAME}/relocalize')
+    listener.wait_until(client.service_is_ready, 30, 'for the service')
+    answer = client.call_async(Trigger.Request())
+    listener.wait_until(answer.done, 30, 'for the answer')
     see(1, until=lambda: len(initial) == 2)
     assert node.stop() == 0
     assert 'Traceback' not in node.output

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes go through their states in any order, under load, and end when they are told to."""
 
+import contextlib
 import random
 import signal
 import time
@@ -36,6 +37,7 @@ MOVES = {
     },
     State.PRIMARY_STATE_ACTIVE: {Transition.TRANSITION_DEACTIVATE: State.PRIMARY_STATE_INACTIVE},
 }
+UNKNOWN = 200
 ALL = [transition for moves in MOVES.values() for transition in moves]
 
 
@@ -44,12 +46,24 @@ class Manager:
 
     def __init__(self, listener, node):
         self.listener = listener
-        self.change = listener.client(ChangeState, f'/{node}/change_state')
-        self.get = listener.client(GetState, f'/{node}/get_state')
+        self.change = listener.node.create_client(ChangeState, f'/{node}/change_state')
+        self.get = listener.node.create_client(GetState, f'/{node}/get_state')
         self.images = listener.publisher(Image, '/image')
         self.odometry = listener.publisher(Odometry, '/odom')
         self.steps = 0
         listener.node.create_timer(0.05, self.load)
+        listener.wait_until(self.change.service_is_ready, what='for the node')
+        self.reach(self.change, ChangeState.Request(transition=Transition(id=UNKNOWN)))
+        self.reach(self.get, GetState.Request())
+
+    def reach(self, client, request):
+        """Call until there is an answer: at first the node may not know whom to send it to."""
+        for _ in range(10):
+            future = client.call_async(request)
+            with contextlib.suppress(AssertionError):
+                self.listener.wait_until(future.done, 5)
+                return
+        pytest.fail(f'{client.srv_name} does not answer')
 
     def load(self):
         self.steps += 1
@@ -60,12 +74,17 @@ class Manager:
         pose.pose.pose.orientation.w = 1.0
         self.odometry.publish(pose)
 
+    def call(self, client, request):
+        future = client.call_async(request)
+        self.listener.wait_until(future.done, 60, 'for an answer')
+        return future.result()
+
     def move(self, transition):
         request = ChangeState.Request(transition=Transition(id=transition))
-        return self.listener.call(self.change, request).success
+        return self.call(self.change, request).success
 
     def state(self):
-        return self.listener.call(self.get, GetState.Request()).current_state.id
+        return self.call(self.get, GetState.Request()).current_state.id
 
 
 @pytest.mark.hostile
@@ -164,8 +183,9 @@ def test_shutdown_transition_ends_the_work_and_nothing_is_answered_then(start, l
     listener.wait_until(lambda: manager.images.get_subscription_count() > 0)
     assert manager.move(Transition.TRANSITION_ACTIVE_SHUTDOWN)
     listener.wait_until(lambda: manager.images.get_subscription_count() == 0)
-    client = listener.client(Trigger, '/place_recognition_node/relocalize')
-    assert listener.call(client, Trigger.Request()).success
+    client = listener.node.create_client(Trigger, '/place_recognition_node/relocalize')
+    listener.wait_until(client.service_is_ready)
+    assert manager.call(client, Trigger.Request()).success
     assert node.stop() == 0
 
 

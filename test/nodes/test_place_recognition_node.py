@@ -3,6 +3,7 @@
 """place_recognition_node as a process: every processed image gets one honest answer."""
 
 import signal
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,8 @@ import pytest
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
 from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
-from node_samples import Reports
 from sensor_msgs.msg import Image
 from vpr_ros.msg import LocalizerState, MapInfo, PlaceCandidateArray
 
@@ -219,13 +219,16 @@ def test_threshold_can_be_changed_while_running(start, listener, tmp_path, descr
     node = start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
-    client = listener.client(SetParameters, f'{NAME}/set_parameters')
+    client = listener.node.create_client(SetParameters, f'{NAME}/set_parameters')
+    listener.wait_until(client.service_is_ready)
 
     def set_threshold(value):
         parameter = Parameter(
             name='min_similarity', value=ParameterValue(type=3, double_value=value)
         )
-        return listener.call(client, SetParameters.Request(parameters=[parameter])).results[0]
+        future = client.call_async(SetParameters.Request(parameters=[parameter]))
+        listener.wait_until(future.done)
+        return future.result().results[0]
 
     refusal = set_threshold(7.0)
     assert not refusal.successful
@@ -238,17 +241,12 @@ def test_threshold_can_be_changed_while_running(start, listener, tmp_path, descr
 
 def test_missing_map_is_said_and_used_as_soon_as_it_is_there(start, listener, tmp_path, describer):
     path = tmp_path / 'm.vprmap'
-    reports = Reports(listener)
     node = start('place_recognition_node', model=MODEL, map_path=path)
     camera = Camera(listener)
     camera.wait_for_node()
     answer = camera.ask(picture(1), 1)
     assert answer.status == PlaceCandidateArray.NO_MAP
     assert str(path) in answer.reason
-    part = 'place recognition'
-    listener.wait_until(lambda: reports.text(part), what='for the diagnostics')
-    assert reports.latest[part].level == DiagnosticStatus.WARN
-    assert reports.text(part).startswith(f'no map: {path}')
     make_map(path, describer, range(8))
     seconds = [1]
 
@@ -257,7 +255,6 @@ def test_missing_map_is_said_and_used_as_soon_as_it_is_there(start, listener, tm
         return camera.ask(picture(2), seconds[0]).status == PlaceCandidateArray.ACCEPTED
 
     listener.wait_until(accepted, what='for the map to be used')
-    listener.wait_until(lambda: reports.text(part) == 'running', what='for the diagnostics')
     assert node.alive
 
 
@@ -383,13 +380,21 @@ def test_lifecycle_can_be_driven_from_outside(start, listener, tmp_path, describ
 
     path = make_map(tmp_path / 'm.vprmap', describer, range(8))
     start('place_recognition_node', model=MODEL, map_path=path, autostart=False)
-    client = listener.client(ChangeState, f'{NAME}/change_state')
+    client = listener.node.create_client(ChangeState, f'{NAME}/change_state')
+    listener.wait_until(client.service_is_ready, 60)
     camera = Camera(listener)
 
-    def change(transition):
+    def change(transition, seconds=60):
         request = ChangeState.Request(transition=Transition(id=transition))
-        return listener.call(client, request).success
+        future = client.call_async(request)
+        listener.wait_until(future.done, seconds)
+        return future.result().success
 
+    # Until DDS has found the client's reader responses are lost; this request changes nothing.
+    for _ in range(12):
+        with suppress(AssertionError):
+            change(Transition.TRANSITION_ACTIVATE, 5)
+            break
     for round_ in range(2):
         assert change(Transition.TRANSITION_CONFIGURE)
         assert change(Transition.TRANSITION_ACTIVATE)

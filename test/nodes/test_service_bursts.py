@@ -58,7 +58,8 @@ def running(start, listener, tmp_path):
 def burst(listener, name, service, calls, **quality):
     """Call a service many times before any answer is taken; return the answers."""
     kind, fields = REQUESTS[name][service]
-    client = listener.client(kind, f'/{name}/{service}', **quality)
+    client = listener.node.create_client(kind, f'/{name}/{service}', **quality)
+    listener.wait_until(client.service_is_ready, 30, f'for {service}')
     waiting = [client.call_async(kind.Request(**fields)) for _ in range(calls)]
     listener.wait_until(
         lambda: all(answer.done() for answer in waiting), 60, f'for answers of {service}'
@@ -96,7 +97,8 @@ def test_images_are_answered_during_a_burst_of_calls(running, listener):
     topic = '/place_recognition_node/candidates'
     answers = listener.collect(PlaceCandidateArray, topic)
     images = listener.publisher(type(message(picture(0), 1)), '/image')
-    client = listener.client(SaveMap, '/place_recognition_node/save_map')
+    client = listener.node.create_client(SaveMap, '/place_recognition_node/save_map')
+    listener.wait_until(client.service_is_ready, 30, 'for save_map')
     request = SaveMap.Request(map_url='copy.vprmap', overwrite=True)
     waiting = [client.call_async(request) for _ in range(20)]
     number = iter(range(1, 10**6))
@@ -113,13 +115,17 @@ def test_a_slow_request_keeps_nobody_else_waiting(listener):
     node, gate = PlaceRecognitionNode(), threading.Event()
     listener.add(node)
     try:
-        slow = listener.client(Trigger, '/place_recognition_node/relocalize')
-        other = listener.client(GetParameters, '/place_recognition_node/get_parameters')
+        slow = listener.node.create_client(Trigger, '/place_recognition_node/relocalize')
+        other = listener.node.create_client(
+            GetParameters, '/place_recognition_node/get_parameters'
+        )
+        listener.wait_until(lambda: slow.service_is_ready() and other.service_is_ready(), 30)
         node.jobs.submit(gate.wait)
         listener.wait_until(lambda: node.jobs._running, 30, 'for the work before it')
         waiting = slow.call_async(Trigger.Request())
         listener.wait_until(lambda: node.jobs._waiting, 30, 'for the slow request')
-        listener.call(other, GetParameters.Request(names=['model']), 30)
+        asked = other.call_async(GetParameters.Request(names=['model']))
+        listener.wait_until(asked.done, 30, 'for the parameter')
         assert not waiting.done()
         gate.set()
         listener.wait_until(waiting.done, 30, 'for the slow answer')

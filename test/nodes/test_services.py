@@ -82,8 +82,11 @@ def call(listener):
         service = TYPES[name]
         key = f'{node}/{name}'
         if key not in clients:
-            clients[key] = listener.client(service, key)
-        return listener.call(clients[key], service.Request(**fields))
+            clients[key] = listener.node.create_client(service, key)
+        listener.wait_until(clients[key].service_is_ready, 60, f'for {key}')
+        future = clients[key].call_async(service.Request(**fields))
+        listener.wait_until(future.done, 60, f'for the answer of {key}')
+        return future.result()
 
     return call_service
 
