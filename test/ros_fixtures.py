@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING
@@ -56,6 +57,18 @@ class Listener:
         while not condition():
             assert time.monotonic() < deadline, f'waited {timeout} s in vain {what}'
             self._executor.spin_once(timeout_sec=0.05)
+
+    def reach(self, client, request):
+        """Call a ready service until it answers; return the answer.
+
+        A node that has not found the reader of a new client yet sends its answer to nobody.
+        """
+        for _ in range(12):
+            answer = client.call_async(request)
+            with contextlib.suppress(AssertionError):
+                self.wait_until(answer.done, 5)
+                return answer.result()
+        pytest.fail(f'{client.srv_name} does not answer')
 
     def add(self, node) -> None:
         """Let another node of this process run while the test waits."""

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes go through their states in any order, under load, and end when they are told to."""
 
-import contextlib
 import random
 import signal
 import time
@@ -53,17 +52,8 @@ class Manager:
         self.steps = 0
         listener.node.create_timer(0.05, self.load)
         listener.wait_until(self.change.service_is_ready, what='for the node')
-        self.reach(self.change, ChangeState.Request(transition=Transition(id=UNKNOWN)))
-        self.reach(self.get, GetState.Request())
-
-    def reach(self, client, request):
-        """Call until there is an answer: at first the node may not know whom to send it to."""
-        for _ in range(10):
-            future = client.call_async(request)
-            with contextlib.suppress(AssertionError):
-                self.listener.wait_until(future.done, 5)
-                return
-        pytest.fail(f'{client.srv_name} does not answer')
+        listener.reach(self.change, ChangeState.Request(transition=Transition(id=UNKNOWN)))
+        listener.reach(self.get, GetState.Request())
 
     def load(self):
         self.steps += 1

@@ -61,8 +61,8 @@ def test_a_node_with_a_wrong_value_says_so_and_starts_once_it_is_mended(start, l
     client = listener.node.create_client(SetParameters, '/place_recognition_node/set_parameters')
     assert client.wait_for_service(30)
     better = Parameter('rerank', value=7).to_parameter_msg()
-    # Its answer may be lost: until DDS has found the reader of a new client, it goes to nobody.
-    client.call_async(SetParameters.Request(parameters=[better]))
+    answer = listener.reach(client, SetParameters.Request(parameters=[better]))
+    assert answer.results[0].successful
     listener.wait_until(lambda: 'listening to' in node.output, 60)
     assert node.output.count('cannot start') == 1
     assert "'ten'" in node.output
