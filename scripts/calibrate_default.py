@@ -16,6 +16,7 @@ import argparse
 import csv
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -39,10 +40,12 @@ from vpr_ros.evaluation.bag_evaluation import place_table  # noqa: E402
 from vpr_ros.evaluation.calibration_data import AnsweredTraverse  # noqa: E402
 from vpr_ros.evaluation.calibration_figure import draw  # noqa: E402
 from vpr_ros.evaluation.calibration_fit import calibrate  # noqa: E402
+from vpr_ros.evaluation.calibration_states import smaller_maps  # noqa: E402
 from vpr_ros.evaluation.summary import QueryResult  # noqa: E402
 from vpr_ros.geometry import Pose  # noqa: E402
 from vpr_ros.inputs.bags import Bag, choose_topics  # noqa: E402
 from vpr_ros.inputs.frames import ImageFile  # noqa: E402
+from vpr_ros.inputs.frames.information import emptiness  # noqa: E402
 from vpr_ros.inputs.frames.thumbnail_codec import shrunk  # noqa: E402
 from vpr_ros.inputs.replay import replay_frames  # noqa: E402
 from vpr_ros.localize.verification import XFeatDetector, related  # noqa: E402
@@ -137,6 +140,10 @@ ELSEWHERE = (
 TOLERANCE = Tolerance(5.0, math.radians(45))
 KEYFRAMES = KeyframeConfig(distance=2.0, angle=0.35)
 CANDIDATES, COMPARED = 100, 10
+LAP = 1130.0
+"""Metres of a lap of the lake track."""
+TWICE = ('000142', '000201', '000202')
+"""Cameras that are among the fixed ones a second time."""
 APART = 1000.0
 """Metres between the places of fixed cameras, none of which is near another."""
 
@@ -158,7 +165,7 @@ class Sources:
         self._data, self._work = data, work
 
     def frames(self, name: str) -> Frames:
-        """Yield picture, pose and stamp (nanoseconds) of each frame of a traverse."""
+        """Yield picture, pose and stamp (nanoseconds) of each frame that shows something."""
         world, _, part = name.partition('-')
         bags = self._data / 'bags'
         readers: dict[str, Callable[[], Frames]] = {
@@ -170,9 +177,9 @@ class Sources:
             'corridor': lambda: self._corridor(int(part)),
             'lake': lambda: self._lake(part),
             'railway': lambda: self._numbered('nordland_64x32', part, 4.0),
-            'cameras': lambda: self._numbered('sped_thumbs', part, APART),
+            'cameras': lambda: self._numbered('sped_thumbs', part, APART, TWICE),
         }
-        return readers[world]()
+        return (frame for frame in readers[world]() if not emptiness(frame[0]))
 
     def _bag(self, path: Path, first: int = 0, last: int | None = None) -> Frames:
         with Bag(path) as bag:
@@ -196,18 +203,24 @@ class Sources:
                 lateral_shift=shift,
                 **pace,
             )
-            write_bag(way, path, storage='mcap', encoding='jpeg')
+            partial_bag = path.with_name(f'{name}.partial')
+            shutil.rmtree(partial_bag, ignore_errors=True)
+            write_bag(way, partial_bag, storage='mcap', encoding='jpeg')
+            partial_bag.rename(path)
         return path
 
-    def _numbered(self, folder: str, part: str, metres: float) -> Frames:
+    def _numbered(
+        self, folder: str, part: str, metres: float, without: tuple[str, ...] = ()
+    ) -> Frames:
         paths = sorted((self._data / folder / part).glob('*.*'))
-        return self._files(paths, [metres * i for i in range(len(paths))])
+        paths = [path for path in paths if path.stem not in without]
+        return self._files(paths, [_ahead(metres * i) for i in range(len(paths))])
 
     def _lake(self, part: str) -> Frames:
         with (self._data / 'lake_laps' / f'poses_lap{part}.csv').open() as table:
             rows = list(csv.DictReader(table))[::2]
         paths = [self._data / 'lake_laps' / row['file'] for row in rows]
-        return self._files(paths, [float(row['x']) for row in rows], 0.5)
+        return self._files(paths, [_on_ring(float(row['x'])) for row in rows], 0.5)
 
     def _corridor(self, lap: int) -> Frames:
         """Two metres a frame; a frame of the second lap is where its match of the first is."""
@@ -218,12 +231,24 @@ class Sources:
         second = {number: match for number, match in matches.items() if number > 42}
         numbers = first if lap == 1 else dict(sorted(second.items()))
         paths = [folder / 'images' / f'{number}.jpg' for number in numbers]
-        return self._files(paths, [2.0 * place for place in numbers.values()])
+        return self._files(paths, [_ahead(2.0 * place) for place in numbers.values()])
 
     @staticmethod
-    def _files(paths: list[Path], along: list[float], seconds: float = 1.0) -> Frames:
-        for i, (path, x) in enumerate(zip(paths, along, strict=True)):
-            yield ImageFile(path).rgb, Pose.planar(x, 0.0, 0.0), round(i * seconds * 1e9)
+    def _files(paths: list[Path], poses: list[Pose], seconds: float = 1.0) -> Frames:
+        for i, (path, pose) in enumerate(zip(paths, poses, strict=True)):
+            yield ImageFile(path).rgb, pose, round(i * seconds * 1e9)
+
+
+def _ahead(metres: float) -> Pose:
+    """Return the pose so many metres along a straight way."""
+    return Pose.planar(metres, 0.0, 0.0)
+
+
+def _on_ring(metres: float) -> Pose:
+    """Return the pose so many metres along the lake track, whose end is its beginning."""
+    angle = 2 * math.pi * metres / LAP
+    radius = LAP / (2 * math.pi)
+    return Pose.planar(radius * math.sin(angle), radius * (1 - math.cos(angle)), angle)
 
 
 @dataclass(frozen=True, eq=False)
@@ -343,14 +368,16 @@ class Library:
                 partial(self._fixed_edges, map_name, shown),
             )
             retriever = Retriever(place_map)
+            maps = [np.full(len(kept), fill_value=True)]
+            maps += smaller_maps(len(kept)).values() if known else []
             queries = []
             for i, stamp in enumerate(asked.stamps.tolist()):
                 found = retriever.search(asked.description(i), CANDIDATES, CANDIDATES)
                 rows = np.searchsorted(place_map.ids, found.ids)
                 figures = np.full((len(found), 2), np.nan)
-                figures[:COMPARED] = [
-                    comparisons.figures(i, int(kept[row])) for row in rows[:COMPARED]
-                ]
+                for on_map in maps:
+                    for j in np.flatnonzero(on_map[rows])[:COMPARED].tolist():
+                        figures[j] = comparisons.figures(i, int(kept[rows[j]]))
                 inliers, deformations = figures.T
                 candidates = replace(
                     found, inliers=inliers, deformations=deformations, snapshot=None, rows=None
@@ -369,7 +396,8 @@ class Library:
         )
         evaluation = Evaluation(setup, places, tuple(queries))
         worlds = world_of(query_name), world_of(map_name)
-        return AnsweredTraverse(evaluation, known, worlds, exact=worlds[0] not in _DERIVED)
+        exact = worlds[0] not in _DERIVED
+        return AnsweredTraverse(evaluation, known, worlds, exact, compared=COMPARED)
 
 
 class Comparisons:

@@ -43,6 +43,7 @@ def support_of(*chances, poses=(), weights=()):
         0,
         np.array(poses).reshape(-1, 7),
         np.array(weights),
+        np.zeros(len(weights)),
     )
 
 

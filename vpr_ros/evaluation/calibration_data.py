@@ -15,11 +15,12 @@ import numpy as np
 
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation.calibration_models import Observed, PoseOffset
+from vpr_ros.evaluation.dead_reckoning import dead_reckoned
 from vpr_ros.evaluation.metrics import angles, localisable, pose_rows, within
 from vpr_ros.localize import CalibrationError, make_filter
 from vpr_ros.localize.calibration import FRAME, leads, parts_of
 from vpr_ros.localize.decision import agreement
-from vpr_ros.localize.evidence import FEATURES, congruences, gather, reranked
+from vpr_ros.localize.evidence import FEATURES, congruences, fused_scores, gather
 from vpr_ros.localize.temporal import BLIND
 from vpr_ros.localize.verification import RULES
 
@@ -52,6 +53,8 @@ class AnsweredTraverse:
             beyond it.
         state: Name of the state that was made of it, see `states_of`; empty as it is.
         jump: Query before which the robot was carried away unnoticed by its odometry.
+        compared: First candidates of a query that the robot compares by local features. Where more
+            were compared, they stand in for those that are not on a smaller map.
     """
 
     evaluation: Evaluation
@@ -60,6 +63,7 @@ class AnsweredTraverse:
     exact: bool = True
     state: str = ''
     jump: int | None = None
+    compared: int = 10
 
     @property
     def name(self) -> str:
@@ -130,8 +134,7 @@ class AnswerTable:
     def observe(self, stage: str, likelihood: PlaceLikelihoods) -> Observed:
         """Return the evidence that the robot would have, with or without a temporal filter.
 
-        The true poses stand in for odometry, which is nearly as good between two images. In a
-        stage with inliers, answers are left out whose candidate was not compared.
+        In a stage with inliers, answers are left out whose candidate was not compared.
         """
         radius, temporal = self._tolerance.distance, None
         plain, detector = parts_of(stage)
@@ -143,7 +146,9 @@ class AnswerTable:
         for i, (query, alone, truth, moved) in enumerate(
             zip(self._queries, self._candidates, self._truth, self._odometry, strict=True)
         ):
-            candidates = reranked(query.candidates) if detector else alone
+            candidates, further = alone, alone
+            if detector:
+                candidates, further = self._as_compared(query.candidates)
             support, row = None, 0
             if temporal is not None:
                 odometry = None if plain.endswith(BLIND) else moved
@@ -151,8 +156,10 @@ class AnswerTable:
                 row = support.best
                 if temporal.alone:
                     continue
-            if detector and (candidates.inliers is None or np.isnan(candidates.inliers[row])):
-                continue
+            if detector:
+                candidates = _with_compared(candidates, further, row)
+                if candidates.inliers is None or np.isnan(candidates.inliers[row]):
+                    continue
             evidence = gather(candidates, radius, support, np.array([row]), chance)
             features.append(evidence.features[0])
             kept.append(i)
@@ -180,7 +187,7 @@ class AnswerTable:
         """
         values, right = [], []
         for truth, query, found in zip(self._truth, self._queries, self._candidates, strict=True):
-            candidates = query.candidates if detector else found
+            candidates = self._as_compared(query.candidates)[0] if detector else found
             standing, inliers = candidates.standings, candidates.inliers
             if standing is None or (detector and inliers is None):
                 continue
@@ -196,6 +203,19 @@ class AnswerTable:
         return np.concatenate([np.empty((0, width)), *values]), np.concatenate(
             [np.empty(0, np.bool_), *right]
         )
+
+    def _as_compared(self, candidates: Candidates) -> tuple[Candidates, Candidates]:
+        """Return candidates in the order of the robot: with its own comparisons, and with all."""
+        if candidates.inliers is None or candidates.deformations is None:
+            return candidates, candidates
+        unknown = np.full(len(candidates), np.nan)
+        first = np.argsort(-candidates.similarities, kind='stable')[: self._session.compared]
+        inliers, deformations = unknown.copy(), unknown
+        inliers[first] = candidates.inliers[first]
+        deformations[first] = candidates.deformations[first]
+        known = replace(candidates, inliers=inliers, deformations=deformations)
+        order = np.argsort(-fused_scores(known), kind='stable')
+        return known.take(order), candidates.take(order)
 
     def summary(self) -> dict[str, Any]:
         """Return the entry in the calibration file."""
@@ -226,20 +246,31 @@ def require_candidates(traverse: AnsweredTraverse) -> None:
 
 
 def _odometry(traverse: AnsweredTraverse) -> list[Pose | None]:
-    """Return the pose of each query by odometry, for which the truth stands in.
+    """Return the pose of each query by odometry with the errors of wheels; None without truth.
 
-    After a jump it goes on from the last pose before.
+    It sees nothing of a jump.
     """
     queries = traverse.evaluation.queries
-    truths = [query.truth for query in queries]
-    if traverse.jump is None:
-        return truths
-    before, after = truths[traverse.jump - 1], truths[traverse.jump]
-    if before is None or after is None:
-        return truths
-    back = before @ after.inverse()
-    later = [None if truth is None else back @ truth for truth in truths[traverse.jump :]]
-    return [*truths[: traverse.jump], *later]
+    known = [i for i, query in enumerate(queries) if query.truth is not None]
+    carried = [j for j, i in enumerate(known) if i == traverse.jump]
+    poses = dead_reckoned([truth for q in queries if (truth := q.truth) is not None], carried)
+    odometry: list[Pose | None] = [None] * len(queries)
+    for i, pose in zip(known, poses, strict=True):
+        odometry[i] = pose
+    return odometry
+
+
+def _with_compared(candidates: Candidates, further: Candidates, row: int) -> Candidates:
+    """Return candidates with one of them compared, as far as it was."""
+    inliers, deformations = candidates.inliers, candidates.deformations
+    if inliers is None or deformations is None or not np.isnan(inliers[row]):
+        return candidates
+    only = np.arange(len(candidates)) == row
+    return replace(
+        candidates,
+        inliers=np.where(only, further.inliers, inliers),
+        deformations=np.where(only, further.deformations, deformations),
+    )
 
 
 def _alone(candidates: Candidates) -> Candidates:

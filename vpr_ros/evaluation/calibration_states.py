@@ -34,14 +34,19 @@ def states_of(traverse: AnsweredTraverse) -> Iterator[AnsweredTraverse]:
     count = len(traverse.evaluation.places.ids)
     if not (traverse.known and traverse.exact) or count < _LEAST_PLACES:
         return
-    rows = np.arange(count)
-    for state, kept in (
-        ('first half', rows < count // 2),
-        ('second half', rows >= count // 2),
-        ('gaps', rows % _EVERY >= _MISSING),
-    ):
+    for state, kept in smaller_maps(count).items():
         yield replace(within_places(traverse, kept), state=state)
     yield replace(carried_away(traverse), state='carried away')
+
+
+def smaller_maps(count: int) -> dict[str, Bools]:
+    """Return the states of smaller maps, and which places (count,) remain in each."""
+    rows = np.arange(count)
+    return {
+        'first half': rows < count // 2,
+        'second half': rows >= count // 2,
+        'gaps': rows % _EVERY >= _MISSING,
+    }
 
 
 def within_places(traverse: AnsweredTraverse, kept: Bools) -> AnsweredTraverse:

@@ -343,12 +343,16 @@ def agreement(
     rows = candidates.agreeing(i, radius)
     ratios = places.log_ratios(candidates, radius)[rows]
     poses, weights = candidates.poses[rows], np.exp(ratios - ratios.max())
+    drifts = np.zeros(len(rows))
     if support is not None and support.best == i and len(support.poses):
         # The frames together tell more than the neighbours of one place.
         poses = np.concatenate([poses, support.poses])
         weights = np.concatenate([weights / weights.sum(), support.weights])
+        drifts = np.concatenate([drifts, support.drifts])
     mean, weights = weighted_mean(poses, weights)
-    return mean, *spread(poses, mean, weights)
+    positions, angle = spread(poses, mean, weights)
+    # Odometry errs in one direction all along the way, so that these errors do not average out.
+    return mean, positions + (weights @ drifts) ** 2 * np.eye(3), angle
 
 
 def weighted_mean(poses: Floats, weights: Floats) -> tuple[Floats, Floats]:

@@ -80,6 +80,7 @@ class Support:
         best: Index of the candidate that all frames support most.
         poses: (M, 7) of the robot by that candidate and M frames that saw places near by.
         weights: (M,) of those.
+        drifts: (M,) metres by which odometry may be wrong about the way since.
     """
 
     stage: str
@@ -88,12 +89,14 @@ class Support:
     best: int
     poses: Floats
     weights: Floats
+    drifts: Floats
 
     @staticmethod
     def none(stage: str, count: int) -> Support:
         """Return the output for candidates of which nothing is known."""
         nothing, unknown = np.zeros(count), np.full(count, np.nan)
-        return Support(stage, nothing, unknown, 0, np.empty((0, 7)), np.empty(0))
+        none = np.empty(0)
+        return Support(stage, nothing, unknown, 0, np.empty((0, 7)), none, none)
 
     def take(self, order: Sequence[int] | NDArray[np.intp]) -> Support:
         """Return the output for some of the candidates, in an order."""
@@ -107,6 +110,7 @@ class Support:
             best=int(where[0]) if len(where) else 0,
             poses=self.poses[known],
             weights=self.weights[known],
+            drifts=self.drifts[known],
         )
 
 

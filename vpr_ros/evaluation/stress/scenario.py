@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.evaluation.stress.dead_reckoning import dead_reckoned
+from vpr_ros.evaluation.dead_reckoning import dead_reckoned
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
-    from vpr_ros.evaluation.stress.dead_reckoning import OdometryErrors
+    from vpr_ros.evaluation.dead_reckoning import OdometryErrors
     from vpr_ros.evaluation.stress.recording import Recording, Shot
     from vpr_ros.geometry import Pose
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_ros.evaluation.dead_reckoning import OdometryErrors
 from vpr_ros.evaluation.stress import alterations
-from vpr_ros.evaluation.stress.dead_reckoning import OdometryErrors
 from vpr_ros.evaluation.stress.scenario import Scenario, driven, metres_along
 from vpr_ros.geometry import Pose
 from vpr_ros.geometry.pose import FARTHEST

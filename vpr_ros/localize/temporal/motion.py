@@ -30,6 +30,8 @@ _LEAST_REACH = 2.5
 """Metres between a place and a pose that still shows the same."""
 _REACH = 1.5
 """The same, in distances of consecutive places."""
+_PLACE_ERROR = 1 / 3
+"""Error of a pose that shows a place, as a share of the reach."""
 _ALIKE = np.pi / 4
 """Radians within which two poses face the same direction."""
 _ABSURD = 1e7
@@ -87,7 +89,8 @@ class ByOdometry:
         self._turns = yaw_of(poses[:, 3:].T) - yaw_of(poses[-1, 3:])
         way = np.linalg.norm(np.diff(poses[:, :3], axis=0), axis=1)[::-1].cumsum()[::-1]
         reach = max(_REACH * layout.spacing, _LEAST_REACH)
-        self._reach = reach + _WAY_ERROR * np.append(way, 0.0)
+        self._drifts = _WAY_ERROR * np.append(way, 0.0)
+        self._reach = reach + self._drifts
 
     def at(self, rows: Rows) -> Floats:
         """Return the hypotheses (H, 7) that the robot is at places."""
@@ -105,17 +108,22 @@ class ByOdometry:
         evidence, self._found, unmapped = self._look(hypotheses)
         return evidence, unmapped
 
-    def carried(self, best: int) -> tuple[Rows, Floats]:
+    def carried(self, best: int) -> tuple[Rows, Floats, Floats, Floats]:
         """Return the earlier images (M,) that saw a place of one hypothesis, and poses (M, 7).
 
-        The poses are those of the robot now if each image was taken at the place it looks like.
+        The poses are those of the robot now if each image was taken at the place it looks like;
+        the other figures (M,) are the metres by which odometry may be wrong about the way since,
+        and the share that is left of the information of the image.
 
         Args:
             best: Number of the hypothesis, of those whose evidence was asked for last.
         """
         found = self._found[best, :-1]
         images = np.flatnonzero(found >= 0)
-        return images, self._carried(images, self._rows[images, found[images]])
+        drifts = self._drifts[images]
+        own = (self._reach[-1] * _PLACE_ERROR) ** 2
+        poses = self._carried(images, self._rows[images, found[images]])
+        return images, poses, drifts, own / (own + drifts**2)
 
     def together(self, hypotheses: Floats, count: int, radius: float) -> Bools:
         """Return which hypotheses (count, H) are the same place as each of the first."""
@@ -225,9 +233,10 @@ class BySeconds:
         which = (best @ weights).argmax(0), np.arange(len(hypotheses))
         return best[which], unmapped[which]
 
-    def carried(self, best: int) -> tuple[Rows, Floats]:  # noqa: ARG002
+    def carried(self, best: int) -> tuple[Rows, Floats, Floats, Floats]:  # noqa: ARG002
         """Return nothing: time is too inexact to carry poses by."""
-        return np.empty(0, np.intp), np.empty((0, 7))
+        none = np.empty(0)
+        return np.empty(0, np.intp), np.empty((0, 7)), none, none
 
     def together(self, hypotheses: Floats, count: int, radius: float) -> Bools:
         """Return which hypotheses (count, H) are the same place as each of the first."""

@@ -213,8 +213,16 @@ class SequenceFilter:
         probabilities[tried] = 1 / (1 + np.exp(-odds))
         trails[tried] = evidence[:count, :-1] @ weights[:-1]
         best = int(totals[:count].argmax())
-        seen, poses = motion.carried(best)
-        return Support(self.stage, probabilities, trails, int(tried[best]), poses, weights[seen])
+        seen, poses, drifts, trust = motion.carried(best)
+        return Support(
+            self.stage,
+            probabilities,
+            trails,
+            int(tried[best]),
+            poses,
+            weights[seen] * trust,
+            drifts,
+        )
 
     def _refresh(self) -> MapLayout:
         """Return the layout of the present map; places may be added, changed or gone."""

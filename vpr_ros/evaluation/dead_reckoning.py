@@ -49,7 +49,7 @@ def dead_reckoned(
     """
     errors = errors or OdometryErrors()
     rng = np.random.default_rng(0)
-    poses = [Pose.planar(20.0, -10.0, 0.7)]
+    poses = [Pose.planar(20.0, -10.0, 0.7)] if truths else []
     for i in range(1, len(truths)):
         length, turn = rng.normal(1.0, errors.distance_noise), rng.normal(0, errors.turn_noise)
         step = truths[i - 1].inverse() @ truths[i]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpr_ros.evaluation.stress.dead_reckoning import OdometryErrors, dead_reckoned
+from vpr_ros.evaluation.dead_reckoning import OdometryErrors, dead_reckoned
 from vpr_ros.geometry import Pose
 
 EXACT = OdometryErrors(scale=1.0, distance_noise=0.0, turn_noise=0.0)
