@@ -31,7 +31,6 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
 
-import vpr_ros.localize.calibration as shipped  # noqa: E402
 from vpr_ros.cli.calibrate_command import show  # noqa: E402
 from vpr_ros.cli.console import console, progress_bar  # noqa: E402
 from vpr_ros.describe import Describer  # noqa: E402
@@ -51,6 +50,10 @@ from vpr_ros.inputs.replay import replay_frames  # noqa: E402
 from vpr_ros.localize.verification import XFeatDetector, related  # noqa: E402
 from vpr_ros.localize.verification.fixed_edges import FixedEdges, sampled_places  # noqa: E402
 from vpr_ros.localize.verification.local_features import LocalFeatures  # noqa: E402
+from vpr_ros.localize.verification.parallax import (  # noqa: E402
+    neighbouring_places,
+    parallax,
+)
 from vpr_ros.mapping import KeyframeConfig  # noqa: E402
 from vpr_ros.mapping.keyframes import KeyframeGate  # noqa: E402
 from vpr_ros.maps import MapWriter, NewPlace  # noqa: E402
@@ -367,6 +370,10 @@ class Library:
                 self._detector,
                 partial(self._fixed_edges, map_name, shown),
             )
+            pairs = neighbouring_places(columns, int(columns.cameras[0]))
+            shift = comparisons.parallax(
+                [(*kept[np.searchsorted(columns.ids, both)].tolist(), d) for *both, d in pairs]
+            )
             retriever = Retriever(place_map)
             maps = [np.full(len(kept), fill_value=True)]
             maps += smaller_maps(len(kept)).values() if known else []
@@ -380,7 +387,12 @@ class Library:
                         figures[j] = comparisons.figures(i, int(kept[rows[j]]))
                 inliers, deformations = figures.T
                 candidates = replace(
-                    found, inliers=inliers, deformations=deformations, snapshot=None, rows=None
+                    found,
+                    inliers=inliers,
+                    deformations=deformations,
+                    parallaxes=np.where(np.isnan(inliers), np.nan, shift),
+                    snapshot=None,
+                    rows=None,
                 )
                 truth = Pose.from_array(asked.poses[i])
                 queries.append(QueryResult(stamp, '', truth, candidates))
@@ -434,6 +446,14 @@ class Comparisons:
             self._figures[query, place] = np.count_nonzero(view.inliers), view.deformation
         return np.asarray(self._figures[query, place])
 
+    def parallax(self, pairs: list[tuple[int, int, float]]) -> float:
+        """Return that of the map by pairs of its frames and the metres between them."""
+        views = []
+        for first, second, metres in pairs:
+            both = self._mapped.local(first), self._mapped.local(second)
+            views.append((related(self._detector, *both, fixed=self._fixed())[1], metres))
+        return parallax(views, self._detector.rule.chance)
+
     def save(self) -> None:
         """Keep what was compared."""
         np.save(self._path, self._figures)
@@ -472,8 +492,7 @@ def main() -> int:
     answered += [library.answered(*names, known=False) for names in ELSEWHERE]
     with progress_bar('fitting') as progress:
         result = calibrate(answered, TOLERANCE, progress=progress)
-    folder = Path(shipped.__file__).parent / 'calibrations'
-    folder.mkdir(exist_ok=True)
+    folder = ROOT / 'vpr_ros' / 'localize' / 'calibrations'
     result.calibration.save(folder / f'{arguments.model}.yaml')
     if arguments.figure is not None:
         draw(result, arguments.figure)

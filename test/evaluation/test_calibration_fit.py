@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from vpr_ros.evaluation import Evaluation, PlaceTable, QueryResult, Setup, Tolerance
-from vpr_ros.evaluation.calibration_data import AnsweredTraverse
+from vpr_ros.evaluation.calibration_data import AnsweredTraverse, AnswerTable, _odometry
 from vpr_ros.evaluation.calibration_fit import calibrate
 from vpr_ros.evaluation.calibration_models import (
     Observed,
@@ -38,10 +38,20 @@ TOLERANCE = Tolerance(5.0, math.radians(45))
 PLACES, SECOND = 50, 10**9
 
 
-def session(seed, *, known=True, noise=0.12, candidates=50, model=MODEL, frames=60, detector=''):
+def session(
+    seed,
+    *,
+    known=True,
+    noise=0.12,
+    candidates=50,
+    model=MODEL,
+    frames=60,
+    detector='',
+    compared=10,
+):
     """A drive along a street; what it shows resembles its place, and by chance others.
 
-    With a detector, local features of the first ten candidates were compared.
+    With a detector, local features of the first ten candidates were compared, or of more.
     """
     rng = np.random.default_rng(seed)
     x = 4.0 * np.arange(PLACES)
@@ -61,10 +71,11 @@ def session(seed, *, known=True, noise=0.12, candidates=50, model=MODEL, frames=
         inliers = deformations = None
         if detector:
             inliers, deformations = np.full((2, candidates), np.nan)
-            near = np.exp(-0.5 * ((x[order[:10]] - at) / 3) ** 2) * known
+            near = np.exp(-0.5 * ((x[order[:compared]] - at) / 3) ** 2) * known
             by_chance = np.random.default_rng([seed, i])
-            inliers[:10] = by_chance.poisson(20 + 150 * near)
-            deformations[:10] = (0.4 - 0.3 * near) * by_chance.uniform(0.5, 1.5, 10)
+            inliers[:compared] = by_chance.poisson(20 + 150 * near)
+            factors = by_chance.uniform(0.5, 1.5, compared)
+            deformations[:compared] = (0.4 - 0.3 * near) * factors
         queries.append(
             QueryResult(
                 stamp=i * SECOND * PLACES // frames,
@@ -246,6 +257,40 @@ def test_states_are_the_ends_of_the_map_gaps_and_a_kidnapping():
     assert len(stamps) == 39
     assert stamps.max() - stamps.min() <= 1
     assert made['carried away'].jump == 20
+
+
+@pytest.mark.parametrize('compared', [10, 50])
+def test_on_a_smaller_map_the_robot_compares_as_many_places_as_on_the_whole(compared):
+    traverse = session(0, detector='xfeat-480', compared=compared)
+    made = {state.state: AnswerTable(state, TOLERANCE) for state in states_of(traverse)}
+
+    def counts(state):
+        evaluation = next(e for e in states_of(traverse) if e.state == state).evaluation
+        for query in evaluation.queries:
+            known, every = made[state].as_compared(query.candidates)
+            both = known.inliers, every.inliers
+            yield tuple(int(np.isfinite(inliers).sum()) for inliers in both)
+            np.testing.assert_array_equal(known.ids, every.ids)
+
+    assert set(counts('')) == {(10, compared)}
+    fewest = min(count for count, _ in counts('first half'))
+    assert fewest == 10 if compared == 50 else fewest < 10
+
+
+def test_odometry_has_errors_and_does_not_see_a_kidnapping():
+    state = {each.state: each for each in states_of(session(0))}['carried away']
+    queries = list(state.evaluation.queries)
+    queries[5] = dataclasses.replace(queries[5], truth=None)
+    evaluation = dataclasses.replace(state.evaluation, queries=tuple(queries))
+    odometry = _odometry(dataclasses.replace(state, evaluation=evaluation))
+    assert odometry[5] is None
+    known = [pose for pose in odometry if pose is not None]
+    assert len(known) == 39
+    assert odometry[19].distance_to(odometry[20]) == 0
+    measured = odometry[10].distance_to(odometry[15])
+    true = queries[10].truth.distance_to(queries[15].truth)
+    assert measured == pytest.approx(true, rel=0.15)
+    assert measured != pytest.approx(true, rel=1e-3)
 
 
 @pytest.mark.parametrize('change', [{'known': False}, {'exact': False}])

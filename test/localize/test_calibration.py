@@ -34,10 +34,11 @@ def evidence_of(
     trail=np.nan,
     inliers=(np.nan, 0.0),
     congruence=np.nan,
+    parallax=np.nan,
 ):
     """Return the evidence of one candidate."""
     figures = similarity, rival, hamming, other, agreement, standing, support, trail, *inliers
-    figures += congruence, 1.0
+    figures += congruence, parallax, 1.0
     return Evidence(
         *(np.array([figure], float) for figure in figures), np.array([-1]), np.ones((1, 1), bool)
     )
@@ -76,9 +77,10 @@ def test_unknown_evidence_counts_as_average():
     st.floats(0, 1),
     st.tuples(st.integers(0, 1024), st.integers(0, 1024)),
     st.floats(0, 5),
+    st.floats(0.001, 1),
 )
 def test_any_evidence_has_finite_features_and_a_probability(
-    s, rival, bits, other, support, inliers, congruence
+    s, rival, bits, other, support, inliers, congruence, parallax
 ):
     features = evidence_of(
         *(s, rival, bits, other, 0.5, support),
@@ -86,6 +88,7 @@ def test_any_evidence_has_finite_features_and_a_probability(
         trail=rival,
         inliers=inliers,
         congruence=congruence,
+        parallax=parallax,
     ).features
     assert np.isfinite(features).all()
     assert 0 <= FRAME.probabilities(features)[0] <= 1

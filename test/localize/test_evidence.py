@@ -117,6 +117,18 @@ def test_a_place_whose_things_are_of_another_size_is_less_congruent():
     assert gather(alike, RADIUS).features[0, FEATURES.index('congruence')] == same
 
 
+def test_nearness_is_the_deformation_beside_that_of_pictures_of_the_map():
+    candidates = sample_candidates((1, 0.9), (2, 0.8), (3, 0.7), (4, 0.6))
+    deformations, column = np.array([0.1, 0.1, 0.3, 0.1]), FEATURES.index('nearness')
+    known = dataclasses.replace(candidates, deformations=deformations)
+    assert np.isnan(gather(known, RADIUS).features[:, column]).all()
+    parallaxes = np.array([0.2, 0.1, 0.2, np.nan])
+    known = dataclasses.replace(known, parallaxes=parallaxes)
+    found = gather(known, RADIUS).features[:, column]
+    np.testing.assert_allclose(found[:3], -np.log(deformations / parallaxes)[:3])
+    assert np.isnan(found[3])
+
+
 def test_fused_scores_prefer_the_share_of_inliers_to_a_small_gain_of_similarity():
     candidates = sample_candidates((1, 0.9), (2, 0.8), (3, 0.7))
     np.testing.assert_array_equal(fused_scores(candidates), candidates.similarities)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.calibration_fit import Calibrated
 
 _CANDIDATES = 100
+_SPARE = 3
+"""Times as many candidates are compared as the robot compares: a smaller map, as calibrations make
+them of each, has lost some of the first ones."""
 _LEAST_TRAVERSES = 2
 
 
@@ -170,7 +173,10 @@ def answered(
     from vpr_ros.evaluation.bag_evaluation import evaluate_bag
     from vpr_ros.evaluation.calibration_data import AnsweredTraverse, require_elsewhere
     from vpr_ros.inputs.bags import Bag, choose_topics
+    from vpr_ros.localize.verification import Reranking
 
+    compared = max(means.pop('rerank', Reranking().count), 1)
+    means['rerank'] = _SPARE * compared if known else compared
     opened = localizing(map_path, candidates=_CANDIDATES, calibration='none', **means)
     title = f'localising {bag_path.name} in {map_path.name}'
     with Bag(bag_path) as bag, opened as (place_map, localizer), progress_bar(title) as progress:
@@ -186,7 +192,7 @@ def answered(
         )
     if not known:
         require_elsewhere(evaluation)
-    return AnsweredTraverse(evaluation, known)
+    return AnsweredTraverse(evaluation, known, compared=compared)
 
 
 def show(result: Calibrated, out: Console) -> None:

@@ -148,7 +148,7 @@ class AnswerTable:
         ):
             candidates, further = alone, alone
             if detector:
-                candidates, further = self._as_compared(query.candidates)
+                candidates, further = self.as_compared(query.candidates)
             support, row = None, 0
             if temporal is not None:
                 odometry = None if plain.endswith(BLIND) else moved
@@ -174,6 +174,9 @@ class AnswerTable:
         if np.isfinite(columns[:, FEATURES.index('standing')]).any():
             # The similarity itself falls with seasons and resolutions that no fit has seen.
             columns[:, FEATURES.index('similarity')] = np.nan
+        if temporal is not None:
+            # The filter has weighed the shapes of all images; there one more makes it no better.
+            columns[:, FEATURES.index('nearness')] = np.nan
         mapped = self._mapped[np.array(kept, np.intp)]
         return Observed(
             columns, np.array(right, np.bool_), mapped, errors, self.worlds, self._session.state
@@ -187,7 +190,7 @@ class AnswerTable:
         """
         values, right = [], []
         for truth, query, found in zip(self._truth, self._queries, self._candidates, strict=True):
-            candidates = self._as_compared(query.candidates)[0] if detector else found
+            candidates = self.as_compared(query.candidates)[0] if detector else found
             standing, inliers = candidates.standings, candidates.inliers
             if standing is None or (detector and inliers is None):
                 continue
@@ -204,7 +207,7 @@ class AnswerTable:
             [np.empty(0, np.bool_), *right]
         )
 
-    def _as_compared(self, candidates: Candidates) -> tuple[Candidates, Candidates]:
+    def as_compared(self, candidates: Candidates) -> tuple[Candidates, Candidates]:
         """Return candidates in the order of the robot: with its own comparisons, and with all."""
         if candidates.inliers is None or candidates.deformations is None:
             return candidates, candidates
@@ -263,17 +266,20 @@ def _odometry(traverse: AnsweredTraverse) -> list[Pose | None]:
 def _with_compared(candidates: Candidates, further: Candidates, row: int) -> Candidates:
     """Return candidates with one of them compared, as far as it was."""
     inliers, deformations = candidates.inliers, candidates.deformations
-    if inliers is None or deformations is None or not np.isnan(inliers[row]):
+    more, others = further.inliers, further.deformations
+    if inliers is None or deformations is None or more is None or others is None:
         return candidates
     only = np.arange(len(candidates)) == row
     return replace(
         candidates,
-        inliers=np.where(only, further.inliers, inliers),
-        deformations=np.where(only, further.deformations, deformations),
+        inliers=np.where(only, more, inliers),
+        deformations=np.where(only, others, deformations),
     )
 
 
 def _alone(candidates: Candidates) -> Candidates:
     """Return the candidates as the search returned them, without local features."""
-    plain = replace(candidates, inliers=None, deformations=None, probabilities=None)
+    plain = replace(
+        candidates, inliers=None, deformations=None, parallaxes=None, probabilities=None
+    )
     return plain.take(np.argsort(-plain.similarities, kind='stable'))

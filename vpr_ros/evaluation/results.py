@@ -108,6 +108,7 @@ def _query_to_json(query: QueryResult) -> dict[str, Any]:
         'probabilities': candidates.probabilities,
         'inliers': candidates.inliers,
         'deformations': candidates.deformations,
+        'parallaxes': candidates.parallaxes,
         'standings': candidates.standings,
         'timings': query.timings,
     }
@@ -119,13 +120,13 @@ def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
     known = data['probabilities']
     probabilities = None if known is None else floats(known)
     # Files of earlier versions have none of these.
-    inliers, deformations, standings = (
+    further = inliers, deformations, parallaxes, standings = [
         None if (known := data.get(name)) is None else floats(known)
-        for name in ('inliers', 'deformations', 'standings')
-    )
+        for name in ('inliers', 'deformations', 'parallaxes', 'standings')
+    ]
     spread = data.get('covariance')
     what = f'the candidates of the query at {data["stamp"]}'
-    columns = similarities, hamming, probabilities, inliers, deformations, standings
+    columns = similarities, hamming, probabilities, *further
     same_length(what, len(ids), *columns)
     return QueryResult(
         stamp=int(data['stamp']),
@@ -139,6 +140,7 @@ def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
             probabilities,
             inliers,
             deformations,
+            parallaxes,
             standings,
         ),
         pose=None if data['pose'] is None else Pose.from_array(data['pose']),

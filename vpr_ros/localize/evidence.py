@@ -30,6 +30,7 @@ FEATURES = (
     'inliers',
     'inlier_distinctness',
     'congruence',
+    'nearness',
 )
 """Names of the columns of `Evidence.features`."""
 
@@ -49,6 +50,8 @@ _LEAST_DEFORMATION, _MOST_DEFORMATION = 0.01, 1.0
 _MOST_CONGRUENCE = 3.2
 """Deformations below exp(-3.2), 4 %, are no better evidence: corridors with the same doors have as
 small ones as two pictures from one spot."""
+_NEARNESS = -1.0, 1.5
+"""Deformations of more than e and less than a fifth of that over 5 m are not told apart."""
 _MOST_SUPPORT = 5.0
 """Odds beyond exp(5) are not told apart: no filter knows its own model that well."""
 
@@ -133,6 +136,7 @@ class Evidence:
         inliers: Matches of local features that agree; NaN where they were not compared.
         rival_inliers: The most elsewhere, of those compared; 0 where there are none.
         congruences: How alike the candidates' pictures are in shape, see `congruences`.
+        parallaxes: See `Candidates`; NaN where unknown.
         chance_inliers: How many different places reach by chance; fewer are not told apart.
         rivals: Index of the best elsewhere among all candidates, -1 where there is none.
         here: (R, H) which of all candidates are at the place of each.
@@ -149,6 +153,7 @@ class Evidence:
     inliers: Floats
     rival_inliers: Floats
     congruences: Floats
+    parallaxes: Floats
     chance_inliers: Floats
     rivals: NDArray[np.intp]
     here: NDArray[np.bool_]
@@ -165,11 +170,11 @@ class Evidence:
 
     @cached_property
     def features(self) -> Floats:
-        """Columns `FEATURES` (R, 10); NaN where nothing is known.
+        """Columns `FEATURES` (R, 11); NaN where nothing is known.
 
         Distinctness is the negative logarithm of a ratio, of distances or of differing bits, of a
         candidate to its rival, or the logarithm of that of inliers; support is the logarithm of
-        the odds.
+        the odds. Nearness is the negative logarithm of the deformation as a share of the parallax.
         """
         odds = np.log(np.maximum(self.support, 1e-9) / np.maximum(1 - self.support, 1e-9))
         columns = (
@@ -189,6 +194,7 @@ class Evidence:
                 )
             ),
             np.minimum(self.congruences, _MOST_CONGRUENCE),
+            np.clip(self.congruences + np.log(self.parallaxes), *_NEARNESS),
         )
         return np.stack(columns, axis=-1)
 
@@ -296,6 +302,7 @@ def gather(
         inliers=inliers[rows],
         rival_inliers=np.where(here, 0.0, np.nan_to_num(inliers)).max(1),
         congruences=congruences(candidates)[rows],
+        parallaxes=unknown if candidates.parallaxes is None else candidates.parallaxes[rows],
         chance_inliers=np.full(len(rows), float(chance)),
         rivals=np.where(alone, -1, rivals),
         here=here,

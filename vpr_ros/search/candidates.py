@@ -39,6 +39,8 @@ class Candidates:
         inliers: (H,) matches of local features that agree on one geometry; NaN where they were
             not compared, None where none were.
         deformations: (H,) of those, see `TwoView`; NaN and None as the inliers.
+        parallaxes: (H,) deformations between pictures of the map near by that are 5 m apart; NaN
+            and None as the inliers, and NaN where the map does not tell.
         standings: (H,) by how many deviations each similarity is above those between the place
             and other places of the map, see `Background`; NaN where unknown.
         snapshot: The map as it was searched; None where candidates come from a file of results.
@@ -54,6 +56,7 @@ class Candidates:
     probabilities: NDArray[np.float64] | None = None
     inliers: NDArray[np.float64] | None = None
     deformations: NDArray[np.float64] | None = None
+    parallaxes: NDArray[np.float64] | None = None
     standings: NDArray[np.float64] | None = None
     snapshot: Snapshot | None = None
     rows: NDArray[np.intp] | None = None
@@ -99,6 +102,7 @@ class Candidates:
             probabilities=None if self.probabilities is None else self.probabilities[order],
             inliers=None if self.inliers is None else self.inliers[order],
             deformations=None if self.deformations is None else self.deformations[order],
+            parallaxes=None if self.parallaxes is None else self.parallaxes[order],
             standings=None if self.standings is None else self.standings[order],
             rows=None if self.rows is None else self.rows[order],
         )

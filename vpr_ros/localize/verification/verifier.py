@@ -9,7 +9,7 @@ import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,12 +19,13 @@ from vpr_ros.geometry.two_view import TwoView, relate
 from vpr_ros.inputs.frames.thumbnail_codec import decode_thumbnail, shrunk
 from vpr_ros.localize.evidence import reranked
 from vpr_ros.localize.verification.fixed_edges import FixedEdges, sampled_places
+from vpr_ros.localize.verification.parallax import neighbouring_places, parallax
 from vpr_ros.localize.verification.relative_pose import RelativePose
 from vpr_ros.maps import PlaceMap
 from vpr_ros.types import THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,9 +35,13 @@ if TYPE_CHECKING:
     from vpr_ros.localize.evidence import InlierRule
     from vpr_ros.localize.verification.local_features import LocalDetector, LocalFeatures
     from vpr_ros.maps import Place
+    from vpr_ros.maps.columns import Columns
     from vpr_ros.search import Candidates
 
 _log = logging.getLogger(__name__)
+
+Key = TypeVar('Key')
+Value = TypeVar('Value')
 
 _CACHE_BYTES = 1 << 26
 """Of the features of places that are kept: some 900 places of XFeat, 130 of SIFT."""
@@ -116,6 +121,7 @@ class Verifier:
         self._cache: OrderedDict[int, LocalFeatures | None] = OrderedDict()
         self._cached_bytes = 0
         self._fixed: dict[tuple[int, int], tuple[int, FixedEdges]] = {}
+        self._parallaxes: dict[int, tuple[int, float]] = {}
         self.camera = camera
         self.detector = detector
         self.rule: InlierRule = detector.rule
@@ -170,25 +176,43 @@ class Verifier:
         fixed = self._fixed_edges(place_id)
         return Verification(place_id, *related(self.detector, query, place, self.camera, fixed))
 
-    def _fixed_edges(self, place_id: int) -> FixedEdges | None:
-        """Return those of the camera and session of a place; None where the map tells no poses.
+    def parallax(self, place_id: int) -> float:
+        """Return that of the camera of a place; NaN where the map does not tell."""
+        if (found := self._row_of(place_id)) is None:
+            return math.nan
+        columns, row = found
+        camera = int(columns.cameras[row])
 
-        They are learnt when they are asked for, and anew when the map has become twice as big.
-        """
+        def learnt() -> float:
+            views = []
+            for first, second, metres in neighbouring_places(columns, camera):
+                one = self.features(first)
+                if one is not None and (view := self.compare(one, second)) is not None:
+                    views.append((view.view, metres))
+            return parallax(views, self.rule.chance)
+
+        return _learnt(self._parallaxes, camera, len(columns), learnt)
+
+    def _fixed_edges(self, place_id: int) -> FixedEdges | None:
+        """Return those of the camera and session of a place; None where the map tells no poses."""
+        if (found := self._row_of(place_id)) is None:
+            return None
+        columns, row = found
+        key = int(columns.sessions[row]), int(columns.cameras[row])
+
+        def learnt() -> FixedEdges:
+            pictures = map(self._picture_of, sampled_places(columns, *key))
+            return FixedEdges([picture for picture in pictures if picture is not None])
+
+        return _learnt(self._fixed, key, len(columns), learnt)
+
+    def _row_of(self, place_id: int) -> tuple[Columns, int] | None:
+        """Return the columns of the map and a place's row; None where it tells no poses."""
         if not isinstance(self._map, PlaceMap):
             return None
         columns = self._map.snapshot.columns
-        (row,) = columns.rows_of([place_id])
-        if row < 0:
-            return None
-        key = int(columns.sessions[row]), int(columns.cameras[row])
-        known, fixed = self._fixed.get(key, (0, None))
-        if fixed is None or len(columns.ids) >= 2 * known:
-            ids = sampled_places(columns, *key)
-            pictures = [picture for i in ids if (picture := self._picture_of(i)) is not None]
-            fixed = FixedEdges(pictures)
-            self._fixed[key] = len(columns.ids), fixed
-        return fixed
+        row = int(columns.rows_of([place_id])[0])
+        return None if row < 0 else (columns, row)
 
     def transform(
         self, query: LocalFeatures, place: Place, verification: Verification
@@ -265,13 +289,14 @@ class FeatureComparison:
             self._found.update({i: self._verifier.compare(query, i) for i in place_ids})
 
     def _known(self, candidates: Candidates) -> Candidates:
-        unknown = math.nan, math.nan
-        figures = [
-            unknown if (one := self._found.get(i)) is None else (one.inliers, one.view.deformation)
-            for i in candidates.ids.tolist()
-        ]
-        inliers, deformations = np.array(figures, np.float64).reshape(-1, 2).T
-        return replace(candidates, inliers=inliers, deformations=deformations)
+        figures = np.full((len(candidates), 3), np.nan)
+        for row, i in enumerate(candidates.ids.tolist()):
+            if (one := self._found.get(i)) is not None:
+                figures[row] = one.inliers, one.view.deformation, self._verifier.parallax(i)
+        inliers, deformations, parallaxes = figures.T
+        return replace(
+            candidates, inliers=inliers, deformations=deformations, parallaxes=parallaxes
+        )
 
 
 def related(
@@ -305,6 +330,17 @@ def related(
         2 * detector.sigma,
     )
     return matches, view
+
+
+def _learnt(
+    known: dict[Key, tuple[int, Value]], key: Key, places: int, learn: Callable[[], Value]
+) -> Value:
+    """Return what is known of a key: learnt now, or when the map had more than half its places."""
+    then, value = known.get(key, (0, None))
+    if value is None or places >= 2 * then:
+        value = learn()
+        known[key] = places, value
+    return value
 
 
 def detector_of(verifier: Verifier | None) -> str:

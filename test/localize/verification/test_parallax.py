@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 The vpr_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How much the pictures of a map change in shape over five metres."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from textured_boards import WIDTH, World
+
+from vpr_ros.geometry import Pose
+from vpr_ros.geometry.two_view import TwoView
+from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
+from vpr_ros.localize import Verifier
+from vpr_ros.localize.verification import Reranking, SiftDetector
+from vpr_ros.localize.verification.parallax import neighbouring_places, parallax
+from vpr_ros.maps import MapWriter, NewPlace
+from vpr_ros.search import Candidates
+from vpr_ros.types import Description, ModelInfo
+
+MODEL = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
+DESCRIPTION = Description(np.eye(8, dtype=np.float32)[0], np.uint8([1]))
+
+
+def mapped(path, poses, world=None):
+    """Return a map of one session with places at poses, with thumbnails of a world."""
+    place_map = MapWriter.create(path, MODEL)
+    session = place_map.begin_session('drive', 0)
+    place_map.add(
+        [
+            NewPlace(
+                DESCRIPTION,
+                session,
+                i,
+                pose,
+                thumbnail=world and encode_thumbnail(world.seen_from(pose), WIDTH),
+            )
+            for i, pose in enumerate(poses)
+        ]
+    )
+    return place_map
+
+
+def pairs_of(place_map):
+    columns = place_map.snapshot.columns
+    return neighbouring_places(columns, int(columns.cameras[0]))
+
+
+def view(inliers, deformation):
+    return TwoView(np.full(inliers, fill_value=True), deformation=deformation)
+
+
+def test_neighbours_are_some_metres_apart_and_look_the_same_way(tmp_path):
+    along = [Pose.planar(x, 0, 0) for x in np.arange(0, 400, 1.0)]
+    back = [Pose.planar(x, 0, np.pi) for x in np.arange(0.5, 400, 1.0)]
+    with mapped(tmp_path / 'street.vprmap', [*along, None, *back]) as place_map:
+        pairs = pairs_of(place_map)
+        poses = place_map.snapshot.columns.poses
+    assert len(pairs) == 24
+    for first, second, metres in pairs:
+        assert metres == pytest.approx(5)
+        a, b = (Pose.from_array(poses[i - 1]) for i in (first, second))
+        assert a.distance_to(b) == pytest.approx(metres)
+        assert a.angle_to(b) == 0
+
+
+@pytest.mark.parametrize(
+    'poses', [[], [None] * 9, [Pose.planar(50.0 * i, 0, 0) for i in range(9)]]
+)
+def test_a_map_may_have_no_neighbours(tmp_path, poses):
+    with mapped(tmp_path / 'street.vprmap', [*poses, None]) as place_map:
+        assert pairs_of(place_map) == []
+    assert np.isnan(parallax([], 15))
+
+
+def test_parallax_is_the_median_deformation_over_five_metres():
+    views = [(view(50, 0.1), 5.0), (view(50, 0.05), 1.25), (view(50, 0.4), 5.0)] * 3
+    assert parallax(views, 15) == pytest.approx(0.1)
+    few = [*views[:5], *[(view(14, 0.1), 5.0)] * 9]
+    assert np.isnan(parallax(few, 15))
+
+
+def test_candidates_of_a_map_of_near_places_tell_its_parallax(tmp_path):
+    world = World(3)
+    near = [Pose.planar(0.5 * i, 0, 0) for i in range(8)]
+    for name, poses in (('near', near), ('sparse', near[::4])):
+        with mapped(tmp_path / f'{name}.vprmap', poses, world) as place_map:
+            verifier = Verifier(place_map, SiftDetector())
+            rows = np.arange(len(poses))
+            candidates = Candidates.found(
+                place_map.snapshot, rows, np.full(len(rows), 0.5), np.full(len(rows), -1)
+            )
+            picture = world.seen_from(Pose.planar(0.1, 0, 0))
+            found = verifier.comparison(picture).reranked(candidates, Reranking(2))
+        told = found.parallaxes[np.isfinite(found.inliers)]
+        assert len(told) == 2
+        if name == 'near':
+            assert told[0] == told[1] > 0.02
+        else:
+            assert np.isnan(told).all()
