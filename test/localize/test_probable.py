@@ -35,7 +35,7 @@ def verdict(rows, support=None):
     return judge(rows, support=support)[0]
 
 
-def support_of(*chances, poses=(), weights=()):
+def support_of(*chances, poses=(), weights=(), drifts=None):
     return Support(
         'sequence',
         np.array(chances),
@@ -43,7 +43,7 @@ def support_of(*chances, poses=(), weights=()):
         0,
         np.array(poses).reshape(-1, 7),
         np.array(weights),
-        np.zeros(len(weights)),
+        np.zeros(len(weights)) if drifts is None else np.array(drifts),
     )
 
 

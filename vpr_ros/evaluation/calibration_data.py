@@ -166,7 +166,9 @@ class AnswerTable:
             right.append(bool(within(truth, candidates.poses[row], self._tolerance)))
             error = None
             if right[-1]:
-                mean, positions, turn = agreement(candidates, row, radius, likelihood, support)
+                mean, positions, turn = agreement(
+                    candidates, row, radius, likelihood, support, detector
+                )
                 angle = float(angles(truth, mean))
                 error = PoseOffset(truth[:2] - mean[:2], angle, positions[:2, :2], turn)
             errors.append(error)

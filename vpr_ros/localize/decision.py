@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_ros.geometry import Pose
-from vpr_ros.localize.calibration import FRAME, with_detector
-from vpr_ros.localize.evidence import fused_scores, gather
+from vpr_ros.localize.calibration import FRAME, parts_of, with_detector
+from vpr_ros.localize.evidence import fused_scores, gather, shortfall
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -312,7 +312,10 @@ def fuse(
         factors = (1.0, 1.0)
         floors = (config.position_sigma, config.angle_sigma)
     else:
-        mean, positions, angles = agreement(candidates, 0, radius, calibration.places, support)
+        _, detector = parts_of(stage)
+        mean, positions, angles = agreement(
+            candidates, 0, radius, calibration.places, support, detector
+        )
         error = calibration.pose_errors[stage]
         factors = (error.position_factor, error.angle_factor)
         floors = (
@@ -331,17 +334,19 @@ def agreement(
     radius: float,
     places: PlaceLikelihoods,
     support: Support | None,
+    detector: str = '',
 ) -> tuple[Floats, Floats, float]:
     """Return the mean pose of the candidates that agree with one, and their spread about it.
 
-    Weights are the likelihoods of the places. With odometry, earlier frames add the poses that
-    they tell of now.
+    Weights are the likelihoods of the places, less for those that look less like the image than
+    the best one. With odometry, earlier frames add the poses that they tell of now.
 
     Returns:
         Mean pose (7,), covariance (3, 3) of the positions and mean square angle.
     """
     rows = candidates.agreeing(i, radius)
-    ratios = places.log_ratios(candidates, radius)[rows]
+    ratios = places.log_ratios(candidates, radius, detector)
+    ratios = (ratios - shortfall(candidates, ratios))[rows]
     poses, weights = candidates.poses[rows], np.exp(ratios - ratios.max())
     drifts = np.zeros(len(rows))
     if support is not None and support.best == i and len(support.poses):

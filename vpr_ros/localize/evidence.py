@@ -52,6 +52,8 @@ _MOST_CONGRUENCE = 3.2
 small ones as two pictures from one spot."""
 _NEARNESS = -1.0, 1.5
 """Deformations of more than e and less than a fifth of that over 5 m are not told apart."""
+_SHAPE = 2.0
+"""Deviations that a factor e of the deformation counts as: it tells best how far away one is."""
 _MOST_SUPPORT = 5.0
 """Odds beyond exp(5) are not told apart: no filter knows its own model that well."""
 
@@ -237,6 +239,27 @@ def congruences(candidates: Candidates) -> Floats:
     return np.asarray(
         -np.log(np.clip(candidates.deformations, _LEAST_DEFORMATION, _MOST_DEFORMATION))
     )
+
+
+def shortfall(candidates: Candidates, ratios: Floats) -> Floats:
+    """Return by how much less (H,) each candidate looks like the image than the best one.
+
+    Places some metres away show the same things, and their likelihood ratios are as high as can
+    be. Which of them an image looks most like tells how far the robot has come.
+
+    Args:
+        candidates: Of an image.
+        ratios: (H,) likelihood ratios of them.
+    """
+    if not len(ratios):
+        return ratios
+    figures = []
+    if candidates.standings is not None:
+        figures.append(candidates.standings)
+    if candidates.inliers is not None:
+        figures += [np.log1p(candidates.inliers), _SHAPE * congruences(candidates)]
+    less = [figure[ratios.argmax()] - figure for figure in figures]
+    return np.asarray(sum(np.nan_to_num(np.maximum(each, 0.0)) for each in less), np.float64)
 
 
 def fused_scores(candidates: Candidates) -> Floats:

@@ -8,10 +8,13 @@ import pytest
 
 from vpr_ros.evaluation.stress.recording import Shot
 from vpr_ros.evaluation.stress.remembering import RememberingVerifier
+from vpr_ros.geometry import Pose
 from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
 from vpr_ros.localize import Reranking, Verifier
 from vpr_ros.localize.verification import SiftDetector
+from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.search import Candidates
+from vpr_ros.types import Description, ModelInfo
 
 
 def board(number):
@@ -69,6 +72,44 @@ def test_each_picture_is_compared_with_each_place_once_and_as_without_memory(can
             assert found.inliers == pytest.approx(wanted.inliers, nan_ok=True)
         counts.append((detector.detected, detector.matched))
     assert counts == [(4, 4)] * 3
+
+
+def strip(number):
+    """Return a picture of a long board, ten pixels further along than the one before."""
+    board = np.full((240, 600, 3), 128, np.uint8)
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        corner, size = rng.integers(0, (580, 220)), rng.integers(8, 40, 2)
+        colour = rng.integers(0, 256, 3).tolist()
+        cv2.rectangle(board, corner.tolist(), (corner + size).tolist(), colour, -1)
+    return np.ascontiguousarray(board[:, 10 * number : 10 * number + 320])
+
+
+def test_what_is_learnt_of_the_map_does_not_pass_for_a_comparison_of_a_picture(tmp_path):
+    model = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
+    description = Description(np.eye(8, dtype=np.float32)[0], np.uint8([1]))
+    with MapWriter.create(tmp_path / 'board.vprmap', model) as place_map:
+        session = place_map.begin_session('drive', 0)
+        for i in range(12):
+            thumbnail = encode_thumbnail(strip(i), 320)
+            pose = Pose.planar(float(i), 0, 0)
+            place_map.add([NewPlace(description, session, i, pose, thumbnail=thumbnail)])
+        plain = Verifier(place_map, SiftDetector())
+        remembering = RememberingVerifier(Verifier(place_map, SiftDetector()), place_map)
+        rows = np.arange(12)
+        candidates = Candidates.found(
+            place_map.snapshot, rows, np.linspace(0.9, 0.2, 12), np.full(12, -1)
+        )
+        for number in (20, 3):
+            shot = remembering.shot = Shot(lambda number=number: strip(number))
+            for first in (rows[:1], rows):
+                asked = candidates.take(first)
+                found = remembering.comparison(shot.rgb).reranked(asked, Reranking(12))
+                wanted = plain.comparison(shot.rgb).reranked(asked, Reranking(12))
+                assert found.ids.tolist() == wanted.ids.tolist()
+                for name in ('inliers', 'deformations', 'parallaxes'):
+                    np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
+                assert np.isfinite(found.parallaxes).all()
 
 
 def test_a_candidate_compared_in_another_mode_is_not_compared_in_this_one(candidates):

@@ -332,6 +332,10 @@ def test_poses_of_earlier_frames_agree_on_the_present_one():
     )
     assert len(support.poses) >= 8
     np.testing.assert_allclose(support.poses[:, 0], SPACING * 15, atol=1e-6)
+    # The longer ago, the less odometry is trusted: 5 % of the way.
+    way = SPACING * np.arange(len(support.drifts), 0, -1)
+    np.testing.assert_allclose(support.drifts, 0.05 * way)
+    assert (np.diff(support.weights) > 0).all()
 
 
 @pytest.mark.parametrize('absurd', [1e160, float('inf'), float('nan'), -1e9])

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.localize.evidence import Support, congruences
+from vpr_ros.localize.evidence import Support, shortfall
 from vpr_ros.localize.temporal.map_layout import MapLayout
 from vpr_ros.localize.temporal.motion import (
     FLOOR,
@@ -55,8 +55,6 @@ _SHARE = 0.5
 _SHARPNESS = 2.0
 """Evidence lost for each deviation, or factor e of inliers, by which a place looks less like an
 image than the best one does."""
-_SHAPE = 2.0
-"""Deviations that a factor e of the deformation counts as: it tells best how far away one is."""
 _LEAST_STEP, _LEAST_TURN = 0.05, 0.1
 """Metres and radians below which an image tells nothing new."""
 _LEAST_PART = 0.25
@@ -140,7 +138,7 @@ class SequenceFilter:
             self.reset()
         rows = layout.rows_of(candidates.ids)
         ratios = self._likelihood.log_ratios(candidates, radius, self._detector)
-        ratios = ratios - _SHARPNESS * _shortfall(candidates, ratios)
+        ratios = ratios - _SHARPNESS * shortfall(candidates, ratios)
         order = np.argsort(-ratios, kind='stable')
         order = order[rows[order] >= 0]
         if not len(order):
@@ -230,23 +228,6 @@ class SequenceFilter:
         if self._layout is None or places is not self._known:
             self._known, self._layout = places, MapLayout(places)
         return self._layout
-
-
-def _shortfall(candidates: Candidates, ratios: Floats) -> Floats:
-    """Return by how much less (H,) each candidate looks like the image than the best one.
-
-    Places some metres away show the same things, and their likelihood ratios are as high as can
-    be. Where an image looks most like one of them tells how far the robot has come.
-    """
-    if not len(ratios):
-        return ratios
-    figures = []
-    if candidates.standings is not None:
-        figures.append(candidates.standings)
-    if candidates.inliers is not None:
-        figures += [np.log1p(candidates.inliers), _SHAPE * congruences(candidates)]
-    less = [figure[ratios.argmax()] - figure for figure in figures]
-    return np.asarray(sum(np.nan_to_num(np.maximum(each, 0.0)) for each in less), np.float64)
 
 
 def _adds(layout: MapLayout, last: Sight, now: Sight, seconds: float) -> bool:

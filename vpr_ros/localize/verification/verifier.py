@@ -186,9 +186,10 @@ class Verifier:
         def learnt() -> float:
             views = []
             for first, second, metres in neighbouring_places(columns, camera):
-                one = self.features(first)
-                if one is not None and (view := self.compare(one, second)) is not None:
-                    views.append((view.view, metres))
+                one, other = self.features(first), self.features(second)
+                if one is not None and other is not None:
+                    fixed = self._fixed_edges(second)
+                    views.append((related(self.detector, one, other, fixed=fixed)[1], metres))
             return parallax(views, self.rule.chance)
 
         return _learnt(self._parallaxes, camera, len(columns), learnt)
