@@ -169,8 +169,9 @@ class AnswerTable:
                 mean, positions, turn = agreement(
                     candidates, row, radius, likelihood, support, detector
                 )
-                angle = float(angles(truth, mean))
-                error = PoseOffset(truth[:2] - mean[:2], angle, positions[:2, :2], turn)
+                if within(truth, mean, self._tolerance):
+                    angle = float(angles(truth, mean))
+                    error = PoseOffset(truth[:2] - mean[:2], angle, positions[:2, :2], turn)
             errors.append(error)
         columns = np.array(features).reshape(-1, len(FEATURES))
         if np.isfinite(columns[:, FEATURES.index('standing')]).any():

@@ -56,7 +56,7 @@ class Observed:
         features: (Q, F) of its candidate.
         right: (Q,) whether it is correct.
         mapped: (Q,) whether any place of the map is correct.
-        errors: Of the pose, None unless the candidate is correct.
+        errors: Of the pose, None unless it and the candidate are correct.
         worlds: Of the traverse, and of its map; the first is left out of a fit as a whole.
         state: That was made of it, empty as it is.
     """
