@@ -175,10 +175,12 @@ def test_long_traverses_are_thinned_to_keep_the_page_small() -> None:
 
 
 def test_figures_are_written_as_people_read_them() -> None:
-    assert [share(v) for v in (1.0, 0.9996, 0.5, math.nan)] == [
+    assert [share(v) for v in (1.0, 0.9996, 0.5, 0.0003, 0.0, math.nan)] == [
         '100 %',
         '>99.9 %',
         '50 %',
+        '<0.1 %',
+        '0 %',
         UNKNOWN,
     ]
     assert [metres(v) for v in (0.123, 45.6, math.nan)] == ['0.12 m', '46 m', UNKNOWN]

@@ -19,12 +19,14 @@ UNKNOWN = '\N{EN DASH}'
 
 
 def share(value: float) -> str:
-    """Write a share for a person: no decimals that say nothing, never a rounded-up 100 %."""
+    """Write a share for a person: no decimals that say nothing, never a rounded 0 or 100 %."""
     if math.isnan(value):
         return UNKNOWN
     percent = 100 * value
     if 99.9 < percent < 100:
         return '>99.9 %'
+    if 0 < percent < 0.05:
+        return '<0.1 %'
     return f'{percent:.1f}'.removesuffix('.0') + ' %'
 
 
