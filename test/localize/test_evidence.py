@@ -129,6 +129,13 @@ def test_nearness_is_the_deformation_beside_that_of_pictures_of_the_map():
     assert np.isnan(found[3])
 
 
+def test_a_map_of_equal_pictures_makes_no_place_near():
+    candidates = sample_candidates((1, 0.9))
+    same = dataclasses.replace(candidates, deformations=np.zeros(1), parallaxes=np.zeros(1))
+    with np.errstate(all='raise'):
+        assert gather(same, RADIUS).features[0, FEATURES.index('nearness')] == pytest.approx(0)
+
+
 def test_fused_scores_prefer_the_share_of_inliers_to_a_small_gain_of_similarity():
     candidates = sample_candidates((1, 0.9), (2, 0.8), (3, 0.7))
     np.testing.assert_array_equal(fused_scores(candidates), candidates.similarities)

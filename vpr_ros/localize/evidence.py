@@ -196,7 +196,10 @@ class Evidence:
                 )
             ),
             np.minimum(self.congruences, _MOST_CONGRUENCE),
-            np.clip(self.congruences + np.log(self.parallaxes), *_NEARNESS),
+            np.clip(
+                self.congruences + np.log(np.maximum(self.parallaxes, _LEAST_DEFORMATION)),
+                *_NEARNESS,
+            ),
         )
         return np.stack(columns, axis=-1)
 
