@@ -167,6 +167,16 @@ def test_place_whose_thumbnail_is_no_picture_is_not_compared_and_said(boards, de
     assert 'place 1 is not compared' in caplog.text
 
 
+def test_place_deleted_after_it_was_found_does_not_keep_the_others_from_an_answer(boards):
+    verifier, candidates = Verifier(boards, SiftDetector()), all_of(boards)
+    picture = World(1).seen_from(along(1, 0.7))
+    before = verifier.comparison(picture).reranked(candidates, Reranking())
+    boards.delete([1])
+    after = verifier.comparison(picture).reranked(candidates, Reranking())
+    assert after.ids[0] == before.ids[0] == 2
+    assert after.inliers[0] == before.inliers[0]
+
+
 def test_map_with_pictures_and_an_empty_one_are_fit_for_verification(boards, tmp_path):
     require_thumbnails(boards)
     with MapWriter.create(tmp_path / 'empty.vprmap', MODEL) as empty:

@@ -208,12 +208,17 @@ class Verifier:
         return _learnt(self._fixed, key, len(columns), learnt)
 
     def _row_of(self, place_id: int) -> tuple[Columns, int] | None:
-        """Return the columns of the map and a place's row; None where it tells no poses."""
+        """Return the columns of the map and a place's row.
+
+        None where the map tells no poses, or the place was deleted since it was found.
+        """
         if not isinstance(self._map, PlaceMap):
             return None
         columns = self._map.snapshot.columns
-        row = int(columns.rows_of([place_id])[0])
-        return None if row < 0 else (columns, row)
+        try:
+            return columns, int(columns.rows_of([place_id])[0])
+        except MapError:
+            return None
 
     def transform(
         self, query: LocalFeatures, place: Place, verification: Verification
