@@ -85,31 +85,57 @@ def strip(number):
     return np.ascontiguousarray(board[:, 10 * number : 10 * number + 320])
 
 
-def test_what_is_learnt_of_the_map_does_not_pass_for_a_comparison_of_a_picture(tmp_path):
+def strip_map(path, metres):
+    """Return a map of twelve places along a board, so far apart."""
     model = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
     description = Description(np.eye(8, dtype=np.float32)[0], np.uint8([1]))
-    with MapWriter.create(tmp_path / 'board.vprmap', model) as place_map:
-        session = place_map.begin_session('drive', 0)
-        for i in range(12):
-            thumbnail = encode_thumbnail(strip(i), 320)
-            pose = Pose.planar(float(i), 0, 0)
-            place_map.add([NewPlace(description, session, i, pose, thumbnail=thumbnail)])
+    place_map = MapWriter.create(path, model)
+    session = place_map.begin_session('drive', 0)
+    for i in range(12):
+        thumbnail = encode_thumbnail(strip(i), 320)
+        pose = Pose.planar(metres * i, 0, 0)
+        place_map.add([NewPlace(description, session, i, pose, thumbnail=thumbnail)])
+    return place_map
+
+
+def all_of(place_map):
+    """Return every place as a candidate, in the order of adding."""
+    rows = np.arange(12)
+    return Candidates.found(place_map.snapshot, rows, np.linspace(0.9, 0.2, 12), np.full(12, -1))
+
+
+def test_what_is_learnt_of_the_map_does_not_pass_for_a_comparison_of_a_picture(tmp_path):
+    with strip_map(tmp_path / 'board.vprmap', 1.0) as place_map:
         plain = Verifier(place_map, SiftDetector())
         remembering = RememberingVerifier(Verifier(place_map, SiftDetector()), place_map)
-        rows = np.arange(12)
-        candidates = Candidates.found(
-            place_map.snapshot, rows, np.linspace(0.9, 0.2, 12), np.full(12, -1)
-        )
+        candidates = all_of(place_map)
         for number in (20, 3):
             shot = remembering.shot = Shot(lambda number=number: strip(number))
-            for first in (rows[:1], rows):
-                asked = candidates.take(first)
+            for first in (slice(1), slice(12)):
+                asked = candidates.take(np.arange(12)[first])
                 found = remembering.comparison(shot.rgb).reranked(asked, Reranking(12))
                 wanted = plain.comparison(shot.rgb).reranked(asked, Reranking(12))
                 assert found.ids.tolist() == wanted.ids.tolist()
                 for name in ('inliers', 'deformations', 'parallaxes'):
                     np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
                 assert np.isfinite(found.parallaxes).all()
+
+
+def test_what_is_learnt_of_one_copy_of_the_map_is_not_taken_for_another(tmp_path):
+    with (
+        strip_map(tmp_path / 'dense.vprmap', 1.0) as dense,
+        strip_map(tmp_path / 'sparse.vprmap', 2.5) as sparse,
+    ):
+        remembering = RememberingVerifier(Verifier(dense, SiftDetector()), dense)
+        remembering.shot = Shot(lambda: strip(3))
+        for place_map in (dense, sparse):
+            remembering.search(place_map)
+            plain = Verifier(place_map, SiftDetector())
+            found, wanted = (
+                each.comparison(strip(3)).reranked(all_of(place_map), Reranking(12))
+                for each in (remembering, plain)
+            )
+            np.testing.assert_array_equal(found.parallaxes, wanted.parallaxes)
 
 
 def test_a_candidate_compared_in_another_mode_is_not_compared_in_this_one(candidates):

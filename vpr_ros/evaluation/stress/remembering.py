@@ -76,10 +76,11 @@ class RememberingVerifier(Verifier):
         self._measured: dict[tuple[Shot, int], Resection | None] = {}
 
     def search(self, place_map: PlaceMap) -> None:
-        """Take another copy of the map; poses depend on neighbours and are measured anew."""
+        """Take another copy of the map; what depends on the neighbours is learnt anew."""
         if place_map is not self._map:
             self._map = place_map
             self._measured.clear()
+            self._parallaxes.clear()
 
     def load(
         self, place_ids: Sequence[int], pictures: Sequence[NDArray[np.uint8]] = ()
