@@ -74,6 +74,19 @@ def test_map_and_bags_give_a_calibration_that_commands_take(drives, tmp_path, ca
     assert result['summary']['score'] == 'probability'
 
 
+def test_results_alone_give_the_calibration_of_their_bags(drives, tmp_path):
+    results = tmp_path / '1.json', tmp_path / '2.json'
+    for bag, result in zip(('drive1', 'drive2'), results, strict=True):
+        arguments = drives / 'day.vprmap', drives / bag, '-k', '100', '--output', result
+        assert run('evaluate', 'bag', *arguments) == 0
+    bags = drives / 'day.vprmap', drives / 'drive1', drives / 'drive2'
+    calibrations = []
+    for name, inputs in (('results', results), ('bags', bags)):
+        assert run('calibrate', *inputs, '-o', tmp_path / name) == 0
+        calibrations.append(Calibration.load(tmp_path / name))
+    assert calibrations[0].stages == calibrations[1].stages
+
+
 def test_filter_without_a_calibration_is_refused(drives, capsys):
     arguments = ('evaluate', 'bag', drives / 'day.vprmap', drives / 'drive1')
     assert run(*arguments, '--temporal', 'sequence') == 1

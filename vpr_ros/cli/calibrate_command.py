@@ -42,7 +42,7 @@ def _check_inputs(inputs: list[Path], elsewhere: int) -> None:
         path = given[0]
         msg = f'{path} is no result of vpr evaluate, and no map ({opt.MAP_SUFFIX}) stands before'
         raise typer.BadParameter(msg)
-    for path, *both in zip(given, maps, [*maps[1:], True], strict=True):
+    for path, *both in zip(given, maps, [*maps, True][1:], strict=True):
         if all(both) and not elsewhere:
             msg = f'no bag follows the map {path}'
             raise typer.BadParameter(msg)
