@@ -12,14 +12,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from textured_boards import WIDTH, World
 
+from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
 from vpr_ros.geometry.two_view import TwoView
 from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
-from vpr_ros.localize import Verifier
+from vpr_ros.localize import Localizer, Verifier
 from vpr_ros.localize.verification import Reranking, SiftDetector
 from vpr_ros.localize.verification.parallax import neighbouring_places, parallax
 from vpr_ros.maps import MapWriter, NewPlace
-from vpr_ros.search import Candidates
+from vpr_ros.search import Candidates, Retriever
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
@@ -102,3 +103,27 @@ def test_candidates_of_a_map_of_near_places_tell_its_parallax(tmp_path):
             assert told[0] == told[1] > 0.02
         else:
             assert np.isnan(told).all()
+
+
+class CountingDetector(SiftDetector):
+    """Counts the pictures that it is given."""
+
+    count = 0
+
+    def detect(self, pictures):
+        self.count += len(pictures)
+        return super().detect(pictures)
+
+
+def test_no_image_waits_for_what_is_learnt_of_the_map(tmp_path):
+    world, detector = World(3), CountingDetector()
+    poses = [Pose.planar(0.5 * i, 0, 0) for i in range(12)]
+    with mapped(tmp_path / 'near.vprmap', poses, world) as place_map:
+        verifier = Verifier(place_map, detector)
+        Localizer(Describer('hog'), Retriever(place_map), verifier=verifier)
+        before = detector.count
+        assert before > 8
+        ids = np.arange(1, 3)
+        candidates = Candidates.found(place_map.snapshot, ids - 1, np.full(2, 0.5), np.full(2, -1))
+        verifier.comparison(world.seen_from(poses[1])).reranked(candidates, Reranking(2))
+        assert detector.count == before + 1

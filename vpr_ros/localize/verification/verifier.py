@@ -176,6 +176,13 @@ class Verifier:
         fixed = self._fixed_edges(place_id)
         return Verification(place_id, *related(self.detector, query, place, self.camera, fixed))
 
+    def learn(self) -> None:
+        """Learn what the map tells of its pictures, so that no image has to wait for it."""
+        if isinstance(self._map, PlaceMap):
+            columns = self._map.snapshot.columns
+            for row in np.unique(columns.cameras, return_index=True)[1].tolist():
+                self.parallax(int(columns.ids[row]))
+
     def parallax(self, place_id: int) -> float:
         """Return that of the camera of a place; NaN where the map does not tell."""
         if (found := self._row_of(place_id)) is None:
