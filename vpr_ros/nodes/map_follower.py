@@ -107,11 +107,12 @@ class MapFollower(Generic[AnyMap]):
         Raises:
             VprError: It cannot be used; the one in use stays.
         """
-        if self.map is not None and self.map.displaced:
-            if isinstance(self.map, MapWriter):
+        present = self.map  # Another thread may close it meanwhile.
+        if present is not None and present.displaced:
+            if isinstance(present, MapWriter):
                 self.use(None)  # No more can be added to it, and it may hold the lock of this one.
-            elif self.map.overwritten:
-                self.map.let_go()
+            elif present.overwritten:
+                present.let_go()
         try:
             self.use(self._open_map(path))
         except VprError:
