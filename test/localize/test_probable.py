@@ -123,6 +123,32 @@ def test_frames_before_add_the_poses_that_they_tell_of_now():
     assert decision.covariance[0, 0] == pytest.approx(0.4**2)  # of this stage
 
 
+def test_the_pose_is_nearest_to_the_place_whose_picture_is_most_alike():
+    alike = sample_candidates((1, 0.9, 7.0), (2, 0.9, 11.0), (3, 0.2, 100.0))
+    _, middle = decide(alike, CONFIG, CALIBRATION)
+    assert middle.pose.position[0] == pytest.approx(9.0)
+    deformations = np.array([0.04, 0.16, np.nan])
+    sized = dataclasses.replace(
+        alike, inliers=np.array([200.0, 200.0, np.nan]), deformations=deformations
+    )
+    _, near = decide(sized, CONFIG, CALIBRATION)
+    # Two for each factor e of the deformation, which is four.
+    assert near.pose.position[0] == pytest.approx(7 + 4 / (1 + 4**2))
+
+
+def test_odometry_since_an_earlier_frame_makes_the_pose_less_certain():
+    rows = [(1, 0.9, 7.0), (2, 0.2, 100.0)]
+    earlier = [Pose.planar(7.0, 0, 0).as_array()] * 2
+
+    def variance(*drifts):
+        filtered = support_of(0.99, 0.01, poses=earlier, weights=(1.0, 2.0), drifts=drifts)
+        return verdict(rows, filtered).covariance[0, 0]
+
+    # The later of three frames with half of the weights may be a metre off.
+    factor = CALIBRATION.pose_errors['sequence'].position_factor
+    assert variance(0.0, 1.0) - variance(0.0, 0.0) == pytest.approx(factor * 0.5**2)
+
+
 candidates = st.lists(
     st.tuples(st.floats(-1, 1), st.none() | st.floats(-1e3, 1e3), st.floats(0, 1)),
     min_size=1,
