@@ -115,9 +115,6 @@ class Measures:
     rule = InlierRule('all-1', least=10, chance=5)
     stopped = False
 
-    def learn(self):
-        pass
-
     def comparison(self, rgb):
         return self
 

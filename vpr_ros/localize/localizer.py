@@ -136,8 +136,6 @@ class Localizer:
         self._candidates = candidates
         self._verifier = verifier
         self._reranking = reranking or Reranking()
-        if verifier is not None:
-            verifier.learn()
         self._calibration = calibration
         self._temporal = temporal
         self._before: dict[str, tuple[int, Description, Pose | None]] = {}

@@ -326,7 +326,10 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
         detector = self.local_detector(parameters.verify)
         if detector is None:
             return None
-        return Verifier(place_map, detector, self._camera, min_inliers=parameters.min_inliers)
+        least = parameters.min_inliers
+        verifier = Verifier(place_map, detector, self._camera, min_inliers=least)
+        verifier.learn()
+        return verifier
 
     def _fleet_localizer(self, fleet: FleetMap, searcher: Searcher) -> Localizer:
         """Return what judges the candidates of the fleet's server."""
