@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,9 @@ from vpr_ros.maps import MapWriter, NewPlace  # noqa: E402
 from vpr_ros.search import Retriever  # noqa: E402
 from vpr_ros.simulation import Conditions, Layout, Town, Traverse, write_bag  # noqa: E402
 from vpr_ros.types import THUMBNAIL_SIZE, Description  # noqa: E402
+
+if TYPE_CHECKING:
+    from vpr_ros.geometry.two_view import TwoView
 
 Frames = Iterator[tuple[NDArray[np.uint8], Pose, int]]
 
@@ -448,11 +451,12 @@ class Comparisons:
 
     def parallax(self, pairs: list[tuple[int, int, float]]) -> float:
         """Return that of the map by pairs of its frames and the metres between them."""
-        views = []
-        for first, second, metres in pairs:
+
+        def view(first: int, second: int) -> TwoView:
             both = self._mapped.local(first), self._mapped.local(second)
-            views.append((related(self._detector, *both, fixed=self._fixed())[1], metres))
-        return parallax(views, self._detector.rule.chance)
+            return related(self._detector, *both, fixed=self._fixed())[1]
+
+        return parallax(pairs, view, self._detector.rule.chance)
 
     def save(self) -> None:
         """Keep what was compared."""

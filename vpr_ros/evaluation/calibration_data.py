@@ -20,7 +20,7 @@ from vpr_ros.evaluation.metrics import angles, localisable, pose_rows, within
 from vpr_ros.localize import CalibrationError, make_filter
 from vpr_ros.localize.calibration import FRAME, leads, parts_of
 from vpr_ros.localize.decision import agreement
-from vpr_ros.localize.evidence import FEATURES, congruences, fused_scores, gather
+from vpr_ros.localize.evidence import FEATURES, congruences, fused_order, gather
 from vpr_ros.localize.temporal import BLIND
 from vpr_ros.localize.verification import RULES
 
@@ -220,7 +220,7 @@ class AnswerTable:
         inliers[first] = candidates.inliers[first]
         deformations[first] = candidates.deformations[first]
         known = replace(candidates, inliers=inliers, deformations=deformations)
-        order = np.argsort(-fused_scores(known), kind='stable')
+        order = fused_order(known)
         return known.take(order), candidates.take(order)
 
     def summary(self) -> dict[str, Any]:

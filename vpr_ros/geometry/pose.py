@@ -169,6 +169,11 @@ def yaw_of(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
 
 
+def wrapped(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return angles without whole turns, from -pi to pi."""
+    return np.asarray((angles + np.pi) % (2 * np.pi) - np.pi)
+
+
 def multiplied(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the Hamilton product (4, ...) of two quaternions (4, ...), each x, y, z, w."""
     ax, ay, az, aw = a

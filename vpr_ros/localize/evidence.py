@@ -277,9 +277,14 @@ def fused_scores(candidates: Candidates) -> Floats:
     return np.asarray(candidates.similarities + _INLIER_WEIGHT * shares, np.float64)
 
 
+def fused_order(candidates: Candidates) -> NDArray[np.intp]:
+    """Return the indices (H,) of candidates, the highest fused score first."""
+    return np.argsort(-fused_scores(candidates), kind='stable')
+
+
 def reranked(candidates: Candidates) -> Candidates:
     """Return the candidates in the order of their fused scores."""
-    return candidates.take(np.argsort(-fused_scores(candidates), kind='stable'))
+    return candidates.take(fused_order(candidates))
 
 
 def median(values: NDArray[np.number]) -> float:

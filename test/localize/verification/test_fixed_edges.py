@@ -11,15 +11,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from textured_boards import HEIGHT, WIDTH, World
+from textured_boards import HEIGHT, WIDTH, World, mapped
 
 from vpr_ros.geometry import Pose
-from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
 from vpr_ros.localize import Verifier
 from vpr_ros.localize.verification import SiftDetector
 from vpr_ros.localize.verification.fixed_edges import FixedEdges, sampled_places
 from vpr_ros.localize.verification.local_features import LocalFeatures
-from vpr_ros.maps import MapWriter, NewPlace
 from vpr_ros.types import Description, ModelInfo
 
 MODEL = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
@@ -62,22 +60,8 @@ def seen(seed, how, x=0.0):
 
 
 def drive(path, how, *, apart=20.0, count=COUNT, cameras=('',)):
-    place_map = MapWriter.create(path, MODEL)
-    session = place_map.begin_session('drive', 0)
-    place_map.add(
-        [
-            NewPlace(
-                DESCRIPTION,
-                session,
-                i,
-                Pose.planar(apart * i, 0, 0),
-                camera=cameras[i % len(cameras)],
-                thumbnail=encode_thumbnail(seen(i, how), WIDTH),
-            )
-            for i in range(count)
-        ]
-    )
-    return place_map
+    views = [(seen(i, how), Pose.planar(apart * i, 0, 0)) for i in range(count)]
+    return mapped(path, views, cameras)
 
 
 def inliers(place_map, picture):

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from textured_boards import HEIGHT, WIDTH, World
+from textured_boards import HEIGHT, MODEL, WIDTH, World, mapped
 
 from vpr_ros.errors import ImageError, MapError
 from vpr_ros.geometry import Pose
@@ -27,32 +27,10 @@ from vpr_ros.localize import (
     require_thumbnails,
 )
 from vpr_ros.localize.verification import SiftDetector, verifier
-from vpr_ros.maps import MapWriter, NewPlace
+from vpr_ros.maps import MapWriter
 from vpr_ros.search import Candidates
-from vpr_ros.types import Description, ModelInfo
 
-MODEL = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
 CAMERA = Pinhole.of_view(90, WIDTH, HEIGHT)
-
-
-def town(path, views):
-    """Map pictures with poses; a view is a picture and where it was mapped."""
-    place_map = MapWriter.create(path, MODEL)
-    session = place_map.begin_session('drive', 0)
-    description = Description(np.eye(8, dtype=np.float32)[0], np.uint8([1]))
-    place_map.add(
-        [
-            NewPlace(
-                description,
-                session,
-                stamp,
-                pose=pose,
-                thumbnail=None if picture is None else encode_thumbnail(picture, 320),
-            )
-            for stamp, (picture, pose) in enumerate(views)
-        ]
-    )
-    return place_map
 
 
 def all_of(place_map):
@@ -74,7 +52,7 @@ def boards(tmp_path):
         (World(1).seen_from(along(x, y)), along(x, y)) for x, y in ((0, 0), (1, 0.7), (2, -0.7))
     ]
     views.append((World(2).seen_from(along(0)), along(500)))
-    with town(tmp_path / 'boards.vprmap', views) as place_map:
+    with mapped(tmp_path / 'boards.vprmap', views) as place_map:
         yield place_map
 
 
@@ -139,7 +117,7 @@ def test_only_so_many_are_compared_and_none_is_lost(boards, detector):
 
 def test_same_picture_at_two_places_is_ambiguous(tmp_path, detector):
     picture = World(1).seen_from(along(0))
-    with town(tmp_path / 'twins.vprmap', [(picture, along(0)), (picture, along(300))]) as twins:
+    with mapped(tmp_path / 'twins.vprmap', [(picture, along(0)), (picture, along(300))]) as twins:
         answer = Answer(twins, picture, all_of(twins), detector)
     assert answer.status == Status.AMBIGUOUS
     assert answer.decision.pose is None
@@ -147,7 +125,7 @@ def test_same_picture_at_two_places_is_ambiguous(tmp_path, detector):
 
 
 def test_place_without_a_thumbnail_is_judged_without(tmp_path, detector):
-    with town(tmp_path / 'blind.vprmap', [(None, along(0))]) as blind:
+    with mapped(tmp_path / 'blind.vprmap', [(None, along(0))]) as blind:
         picture = World(1).seen_from(along(0))
         answer = Answer(blind, picture, sure(all_of(blind)), detector)
         assert answer.status == Status.ACCEPTED
@@ -201,7 +179,7 @@ def test_first_candidate_is_compared_where_another_stage_put_it_there(boards):
 
 def test_comparisons_stop_when_the_time_is_spent_and_say_so(tmp_path):
     views = [(World(1).seen_from(along(x)), along(x)) for x in range(9)]
-    with town(tmp_path / 'long.vprmap', views) as place_map:
+    with mapped(tmp_path / 'long.vprmap', views) as place_map:
         looking = Verifier(place_map, SiftDetector())
         hurried = looking.comparison(views[8][0])
         candidates = hurried.reranked(all_of(place_map), Reranking(9, budget=1e-9))
@@ -220,7 +198,7 @@ def test_way_to_the_place_is_measured_in_metres(tmp_path, mount, detector):
         return World(1).seen_from(base @ mount @ OPTICAL_ROTATION.inverse())
 
     bases = [along(0), along(1, 0.7), along(2, -0.7), along(0.5, 1.5)]
-    with town(tmp_path / 'm.vprmap', [(picture(base), base) for base in bases]) as place_map:
+    with mapped(tmp_path / 'm.vprmap', [(picture(base), base) for base in bases]) as place_map:
         truth = along(0.6, 0.3, 0.05)
         first = all_of(place_map).take(slice(1))
         answer = Answer(place_map, picture(truth), first, detector, camera=CAMERA, mount=mount)
@@ -235,7 +213,7 @@ def test_way_to_the_place_is_measured_in_metres(tmp_path, mount, detector):
 def test_without_intrinsics_or_other_keyframes_no_way_is_claimed(boards, tmp_path, detector):
     picture = World(1).seen_from(along(0.3))
     assert Answer(boards, picture, all_of(boards), detector).transform is None
-    with town(tmp_path / 'one.vprmap', [(World(1).seen_from(along(0)), along(0))]) as single:
+    with mapped(tmp_path / 'one.vprmap', [(World(1).seen_from(along(0)), along(0))]) as single:
         alone = Answer(single, picture, all_of(single), detector, camera=CAMERA)
     assert alone.status == Status.ACCEPTED
     assert alone.transform is None

@@ -8,8 +8,12 @@ import cv2
 import numpy as np
 
 from vpr_ros.geometry.mounts import OPTICAL_ROTATION
+from vpr_ros.inputs.frames.thumbnail_codec import encode_thumbnail
+from vpr_ros.maps import MapWriter, NewPlace
+from vpr_ros.types import Description, ModelInfo
 
 WIDTH, HEIGHT, FOCAL = 320, 180, 160.0
+MODEL = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
 
 
 @dataclass(frozen=True)
@@ -38,3 +42,24 @@ class World:
                 texture, warp, (WIDTH, HEIGHT), picture, cv2.INTER_AREA, cv2.BORDER_TRANSPARENT
             )
         return np.repeat(picture[:, :, None], 3, axis=2)
+
+
+def mapped(path, views, cameras=('',)):
+    """Return a map of one session; a view is a picture, or None, and where it was mapped."""
+    place_map = MapWriter.create(path, MODEL)
+    session = place_map.begin_session('drive', 0)
+    description = Description(np.eye(8, dtype=np.float32)[0], np.uint8([1]))
+    place_map.add(
+        [
+            NewPlace(
+                description,
+                session,
+                stamp,
+                pose,
+                camera=cameras[stamp % len(cameras)],
+                thumbnail=None if picture is None else encode_thumbnail(picture, WIDTH),
+            )
+            for stamp, (picture, pose) in enumerate(views)
+        ]
+    )
+    return place_map

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.geometry.pose import multiplied, rotation_of, yaw_of
+from vpr_ros.geometry.pose import multiplied, rotation_of, wrapped, yaw_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -247,7 +247,7 @@ class BySeconds:
 
 def _alike(turns: Floats) -> Bools:
     """Return whether angles are small, whole turns aside."""
-    return np.asarray(np.abs((turns + np.pi) % (2 * np.pi) - np.pi) <= _ALIKE)
+    return np.asarray(np.abs(wrapped(turns)) <= _ALIKE)
 
 
 def _stacked(layout: MapLayout, sights: Sequence[Sight]) -> tuple[Rows, Floats]:

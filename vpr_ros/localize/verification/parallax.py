@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.geometry.pose import yaw_of
+from vpr_ros.geometry.pose import wrapped, yaw_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from vpr_ros.geometry.two_view import TwoView
     from vpr_ros.maps.columns import Columns
@@ -48,7 +48,7 @@ def neighbouring_places(columns: Columns, camera: int) -> list[tuple[int, int, f
     pairs: list[tuple[int, int, float]] = []
     for i in np.unique(np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(np.intp)):
         metres = np.linalg.norm(positions - positions[i], axis=1)
-        turns = np.abs((yaws - yaws[i] + np.pi) % (2 * np.pi) - np.pi)
+        turns = np.abs(wrapped(yaws - yaws[i]))
         near = (metres >= _NEAREST) & (metres <= _FARTHEST) & (turns <= _ALIKE)
         near = np.flatnonzero(near & (sessions == sessions[i]))
         if len(near):
@@ -57,19 +57,24 @@ def neighbouring_places(columns: Columns, camera: int) -> list[tuple[int, int, f
     return pairs
 
 
-def parallax(views: Iterable[tuple[TwoView, float]], chance: int) -> float:
+def parallax(
+    pairs: Iterable[tuple[int, int, float]],
+    related: Callable[[int, int], TwoView | None],
+    chance: int,
+) -> float:
     """Return the deformation between two pictures `DISTANCE` apart; NaN where too few match.
 
     Deformations grow with the square root of the distance: 0.12 in a park for 2 m, 0.17 for 4 m,
     0.24 for 8 m.
 
     Args:
-        views: Of pairs of places, and the metres between them.
+        pairs: See `neighbouring_places`.
+        related: Returns the geometry of the two pictures of a pair, None where one is missing.
         chance: Inliers that pictures of different places reach by chance.
     """
     found = [
         view.deformation * (DISTANCE / metres) ** 0.5
-        for view, metres in views
-        if np.count_nonzero(view.inliers) >= chance
+        for first, second, metres in pairs
+        if (view := related(first, second)) and np.count_nonzero(view.inliers) >= chance
     ]
     return float(np.median(found)) if len(found) >= _LEAST else np.nan

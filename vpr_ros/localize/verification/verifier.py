@@ -190,14 +190,14 @@ class Verifier:
         columns, row = found
         camera = int(columns.cameras[row])
 
+        def view(first: int, second: int) -> TwoView | None:
+            one, other = self.features(first), self.features(second)
+            if one is None or other is None:
+                return None
+            return related(self.detector, one, other, fixed=self._fixed_edges(second))[1]
+
         def learnt() -> float:
-            views = []
-            for first, second, metres in neighbouring_places(columns, camera):
-                one, other = self.features(first), self.features(second)
-                if one is not None and other is not None:
-                    fixed = self._fixed_edges(second)
-                    views.append((related(self.detector, one, other, fixed=fixed)[1], metres))
-            return parallax(views, self.rule.chance)
+            return parallax(neighbouring_places(columns, camera), view, self.rule.chance)
 
         return _learnt(self._parallaxes, camera, len(columns), learnt)
 
