@@ -384,14 +384,15 @@ class Library:
             for i, stamp in enumerate(asked.stamps.tolist()):
                 found = retriever.search(asked.description(i), CANDIDATES, CANDIDATES)
                 rows = np.searchsorted(place_map.ids, found.ids)
-                figures = np.full((len(found), 2), np.nan)
+                figures = np.full((len(found), 3), np.nan)
                 for on_map in maps:
                     for j in np.flatnonzero(on_map[rows])[:COMPARED].tolist():
                         figures[j] = comparisons.figures(i, int(kept[rows[j]]))
-                inliers, deformations = figures.T
+                inliers, matches, deformations = figures.T
                 candidates = replace(
                     found,
                     inliers=inliers,
+                    matches=matches,
                     deformations=deformations,
                     parallaxes=np.where(np.isnan(inliers), np.nan, shift),
                     snapshot=None,
@@ -436,17 +437,17 @@ class Comparisons:
     ) -> None:
         self._path, self._mapped, self._asked, self._detector = path, mapped, asked, detector
         self._fixed = cache(fixed)
-        shape = len(asked.poses), len(mapped.poses), 2
+        shape = len(asked.poses), len(mapped.poses), 3
         self._figures = np.full(shape, np.nan, np.float32)
         if self._path.exists():
             self._figures = np.load(self._path, allow_pickle=False)
 
     def figures(self, query: int, place: int) -> NDArray[np.float32]:
-        """Return the inliers of a query and a place, and the deformation between the two."""
+        """Return the inliers and matches of a query and a place, and the deformation."""
         if np.isnan(self._figures[query, place, 0]):
             both = self._asked.local(query), self._mapped.local(place)
-            _, view = related(self._detector, *both, fixed=self._fixed())
-            self._figures[query, place] = np.count_nonzero(view.inliers), view.deformation
+            matches, view = related(self._detector, *both, self._fixed())
+            self._figures[query, place] = view.inliers, len(matches), view.deformation
         return np.asarray(self._figures[query, place])
 
     def parallax(self, pairs: list[tuple[int, int, float]]) -> float:
@@ -454,7 +455,7 @@ class Comparisons:
 
         def view(first: int, second: int) -> TwoView:
             both = self._mapped.local(first), self._mapped.local(second)
-            return related(self._detector, *both, fixed=self._fixed())[1]
+            return related(self._detector, *both, self._fixed())[1]
 
         return parallax(pairs, view, self._detector.rule.chance)
 

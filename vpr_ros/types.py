@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = 'd2vpr-nano'
 """The model in the box that recognises most on held-back traverses."""
-LOOP_PROBABILITY = 0.98
-"""Least probability of a loop. The thresholds for poses are higher, to keep out places 6 to 8 m
-beyond the end of a map: as a loop, with its measured transform, such a place is no wrong one."""
+LOOP_PROBABILITY = 0.985
+"""Least probability of a loop. The threshold for the pose of a single image is lower: a wrong loop
+bends the whole trajectory, and each image is compared with all that was seen before."""
 LARGEST_SETTING = 100_000.0
 """Greatest distance, duration or number that a parameter or an option may set."""
 THUMBNAIL_SIZE = 320
 """Longest side, pixels, of the thumbnails of places, unless told otherwise."""
+LEAST_COMPARED = 4
+"""Candidates that local features compare at least: with fewer a place has no rival, and nothing
+tells that another looks the same."""
 
 
 @dataclass(frozen=True)

@@ -68,12 +68,13 @@ def session(
         order = np.argsort(-similarities)[:candidates]
         bits = np.clip(256 - 256 * similarities + rng.normal(0, 12, PLACES), 0, 512)
         yaw = rng.normal(0, 0.05)
-        inliers = deformations = None
+        inliers = matches = deformations = None
         if detector:
-            inliers, deformations = np.full((2, candidates), np.nan)
+            inliers, matches, deformations = np.full((3, candidates), np.nan)
             near = np.exp(-0.5 * ((x[order[:compared]] - at) / 3) ** 2) * known
             by_chance = np.random.default_rng([seed, i])
             inliers[:compared] = by_chance.poisson(20 + 150 * near)
+            matches[:compared] = 200
             factors = by_chance.uniform(0.5, 1.5, compared)
             deformations[:compared] = (0.4 - 0.3 * near) * factors
         queries.append(
@@ -87,6 +88,7 @@ def session(
                     bits[order].astype(np.int64),
                     poses[order],
                     inliers=inliers,
+                    matches=matches,
                     deformations=deformations,
                     standings=(similarities[order] - 0.3) / noise,
                 ),
@@ -155,7 +157,7 @@ def test_inliers_give_stages_of_their_own_that_know_more():
     plain = {stage for stage in calibration.stages if '/' not in stage}
     assert set(calibration.stages) == plain | {f'{stage}/xfeat-480' for stage in plain}
     assert set(calibration.pose_errors) == set(calibration.stages)
-    assert calibration.stages['frame/xfeat-480'].weights['inliers'] > 0
+    assert calibration.stages['frame/xfeat-480'].weights['inlier_share'] > 0
     assert quality['frame/xfeat-480']['recall'] > quality['frame']['recall']
     # The traverse without inliers counts where none are needed.
     assert (quality['frame']['frames'], quality['frame/xfeat-480']['frames']) == (620, 480)
@@ -186,9 +188,25 @@ def test_normalised_errors_are_those_of_chi_square():
     values = nees(errors, model)
     assert values.mean() == pytest.approx(3, rel=0.05)
     assert np.mean(values <= chi2.ppf(0.95, 3)) == pytest.approx(0.95, abs=0.015)
-    found = pose_error(errors)
+    found = pose_error(errors, [errors])
     assert found.position == pytest.approx(0.7, rel=0.1)
     assert found.position_factor == pytest.approx(0.5, rel=0.2)
+
+
+def test_covariances_hold_for_each_traverse_not_on_average():
+    rng = np.random.default_rng(1)
+
+    def drive(aside, frames=200):
+        offsets = rng.normal((0, aside), 0.4, (frames, 2))
+        return [
+            PoseOffset(each, abs(rng.normal(0, 0.03)), np.zeros((2, 2)), 0.0) for each in offsets
+        ]
+
+    drives = [drive(0.0), drive(0.1), drive(-0.1), drive(1.5), drive(9.0, frames=5)]
+    model = pose_error([each for own in drives for each in own], drives)
+    inside = [np.mean(nees(each, model) <= chi2.ppf(0.95, 3)) for each in drives[:4]]
+    assert min(inside) == pytest.approx(0.92, abs=0.011)
+    assert min(inside) == inside[3]
 
 
 def test_what_was_learnt_on_some_drives_holds_on_another(fitted):
@@ -227,6 +245,19 @@ def test_models_are_not_mixed():
 def test_evaluation_with_too_few_candidates_is_refused():
     with pytest.raises(CalibrationError, match='with 100 candidates'):
         calibrate([session(0), session(1, candidates=20)], TOLERANCE)
+
+
+def test_evaluation_of_an_earlier_version_is_refused():
+    early = session(1, detector='xfeat-480')
+    queries = [
+        dataclasses.replace(query, candidates=dataclasses.replace(query.candidates, matches=None))
+        for query in early.evaluation.queries
+    ]
+    early = dataclasses.replace(
+        early, evaluation=dataclasses.replace(early.evaluation, queries=tuple(queries))
+    )
+    with pytest.raises(CalibrationError, match=r'earlier version.*evaluate again'):
+        calibrate([session(0, detector='xfeat-480'), early], TOLERANCE)
 
 
 def test_reliability_of_a_worked_example():

@@ -39,12 +39,19 @@ def rays(points, pose, rng=None, noise=0.0):
     return CAMERA.rays(pixels(points, pose, rng, noise), SIZE)
 
 
-def view_from(*position, noise=0.5):
+def matched_street(rng, pose, noise=0.3):
+    """Return pixels (200, 2) of the ground and two house fronts from the origin and a pose."""
+    along = rng.uniform(5, 25, 200)
+    across, up = rng.uniform(-6, 6, 200), rng.uniform(-3, 1.5, 200)
+    fronts = np.column_stack([np.where(across > 0, 6, -6), up, along])
+    ground = np.column_stack([across, np.full(200, 1.5), along])
+    points = np.where(rng.random((200, 1)) < 0.5, fronts, ground)
+    return pixels(points, Pose.identity(), rng, noise), pixels(points, pose, rng, noise)
+
+
+def view_from(*position):
     """Relate the picture at the origin to one from a position."""
-    rng = np.random.default_rng(3)
-    points = scene(rng, 150)
-    first = pixels(points, camera_at(0, 0, 0), rng, noise)
-    return relate(first, pixels(points, camera_at(*position), rng, noise), SIZE)
+    return relate(*matched_street(np.random.default_rng(3), camera_at(*position)), SIZE)
 
 
 @pytest.mark.parametrize('towards', [(0, 0, 1), (0, 0, -1), (0.5, 0, 1)])
@@ -58,16 +65,13 @@ def test_deformation_grows_with_the_distance_between_the_cameras(towards):
 def test_a_turn_or_a_shift_of_the_picture_is_no_deformation():
     rng = np.random.default_rng(3)
     first = rng.uniform((0, 0), SIZE, (60, 2))
-    turned = first[:, ::-1] * [1, -1] + [20, 300]
+    cosine, sine = np.cos(0.3), np.sin(0.3)
+    turned = first @ np.array([[cosine, sine], [-sine, cosine]]) + [20, 300]
     assert relate(first, turned, SIZE).deformation == pytest.approx(0, abs=1e-6)
 
 
 def test_pictures_with_nothing_in_common_are_deformed_altogether():
     assert relate(np.zeros((7, 2)), np.zeros((7, 2)), SIZE).deformation == 1.0
-
-
-def angle(a, b):
-    return float(np.arccos(np.clip(a @ b / np.linalg.norm(a) / np.linalg.norm(b), -1, 1)))
 
 
 def test_view_angle_gives_the_rays_of_its_edges():
@@ -102,52 +106,38 @@ def test_field_of_view_beyond_a_half_circle_is_refused():
         Pinhole.of_view(180, 4, 3)
 
 
-@pytest.mark.parametrize('camera', [CAMERA, None])
-def test_right_pairs_agree_and_wrong_ones_do_not(camera):
+def test_right_pairs_agree_and_wrong_ones_do_not():
     rng = np.random.default_rng(1)
-    points, pose = scene(rng), camera_at(1.0, 0.2, 0.5, 0.0, 0.1, 0.02)
-    first = pixels(points, Pose.identity(), rng, 0.3)
-    second = pixels(points, pose, rng, 0.3)
-    second[:30] = rng.uniform((0, 0), SIZE, (30, 2))
-    view = relate(first, second, SIZE, camera)
-    assert view.inliers[30:].mean() > 0.9
-    assert view.inliers[:30].mean() < 0.25
+    first, second = matched_street(rng, camera_at(0.2, 0.1, 1.0, 0.0, 0.1, 0.02))
+    second[:50] = rng.uniform((0, 0), SIZE, (50, 2))
+    view = relate(first, second, SIZE)
+    assert view.agreeing[50:].mean() > 0.9
+    assert view.agreeing[:50].mean() < 0.1
+    assert 0.6 * 150 < view.inliers < 160
 
 
-def test_known_intrinsics_give_rotation_and_direction():
+def test_pairs_by_chance_do_not_support_each_other():
     rng = np.random.default_rng(2)
-    points, pose = scene(rng), camera_at(1.0, 0.2, 0.5, 0.0, 0.1, 0.02)
-    view = relate(pixels(points, Pose.identity()), pixels(points, pose, rng, 0.2), SIZE, CAMERA)
-    back = pose.inverse()
-    assert np.degrees(np.linalg.norm(cv2.Rodrigues(view.rotation.T @ back.rotation)[0])) < 0.5
-    assert np.degrees(angle(view.direction, back.position)) < 5
+    first, second = rng.uniform((0, 0), SIZE, (2, 200, 2))
+    view = relate(first, second, SIZE)
+    assert view.inliers < 0.15 * 200
+    assert not view.agreeing.any()
 
 
-def test_same_points_give_the_same_answer():
-    rng = np.random.default_rng(3)
-    first, second = rng.uniform(0, 180, (2, 40, 2))
-    views = [relate(first, second, SIZE, CAMERA) for _ in range(3)]
-    assert all((view.inliers == views[0].inliers).all() for view in views)
-
-
-@pytest.mark.parametrize('camera', [CAMERA, None])
 @pytest.mark.parametrize('shape', ['grid', 'line', 'same point'])
-def test_camera_that_did_not_move_agrees_with_itself_or_says_nothing(camera, shape):
+def test_camera_that_did_not_move_agrees_with_itself(shape):
     x, y = np.meshgrid(np.arange(8) * 20.0, np.arange(5) * 20.0)
     points = np.column_stack([x.ravel(), y.ravel()])
     if shape == 'line':
         points[:, 1] = points[:, 0]
     if shape == 'same point':
         points[:] = 5
-    view = relate(points, points, SIZE, camera)
-    if shape == 'grid':
-        assert view.inliers.all()
+    assert relate(points, points, SIZE).inliers == len(points)
 
 
 def test_few_pairs_explain_nothing():
-    points = scene(np.random.default_rng(4), 7)
-    view = relate(pixels(points, Pose.identity()), pixels(points, Pose.identity()), SIZE, CAMERA)
-    assert not view.inliers.any()
+    points = pixels(scene(np.random.default_rng(4), 7), Pose.identity())
+    assert relate(points, points, SIZE).inliers == 0
 
 
 def test_points_are_triangulated_where_they_are():

@@ -32,7 +32,7 @@ def evidence_of(
     *,
     standing=np.nan,
     trail=np.nan,
-    inliers=(np.nan, 0.0),
+    inliers=(np.nan, np.nan, 0.0),
     congruence=np.nan,
     parallax=np.nan,
 ):
@@ -75,7 +75,7 @@ def test_unknown_evidence_counts_as_average():
     st.integers(0, 512),
     st.integers(0, 512),
     st.floats(0, 1),
-    st.tuples(st.integers(0, 1024), st.integers(0, 1024)),
+    st.tuples(st.integers(0, 1024), st.floats(0, 1), st.integers(0, 1024)),
     st.floats(0, 5),
     st.floats(0.001, 1),
 )

@@ -105,7 +105,8 @@ RULE = InlierRule('points-9', least=50, chance=20)
 
 def compared(rows, *inliers):
     """Return candidates whose local features were compared."""
-    return dataclasses.replace(sample_candidates(*rows), inliers=np.array(inliers, float))
+    known = np.array(inliers, float)
+    return dataclasses.replace(sample_candidates(*rows), inliers=known, matches=0 * known + 190)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,8 @@ def test_inliers_decide_by_the_rule_where_there_is_no_calibration(similarities, 
 
 def calibrated_with_inliers():
     plain = sample_calibration()
-    weights = {'similarity': 2.0, 'distinctness': 2.0, 'inliers': 3.0, 'inlier_distinctness': 9.0}
+    weights = {'similarity': 2.0, 'distinctness': 2.0, 'inlier_share': 20.0}
+    weights['inlier_distinctness'] = 9.0
     verified = Logistic(-15.0, weights, dict.fromkeys(weights, 0.0), 0.9)
     return dataclasses.replace(
         plain,

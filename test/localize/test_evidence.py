@@ -88,18 +88,31 @@ def test_evidence_of_the_frame_alone_has_no_support():
 def test_inliers_elsewhere_speak_against_a_place_above_those_of_chance():
     candidates = sample_candidates((1, 0.9, 0), (2, 0.8, 50), (3, 0.7, 1), (4, 0.6, 90))
 
-    def features(*inliers):
+    def distinctness(*inliers):
         known = dataclasses.replace(candidates, inliers=np.array(inliers, float))
-        figures = gather(known, RADIUS, chance=40).features[0]
-        return figures[FEATURES.index('inliers')], figures[FEATURES.index('inlier_distinctness')]
+        features = gather(known, RADIUS, chance=40).features
+        return features[0, FEATURES.index('inlier_distinctness')]
 
     # Those at the place itself do not count.
-    assert features(80, 0, 70, np.nan) == pytest.approx((np.log1p(80), np.log(80 / 40)))
-    assert features(200, 100, 0, np.nan)[1] == pytest.approx(np.log(2))
+    assert distinctness(80, 0, 70, np.nan) == pytest.approx(np.log(80 / 40))
+    assert distinctness(200, 100, 0, np.nan) == pytest.approx(np.log(2))
     # More than about twice as many say no more.
-    assert features(400, 0, 0, np.nan)[1] == features(200, 0, 0, np.nan)[1]
-    assert features(30, 20, 0, 39)[1] == 0
-    assert np.isnan(features(np.nan, 100, 0, 0)).all()
+    assert distinctness(400, 0, 0, np.nan) == distinctness(200, 0, 0, np.nan)
+    assert distinctness(30, 20, 0, 39) == 0
+    assert np.isnan(distinctness(np.nan, 100, 0, 0))
+
+
+def test_inliers_count_as_a_share_of_the_matches():
+    candidates = sample_candidates((1, 0.9), (2, 0.8), (3, 0.7), (4, 0.6))
+    column = FEATURES.index('inlier_share')
+    assert np.isnan(gather(candidates, RADIUS).features[:, column]).all()
+    known = dataclasses.replace(
+        candidates,
+        inliers=np.array([100.0, 50.0, 3.0, np.nan]),
+        matches=np.array([190.0, 90.0, 5.0, np.nan]),
+    )
+    # Few matches tell less.
+    np.testing.assert_allclose(gather(known, RADIUS).features[:, column], [0.5, 0.5, 0.2, np.nan])
 
 
 def test_a_place_whose_things_are_of_another_size_is_less_congruent():
@@ -141,6 +154,8 @@ def test_fused_scores_prefer_the_share_of_inliers_to_a_small_gain_of_similarity(
     np.testing.assert_array_equal(fused_scores(candidates), candidates.similarities)
     known = dataclasses.replace(candidates, inliers=np.array([10, 100, np.nan]))
     np.testing.assert_allclose(fused_scores(known), [0.93, 1.1, 0.7])
+    few = dataclasses.replace(candidates, inliers=np.array([1, 2, np.nan]))
+    assert fused_scores(few).argmax() == 0
     none = dataclasses.replace(candidates, inliers=np.zeros(3))
     np.testing.assert_array_equal(fused_scores(none), candidates.similarities)
 

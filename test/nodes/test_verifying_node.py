@@ -123,7 +123,8 @@ def test_node_verifies_as_the_offline_evaluation_does(start, listener, describer
         assert answer.reason == query.reason
         assert [c.place_id for c in answer.candidates] == query.candidates.ids.tolist()
         inliers = query.candidates.inliers
-        assert [c.num_inliers for c in answer.candidates] == np.nan_to_num(inliers).tolist()
+        whole = np.nan_to_num(inliers).astype(int)
+        assert [c.num_inliers for c in answer.candidates] == whole.tolist()
         assert answer.candidates[0].verified == (inliers[0] >= STRICT) >= query.accepted
 
 

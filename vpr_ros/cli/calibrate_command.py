@@ -175,7 +175,7 @@ def answered(
     from vpr_ros.inputs.bags import Bag, choose_topics
     from vpr_ros.localize.verification import Reranking
 
-    compared = max(means.pop('rerank', Reranking().count), 1)
+    compared = means.pop('rerank', Reranking().count)
     means['rerank'] = _SPARE * compared if known else compared
     opened = localizing(map_path, candidates=_CANDIDATES, calibration='none', **means)
     title = f'localising {bag_path.name} in {map_path.name}'

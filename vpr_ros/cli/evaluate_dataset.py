@@ -155,7 +155,7 @@ def dataset(
 
     if report is not None:  # missing packages are told now, not after an hour of work
         from vpr_ros.evaluation.dataset_report import render_report
-    wanted.check_method(search_methods(local=verify != 'none' and rerank > 0))
+    wanted.check_method(search_methods(local=verify != 'none'))
     poses = (database_poses, queries_poses)
     data = _read(
         folder,
@@ -184,7 +184,7 @@ def dataset(
             bits=bits,
             queries_list='' if queries_list is None else queries_list.name,
             test_method=test_method,
-            detector=local_detector(verify) if rerank else None,
+            detector=local_detector(verify),
             reranking=Reranking(rerank),
             findings=findings,
             created=now(),

@@ -18,7 +18,7 @@ import typer
 from vpr_ros.cli.console import require_folders
 from vpr_ros.cli.model_names import require_model, require_network
 from vpr_ros.errors import VprError
-from vpr_ros.types import LARGEST_SETTING
+from vpr_ros.types import LARGEST_SETTING, LEAST_COMPARED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -363,9 +363,9 @@ Rerank = Annotated[
     int,
     typer.Option(
         '--rerank',
-        min=0,
+        min=LEAST_COMPARED,
         max=100,
-        help='Candidates compared by local features and re-ranked; 0 compares the first only.',
+        help='Candidates compared by local features and re-ranked.',
     ),
 ]
 MinInliers = Annotated[
@@ -374,7 +374,7 @@ MinInliers = Annotated[
         '--min-inliers',
         min=0,
         max=1000,
-        help='Features that must agree on one geometry; 0 takes the number of the detector.',
+        help='Features that must agree; 0 takes the number of the detector.',
     ),
 ]
 FieldOfView = Annotated[

@@ -20,11 +20,19 @@ from vpr_ros.evaluation.metrics import angles, localisable, pose_rows, within
 from vpr_ros.localize import CalibrationError, make_filter
 from vpr_ros.localize.calibration import FRAME, leads, parts_of
 from vpr_ros.localize.decision import agreement
-from vpr_ros.localize.evidence import FEATURES, congruences, fused_order, gather
+from vpr_ros.localize.evidence import (
+    FEATURES,
+    congruences,
+    fused_order,
+    gather,
+    inlier_shares,
+)
 from vpr_ros.localize.temporal import BLIND
 from vpr_ros.localize.verification import RULES
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from vpr_ros.evaluation.metrics import Bools, Floats, Tolerance
     from vpr_ros.evaluation.results import Evaluation
     from vpr_ros.evaluation.summary import QueryResult
@@ -157,7 +165,7 @@ class AnswerTable:
                 if temporal.alone:
                     continue
             if detector:
-                candidates = _with_compared(candidates, further, row)
+                candidates = _with_compared(candidates, further, np.array([row]))
                 if candidates.inliers is None or np.isnan(candidates.inliers[row]):
                     continue
             evidence = gather(candidates, radius, support, np.array([row]), chance)
@@ -188,7 +196,7 @@ class AnswerTable:
     def places_seen(self, detector: str = '') -> tuple[Floats, Bools]:
         """Return evidence (N, F) of the first candidates, and whether each (N,) is correct.
 
-        Columns are standing and lead; with a detector also the logarithm of the inliers and the
+        Columns are standing and lead; with a detector also the share of inliers and the
         congruence, of those that were compared.
         """
         values, right = [], []
@@ -199,7 +207,7 @@ class AnswerTable:
                 continue
             columns = [standing, leads(candidates, self._tolerance.distance)]
             if detector and inliers is not None:
-                columns += [np.log1p(inliers), congruences(candidates)]
+                columns += [inlier_shares(candidates), congruences(candidates)]
             rows = np.column_stack(columns)[:_SEEN]
             known = np.isfinite(rows).all(axis=1)
             values.append(rows[known])
@@ -212,14 +220,12 @@ class AnswerTable:
 
     def as_compared(self, candidates: Candidates) -> tuple[Candidates, Candidates]:
         """Return candidates in the order of the robot: with its own comparisons, and with all."""
-        if candidates.inliers is None or candidates.deformations is None:
+        if candidates.inliers is None:
             return candidates, candidates
-        unknown = np.full(len(candidates), np.nan)
         first = np.argsort(-candidates.similarities, kind='stable')[: self._session.compared]
-        inliers, deformations = unknown.copy(), unknown
-        inliers[first] = candidates.inliers[first]
-        deformations[first] = candidates.deformations[first]
-        known = replace(candidates, inliers=inliers, deformations=deformations)
+        not_compared = np.full(len(candidates), np.nan)
+        none: dict[str, Any] = dict.fromkeys(_COMPARED, not_compared)
+        known = _with_compared(replace(candidates, **none), candidates, first)
         order = fused_order(known)
         return known.take(order), candidates.take(order)
 
@@ -249,6 +255,13 @@ def require_candidates(traverse: AnsweredTraverse) -> None:
             'image; the robot judges by more: evaluate again with 100 candidates'
         )
         raise CalibrationError(msg)
+    compared = [q.candidates for q in evaluation.queries if q.candidates.inliers is not None]
+    if any(getattr(found, name) is None for found in compared for name in _COMPARED):
+        msg = (
+            f'{traverse.name} was evaluated by an earlier version, which did not write all that '
+            'tells places apart: evaluate again'
+        )
+        raise CalibrationError(msg)
 
 
 def _odometry(traverse: AnsweredTraverse) -> list[Pose | None]:
@@ -266,23 +279,26 @@ def _odometry(traverse: AnsweredTraverse) -> list[Pose | None]:
     return odometry
 
 
-def _with_compared(candidates: Candidates, further: Candidates, row: int) -> Candidates:
-    """Return candidates with one of them compared, as far as it was."""
-    inliers, deformations = candidates.inliers, candidates.deformations
-    more, others = further.inliers, further.deformations
-    if inliers is None or deformations is None or more is None or others is None:
+_COMPARED = 'inliers', 'matches', 'deformations'
+"""The figures of candidates by their comparisons."""
+
+
+def _with_compared(
+    candidates: Candidates, further: Candidates, rows: NDArray[np.intp]
+) -> Candidates:
+    """Return candidates with some of them compared, as far as they were."""
+    if candidates.inliers is None or further.inliers is None:
         return candidates
-    only = np.arange(len(candidates)) == row
-    return replace(
-        candidates,
-        inliers=np.where(only, more, inliers),
-        deformations=np.where(only, others, deformations),
-    )
+    these = np.isin(np.arange(len(candidates)), rows)
+    figures = {
+        name: np.where(these, getattr(further, name), getattr(candidates, name))
+        for name in _COMPARED
+    }
+    return replace(candidates, **figures)
 
 
 def _alone(candidates: Candidates) -> Candidates:
     """Return the candidates as the search returned them, without local features."""
-    plain = replace(
-        candidates, inliers=None, deformations=None, parallaxes=None, probabilities=None
-    )
+    nothing: dict[str, Any] = dict.fromkeys((*_COMPARED, 'parallaxes', 'probabilities'))
+    plain = replace(candidates, **nothing)
     return plain.take(np.argsort(-plain.similarities, kind='stable'))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.calibration_data import AnsweredTraverse
     from vpr_ros.evaluation.calibration_models import Observed, PoseOffset, Predictions
     from vpr_ros.evaluation.metrics import Tolerance
-    from vpr_ros.localize.calibration import Logistic
+    from vpr_ros.localize.calibration import Logistic, PoseErrorModel
     from vpr_ros.types import ModelInfo
 
 LEAST = 30
@@ -111,9 +110,7 @@ def calibrate(
         precision=precision,
         stages={stage: one.logistic for stage, one in found.items()},
         places=likelihoods,
-        pose_errors={
-            stage: pose_error(list(chain(*one.published))) for stage, one in found.items()
-        },
+        pose_errors={stage: _pose_error(one) for stage, one in found.items()},
         data=[table.summary() for table in given],
         quality={stage: _quality(one) for stage, one in found.items()},
     )
@@ -140,6 +137,17 @@ class _Judged:
         return sure if sum(map(len, sure)) >= LEAST else right
 
 
+def _pose_error(judged: _Judged, without: str = '') -> PoseErrorModel:
+    """Fit the errors of poses, without the traverses of a world."""
+    published = [
+        (errors, one.state)
+        for errors, one in zip(judged.published, judged.observed, strict=True)
+        if one.worlds[0] != without
+    ]
+    together = [error for errors, _ in published for error in errors]
+    return pose_error(together, [errors for errors, state in published if not state])
+
+
 def _consistency(judged: _Judged) -> tuple[float, float]:
     """Return the mean over traverses of the mean of `nees`, and half the width of its 95 % band.
 
@@ -147,11 +155,19 @@ def _consistency(judged: _Judged) -> tuple[float, float]:
     (it keeps to one lane), so that traverses are counted, not answers; Student's t.
     """
     published, groups = judged.published, [one.worlds[0] for one in judged.observed]
-    means = []
+    counts = dict.fromkeys(groups, 0)
     for own, group in zip(published, groups, strict=True):
-        others = [e for p, g in zip(published, groups, strict=True) if g != group for e in p]
-        if len(own) >= _LEAST_ANSWERS and len(others) >= LEAST:
-            means.append(float(nees(own, pose_error(others)).mean()))
+        counts[group] += len(own)
+    others = {
+        group: _pose_error(judged, group)
+        for group, count in counts.items()
+        if sum(counts.values()) - count >= LEAST
+    }
+    means = [
+        float(nees(own, others[group]).mean())
+        for own, group in zip(published, groups, strict=True)
+        if len(own) >= _LEAST_ANSWERS and group in others
+    ]
     if len(means) < 2:
         return math.nan, math.nan
     half = student.ppf(0.975, len(means) - 1) * np.std(means, ddof=1) / math.sqrt(len(means))

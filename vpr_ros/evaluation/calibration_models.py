@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.stats import chi2
 
 from vpr_ros.localize.calibration import Logistic, PoseErrorModel
 from vpr_ros.localize.evidence import FEATURES
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 _LEAST_SIGMAS = (0.1, 0.03)
 """Accuracy of the poses of traverses, metres and radians."""
+_INSIDE = 0.92
+"""Least share of the errors of each traverse inside their 95 % region."""
+_LEAST_ERRORS = 100
+"""Of a traverse, below which that share tells nothing."""
 _SHRINKAGE = 1.0
 """Of standardised weights towards 0, as one observation each."""
 
@@ -142,7 +147,7 @@ def _threshold(predictions: Predictions, precision: float) -> float:
     - Of what is accepted of traverses as they are, the share `precision` is correct.
     - In each state that was made of them, no more than the remaining share of its frames is
       accepted and wrong.
-    - In no world, and in none of its states, is that share significantly more than twice as much.
+    - In no world, and in none of its states, is that share significantly more.
     - Of each traverse outside its map, no more than the remaining share is accepted.
     """
     p, right, share = predictions.probabilities, predictions.right, 1 - precision
@@ -158,7 +163,7 @@ def _threshold(predictions: Predictions, precision: float) -> float:
 
     def significantly(allowed: Callable[[Floats, int], Floats]) -> Callable[[Floats, int], Floats]:
         def limit(accepted: Floats, frames: int) -> Floats:
-            expected = 2 * allowed(accepted, frames)
+            expected = allowed(accepted, frames)
             return np.asarray(expected + 2 * np.sqrt(expected) + 1)
 
         return limit
@@ -226,11 +231,37 @@ def nees(errors: Sequence[PoseOffset], model: PoseErrorModel) -> Floats:
     return np.array(values)
 
 
-def pose_error(errors: Sequence[PoseOffset]) -> PoseErrorModel:
-    """Fit base and factor of the variances by maximum likelihood of Gaussian errors.
+def pose_error(
+    errors: Sequence[PoseOffset], traverses: Sequence[Sequence[PoseOffset]]
+) -> PoseErrorModel:
+    """Fit base and factor of the variances so that they hold for each traverse.
 
-    The bases are kept above the accuracy of the true poses.
+    By maximum likelihood of Gaussian errors; then the variances are multiplied until of no
+    traverse more errors than allowed are outside their 95 % region. The errors of one drive go
+    together, as it keeps to its lane, and a robot drives one at a time.
+
+    Args:
+        errors: All.
+        traverses: Those of each.
     """
+    fitted = _fitted(errors)
+    region = chi2.ppf(0.95, 3)
+    worst = [
+        np.quantile(nees(own, fitted), _INSIDE) / region
+        for own in traverses
+        if len(own) >= _LEAST_ERRORS
+    ]
+    scale = max([1.0, *worst])
+    return PoseErrorModel(
+        fitted.position * math.sqrt(scale),
+        fitted.position_factor * scale,
+        fitted.angle * math.sqrt(scale),
+        fitted.angle_factor * scale,
+    )
+
+
+def _fitted(errors: Sequence[PoseOffset]) -> PoseErrorModel:
+    """Fit by maximum likelihood; the bases are kept above the accuracy of the true poses."""
     offsets = np.array([e.offset for e in errors])
     spreads = np.array([e.spread for e in errors])
     turns = np.array([e.angle for e in errors])

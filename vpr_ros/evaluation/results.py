@@ -107,6 +107,7 @@ def _query_to_json(query: QueryResult) -> dict[str, Any]:
         'hamming': candidates.hamming,
         'probabilities': candidates.probabilities,
         'inliers': candidates.inliers,
+        'matches': candidates.matches,
         'deformations': candidates.deformations,
         'parallaxes': candidates.parallaxes,
         'standings': candidates.standings,
@@ -120,9 +121,9 @@ def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
     known = data['probabilities']
     probabilities = None if known is None else floats(known)
     # Files of earlier versions have none of these.
-    further = inliers, deformations, parallaxes, standings = [
+    further = inliers, matches, deformations, parallaxes, standings = [
         None if (known := data.get(name)) is None else floats(known)
-        for name in ('inliers', 'deformations', 'parallaxes', 'standings')
+        for name in ('inliers', 'matches', 'deformations', 'parallaxes', 'standings')
     ]
     spread = data.get('covariance')
     what = f'the candidates of the query at {data["stamp"]}'
@@ -139,6 +140,7 @@ def _query_from_json(data: dict[str, Any], places: PlaceTable) -> QueryResult:
             places.poses_of(ids),
             probabilities,
             inliers,
+            matches,
             deformations,
             parallaxes,
             standings,

@@ -18,7 +18,7 @@ import yaml
 
 from vpr_ros.documents import DocumentError, read_yaml
 from vpr_ros.errors import VprError, shown
-from vpr_ros.localize.evidence import FEATURES, congruences
+from vpr_ros.localize.evidence import FEATURES, congruences, inlier_shares
 from vpr_ros.parsing import parse
 from vpr_ros.types import ModelInfo
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from vpr_ros.search import Candidates
 
-FORMAT = 3
+FORMAT = 4
 NONE = 'none'
 """The choice of no calibration."""
 _MOST_EVIDENCE = 4.0
@@ -110,14 +110,14 @@ class PlaceLikelihood:
         intercept: Where all else is 0.
         standing: Weight of `Candidates.standings`.
         lead: Weight of the similarity less the best elsewhere, see `leads`.
-        inliers: Weight of the logarithm of the inliers, 0 where they were not used.
+        inlier_share: Weight of `inlier_shares`, 0 where they were not used.
         congruence: Weight of `congruences`, 0 as well.
     """
 
     intercept: float
     standing: float
     lead: float
-    inliers: float = 0.0
+    inlier_share: float = 0.0
     congruence: float = 0.0
 
     def log_ratios(self, candidates: Candidates, lead: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -130,8 +130,8 @@ class PlaceLikelihood:
         ratios = self.intercept + self.lead * lead
         if candidates.standings is not None:
             ratios += self.standing * np.nan_to_num(candidates.standings)
-        if self.inliers and candidates.inliers is not None:
-            ratios += self.inliers * np.log1p(candidates.inliers)
+        if self.inlier_share and candidates.inliers is not None:
+            ratios += self.inlier_share * np.nan_to_num(inlier_shares(candidates))
             ratios += self.congruence * np.nan_to_num(congruences(candidates))
         return np.asarray(np.clip(ratios, -_MOST_EVIDENCE, _MOST_EVIDENCE))
 

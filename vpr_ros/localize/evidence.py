@@ -27,7 +27,7 @@ FEATURES = (
     'agreement',
     'support',
     'trail',
-    'inliers',
+    'inlier_share',
     'inlier_distinctness',
     'congruence',
     'nearness',
@@ -38,8 +38,12 @@ _FIRST = 10
 """Candidates among which agreement is counted."""
 _INLIER_WEIGHT = 0.3
 """Similarity that the most inliers of a query are worth in re-ranking."""
+_FEW_INLIERS = 30.0
+"""If no place has so many, the most count as a share of it."""
 _MOST_STANDING = 8.0
 """Deviations beyond which a similarity is no better evidence."""
+_DOUBTED = 10
+"""Matches that are added as if they did not agree: a few always do."""
 _MOST_INLIER_RATIO = 2.2
 """More inliers than the rival times this are no better evidence: beyond the end of a map its last
 place, which nothing else resembles, has as many as a place that is there."""
@@ -136,6 +140,7 @@ class Evidence:
         support: Probability of the place by a temporal filter; NaN without one.
         trails: Evidence of earlier frames for the place; NaN without a filter.
         inliers: Matches of local features that agree; NaN where they were not compared.
+        inlier_shares: Of all matches, see `inlier_shares`.
         rival_inliers: The most elsewhere, of those compared; 0 where there are none.
         congruences: How alike the candidates' pictures are in shape, see `congruences`.
         parallaxes: See `Candidates`; NaN where unknown.
@@ -153,6 +158,7 @@ class Evidence:
     support: Floats
     trails: Floats
     inliers: Floats
+    inlier_shares: Floats
     rival_inliers: Floats
     congruences: Floats
     parallaxes: Floats
@@ -187,7 +193,7 @@ class Evidence:
             self.agreement,
             np.clip(odds, -_MOST_SUPPORT, _MOST_SUPPORT),
             np.clip(self.trails, -_MOST_TRAIL, _MOST_TRAIL),
-            np.log1p(self.inliers),
+            self.inlier_shares,
             np.log(
                 np.minimum(
                     np.maximum(self.inliers, self.chance_inliers)
@@ -244,6 +250,17 @@ def congruences(candidates: Candidates) -> Floats:
     )
 
 
+def inlier_shares(candidates: Candidates) -> Floats:
+    """Return the share (H,) of the matches of each candidate that agree; NaN without matches.
+
+    How many agree depends on the camera, the season and the texture; which share of the matches
+    does, less. A few matches more that do not agree are counted, as few always do.
+    """
+    if candidates.inliers is None or candidates.matches is None:
+        return np.full(len(candidates), np.nan)
+    return np.asarray(candidates.inliers / (candidates.matches + _DOUBTED))
+
+
 def shortfall(candidates: Candidates, ratios: Floats) -> Floats:
     """Return by how much less (H,) each candidate looks like the image than the best one.
 
@@ -273,7 +290,7 @@ def fused_scores(candidates: Candidates) -> Floats:
     if candidates.inliers is None:
         return candidates.similarities
     inliers = np.nan_to_num(candidates.inliers)
-    shares = inliers / max(float(inliers.max(initial=0.0)), 1.0)
+    shares = inliers / max(float(inliers.max(initial=0.0)), _FEW_INLIERS)
     return np.asarray(candidates.similarities + _INLIER_WEIGHT * shares, np.float64)
 
 
@@ -331,6 +348,7 @@ def gather(
         support=unknown if support is None else support.places[rows],
         trails=unknown if support is None else support.trails[rows],
         inliers=inliers[rows],
+        inlier_shares=inlier_shares(candidates)[rows],
         rival_inliers=np.where(here, 0.0, np.nan_to_num(inliers)).max(1),
         congruences=congruences(candidates)[rows],
         parallaxes=unknown if candidates.parallaxes is None else candidates.parallaxes[rows],

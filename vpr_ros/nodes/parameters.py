@@ -16,7 +16,13 @@ from vpr_ros.inputs.poses import BASES, MAP, POSE_FORMATS, TRANSFORMS
 from vpr_ros.localize import DecisionConfig, Reranking
 from vpr_ros.nodes.fleet_parameters import FleetParameters
 from vpr_ros.nodes.parameter_fields import parameter
-from vpr_ros.types import DEFAULT_MODEL, LARGEST_SETTING, LOOP_PROBABILITY, THUMBNAIL_SIZE
+from vpr_ros.types import (
+    DEFAULT_MODEL,
+    LARGEST_SETTING,
+    LEAST_COMPARED,
+    LOOP_PROBABILITY,
+    THUMBNAIL_SIZE,
+)
 
 _MAP_PATH = 'File of the place map; empty for vpr/map.vprmap in ROS_HOME (~/.ros).'
 
@@ -232,14 +238,8 @@ class DecisionParameters:
 
     def decision_config(self) -> DecisionConfig:
         """Return when a candidate is accepted."""
-        names = {field.name for field in fields(self)}
-        return DecisionConfig(
-            **{
-                rule.name: getattr(self, rule.name)
-                for rule in fields(DecisionConfig)
-                if rule.name in names
-            }
-        )
+        names = {f.name for f in fields(self)} & {f.name for f in fields(DecisionConfig)}
+        return DecisionConfig(**{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)
@@ -254,8 +254,8 @@ class VerificationParameters:
     )
     rerank: int = parameter(
         10,
-        'Candidates that are compared by local features and re-ranked; 0 compares the first only.',
-        minimum=0,
+        'Candidates that are compared by local features and re-ranked.',
+        minimum=LEAST_COMPARED,
         maximum=100,
         dynamic=True,
     )
@@ -270,7 +270,7 @@ class VerificationParameters:
     )
     min_inliers: int = parameter(
         0,
-        'Feature matches that must agree on one geometry for a candidate to be verified; 0 takes'
+        'Feature matches that must agree for a candidate to be verified; 0 takes'
         ' the number of the detector. With a calibration the probability decides instead.',
         minimum=0,
         maximum=1000,

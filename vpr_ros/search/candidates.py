@@ -36,9 +36,10 @@ class Candidates:
         hamming: (H,) int64 differing bits of the codes, -1 where the map has no codes yet.
         poses: (H, 7) x, y, z, qx, qy, qz, qw of the base in the map frame; NaN where unknown.
         probabilities: (H,) that each candidate is correct; None without a calibration.
-        inliers: (H,) matches of local features that agree on one geometry; NaN where they were
+        inliers: (H,) matches of local features that agree, see `TwoView`; NaN where they were
             not compared, None where none were.
-        deformations: (H,) of those, see `TwoView`; NaN and None as the inliers.
+        matches: (H,) of which those are some; NaN and None as the inliers.
+        deformations: (H,) of the inliers, see `TwoView`; NaN and None as the inliers.
         parallaxes: (H,) deformations between pictures of the map near by that are 5 m apart; NaN
             and None as the inliers, and NaN where the map does not tell.
         standings: (H,) by how many deviations each similarity is above those between the place
@@ -55,6 +56,7 @@ class Candidates:
     poses: NDArray[np.float64]
     probabilities: NDArray[np.float64] | None = None
     inliers: NDArray[np.float64] | None = None
+    matches: NDArray[np.float64] | None = None
     deformations: NDArray[np.float64] | None = None
     parallaxes: NDArray[np.float64] | None = None
     standings: NDArray[np.float64] | None = None
@@ -101,6 +103,7 @@ class Candidates:
             poses=self.poses[order],
             probabilities=None if self.probabilities is None else self.probabilities[order],
             inliers=None if self.inliers is None else self.inliers[order],
+            matches=None if self.matches is None else self.matches[order],
             deformations=None if self.deformations is None else self.deformations[order],
             parallaxes=None if self.parallaxes is None else self.parallaxes[order],
             standings=None if self.standings is None else self.standings[order],

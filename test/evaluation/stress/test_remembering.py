@@ -116,7 +116,7 @@ def test_what_is_learnt_of_the_map_does_not_pass_for_a_comparison_of_a_picture(t
                 found = remembering.comparison(shot.rgb).reranked(asked, Reranking(12))
                 wanted = plain.comparison(shot.rgb).reranked(asked, Reranking(12))
                 assert found.ids.tolist() == wanted.ids.tolist()
-                for name in ('inliers', 'deformations', 'parallaxes'):
+                for name in ('inliers', 'matches', 'deformations', 'parallaxes'):
                     np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
                 assert np.isfinite(found.parallaxes).all()
 

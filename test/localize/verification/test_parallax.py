@@ -31,7 +31,7 @@ def pairs_of(place_map):
 
 
 def view(inliers, deformation):
-    return TwoView(np.full(inliers, fill_value=True), deformation=deformation)
+    return TwoView(np.ones(inliers), deformation)
 
 
 def of_views(views):
@@ -52,6 +52,17 @@ def test_neighbours_are_some_metres_apart_and_look_the_same_way(tmp_path):
         a, b = (Pose.from_array(poses[i - 1]) for i in (first, second))
         assert a.distance_to(b) == pytest.approx(metres)
         assert a.angle_to(b) == 0
+
+
+def test_neighbours_are_spread_along_the_way_where_a_robot_stood_for_long(tmp_path):
+    stood = [Pose.planar(20.0, 0, 0)] * 400
+    poses = [Pose.planar(x, 0, 0) for x in np.arange(0, 20, 1.0)] + stood
+    poses += [Pose.planar(x, 0, 0) for x in np.arange(21, 60, 1.0)]
+    with mapped(tmp_path / 'street.vprmap', seen(None, poses)) as place_map:
+        firsts = [poses[first - 1].position[0] for first, *_ in pairs_of(place_map)]
+    assert len(firsts) == 24
+    assert firsts.count(20.0) <= 1
+    assert max(firsts) == 59
 
 
 @pytest.mark.parametrize(

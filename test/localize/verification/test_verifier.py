@@ -243,7 +243,7 @@ def test_features_of_a_place_are_found_once_with_those_of_the_query(boards):
 
 def test_features_used_last_are_kept_within_the_memory(boards, monkeypatch):
     monkeypatch.setattr(verifier, '_CACHE_BYTES', 1)
-    monkeypatch.setattr(verifier, '_AT_ONCE', 2)
+    monkeypatch.setattr(verifier, 'LEAST_COMPARED', 2)
     counting = Counting()
     looking = Verifier(boards, counting)
     for place in (1, 2, 3, 3, 2, 1):

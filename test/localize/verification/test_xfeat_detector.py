@@ -42,7 +42,7 @@ def onnx_detector(tmp_path_factory):
 def agreeing(detector, first, second):
     a, b = detector.detect([first, second])
     matches = detector.match(a, b)
-    return relate(a.points[matches[:, 0]], b.points[matches[:, 1]], a.size).inliers.sum()
+    return relate(a.points[matches[:, 0]], b.points[matches[:, 1]], a.size).inliers
 
 
 def test_features_of_the_same_place_agree_and_those_of_another_do_not(torch_detector):

@@ -18,7 +18,10 @@ MODEL = ModelInfo('numbers', '0' * 64, 8, 8, 'none', trained=True)
 
 @dataclass(frozen=True)
 class World:
-    """Boards that stand across the way, each with its own texture."""
+    """Boards that stand across the way, each with its own texture.
+
+    In each world but the first they stand elsewhere, so that their outlines do not match either.
+    """
 
     seed: int
 
@@ -32,8 +35,9 @@ class World:
         ):
             rng = np.random.default_rng([self.seed, number])
             texture = cv2.resize(rng.integers(0, 256, (24, 24), np.uint8), (240, 240))
+            first = (left, bottom) if self.seed == 1 else rng.uniform((-6, -5), (3, 0))
             corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
-            world = np.array([(x, left + side * a, bottom + side * b) for a, b in corners], float)
+            world = np.array([(x, *(np.array(corner) * side + first)) for corner in corners])
             seen = (world - optical.position) @ optical.rotation @ k.T
             image = (seen[:, :2] / seen[:, 2:]).astype(np.float32)
             source = np.float32(corners) * 240

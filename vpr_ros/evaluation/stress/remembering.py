@@ -8,7 +8,6 @@ by the `Shot` that was announced before, not by their pixels.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vpr_ros.localize import Verifier
@@ -99,7 +98,7 @@ class RememberingVerifier(Verifier):
         """Match a place to the announced picture; None where the place has no thumbnail."""
         key = self.shot, place_id
         if key not in self._compared:
-            self._compared[key] = _agreeing(super().compare(query, place_id))
+            self._compared[key] = super().compare(query, place_id)
         return self._compared[key]
 
     def transform(
@@ -110,12 +109,3 @@ class RememberingVerifier(Verifier):
         if key not in self._measured:
             self._measured[key] = super().transform(query, place, verification)
         return self._measured[key]
-
-
-def _agreeing(verification: Verification | None) -> Verification | None:
-    """Drop the matches that do not agree, which nobody asks for and which are most of them."""
-    if verification is None:
-        return None
-    agree = verification.view.inliers
-    view = replace(verification.view, inliers=agree[agree])
-    return replace(verification, matches=verification.matches[agree], view=view)

@@ -18,6 +18,8 @@ from vpr_ros.geometry.pose import wrapped, yaw_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from numpy.typing import NDArray
+
     from vpr_ros.geometry.two_view import TwoView
     from vpr_ros.maps.columns import Columns
 
@@ -25,7 +27,7 @@ DISTANCE = 5.0
 """Metres between the two pictures whose deformation is the parallax."""
 
 _SAMPLE = 24
-"""Places that are compared with a neighbour."""
+"""Places, at most, that are compared with a neighbour."""
 _NEAREST, _FARTHEST = 2.0, 12.0
 """Metres between the two: nearer ones hardly differ, farther ones hardly match."""
 _ALIKE = 0.3
@@ -46,7 +48,7 @@ def neighbouring_places(columns: Columns, camera: int) -> list[tuple[int, int, f
     positions, yaws = columns.poses[rows, :3], yaw_of(columns.poses[rows, 3:].T)
     sessions = columns.sessions[rows]
     pairs: list[tuple[int, int, float]] = []
-    for i in np.unique(np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(np.intp)):
+    for i in _along(positions, sessions) if len(rows) else ():
         metres = np.linalg.norm(positions - positions[i], axis=1)
         turns = np.abs(wrapped(yaws - yaws[i]))
         near = (metres >= _NEAREST) & (metres <= _FARTHEST) & (turns <= _ALIKE)
@@ -55,6 +57,14 @@ def neighbouring_places(columns: Columns, camera: int) -> list[tuple[int, int, f
             j = near[np.argmin(np.abs(metres[near] - DISTANCE))]
             pairs.append((int(columns.ids[rows[i]]), int(columns.ids[rows[j]]), float(metres[j])))
     return pairs
+
+
+def _along(positions: NDArray[np.float64], sessions: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Return some rows of places (N, 3) in equal parts of the way: where a robot stood is one."""
+    legs = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+    legs = np.where(np.diff(sessions) != 0, 0.0, np.minimum(legs, _FARTHEST))
+    way = np.append(0.0, legs.cumsum())
+    return np.unique(np.searchsorted(way, np.linspace(0.0, way[-1], _SAMPLE)))
 
 
 def parallax(
@@ -75,6 +85,6 @@ def parallax(
     found = [
         view.deformation * (DISTANCE / metres) ** 0.5
         for first, second, metres in pairs
-        if (view := related(first, second)) and np.count_nonzero(view.inliers) >= chance
+        if (view := related(first, second)) and view.inliers >= chance
     ]
     return float(np.median(found)) if len(found) >= _LEAST else np.nan

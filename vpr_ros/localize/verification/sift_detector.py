@@ -35,7 +35,7 @@ class SiftDetector:
         sift: False for ORB, which is faster and finds fewer correct pairs.
     """
 
-    rule = InlierRule(f'sift-{THUMBNAIL_SIZE}', least=15, chance=15)
+    rule = InlierRule(f'sift-{THUMBNAIL_SIZE}', least=10, chance=5)
     sigma = 0.75
     pose_floors = (0.15, 0.005)
 

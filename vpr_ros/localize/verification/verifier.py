@@ -22,7 +22,7 @@ from vpr_ros.localize.verification.fixed_edges import FixedEdges, sampled_places
 from vpr_ros.localize.verification.parallax import neighbouring_places, parallax
 from vpr_ros.localize.verification.relative_pose import RelativePose
 from vpr_ros.maps import PlaceMap
-from vpr_ros.types import THUMBNAIL_SIZE
+from vpr_ros.types import LEAST_COMPARED, THUMBNAIL_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,8 +45,6 @@ Value = TypeVar('Value')
 
 _CACHE_BYTES = 1 << 26
 """Of the features of places that are kept: some 900 places of XFeat, 130 of SIFT."""
-_AT_ONCE = 4
-"""Places compared between two looks at the clock."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,18 +53,17 @@ class Verification:
 
     Attributes:
         place_id: Of the candidate.
-        matches: (M, 2) rows of features of the query and of the place.
-        view: The geometry that most matches agree with, from the place to the query.
+        matches: How many there are.
+        inliers: Of these, see `TwoView`.
+        agreeing: (I, 2) rows of features of the query and of the place, of those that agree.
+        deformation: Of these, see `TwoView`.
     """
 
     place_id: int
-    matches: NDArray[np.intp]
-    view: TwoView
-
-    @property
-    def inliers(self) -> int:
-        """Matches that agree."""
-        return int(np.count_nonzero(self.view.inliers))
+    matches: int
+    inliers: float
+    agreeing: NDArray[np.intp]
+    deformation: float
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,8 @@ class Reranking:
     """How many candidates are compared by local features and ordered by similarity and inliers.
 
     Attributes:
-        count: Candidates; 0 compares the first only.
+        count: Candidates; below `LEAST_COMPARED` no place has rivals, and no calibration in the
+            package may judge it.
         budget: Seconds after which no further candidate of an image is compared; 0 for no limit,
             with which results do not depend on the speed of the machine.
     """
@@ -174,7 +172,9 @@ class Verifier:
         if place is None:
             return None
         fixed = self._fixed_edges(place_id)
-        return Verification(place_id, *related(self.detector, query, place, self.camera, fixed))
+        matches, view = related(self.detector, query, place, fixed)
+        agreeing = matches[view.agreeing]
+        return Verification(place_id, len(matches), view.inliers, agreeing, view.deformation)
 
     def learn(self) -> None:
         """Learn what the map tells of its pictures, so that no image has to wait for it."""
@@ -194,7 +194,7 @@ class Verifier:
             one, other = self.features(first), self.features(second)
             if one is None or other is None:
                 return None
-            return related(self.detector, one, other, fixed=self._fixed_edges(second))[1]
+            return related(self.detector, one, other, self._fixed_edges(second))[1]
 
         def learnt() -> float:
             return parallax(neighbouring_places(columns, camera), view, self.rule.chance)
@@ -234,14 +234,13 @@ class Verifier:
         if self.camera is None or not isinstance(self._map, PlaceMap):
             return None
         relative = RelativePose(self._map, self.detector, self.features, self.camera, self._mount)
-        agreeing = verification.matches[verification.view.inliers]
-        return relative.measured(query, place, agreeing)
+        return relative.measured(query, place, verification.agreeing)
 
     def _keep(self, place_id: int, features: LocalFeatures | None) -> None:
         """Cache features, and forget those that were not used for the longest time."""
         self._cache[place_id] = features
         self._cached_bytes += _bytes(features)
-        while self._cached_bytes > _CACHE_BYTES and len(self._cache) > _AT_ONCE:
+        while self._cached_bytes > _CACHE_BYTES and len(self._cache) > LEAST_COMPARED:
             self._cached_bytes -= _bytes(self._cache.popitem(last=False)[1])
 
 
@@ -271,13 +270,13 @@ class FeatureComparison:
             candidates: Best first.
             how: How many of the first are compared.
         """
-        count = max(how.count, 1)
+        count = how.count
         end = time.perf_counter() + how.budget if how.budget else float('inf')
-        for first in range(0, min(count, len(candidates)), _AT_ONCE):
+        for first in range(0, min(count, len(candidates)), LEAST_COMPARED):
             if first and time.perf_counter() > end:
                 self.stopped = True
                 break
-            self._compare(candidates.ids[first : min(first + _AT_ONCE, count)].tolist())
+            self._compare(candidates.ids[first : min(first + LEAST_COMPARED, count)].tolist())
         return reranked(self._known(candidates))
 
     def with_first(self, candidates: Candidates) -> Candidates:
@@ -302,13 +301,18 @@ class FeatureComparison:
             self._found.update({i: self._verifier.compare(query, i) for i in place_ids})
 
     def _known(self, candidates: Candidates) -> Candidates:
-        figures = np.full((len(candidates), 3), np.nan)
+        figures = np.full((len(candidates), 4), np.nan)
         for row, i in enumerate(candidates.ids.tolist()):
             if (one := self._found.get(i)) is not None:
-                figures[row] = one.inliers, one.view.deformation, self._verifier.parallax(i)
-        inliers, deformations, parallaxes = figures.T
+                parallax = self._verifier.parallax(i)
+                figures[row] = one.inliers, one.matches, one.deformation, parallax
+        inliers, matches, deformations, parallaxes = figures.T
         return replace(
-            candidates, inliers=inliers, deformations=deformations, parallaxes=parallaxes
+            candidates,
+            inliers=inliers,
+            matches=matches,
+            deformations=deformations,
+            parallaxes=parallaxes,
         )
 
 
@@ -316,7 +320,6 @@ def related(
     detector: LocalDetector,
     query: LocalFeatures,
     place: LocalFeatures,
-    camera: Pinhole | None = None,
     fixed: FixedEdges | None = None,
 ) -> tuple[NDArray[np.intp], TwoView]:
     """Match the features of a picture to those of a place.
@@ -325,12 +328,11 @@ def related(
         detector: Of the features.
         query: Of the picture.
         place: Of the place.
-        camera: Of both.
         fixed: To the camera; such matches tell nothing and are left out.
 
     Returns:
-        (M, 2) rows of features of the query and of the place, and the geometry that most of these
-        matches agree with.
+        (M, 2) rows of features of the query and of the place, and what these matches have in
+        common.
     """
     matches = detector.match(query, place)
     if fixed is not None:
@@ -339,8 +341,6 @@ def related(
         place.points[matches[:, 1]].astype(np.float64),
         query.points[matches[:, 0]].astype(np.float64),
         query.size,
-        camera,
-        2 * detector.sigma,
     )
     return matches, view
 

@@ -50,7 +50,7 @@ class XFeatDetector:
         ModelError: The weights are missing or damaged, or the backend is not installed.
     """
 
-    rule = InlierRule(f'xfeat-{_LONGEST}', least=100, chance=45)
+    rule = InlierRule(f'xfeat-{_LONGEST}', least=100, chance=30)
     sigma = 0.75
     pose_floors = (0.3, 0.01)
 
