@@ -3,6 +3,7 @@
 """How much the pictures of a map change in shape over five metres."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,17 @@ def test_neighbours_are_spread_along_the_way_where_a_robot_stood_for_long(tmp_pa
     assert len(firsts) == 24
     assert firsts.count(20.0) <= 1
     assert max(firsts) == 59
+
+
+def test_neighbours_are_found_where_two_robots_mapped_by_turns(tmp_path):
+    poses = [Pose.planar(x, 0, 0) for x in np.arange(0, 100, 1.0)]
+    with mapped(tmp_path / 'street.vprmap', seen(None, poses + poses)) as place_map:
+        columns = place_map.snapshot.columns
+    by_turns = np.arange(200).reshape(2, 100).T.ravel()
+    columns = replace(columns.take(by_turns), sessions=np.tile([1, 2], 100))
+    pairs = neighbouring_places(columns, int(columns.cameras[0]))
+    assert len(pairs) == 24
+    assert len({first for first, *_ in pairs if first <= 100}) == 12
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ def neighbouring_places(columns: Columns, camera: int) -> list[tuple[int, int, f
     """
     rows = np.flatnonzero(columns.cameras == camera)
     rows = rows[np.isfinite(columns.poses[rows]).all(axis=1)]
+    # Robots that map at the same time add places by turns.
+    rows = rows[np.argsort(columns.sessions[rows], kind='stable')]
     positions, yaws = columns.poses[rows, :3], yaw_of(columns.poses[rows, 3:].T)
     sessions = columns.sessions[rows]
     pairs: list[tuple[int, int, float]] = []
@@ -60,7 +62,12 @@ def neighbouring_places(columns: Columns, camera: int) -> list[tuple[int, int, f
 
 
 def _along(positions: NDArray[np.float64], sessions: NDArray[np.integer]) -> NDArray[np.intp]:
-    """Return some rows of places (N, 3) in equal parts of the way: where a robot stood is one."""
+    """Return some rows of places (N, 3) in equal parts of the way: where a robot stood is one.
+
+    Args:
+        positions: Session by session.
+        sessions: (N,) of the places.
+    """
     legs = np.linalg.norm(np.diff(positions, axis=0), axis=1)
     legs = np.where(np.diff(sessions) != 0, 0.0, np.minimum(legs, _FARTHEST))
     way = np.append(0.0, legs.cumsum())
