@@ -127,6 +127,12 @@ def test_inliers_decide_by_the_rule_where_there_is_no_calibration(similarities, 
     assert (decision.pose is None) == (status != Status.ACCEPTED)
 
 
+def test_a_reason_never_shows_as_many_inliers_as_are_needed_where_there_are_fewer():
+    reason = decide(compared([(1, 0.9, 0)], 49.7), DecisionConfig(), rule=RULE)[1].reason
+    assert '49 features agree' in reason
+    assert 'at least 50 are needed' in reason
+
+
 def calibrated_with_inliers():
     plain = sample_calibration()
     weights = {'similarity': 2.0, 'distinctness': 2.0, 'inlier_share': 20.0}

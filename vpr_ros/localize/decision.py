@@ -152,7 +152,7 @@ def _by_rules(
     inliers, rival = evidence.inliers[0], evidence.rival_inliers[0]
     if rule is None or np.isnan(inliers):
         return status, text
-    text += f'; {inliers:.0f} features agree, {rival:.0f} elsewhere'
+    text += f'; {int(inliers)} features agree, {int(rival)} elsewhere'
     if inliers < rule.least:
         text += f'; at least {rule.least} are needed'
         return (Status.UNVERIFIED if status == Status.ACCEPTED else status), text
@@ -228,8 +228,8 @@ def _by_probability(
         similarity = evidence.rival_similarities[0]
         text += f', {similarity:.3f} to {_rival(candidates, evidence)} elsewhere'
     if not np.isnan(evidence.inliers[0]):
-        text += f', {evidence.inliers[0]:.0f} features agree'
-        text += f' ({evidence.rival_inliers[0]:.0f} elsewhere)'
+        text += f', {int(evidence.inliers[0])} features agree'
+        text += f' ({int(evidence.rival_inliers[0])} elsewhere)'
     if support:
         text += f', {support.places[0]:.3f} by the temporal filter'
     if probability >= least:

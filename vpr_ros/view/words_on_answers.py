@@ -39,7 +39,7 @@ def about_answer(name: str, query: QueryResult, place_map: PlaceMap, most: int) 
         cells['probability'] = [f'{value:.3f}' for value in found.probabilities.tolist()]
     if found.inliers is not None:
         inliers = found.inliers.tolist()
-        cells['inliers'] = ['' if math.isnan(value) else f'{value:.0f}' for value in inliers]
+        cells['inliers'] = ['' if math.isnan(value) else str(int(value)) for value in inliers]
     if query.truth is not None:
         off = np.linalg.norm(found.poses[:, :3] - query.truth.position, axis=1)
         cells['off'] = [metres(value) for value in off.tolist()]
