@@ -71,8 +71,8 @@ class Reranking:
     """How many candidates are compared by local features and ordered by similarity and inliers.
 
     Attributes:
-        count: Candidates; below `LEAST_COMPARED` no place has rivals, and no calibration in the
-            package may judge it.
+        count: Candidates; with fewer than `LEAST_COMPARED` a place has no rivals, and calibrations
+            are not fitted to that.
         budget: Seconds after which no further candidate of an image is compared; 0 for no limit,
             with which results do not depend on the speed of the machine.
     """
