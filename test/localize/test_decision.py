@@ -115,8 +115,8 @@ def compared(rows, *inliers):
         ((0.90, 0.30), (10, 0), Status.UNVERIFIED),
         ((0.90, 0.89), (10, 0), Status.AMBIGUOUS),
         ((0.90, 0.89), (60, 0), Status.ACCEPTED),
-        ((0.90, 0.30), (60, 31), Status.AMBIGUOUS),
-        ((0.90, 0.30), (60, 29), Status.ACCEPTED),
+        ((0.90, 0.30), (60, 43), Status.AMBIGUOUS),
+        ((0.90, 0.30), (60, 41), Status.ACCEPTED),
         ((0.90, 0.30), (np.nan, 0), Status.ACCEPTED),
     ],
 )

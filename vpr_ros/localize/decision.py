@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _UNDECIDED = 0.5
 """Probability of a place by the temporal filter below which the filter is against it; no place has
 more where nothing tells whether the similarity is high."""
-_RIVAL_SHARE = 0.5
+_RIVAL_SHARE = 0.7
 """Share of a place's inliers that makes a place elsewhere its rival."""
 
 
