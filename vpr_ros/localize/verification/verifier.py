@@ -270,13 +270,12 @@ class FeatureComparison:
             candidates: Best first.
             how: How many of the first are compared.
         """
-        count = how.count
         end = time.perf_counter() + how.budget if how.budget else float('inf')
-        for first in range(0, min(count, len(candidates)), LEAST_COMPARED):
+        for first in range(0, min(how.count, len(candidates)), LEAST_COMPARED):
             if first and time.perf_counter() > end:
                 self.stopped = True
                 break
-            self._compare(candidates.ids[first : min(first + LEAST_COMPARED, count)].tolist())
+            self._compare(candidates.ids[first : min(first + LEAST_COMPARED, how.count)].tolist())
         return reranked(self._known(candidates))
 
     def with_first(self, candidates: Candidates) -> Candidates:
@@ -304,8 +303,8 @@ class FeatureComparison:
         figures = np.full((len(candidates), 4), np.nan)
         for row, i in enumerate(candidates.ids.tolist()):
             if (one := self._found.get(i)) is not None:
-                parallax = self._verifier.parallax(i)
-                figures[row] = one.inliers, one.matches, one.deformation, parallax
+                shift = self._verifier.parallax(i)
+                figures[row] = one.inliers, one.matches, one.deformation, shift
         inliers, matches, deformations, parallaxes = figures.T
         return replace(
             candidates,
