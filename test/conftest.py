@@ -11,6 +11,7 @@ from pathlib import Path
 
 import hostile
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 PROMISES = (ROOT / 'docs' / 'security.md').read_text('utf-8')
@@ -23,6 +24,10 @@ LONGEST = (
     'test_verifying_node',
 )
 """Files of tests that take long: begun first, lest one processor work on them at the end."""
+
+# A test that took long says nothing on a machine that others use, too; pytest-timeout ends it.
+settings.register_profile('shared', deadline=None)
+settings.load_profile('shared')
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers

@@ -74,7 +74,7 @@ def relate(
     if len(first) < _LEAST:
         return TwoView(np.zeros(len(first)))
     distances, rows = cKDTree(first).query(first, min(_NEIGHBOURS + 1, len(first)))
-    distances, rows = distances[:, 1:], rows[:, 1:]  # The nearest is the point itself, or its double.
+    distances, rows = distances[:, 1:], rows[:, 1:]  # Nearest is the point itself, or its double.
     motions = second - first
     differences = np.linalg.norm(motions[rows] - motions[:, None], axis=2)
     alike = differences <= np.maximum(_ALIKE_PIXELS, _ALIKE * distances)
