@@ -25,7 +25,7 @@ LONGEST = (
 )
 """Files of tests that take long: begun first, lest one processor work on them at the end."""
 
-# A test that took long says nothing on a machine that others use, too; pytest-timeout ends it.
+# How long an example takes tells nothing where others use the machine; pytest-timeout ends a hang.
 settings.register_profile('shared', deadline=None)
 settings.load_profile('shared')
 

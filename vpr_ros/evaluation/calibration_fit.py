@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,7 +126,7 @@ class _Judged:
     logistic: Logistic
     predictions: Predictions
 
-    @property
+    @cached_property
     def published(self) -> list[list[PoseOffset]]:
         """By traverse, of correct and accepted answers; where those are few, of all correct."""
         accepted = self.predictions.probabilities >= self.logistic.threshold
@@ -138,7 +139,7 @@ class _Judged:
 
 
 def _pose_error(judged: _Judged, without: str = '') -> PoseErrorModel:
-    """Fit the errors of poses, without the traverses of a world."""
+    """Fit the errors of poses, without those of a world; they hold for drives as they are."""
     published = [
         (errors, one.state)
         for errors, one in zip(judged.published, judged.observed, strict=True)

@@ -242,7 +242,7 @@ def pose_error(
 
     Args:
         errors: All.
-        traverses: Those of each.
+        traverses: Of each traverse that the variances have to hold for.
     """
     fitted = _fitted(errors)
     region = chi2.ppf(0.95, 3)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,7 +80,7 @@ def relate(
     alike = differences <= np.maximum(_ALIKE_PIXELS, _ALIKE * distances)
     view = TwoView(alike.mean(axis=1))
     agreeing = first[view.agreeing], second[view.agreeing]
-    return TwoView(view.support, _deformation(*agreeing, _LEAST_APART * max(size)))
+    return replace(view, deformation=_deformation(*agreeing, _LEAST_APART * max(size)))
 
 
 def _deformation(first: NDArray[np.float64], second: NDArray[np.float64], least: float) -> float:

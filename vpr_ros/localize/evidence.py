@@ -43,7 +43,7 @@ _FEW_INLIERS = 30.0
 _MOST_STANDING = 8.0
 """Deviations beyond which a similarity is no better evidence."""
 _DOUBTED = 10
-"""Matches that are added as if they did not agree: a few always do."""
+"""Matches that are added to those of each place: the share of a few tells little."""
 _MOST_INLIER_RATIO = 2.2
 """More inliers than the rival times this are no better evidence: beyond the end of a map its last
 place, which nothing else resembles, has as many as a place that is there."""
@@ -254,7 +254,7 @@ def inlier_shares(candidates: Candidates) -> Floats:
     """Return the share (H,) of the matches of each candidate that agree; NaN without matches.
 
     How many agree depends on the camera, the season and the texture; which share of the matches
-    does, less. A few matches more that do not agree are counted, as few always do.
+    does, less. Ten matches more are counted: the share of a few tells little.
     """
     if candidates.inliers is None or candidates.matches is None:
         return np.full(len(candidates), np.nan)

@@ -38,7 +38,7 @@ class Candidates:
         probabilities: (H,) that each candidate is correct; None without a calibration.
         inliers: (H,) matches of local features that agree, see `TwoView`; NaN where they were
             not compared, None where none were.
-        matches: (H,) of which those are some; NaN and None as the inliers.
+        matches: (H,) of local features, those that agree and others; NaN and None as the inliers.
         deformations: (H,) of the inliers, see `TwoView`; NaN and None as the inliers.
         parallaxes: (H,) deformations between pictures of the map near by that are 5 m apart; NaN
             and None as the inliers, and NaN where the map does not tell.

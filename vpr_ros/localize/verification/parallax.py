@@ -86,7 +86,7 @@ def parallax(
 
     Args:
         pairs: See `neighbouring_places`.
-        related: Returns the geometry of the two pictures of a pair, None where one is missing.
+        related: Returns what the pictures of two places have in common, None where one is missing.
         chance: Inliers that pictures of different places reach by chance.
     """
     found = [
