@@ -28,7 +28,6 @@ def examples(few: int, many: int) -> settings:
     """Return the settings of a property-based test that tries so many examples."""
     return settings(
         max_examples=amount(few, many),
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

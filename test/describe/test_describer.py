@@ -83,7 +83,7 @@ def test_bits_are_the_signs_most_significant_first(describer):
     assert [bool(first >> (7 - bit) & 1) for bit in range(8)] == [bool(v > 0) for v in code[:8]]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     sizes=st.lists(st.tuples(st.integers(1, 300), st.integers(1, 300)), min_size=1, max_size=4),
     data=st.data(),

@@ -189,7 +189,7 @@ def test_attention_is_what_mixes_the_values():
 
 
 @torch.no_grad()
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.lists(st.floats(0, 2, width=16), min_size=12, max_size=12), power=st.floats(1, 5))
 def test_shares_split_what_is_pooled_among_its_positions(data, power):
     features = torch.tensor(data).reshape(1, 4, 3)
@@ -226,7 +226,7 @@ def test_formulas_weigh_what_has_detail(explainers, name):
     assert weight[6:, 6:].sum() > 0.95
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     height=st.integers(1, 300),
     width=st.integers(1, 300),

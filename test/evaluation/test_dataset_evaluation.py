@@ -61,7 +61,7 @@ def random_pair(rng, images, queries, dim=16):
 
 @pytest.mark.parametrize('blocks', [(1 << 27, 1 << 11), (16 * 4 * 7, 5)])
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 9), st.integers(1, 70))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_recall_equals_brute_force_whatever_the_blocks(blocks, seed, images, queries, candidates):
     rng = np.random.default_rng(seed)
     database, asked, codes = random_pair(rng, images, queries)

@@ -66,9 +66,7 @@ def windows(draw, offset):
 
 
 @KINDS
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     number=st.integers(40, 170),
     k=st.integers(1, 20),

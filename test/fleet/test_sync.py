@@ -229,7 +229,7 @@ def test_region_of_no_radius_is_refused(radius):
         region(0, radius)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     lat=st.floats(-89.9, 89.9),
     lon=st.floats(-180, 180),

@@ -15,7 +15,7 @@ from vpr_ros.geometry.frame_on_earth import datum_of
 TRACK = np.array([(0, 0, 0), (60, 0, 1), (60, 40, 2), (0, 90, 1), (-30, 20, 0)], np.float64)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.floats(-80, 80), st.floats(-179, 179), st.floats(-100, 3000))
 def test_the_datum_of_a_frame_is_found_from_positions_in_it(lat, lon, alt):
     datum = Datum(lat, lon, alt)

@@ -14,7 +14,7 @@ LATITUDES, LONGITUDES = st.floats(-89.9, 89.9), st.floats(-180, 180)
 METRES = st.floats(-20_000, 20_000)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     lat=LATITUDES, lon=LONGITUDES, alt=st.floats(-100, 5000), enu=st.tuples(METRES, METRES, METRES)
 )
@@ -41,7 +41,7 @@ def test_unknown_height_is_that_of_the_datum():
 
 
 @given(lat=LATITUDES, lon=LONGITUDES, east=st.floats(-800, 800), north=st.floats(-800, 800))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_chords_measure_ground_distance_anywhere(lat, lon, east, north):
     datum = Datum(lat, lon, 0)
     point = datum.point_at((east, north, 0))
@@ -77,7 +77,7 @@ def test_utm_is_read_in_its_zone_and_half(utm, expected):
     assert from_utm(*numbers, south=south)[0] == pytest.approx(expected, abs=1e-6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(lat=st.floats(-80, 80), lon=st.floats(-180, 180), other=st.integers(-1, 1))
 def test_place_has_one_position_whatever_zone_it_is_given_in(lat, lon, other):
     from pyproj import Proj
@@ -134,7 +134,7 @@ def test_zone_is_the_one_that_maps_print(point, zone):
     assert utm_zone(*point) == zone
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(lat=st.floats(-80, 84), lon=st.floats(-180, 180))
 def test_utm_coordinates_lead_back(lat, lon):
     zone, south = utm_zone(lat, lon)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -78,7 +78,6 @@ similarities = st.floats(-1, 1)
 candidates = st.lists(st.tuples(similarities, st.none() | st.floats(-1e3, 1e3)), max_size=20)
 
 
-@settings(deadline=None)
 @given(candidates, st.floats(0, 1), similarities, st.floats(0, 100))
 def test_whatever_is_accepted_has_a_proper_covariance(values, ratio, threshold, radius):
     rows = [(i, s, x) for i, (s, x) in enumerate(sorted(values, key=lambda v: -v[0]))]
@@ -91,7 +90,6 @@ def test_whatever_is_accepted_has_a_proper_covariance(values, ratio, threshold, 
         assert (np.linalg.eigvalsh(decision.covariance) > 0).all()
 
 
-@settings(deadline=None)
 @given(candidates)
 def test_a_laxer_ratio_never_refuses_more(values):
     rows = [(i, s, x) for i, (s, x) in enumerate(sorted(values, key=lambda v: -v[0]))]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -156,7 +156,6 @@ candidates = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(candidates, st.booleans())
 def test_probabilities_of_places_elsewhere_never_add_up_to_more_than_one(values, filtered):
     values = sorted(values, key=lambda v: -v[0])

@@ -18,7 +18,7 @@ def clustered(count, dim, seed):
     return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     count=st.integers(1, 60),
     dim=st.integers(8, 96),

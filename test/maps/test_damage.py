@@ -67,7 +67,7 @@ def judge(path, truth):
     return problems
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_flipped_bytes_are_refused_or_harmless(tmp_path_factory, sound, data):
     original, truth = sound.content, sound.truth
@@ -85,7 +85,7 @@ def test_flipped_bytes_are_refused_or_harmless(tmp_path_factory, sound, data):
     judge(path, truth)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_truncated_map_is_refused_with_the_reason(tmp_path_factory, sound, data):
     original, truth = sound.content, sound.truth

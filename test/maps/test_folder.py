@@ -65,7 +65,7 @@ def tree():
         yield maps
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(url=URLS | st.text())
 @example('../outside/m.vprmap')
 @example('/etc/passwd')

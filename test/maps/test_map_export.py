@@ -65,7 +65,7 @@ def test_what_is_no_stamp_is_refused(written):
         parse_stamp(written)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.tuples(STAMPS, st.tuples(*[NUMBERS] * 3), QUATERNIONS), min_size=1, max_size=20)
 )
@@ -84,7 +84,7 @@ def test_trajectory_file_reads_back_exactly(tmp_path_factory, entries):
         np.testing.assert_allclose(pose.orientation, again.orientation, rtol=0, atol=1e-15)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(content=st.text())
 def test_any_text_is_a_trajectory_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / 'any.txt'
@@ -147,7 +147,7 @@ def test_only_the_sessions_asked_for_get_poses(filled):
         assert (place_map.positions == 7).all(axis=1).tolist() == [False] * 20 + [True] * 20
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     stamps=st.lists(st.integers(0, 60_000), min_size=1, unique=True),
     tolerance=st.integers(0, 3000),
@@ -284,7 +284,7 @@ def test_utm_coordinates_of_a_csv_are_of_one_zone_and_none_at_the_pole(path, mod
         assert (row['lat'], row['utm_zone'], row['utm_east']) == ('89.0', '', '')
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(st.integers(-(2**63), 2**63 - 1), st.tuples(*[NUMBERS] * 3), QUATERNIONS),

@@ -175,7 +175,7 @@ def test_datums_far_apart_are_related_by_turning_as_well_as_shifting(tmp_path, m
         np.testing.assert_allclose(moved.covariance, expected, atol=1e-5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.tuples(st.floats(-90, 90), st.floats(-180, 180), st.floats(-100, 9000)),
     st.tuples(st.floats(-90, 90), st.floats(-180, 180), st.floats(-100, 9000)),

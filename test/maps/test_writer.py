@@ -67,7 +67,7 @@ def new_places(draw):
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(groups=st.lists(st.lists(new_places(), max_size=4), max_size=4))
 def test_what_was_added_is_what_is_read(tmp_path_factory, model, groups):
     path = tmp_path_factory.mktemp('map') / 'any.vprmap'

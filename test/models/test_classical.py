@@ -55,7 +55,7 @@ def test_only_formulas_say_that_they_have_no_weights():
     assert [name for name in models.names() if models.spec(name).weightless] == NAMES
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 99), size=st.tuples(st.integers(1, 200), st.integers(1, 200)))
 def test_any_picture_has_a_descriptor_of_unit_norm(seed, size, network):
     generator = torch.Generator().manual_seed(seed)
@@ -83,7 +83,7 @@ def test_blank_pictures_are_all_alike_and_like_no_place(level, network):
     assert abs(blank @ street) < 0.05
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 99), gain=st.floats(0.4, 1))
 def test_exposure_changes_little(seed, gain, network):
     bright, other = _pictures(seed, 2)
@@ -94,7 +94,7 @@ def test_exposure_changes_little(seed, gain, network):
     assert network(_lit(other, 1)).descriptor[0] @ reference < 0.5
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 99))
 def test_light_that_falls_off_across_the_picture_changes_little(seed, network):
     picture = _pictures(seed)[0]

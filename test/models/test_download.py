@@ -286,7 +286,7 @@ def test_full_disk_is_noticed_before_anything_is_downloaded(tmp_path, server, mo
     assert not server.ranges
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     behaviours=st.lists(
         st.integers(1000, 3_000_000) | st.sampled_from([429, 500, 503, 'redirect', 'no length']),

@@ -47,7 +47,7 @@ def test_outputs_have_unit_norm_and_signs(network):
         assert torch.equal(output.code > 0, output.logits >= 0)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(order=st.permutations(range(3)), alone=st.integers(0, 2))
 def test_no_descriptor_depends_on_the_rest_of_the_batch(order, alone, network):
     batch = images(3, 3, 112)
@@ -218,7 +218,7 @@ def test_regions_cover_the_image_on_the_published_grids():
     assert torch.allclose(boxes, PlainRegions().boxes, atol=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), spread=st.floats(0, 100))
 def test_deformed_regions_stay_in_the_image(seed, spread):
     generator = torch.Generator().manual_seed(seed)

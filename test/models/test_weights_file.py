@@ -178,7 +178,7 @@ def test_archive_that_unpacks_to_more_than_it_holds_is_refused(tmp_path, state):
 
 
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_damaged_files_are_refused_or_yield_finite_tensors(tmp_path_factory, state, suffix, data):
     path = tmp_path_factory.mktemp('damaged') / f'weights{suffix}'
@@ -205,7 +205,7 @@ def test_damaged_files_are_refused_or_yield_finite_tensors(tmp_path_factory, sta
     assert all(torch.isfinite(value).all() for value in loaded.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(content=st.binary(max_size=300), suffix=st.sampled_from(['.pth', '.safetensors', '']))
 def test_arbitrary_bytes_are_refused(tmp_path_factory, content, suffix):
     path = tmp_path_factory.mktemp('bytes') / f'weights{suffix}'

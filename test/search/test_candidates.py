@@ -63,7 +63,7 @@ def mapped(tmp_path_factory):
     return candidates_of(tmp_path_factory.mktemp('remounting') / 'random.vprmap', places)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(query=POSES | st.just(REAR))
 def test_poses_are_to_the_last_bit_those_of_each_place_by_itself(mapped, query):
     found = mapped.seen_through(query)

@@ -12,9 +12,7 @@ from vpr_ros.maps.descriptors import Packing
 from vpr_ros.search import kernels
 from vpr_ros.search.compiled_library import Compiled
 
-RANDOM = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+RANDOM = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 NOT_BUILT = 'there is no compiled search: make build, or this processor cannot run it'
 

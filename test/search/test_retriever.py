@@ -19,9 +19,7 @@ from vpr_ros.maps.descriptors import STORAGES, Packing
 from vpr_ros.search import Apart, Retriever, Window, kernels
 from vpr_ros.types import Description
 
-RANDOM = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+RANDOM = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def brute_force(place_map, query, k, candidates, admitted):
@@ -124,7 +122,7 @@ def compare_with_brute_force(maps, dyadic, data):
     assert answers(found) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     seed=st.integers(0, 2**32),
     dim=st.integers(1, 300),

@@ -188,9 +188,7 @@ def test_an_ambiguous_choice_is_left_to_the_user(tmp_path):
 
 
 @pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cut=st.floats(0, 1.2),
     changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=20),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import touch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vpr_ros.geometry import Pose
@@ -156,7 +156,6 @@ def test_damaged_models_are_refused(tmp_path, damage):
         read_images(model)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.booleans(), st.booleans())
 def test_any_bytes_are_a_model_or_refused(tmp_path_factory, data, binary, plausible):
     model = tmp_path_factory.getbasetemp() / ('binary' if binary else 'text')

@@ -315,7 +315,6 @@ def test_a_node_with_a_damaged_calibration_is_taken_without_it(tmp_path, caplog)
     assert '3 nodes are taken without calibration: a calibration is cut short' in caplog.text
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=600), st.sampled_from(['0.12.0', '0.17.0', '0.18.0', '0.23.8']))
 def test_any_bytes_are_values_or_refused(blob, version):
     for read in (
@@ -331,7 +330,7 @@ def test_any_bytes_are_values_or_refused(blob, version):
         camera_mounts(head[:24] + blob, Version.parse(version))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=30)), max_size=6))
 def test_a_file_with_any_damage_is_read_or_refused(tmp_path_factory, changes):
     folder = tmp_path_factory.getbasetemp()

@@ -91,7 +91,7 @@ def test_a_claimed_length_is_checked_before_memory_is_taken():
     assert peak < 2**20
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 @given(
     source=st.sampled_from([b'', serialized_image(), serialized_compressed(), serialized_path()]),
     cut=st.integers(0, 120),

@@ -120,7 +120,7 @@ def test_float_images_are_refused():
         decode(message(np.ones((8, 8), np.float32), '.tiff'))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(
     source=st.sampled_from(
         [b'', *(bytes_of(extension) for extension in ('.jpg', '.png', '.tiff'))]

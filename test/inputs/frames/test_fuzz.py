@@ -123,7 +123,7 @@ def resident():
     return int(Path('/proc/self/statm').read_text('utf-8').split()[1]) * 4096
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(WIRE)
 def test_any_bytes_are_a_picture_or_an_error_with_a_reason(message):
     look(message)
@@ -135,9 +135,7 @@ def test_ten_thousand_damaged_messages_neither_crash_nor_leak():
     some = []
     count = 0
 
-    @settings(
-        max_examples=12_000, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=12_000, database=None, suppress_health_check=list(HealthCheck))
     @given(WIRE)
     def survive(message):
         nonlocal count

@@ -164,7 +164,7 @@ def test_sizes_that_would_fill_the_memory_are_refused(tmp_path, kind):
 
 @pytest.mark.parametrize('kind', ['jpg', 'png', 'tiff', 'webp', 'bmp', 'ppm', 'heic'])
 @given(st.integers(0, 10**6), st.integers(0, 255), st.floats(0, 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_damaged_files_give_pictures_or_errors_that_name_them(
     tmp_path_factory, kind, at, byte, cut
 ):

@@ -197,7 +197,7 @@ def test_messages_of_rclpy_are_decoded(rgb):
 numbers = st.one_of(st.integers(-2, 20), st.integers(-(2**70), 2**70), st.none(), st.floats())
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(
     width=numbers,
     height=numbers,

@@ -118,7 +118,7 @@ def test_silent_odometry_leaves_a_gap():
     assert not [r for r in readings if nanoseconds(5.01) < r.stamp < nanoseconds(14.99)]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_poses_do_not_depend_on_the_order_of_the_messages(data):
     messages = tf_messages(3)
@@ -159,7 +159,7 @@ NAMES = st.sampled_from(['', '/', 'map', '/odom', 'odom', 'base_link', 'a/base_l
 VALUES = st.sampled_from([0.0, 1.0, -1e100, math.nan, math.inf]) | st.floats(-1e9, 1e9)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(

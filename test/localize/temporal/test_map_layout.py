@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from vpr_ros.localize.temporal.map_layout import MapLayout
@@ -13,7 +13,6 @@ coordinates = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(coordinates, coordinates, st.floats(1e-3, 500))
 def test_places_within_a_radius_are_those_that_measuring_gives(places, points, radius):
     poses = np.array([[x, y, 0, 0, 0, 0, 1] for x, y in places])

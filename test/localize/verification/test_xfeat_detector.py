@@ -84,7 +84,7 @@ def test_batch_gives_each_picture_what_it_gets_alone(torch_detector):
         assert (away < 0.01).mean() > 0.99
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(1, 2000), st.integers(1, 40), st.booleans(), st.booleans())
 def test_picture_of_any_size_has_points_within_it(torch_detector, long, short, upright, blank):
     shape = (long, short, 3) if upright else (short, long, 3)

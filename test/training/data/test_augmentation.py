@@ -30,7 +30,7 @@ def pictures(count: int = 6, size: int = 48) -> torch.Tensor:
     return torch.nn.functional.interpolate(coarse, (size, size), mode='bilinear')
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     size=st.integers(9, 40),
     count=st.integers(0, 4),
