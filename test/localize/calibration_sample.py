@@ -16,7 +16,7 @@ FRAME = Logistic(
     -6.0, {'similarity': 6.0, 'distinctness': 10.0}, {'similarity': 0.5, 'distinctness': 0.1}, 0.9
 )
 FILTERED = Logistic(-2.0, {'support': 2.0}, {'support': 0.0}, 0.9)
-PLACES = PlaceLikelihoods(PlaceLikelihood(-1.0, 0.0, 15.0))
+PLACES = PlaceLikelihoods(PlaceLikelihood(-1.0, 15.0, 0.0))
 
 
 def sample_calibration(**changes):

@@ -25,9 +25,6 @@ from vpr_ros.localize.evidence import FEATURES, Evidence
 def evidence_of(
     similarity,
     rival,
-    hamming=np.nan,
-    other=np.nan,
-    agreement=1.0,
     support=np.nan,
     *,
     standing=np.nan,
@@ -37,7 +34,7 @@ def evidence_of(
     parallax=np.nan,
 ):
     """Return the evidence of one candidate."""
-    figures = similarity, rival, hamming, other, agreement, standing, support, trail, *inliers
+    figures = similarity, rival, standing, support, trail, *inliers
     figures += congruence, parallax, 1.0
     return Evidence(
         *(np.array([figure], float) for figure in figures), np.array([-1]), np.ones((1, 1), bool)
@@ -72,18 +69,16 @@ def test_unknown_evidence_counts_as_average():
 @given(
     st.floats(-1, 1),
     st.floats(-1, 1),
-    st.integers(0, 512),
-    st.integers(0, 512),
     st.floats(0, 1),
     st.tuples(st.integers(0, 1024), st.floats(0, 1), st.integers(0, 1024)),
     st.floats(0, 5),
     st.floats(0.001, 1),
 )
 def test_any_evidence_has_finite_features_and_a_probability(
-    s, rival, bits, other, support, inliers, congruence, parallax
+    s, rival, support, inliers, congruence, parallax
 ):
     features = evidence_of(
-        *(s, rival, bits, other, 0.5, support),
+        *(s, rival, support),
         standing=s,
         trail=rival,
         inliers=inliers,

@@ -15,7 +15,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from candidates_sample import sample_candidates
 
-from vpr_ros.localize.evidence import FEATURES, Support, fused_scores, gather, median
+from vpr_ros.localize.evidence import (
+    FEATURES,
+    Support,
+    fused_scores,
+    gather,
+    median,
+    share_leads,
+)
 from vpr_ros.search import Candidates
 
 RADIUS = 10.0
@@ -28,17 +35,16 @@ def filtered_by(chances):
 @given(
     seed=st.integers(0, 2**32 - 1),
     count=st.integers(1, 30),
-    codes=st.booleans(),
     poses=st.booleans(),
     support=st.booleans(),
 )
-def test_evidence_of_all_is_that_of_each_by_its_definition(seed, count, codes, poses, support):
+def test_evidence_of_all_is_that_of_each_by_its_definition(seed, count, poses, support):
     rng = np.random.default_rng(seed)
     places = rng.uniform(0, 40, (count, 7))
     candidates = Candidates(
         np.arange(count),
         rng.uniform(-1, 1, count),
-        rng.integers(0, 512, count) if codes else np.full(count, -1),
+        np.full(count, -1),
         places if poses else np.full((count, 7), np.nan),
     )
     chances = rng.uniform(0, 1, count) if support else None
@@ -51,17 +57,12 @@ def test_evidence_of_all_is_that_of_each_by_its_definition(seed, count, codes, p
         here = away <= RADIUS
         here[i] = True
         others = candidates.similarities[~here]
-        bits = candidates.hamming[~here] if codes else []
         assert evidence.similarities[i] == candidates.similarities[i]
         assert evidence.rival_similarities[i] == max(others, default=0.0)
         if len(others):
             assert candidates.ids[evidence.rivals[i]] == candidates.ids[~here][others.argmax()]
         else:
             assert evidence.rivals[i] == -1
-        hamming = candidates.hamming[i] if codes else np.nan
-        np.testing.assert_equal(evidence.hamming[i], hamming)
-        np.testing.assert_equal(evidence.rival_hamming[i], min(bits, default=np.nan))
-        assert evidence.agreement[i] == here[:10].mean()
         chance = np.nan if chances is None else chances[i]
         np.testing.assert_equal(evidence.support[i], chance)
 
@@ -142,11 +143,35 @@ def test_nearness_is_the_deformation_beside_that_of_pictures_of_the_map():
     assert np.isnan(found[3])
 
 
-def test_a_map_of_equal_pictures_makes_no_place_near():
-    candidates = sample_candidates((1, 0.9))
-    same = dataclasses.replace(candidates, deformations=np.zeros(1), parallaxes=np.zeros(1))
+def test_a_map_whose_places_repeat_each_other_makes_none_near_for_its_deformation():
+    candidates = sample_candidates((1, 0.9), (2, 0.8))
+    # Doors 6 m apart that look the same tell of less parallax than an open track has.
+    known = dataclasses.replace(
+        candidates, deformations=np.full(2, 0.1), parallaxes=np.array([0.0, 0.06])
+    )
     with np.errstate(all='raise'):
-        assert gather(same, RADIUS).features[0, FEATURES.index('nearness')] == pytest.approx(0)
+        found = gather(known, RADIUS).features[:, FEATURES.index('nearness')]
+    np.testing.assert_allclose(found, np.log(0.6))
+
+
+def test_shares_of_inliers_count_beside_those_elsewhere():
+    candidates = sample_candidates(
+        (1, 0.9, 0), (2, 0.8, 1), (3, 0.7, 50), (4, 0.6, 90), (5, 0.5, 70)
+    )
+    assert np.isnan(share_leads(candidates, RADIUS)).all()
+    known = dataclasses.replace(
+        candidates,
+        inliers=np.array([28.0, 20.0, 13.0, 8.0, np.nan]),
+        matches=np.full(5, 90.0),
+    )
+    found = share_leads(known, RADIUS)
+    # The median of those elsewhere is taken, 0.13 and 0.08; the second place is the first one.
+    np.testing.assert_allclose(found[0], np.log(0.30 / 0.125))
+    np.testing.assert_allclose(found[3], np.log(0.10 / 0.125))
+    assert np.isnan(found[4])
+    # One place elsewhere is too few to tell what is ordinary.
+    alone = known.take([0, 1, 2])
+    np.testing.assert_allclose(share_leads(alone, RADIUS)[0], np.log(0.30 / 0.22))
 
 
 def test_fused_scores_prefer_the_share_of_inliers_to_a_small_gain_of_similarity():

@@ -25,6 +25,11 @@ def picture(seed):
     return blocks.repeat(8, 0).repeat(8, 1)
 
 
+def seen_again(rgb, number):
+    """The picture as a camera sees it that is never quite at rest."""
+    return np.ascontiguousarray(np.roll(rgb, number % 3, axis=1))
+
+
 def message(rgb, number, frame_id='camera_optical_frame'):
     image = Image(height=HEIGHT, width=WIDTH, step=WIDTH * 3, encoding='rgb8', data=rgb.tobytes())
     image.header.stamp = Time(sec=number, nanosec=0)

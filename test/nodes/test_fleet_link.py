@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
 from fleet_server import database, server  # noqa: F401  fixtures
-from node_samples import MODEL, NAME, Reports, describer_of, message, picture
+from node_samples import MODEL, NAME, Reports, describer_of, message, picture, seen_again
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 from vpr_ros.msg import PlaceCandidateArray
@@ -64,9 +64,9 @@ class Robot:
 
         def seen():
             self._seconds += 1
-            pixels = picture(number)
-            pixels[0, 0] ^= self._seconds % 256  # no picture of a camera is the last one again
-            self._images.publish(message(pixels, self._seconds))
+            self._images.publish(
+                message(seen_again(picture(number), self._seconds), self._seconds)
+            )
             for _ in range(4):
                 self.listener.wait_until(lambda: True)
             return any(

@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bridge to localisations that must be told where to begin."""
 
-import numpy as np
 import pytest
 
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
-from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseWithCovarianceStamped
+from node_samples import NAME, message, picture, seen_again
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
@@ -17,12 +16,6 @@ from vpr_ros.geometry import Pose
 from vpr_ros.maps import MapWriter, NewPlace
 
 pytestmark = pytest.mark.ros
-NAME = '/place_recognition_node'
-
-
-def picture(seed):
-    blocks = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
-    return blocks.repeat(8, 0).repeat(8, 1)
 
 
 def test_first_accepted_pose_starts_a_localisation_and_one_more_after_relocalize(
@@ -53,11 +46,7 @@ def test_first_accepted_pose_starts_a_localisation_and_one_more_after_relocalize
 
         def seen():
             seconds[0] += 1
-            pixels = picture(number)
-            pixels[0, 0] ^= seconds[0]  # no picture of a camera is the last one again
-            image = Image(height=48, width=64, step=192, encoding='rgb8', data=pixels.tobytes())
-            image.header.stamp = Time(sec=seconds[0])
-            images.publish(image)
+            images.publish(message(seen_again(picture(number), seconds[0]), seconds[0]))
             for _ in range(4):
                 listener.wait_until(lambda: True)
             came = any(p.pose.pose.position.x == 100.0 * number for p in poses[before:])

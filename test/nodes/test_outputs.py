@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 pytest.importorskip('visualization_msgs', reason='needs the messages of RViz')
 
-from node_samples import MODEL, NAME, Reports, make_map, message, picture
+from node_samples import MODEL, NAME, Reports, make_map, message, picture, seen_again
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
@@ -40,9 +40,7 @@ def ask(listener, publisher, seed):
 
     def send():
         number[0] += 1
-        pixels = picture(seed)
-        pixels[0, 0] ^= number[0] % 256  # no picture of a camera is the last one again
-        publisher.publish(message(pixels, number[0]))
+        publisher.publish(message(seen_again(picture(seed), number[0]), number[0]))
 
     return send
 
@@ -85,7 +83,7 @@ def test_debug_image_shows_query_and_match_side_by_side(start, listener, town):
     pixels = np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3)
     # Both pictures are 400 wide with margins of 10; they begin below two lines.
     query, match = (pixels[70:350, x : x + 380].astype(float) for x in (20, 430))
-    assert np.abs(query - match).mean() < 12  # the same picture, but for JPEG
+    assert np.abs(query - match).mean() < 30  # the same but for JPEG and the camera's shaking
     assert query.std() > 40
     assert 'Traceback' not in node.output
 

@@ -18,19 +18,15 @@ from vpr_ros.evaluation.calibration_models import Observed, PoseOffset
 from vpr_ros.evaluation.dead_reckoning import dead_reckoned
 from vpr_ros.evaluation.metrics import angles, localisable, pose_rows, within
 from vpr_ros.localize import CalibrationError, make_filter
-from vpr_ros.localize.calibration import FRAME, leads, parts_of
+from vpr_ros.localize.calibration import FRAME, parts_of
 from vpr_ros.localize.decision import agreement
-from vpr_ros.localize.evidence import (
-    FEATURES,
-    congruences,
-    fused_order,
-    gather,
-    inlier_shares,
-)
+from vpr_ros.localize.evidence import FEATURES, fused_order, gather
 from vpr_ros.localize.temporal import BLIND
 from vpr_ros.localize.verification import RULES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from vpr_ros.evaluation.metrics import Bools, Floats, Tolerance
@@ -182,41 +178,30 @@ class AnswerTable:
                     error = PoseOffset(truth[:2] - mean[:2], angle, positions[:2, :2], turn)
             errors.append(error)
         columns = np.array(features).reshape(-1, len(FEATURES))
-        if np.isfinite(columns[:, FEATURES.index('standing')]).any():
-            # The similarity itself falls with seasons and resolutions that no fit has seen.
-            columns[:, FEATURES.index('similarity')] = np.nan
-        if temporal is not None:
-            # The filter has weighed the shapes of all images; there one more makes it no better.
-            columns[:, FEATURES.index('nearness')] = np.nan
+        columns[:, _unused(columns, detector, filtered=temporal is not None)] = np.nan
         mapped = self._mapped[np.array(kept, np.intp)]
         return Observed(
             columns, np.array(right, np.bool_), mapped, errors, self.worlds, self._session.state
         )
 
-    def places_seen(self, detector: str = '') -> tuple[Floats, Bools]:
+    def places_seen(
+        self, evidence: Callable[[Candidates, float], Floats], detector: str = ''
+    ) -> tuple[Floats, Bools]:
         """Return evidence (N, F) of the first candidates, and whether each (N,) is correct.
 
-        Columns are standing and lead; with a detector also the share of inliers and the
-        congruence, of those that were compared.
+        Args:
+            evidence: Of candidates within a radius.
+            detector: Whose comparisons the candidates have, none where empty.
         """
         values, right = [], []
         for truth, query, found in zip(self._truth, self._queries, self._candidates, strict=True):
             candidates = self.as_compared(query.candidates)[0] if detector else found
-            standing, inliers = candidates.standings, candidates.inliers
-            if standing is None or (detector and inliers is None):
-                continue
-            columns = [standing, leads(candidates, self._tolerance.distance)]
-            if detector and inliers is not None:
-                columns += [inlier_shares(candidates), congruences(candidates)]
-            rows = np.column_stack(columns)[:_SEEN]
+            rows = evidence(candidates, self._tolerance.distance)[:_SEEN]
             known = np.isfinite(rows).all(axis=1)
             values.append(rows[known])
             correct = within(truth[None], candidates.poses[:_SEEN], self._tolerance)
             right.append(correct[known])
-        width = 4 if detector else 2
-        return np.concatenate([np.empty((0, width)), *values]), np.concatenate(
-            [np.empty(0, np.bool_), *right]
-        )
+        return np.concatenate(values), np.concatenate(right)
 
     def as_compared(self, candidates: Candidates) -> tuple[Candidates, Candidates]:
         """Return candidates in the order of the robot: with its own comparisons, and with all."""
@@ -238,6 +223,21 @@ class AnswerTable:
             'frames': len(self),
             'mapped': int(self._mapped.sum()),
         }
+
+
+def _unused(features: Floats, detector: str, *, filtered: bool) -> list[int]:
+    """Return the columns of features (Q, F) that a stage leaves out."""
+    names = []
+    # The similarity itself falls with seasons and resolutions that no fit has seen. So does the
+    # standing, though less; inliers tell more.
+    if detector:
+        names += ['similarity', 'standing']
+    elif np.isfinite(features[:, FEATURES.index('standing')]).any():
+        names += ['similarity']
+    # The filter has weighed the shapes of all images; there one more makes it no better.
+    if filtered:
+        names += ['nearness']
+    return [FEATURES.index(name) for name in names]
 
 
 def require_candidates(traverse: AnsweredTraverse) -> None:

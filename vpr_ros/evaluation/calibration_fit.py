@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from scipy.stats import t as student
@@ -26,6 +26,7 @@ from vpr_ros.localize.calibration import (
     FRAME,
     PlaceLikelihood,
     PlaceLikelihoods,
+    VerifiedLikelihood,
     parts_of,
     with_detector,
 )
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from vpr_ros.localize.calibration import Logistic, PoseErrorModel
     from vpr_ros.types import ModelInfo
 
+_Likelihood = TypeVar('_Likelihood', PlaceLikelihood, VerifiedLikelihood)
 LEAST = 30
 """Least correct answers, and least wrong ones, for a fit."""
 _LEAST_ANSWERS = 10
@@ -92,8 +94,8 @@ def calibrate(
     stages = [FRAME, *(kind + ending for kind in FILTERS for ending in ('', BLIND))]
     stages += [with_detector(stage, detector) for detector in detectors for stage in stages]
     likelihoods = PlaceLikelihoods(
-        _place_likelihood(tables),
-        {detector: _place_likelihood(tables, detector) for detector in detectors},
+        _place_likelihood(tables, PlaceLikelihood),
+        {name: _place_likelihood(tables, VerifiedLikelihood, name) for name in detectors},
     )
     found: dict[str, _Judged] = {}
     for done, stage in enumerate(stages, start=1):
@@ -203,9 +205,11 @@ def _require_enough(tables: Sequence[AnswerTable]) -> None:
         raise CalibrationError(msg)
 
 
-def _place_likelihood(tables: Sequence[AnswerTable], detector: str = '') -> PlaceLikelihood:
+def _place_likelihood(
+    tables: Sequence[AnswerTable], kind: type[_Likelihood], detector: str = ''
+) -> _Likelihood:
     """Fit the likelihood ratio: a logistic regression less the logarithm of the prior odds."""
-    seen = [table.places_seen(detector) for table in tables]
+    seen = [table.places_seen(kind.evidence, detector) for table in tables]
     values = np.concatenate([v for v, _ in seen])
     right = np.concatenate([r for _, r in seen])
     if not right.any() or right.all():
@@ -216,7 +220,7 @@ def _place_likelihood(tables: Sequence[AnswerTable], detector: str = '') -> Plac
         raise CalibrationError(msg)
     intercept, weights = fitted_weights(values, right)
     prior = math.log(right.mean() / (1 - right.mean()))
-    return PlaceLikelihood(intercept - prior, *weights.tolist())
+    return kind(intercept - prior, *weights.tolist())
 
 
 def _quality(judged: _Judged) -> dict[str, float]:

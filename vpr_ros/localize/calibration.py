@@ -18,7 +18,7 @@ import yaml
 
 from vpr_ros.documents import DocumentError, read_yaml
 from vpr_ros.errors import VprError, shown
-from vpr_ros.localize.evidence import FEATURES, congruences, inlier_shares
+from vpr_ros.localize.evidence import FEATURES, inlier_shares, share_leads
 from vpr_ros.parsing import parse
 from vpr_ros.types import ModelInfo
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from vpr_ros.search import Candidates
 
-FORMAT = 4
+FORMAT = 5
 NONE = 'none'
 """The choice of no calibration."""
 _MOST_EVIDENCE = 4.0
@@ -104,35 +104,69 @@ class PlaceLikelihood:
     """The log likelihood ratio of places: log P(evidence | there) / P(evidence | elsewhere).
 
     Linear in evidence that is relative to the map, so that it holds in worlds and seasons that it
-    was not fitted on.
+    was not fitted on. This is that of candidates whose local features were not compared.
 
     Attributes:
         intercept: Where all else is 0.
-        standing: Weight of `Candidates.standings`.
         lead: Weight of the similarity less the best elsewhere, see `leads`.
-        inlier_share: Weight of `inlier_shares`, 0 where they were not used.
-        congruence: Weight of `congruences`, 0 as well.
+        standing: Weight of `Candidates.standings`.
     """
 
     intercept: float
-    standing: float
     lead: float
-    inlier_share: float = 0.0
-    congruence: float = 0.0
+    standing: float
 
-    def log_ratios(self, candidates: Candidates, lead: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the logarithms (H,) for candidates, not beyond `_MOST_EVIDENCE`.
+    @staticmethod
+    def evidence(candidates: Candidates, radius: float) -> NDArray[np.float64]:
+        """Return the evidence (H, 2) in the order of the weights; NaN where it is not known.
 
         Args:
             candidates: Of an image.
-            lead: (H,) of each, see `leads`.
+            radius: Metres within which places are one.
         """
-        ratios = self.intercept + self.lead * lead
-        if candidates.standings is not None:
-            ratios += self.standing * np.nan_to_num(candidates.standings)
-        if self.inlier_share and candidates.inliers is not None:
-            ratios += self.inlier_share * np.nan_to_num(inlier_shares(candidates))
-            ratios += self.congruence * np.nan_to_num(congruences(candidates))
+        standings = candidates.standings
+        if standings is None:
+            standings = np.full(len(candidates), np.nan)
+        return np.column_stack([leads(candidates, radius), standings])
+
+    def log_ratios(self, candidates: Candidates, radius: float) -> NDArray[np.float64]:
+        """Return the logarithms (H,), none beyond 4; an unknown standing is an ordinary one."""
+        lead, standing = self.evidence(candidates, radius).T
+        ratios = self.intercept + self.lead * lead + self.standing * np.nan_to_num(standing)
+        return np.asarray(np.clip(ratios, -_MOST_EVIDENCE, _MOST_EVIDENCE))
+
+
+@dataclass(frozen=True)
+class VerifiedLikelihood:
+    """The same of candidates whose local features were compared.
+
+    Attributes:
+        intercept: Where all else is 0.
+        lead: Weight of the similarity less the best elsewhere, see `leads`.
+        inlier_share: Weight of `inlier_shares`.
+        share_lead: Weight of `share_leads`.
+    """
+
+    intercept: float
+    lead: float
+    inlier_share: float
+    share_lead: float
+
+    @staticmethod
+    def evidence(candidates: Candidates, radius: float) -> NDArray[np.float64]:
+        """Return the evidence (H, 3) in the order of the weights; NaN where it is not known.
+
+        Args:
+            candidates: Of an image.
+            radius: Metres within which places are one.
+        """
+        shares = inlier_shares(candidates), share_leads(candidates, radius)
+        return np.column_stack([leads(candidates, radius), *shares])
+
+    def log_ratios(self, candidates: Candidates, radius: float) -> NDArray[np.float64]:
+        """Return the logarithms (H,), none beyond 4; NaN where nothing was compared."""
+        weights = self.lead, self.inlier_share, self.share_lead
+        ratios = self.intercept + self.evidence(candidates, radius) @ weights
         return np.asarray(np.clip(ratios, -_MOST_EVIDENCE, _MOST_EVIDENCE))
 
 
@@ -146,24 +180,23 @@ class PlaceLikelihoods:
     """
 
     plain: PlaceLikelihood
-    verified: dict[str, PlaceLikelihood] = field(default_factory=dict)
+    verified: dict[str, VerifiedLikelihood] = field(default_factory=dict)
 
     def log_ratios(
         self, candidates: Candidates, radius: float, detector: str = ''
     ) -> NDArray[np.float64]:
-        """Return the logarithms (H,) for candidates; see `PlaceLikelihood.log_ratios`.
+        """Return the logarithms (H,) for candidates.
 
         Args:
             candidates: Of an image.
             radius: Metres within which places are one.
             detector: Of their inliers.
         """
-        lead = leads(candidates, radius)
-        plain = self.plain.log_ratios(candidates, lead)
-        if candidates.inliers is None or detector not in self.verified:
+        plain = self.plain.log_ratios(candidates, radius)
+        if detector not in self.verified:
             return plain
-        verified = self.verified[detector].log_ratios(candidates, lead)
-        return np.where(np.isnan(candidates.inliers), plain, verified)
+        verified = self.verified[detector].log_ratios(candidates, radius)
+        return np.where(np.isnan(verified), plain, verified)
 
 
 def leads(candidates: Candidates, radius: float) -> NDArray[np.float64]:

@@ -23,8 +23,6 @@ FEATURES = (
     'similarity',
     'standing',
     'distinctness',
-    'code_distinctness',
-    'agreement',
     'support',
     'trail',
     'inlier_share',
@@ -34,8 +32,6 @@ FEATURES = (
 )
 """Names of the columns of `Evidence.features`."""
 
-_FIRST = 10
-"""Candidates among which agreement is counted."""
 _INLIER_WEIGHT = 0.3
 """Similarity that the most inliers of a query are worth in re-ranking."""
 _FEW_INLIERS = 30.0
@@ -44,6 +40,10 @@ _MOST_STANDING = 8.0
 """Deviations beyond which a similarity is no better evidence."""
 _DOUBTED = 10
 """Matches that are added to those of each place: the share of a few tells little."""
+_ORDINARY_SHARE = 0.2
+"""Share of inliers of a place elsewhere, where fewer than two were compared."""
+_LEAST_SHARE = 0.02
+"""Added to shares whose ratio is taken."""
 _MOST_INLIER_RATIO = 2.2
 """More inliers than the rival times this are no better evidence: beyond the end of a map its last
 place, which nothing else resembles, has as many as a place that is there."""
@@ -51,6 +51,9 @@ _MOST_TRAIL = 12.0
 """Evidence of earlier frames beyond which more of it counts for nothing."""
 _LEAST_DEFORMATION, _MOST_DEFORMATION = 0.01, 1.0
 """Below the first keypoints are too inaccurate to tell; above the second nothing agrees."""
+_LEAST_PARALLAX = 0.06
+"""That of a wide open track. Where it seems to be less, places repeat each other, as the doors of
+a corridor do, and one was taken for the next."""
 _MOST_CONGRUENCE = 3.2
 """Deformations below exp(-3.2), 4 %, are no better evidence: corridors with the same doors have as
 small ones as two pictures from one spot."""
@@ -133,9 +136,6 @@ class Evidence:
     Attributes:
         similarities: Of the candidates.
         rival_similarities: The best elsewhere.
-        hamming: Differing bits of the candidates; NaN where there are no codes.
-        rival_hamming: The least elsewhere; NaN where there is none.
-        agreement: Share of the first ten candidates that are at this place, itself included.
         standings: Deviations above the background of the place; NaN where unknown.
         support: Probability of the place by a temporal filter; NaN without one.
         trails: Evidence of earlier frames for the place; NaN without a filter.
@@ -151,9 +151,6 @@ class Evidence:
 
     similarities: Floats
     rival_similarities: Floats
-    hamming: Floats
-    rival_hamming: Floats
-    agreement: Floats
     standings: Floats
     support: Floats
     trails: Floats
@@ -178,19 +175,17 @@ class Evidence:
 
     @cached_property
     def features(self) -> Floats:
-        """Columns `FEATURES` (R, 11); NaN where nothing is known.
+        """Columns `FEATURES` (R, 9); NaN where nothing is known.
 
-        Distinctness is the negative logarithm of a ratio, of distances or of differing bits, of a
-        candidate to its rival, or the logarithm of that of inliers; support is the logarithm of
-        the odds. Nearness is the negative logarithm of the deformation as a share of the parallax.
+        Distinctness is the negative logarithm of the ratio of the distances of a candidate and its
+        rival, or the logarithm of that of inliers; support is the logarithm of the odds. Nearness
+        is the negative logarithm of the deformation as a share of the parallax.
         """
         odds = np.log(np.maximum(self.support, 1e-9) / np.maximum(1 - self.support, 1e-9))
         columns = (
             self.similarities,
             np.clip(self.standings, -_MOST_STANDING, _MOST_STANDING),
             -np.log(np.maximum(self.distance_ratios, 1e-3)),
-            -np.log((self.hamming + 1) / (self.rival_hamming + 1)),
-            self.agreement,
             np.clip(odds, -_MOST_SUPPORT, _MOST_SUPPORT),
             np.clip(self.trails, -_MOST_TRAIL, _MOST_TRAIL),
             self.inlier_shares,
@@ -203,7 +198,7 @@ class Evidence:
             ),
             np.minimum(self.congruences, _MOST_CONGRUENCE),
             np.clip(
-                self.congruences + np.log(np.maximum(self.parallaxes, _LEAST_DEFORMATION)),
+                self.congruences + np.log(np.maximum(self.parallaxes, _LEAST_PARALLAX)),
                 *_NEARNESS,
             ),
         )
@@ -227,13 +222,10 @@ class Evidence:
         Args:
             candidates: All candidates.
         """
-        similarities, hamming = self.rival_similarities.copy(), self.rival_hamming.copy()
+        similarities = self.rival_similarities.copy()
         for i in np.flatnonzero(self.rivals >= 0):
-            elsewhere = ~self.here[i]
-            similarities[i] = median(candidates.similarities[elsewhere])
-            if not np.isnan(hamming[i]):
-                hamming[i] = median(candidates.hamming[elsewhere])
-        ordinary = replace(self, rival_similarities=similarities, rival_hamming=hamming)
+            similarities[i] = median(candidates.similarities[~self.here[i]])
+        ordinary = replace(self, rival_similarities=similarities)
         return ordinary.without_inlier_rivals()
 
 
@@ -259,6 +251,27 @@ def inlier_shares(candidates: Candidates) -> Floats:
     if candidates.inliers is None or candidates.matches is None:
         return np.full(len(candidates), np.nan)
     return np.asarray(candidates.inliers / (candidates.matches + _DOUBTED))
+
+
+def share_leads(candidates: Candidates, radius: float) -> Floats:
+    """Return the logarithms (H,) of the ratio of each share of inliers to those elsewhere.
+
+    In winter or at night all shares are small, but that of the right place is still greater than
+    those of others. Elsewhere is where the candidate with the greatest share is not; of the shares
+    there the median is taken. NaN where local features were not compared.
+
+    Args:
+        candidates: Of an image.
+        radius: Metres within which places are one.
+    """
+    shares = inlier_shares(candidates)
+    compared = np.isfinite(shares)
+    if not compared.any():
+        return shares
+    best = np.array([np.nanargmax(shares)])
+    others = shares[compared & ~candidates.together(best, radius)[0]]
+    ordinary = median(others) if len(others) > 1 else _ORDINARY_SHARE
+    return np.asarray(np.log((shares + _LEAST_SHARE) / (ordinary + _LEAST_SHARE)))
 
 
 def shortfall(candidates: Candidates, ratios: Floats) -> Floats:
@@ -331,9 +344,7 @@ def gather(
     similarities = np.where(here, -np.inf, candidates.similarities)
     rivals = similarities.argmax(1)
     best = similarities[np.arange(len(rows)), rivals]
-    bits = candidates.hamming.astype(np.float64)
-    rival_bits = np.where(here, np.inf, bits).min(1)
-    known, alone = bits[rows] >= 0, np.isneginf(best)
+    alone = np.isneginf(best)
     inliers = candidates.inliers
     if inliers is None:
         inliers = np.full(len(candidates), np.nan)
@@ -341,9 +352,6 @@ def gather(
     return Evidence(
         similarities=candidates.similarities[rows],
         rival_similarities=np.where(alone, 0.0, best),
-        hamming=np.where(known, bits[rows], np.nan),
-        rival_hamming=np.where(known & ~alone, rival_bits, np.nan),
-        agreement=here[:, :_FIRST].mean(1),
         standings=unknown if candidates.standings is None else candidates.standings[rows],
         support=unknown if support is None else support.places[rows],
         trails=unknown if support is None else support.trails[rows],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_ros.inputs.frames.information import emptiness
+from vpr_ros.inputs.frames.information import emptiness, outline, unchanged
 from vpr_ros.localize.decision import Decision, DecisionConfig, Status, decide
 from vpr_ros.localize.verification import Reranking, detector_of
 from vpr_ros.search import Candidates
@@ -33,12 +33,8 @@ if TYPE_CHECKING:
     from vpr_ros.types import Description
 
 _SIGMAS = 3.0
-_STANDS = 0.2
-"""Metres within which a robot may see the same picture again, in a simulation."""
-_REPEATED = (
-    'the picture is the same as the one before to the last bit: the camera is frozen (or stands '
-    'still in a simulation, and the odometry is not known)'
-)
+_STANDS = 1.0
+"""Metres within which a robot may see the same picture again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +99,21 @@ class Localization:
     contradicted: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """The first of the pictures of a camera that show the same.
+
+    Attributes:
+        stamp: Of the picture, nanoseconds.
+        outline: See there.
+        odometry: The base then, where it is known.
+    """
+
+    stamp: int
+    outline: NDArray[np.float32]
+    odometry: Pose | None
+
+
 class Localizer:
     """Describes an image, searches the map and judges the candidates.
 
@@ -138,7 +149,7 @@ class Localizer:
         self._reranking = reranking or Reranking()
         self._calibration = calibration
         self._temporal = temporal
-        self._before: dict[str, tuple[int, Description, Pose | None]] = {}
+        self._shown: dict[str, _Shown] = {}
 
     @property
     def detector(self) -> str:
@@ -203,8 +214,8 @@ class Localizer:
                 candidates = candidates.seen_through(mount)
             spent = {'retrieve': time.perf_counter() - start}
             empty = emptiness(frame.rgb)
-            if not empty and not by_itself and self._repeats(frame, description, pose):
-                empty = _REPEATED
+            if not empty and not by_itself:
+                empty = self._staleness(frame, pose)
             if empty and len(candidates):
                 if self._calibration is not None:
                     candidates = replace(candidates, probabilities=np.zeros(len(candidates)))
@@ -242,23 +253,29 @@ class Localizer:
             results.append(result)
         return results
 
-    def _repeats(self, frame: Picture, description: Description, odometry: Pose | None) -> bool:
-        """Return whether a picture is that before it to the last bit, although the robot moved.
+    def _staleness(self, frame: Picture, odometry: Pose | None) -> str:
+        """Return why a picture that shows the same as one before is not believed, or nothing.
 
-        Noise changes every picture of a camera that works. Without odometry nobody knows whether
-        the robot moved, and the picture is not believed.
+        A frozen camera, or its driver, may add noise and time stamps. Without odometry nobody
+        knows whether the robot has moved since.
         """
-        before = self._before.get(frame.camera)
-        self._before[frame.camera] = frame.stamp, description, odometry
-        if before is None or before[0] == frame.stamp:
-            return False
-        if not np.array_equal(before[1].descriptor, description.descriptor):
-            return False
-        if odometry is None or before[2] is None:
-            return True
-        # The pose of the first of the repeated pictures stays, so that slow motion adds up.
-        self._before[frame.camera] = frame.stamp, description, before[2]
-        return before[2].distance_to(odometry) > _STANDS
+        shown = outline(frame.rgb)
+        first = self._shown.get(frame.camera)
+        if first is None or not unchanged(first.outline, shown):
+            # The first of the pictures that show the same stays, so that slow motion adds up.
+            self._shown[frame.camera] = _Shown(frame.stamp, shown, odometry)
+            return ''
+        if frame.stamp == first.stamp:
+            return ''
+        seconds = (frame.stamp - first.stamp) * 1e-9
+        text = f'the picture shows nothing new since {seconds:.1f} s'
+        if odometry is None:
+            return f'{text}: the camera is frozen, or the robot stands and no odometry tells so'
+        if first.odometry is None:
+            self._shown[frame.camera] = replace(first, odometry=odometry)
+            return f'{text}, and there was no odometry before'
+        metres = first.odometry.distance_to(odometry)
+        return f'{text} and {metres:.1f} m: the camera is frozen' if metres > _STANDS else ''
 
     def _search(self, description: Description, window: Window | None, k: int) -> Candidates:
         if self._searcher is None:

@@ -113,7 +113,7 @@ def test_first_frame_is_judged_by_itself_and_those_after_it_are_not():
     )
 
     def ask(place):
-        frame = SimpleNamespace(stamp=place * SECOND, rgb=PICTURE, camera='')
+        frame = SimpleNamespace(stamp=place * SECOND, rgb=blocks(place), camera='')
         return localizer.localize(frame, odometry=odometry(place)).decision
 
     _, by_itself = decide(candidates, config, calibration)
