@@ -101,6 +101,8 @@ def test_inliers_elsewhere_speak_against_a_place_above_those_of_chance():
     assert distinctness(400, 0, 0, np.nan) == distinctness(200, 0, 0, np.nan)
     assert distinctness(30, 20, 0, 39) == 0
     assert np.isnan(distinctness(np.nan, 100, 0, 0))
+    # Where nothing elsewhere was compared, nobody knows whether it matches as well.
+    assert np.isnan(distinctness(80, np.nan, 70, np.nan))
 
 
 def test_inliers_count_as_a_share_of_the_matches():

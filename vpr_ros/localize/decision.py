@@ -152,7 +152,7 @@ def _by_rules(
     inliers, rival = evidence.inliers[0], evidence.rival_inliers[0]
     if rule is None or np.isnan(inliers):
         return status, text
-    text += f'; {int(inliers)} features agree, {int(rival)} elsewhere'
+    text += f'; {_agreeing(evidence)}'
     if inliers < rule.least:
         text += f'; at least {rule.least} are needed'
         return (Status.UNVERIFIED if status == Status.ACCEPTED else status), text
@@ -170,6 +170,13 @@ def _by_ratio(candidates: Candidates, evidence: Evidence, most: float) -> tuple[
         return Status.ACCEPTED, text
     text += f' is above {most:.3f}'
     return Status.BELOW_THRESHOLD if alone else Status.AMBIGUOUS, text
+
+
+def _agreeing(evidence: Evidence) -> str:
+    """Tell how many features of the first candidate agree, and of its rival."""
+    rival = evidence.rival_inliers[0]
+    elsewhere = 'none compared' if np.isnan(rival) else f'{int(rival)}'
+    return f'{int(evidence.inliers[0])} features agree ({elsewhere} elsewhere)'
 
 
 def _rival(candidates: Candidates, evidence: Evidence) -> str:
@@ -228,8 +235,7 @@ def _by_probability(
         similarity = evidence.rival_similarities[0]
         text += f', {similarity:.3f} to {_rival(candidates, evidence)} elsewhere'
     if not np.isnan(evidence.inliers[0]):
-        text += f', {int(evidence.inliers[0])} features agree'
-        text += f' ({int(evidence.rival_inliers[0])} elsewhere)'
+        text += f', {_agreeing(evidence)}'
     if support:
         text += f', {support.places[0]:.3f} by the temporal filter'
     if probability >= least:

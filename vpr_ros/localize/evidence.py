@@ -141,7 +141,7 @@ class Evidence:
         trails: Evidence of earlier frames for the place; NaN without a filter.
         inliers: Matches of local features that agree; NaN where they were not compared.
         inlier_shares: Of all matches, see `inlier_shares`.
-        rival_inliers: The most elsewhere, of those compared; 0 where there are none.
+        rival_inliers: The most elsewhere; NaN where none was compared there.
         congruences: How alike the candidates' pictures are in shape, see `congruences`.
         parallaxes: See `Candidates`; NaN where unknown.
         chance_inliers: How many different places reach by chance; fewer are not told apart.
@@ -317,6 +317,12 @@ def reranked(candidates: Candidates) -> Candidates:
     return candidates.take(fused_order(candidates))
 
 
+def _most(values: Floats) -> Floats:
+    """Return the greatest of each row (R, H) that is not NaN, NaN where there is none."""
+    most = np.where(np.isnan(values), -np.inf, values).max(1)
+    return np.where(np.isneginf(most), np.nan, most)
+
+
 def median(values: NDArray[np.number]) -> float:
     """Return the median of some (N,), for so few in a twentieth of the time of numpy's."""
     ordered = np.sort(values)
@@ -357,7 +363,7 @@ def gather(
         trails=unknown if support is None else support.trails[rows],
         inliers=inliers[rows],
         inlier_shares=inlier_shares(candidates)[rows],
-        rival_inliers=np.where(here, 0.0, np.nan_to_num(inliers)).max(1),
+        rival_inliers=_most(np.where(here, np.nan, inliers)),
         congruences=congruences(candidates)[rows],
         parallaxes=unknown if candidates.parallaxes is None else candidates.parallaxes[rows],
         chance_inliers=np.full(len(rows), float(chance)),
