@@ -34,7 +34,7 @@ def evidence_of(
     parallax=np.nan,
 ):
     """Return the evidence of one candidate."""
-    figures = similarity, rival, standing, support, trail, *inliers
+    figures = similarity, rival, 1.0, standing, support, trail, *inliers
     figures += congruence, parallax, 1.0
     return Evidence(
         *(np.array([figure], float) for figure in figures), np.array([-1]), np.ones((1, 1), bool)

@@ -63,6 +63,7 @@ def test_evidence_of_all_is_that_of_each_by_its_definition(seed, count, poses, s
             assert candidates.ids[evidence.rivals[i]] == candidates.ids[~here][others.argmax()]
         else:
             assert evidence.rivals[i] == -1
+        assert evidence.agreement[i] == here[:10].mean()
         chance = np.nan if chances is None else chances[i]
         np.testing.assert_equal(evidence.support[i], chance)
 

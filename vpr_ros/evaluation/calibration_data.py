@@ -229,9 +229,9 @@ def _unused(features: Floats, detector: str, *, filtered: bool) -> list[int]:
     """Return the columns of features (Q, F) that a stage leaves out."""
     names = []
     # The similarity itself falls with seasons and resolutions that no fit has seen. So does the
-    # standing, though less; inliers tell more.
+    # standing, though less; inliers tell more, also than how many candidates agree.
     if detector:
-        names += ['similarity', 'standing']
+        names += ['similarity', 'standing', 'agreement']
     elif np.isfinite(features[:, FEATURES.index('standing')]).any():
         names += ['similarity']
     # The filter has weighed the shapes of all images; there one more makes it no better.

@@ -23,6 +23,7 @@ FEATURES = (
     'similarity',
     'standing',
     'distinctness',
+    'agreement',
     'support',
     'trail',
     'inlier_share',
@@ -32,6 +33,8 @@ FEATURES = (
 )
 """Names of the columns of `Evidence.features`."""
 
+_FIRST = 10
+"""Candidates among which agreement is counted."""
 _INLIER_WEIGHT = 0.3
 """Similarity that the most inliers of a query are worth in re-ranking."""
 _FEW_INLIERS = 30.0
@@ -136,6 +139,7 @@ class Evidence:
     Attributes:
         similarities: Of the candidates.
         rival_similarities: The best elsewhere.
+        agreement: Share of the first ten candidates that are at this place, itself included.
         standings: Deviations above the background of the place; NaN where unknown.
         support: Probability of the place by a temporal filter; NaN without one.
         trails: Evidence of earlier frames for the place; NaN without a filter.
@@ -151,6 +155,7 @@ class Evidence:
 
     similarities: Floats
     rival_similarities: Floats
+    agreement: Floats
     standings: Floats
     support: Floats
     trails: Floats
@@ -175,7 +180,7 @@ class Evidence:
 
     @cached_property
     def features(self) -> Floats:
-        """Columns `FEATURES` (R, 9); NaN where nothing is known.
+        """Columns `FEATURES` (R, 10); NaN where nothing is known.
 
         Distinctness is the negative logarithm of the ratio of the distances of a candidate and its
         rival, or the logarithm of that of inliers; support is the logarithm of the odds. Nearness
@@ -186,6 +191,7 @@ class Evidence:
             self.similarities,
             np.clip(self.standings, -_MOST_STANDING, _MOST_STANDING),
             -np.log(np.maximum(self.distance_ratios, 1e-3)),
+            self.agreement,
             np.clip(odds, -_MOST_SUPPORT, _MOST_SUPPORT),
             np.clip(self.trails, -_MOST_TRAIL, _MOST_TRAIL),
             self.inlier_shares,
@@ -358,6 +364,7 @@ def gather(
     return Evidence(
         similarities=candidates.similarities[rows],
         rival_similarities=np.where(alone, 0.0, best),
+        agreement=here[:, :_FIRST].mean(1),
         standings=unknown if candidates.standings is None else candidates.standings[rows],
         support=unknown if support is None else support.places[rows],
         trails=unknown if support is None else support.trails[rows],
