@@ -147,7 +147,7 @@ def _threshold(predictions: Predictions, precision: float) -> float:
     - Of what is accepted of traverses as they are, the share `precision` is correct.
     - In each state that was made of them, no more than the remaining share of its frames is
       accepted and wrong.
-    - In no world, and in none of its states, is that share significantly more.
+    - In no world, and in none of its states, is that share more by over a deviation and an answer.
     - Of each traverse outside its map, no more than the remaining share is accepted.
     """
     p, right, share = predictions.probabilities, predictions.right, 1 - precision
@@ -161,10 +161,10 @@ def _threshold(predictions: Predictions, precision: float) -> float:
     def of_frames(accepted: Floats, frames: int) -> Floats:
         return np.full(len(accepted), share * frames)
 
-    def significantly(allowed: Callable[[Floats, int], Floats]) -> Callable[[Floats, int], Floats]:
+    def clearly(allowed: Callable[[Floats, int], Floats]) -> Callable[[Floats, int], Floats]:
         def limit(accepted: Floats, frames: int) -> Floats:
             expected = allowed(accepted, frames)
-            return np.asarray(expected + 2 * np.sqrt(expected) + 1)
+            return np.asarray(expected + np.sqrt(expected) + 1)
 
         return limit
 
@@ -174,7 +174,7 @@ def _threshold(predictions: Predictions, precision: float) -> float:
         threshold = max(threshold, _least(p[own], right[own], allowed))
         for world in sorted(set(worlds[own])):
             there = own & (worlds == world)
-            threshold = max(threshold, _least(p[there], right[there], significantly(allowed)))
+            threshold = max(threshold, _least(p[there], right[there], clearly(allowed)))
     for session in np.unique(predictions.sessions):
         own = predictions.sessions == session
         if not predictions.mapped[own].any():
