@@ -3,12 +3,8 @@
 """A calibration whose figures are easy to reckon with."""
 
 from vpr_ros.localize import Calibration
-from vpr_ros.localize.calibration import (
-    Logistic,
-    PlaceLikelihood,
-    PlaceLikelihoods,
-    PoseErrorModel,
-)
+from vpr_ros.localize.calibration import Logistic, PoseErrorModel
+from vpr_ros.localize.place_likelihood import PlaceLikelihood, PlaceLikelihoods
 from vpr_ros.types import ModelInfo
 
 MODEL = ModelInfo('sample', '0' * 64, 64, 64, 'none', trained=True)

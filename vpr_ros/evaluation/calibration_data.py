@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.results import Evaluation
     from vpr_ros.evaluation.summary import QueryResult
     from vpr_ros.geometry import Pose
-    from vpr_ros.localize.calibration import PlaceLikelihoods
+    from vpr_ros.localize.place_likelihood import PlaceLikelihoods
     from vpr_ros.search import Candidates
 
 LEAST_CANDIDATES = 50

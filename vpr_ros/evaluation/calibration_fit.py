@@ -24,11 +24,13 @@ from vpr_ros.evaluation.metrics import precision_recall, reliability
 from vpr_ros.localize import FILTERS, Calibration, CalibrationError
 from vpr_ros.localize.calibration import (
     FRAME,
+    parts_of,
+    with_detector,
+)
+from vpr_ros.localize.place_likelihood import (
     PlaceLikelihood,
     PlaceLikelihoods,
     VerifiedLikelihood,
-    parts_of,
-    with_detector,
 )
 from vpr_ros.localize.temporal import BLIND
 

@@ -18,20 +18,18 @@ import yaml
 
 from vpr_ros.documents import DocumentError, read_yaml
 from vpr_ros.errors import VprError, shown
-from vpr_ros.localize.evidence import FEATURES, inlier_shares, share_leads
+from vpr_ros.localize.evidence import FEATURES
+from vpr_ros.localize.place_likelihood import PlaceLikelihoods
 from vpr_ros.parsing import parse
 from vpr_ros.types import ModelInfo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vpr_ros.search import Candidates
 
 FORMAT = 5
 NONE = 'none'
 """The choice of no calibration."""
-_MOST_EVIDENCE = 4.0
-"""No image by itself speaks for or against a place more than this."""
 _GREATEST = 1e6
 FRAME = 'frame'
 """The stage that judges one image alone."""
@@ -97,122 +95,6 @@ class Logistic:
             values = features[..., FEATURES.index(name)]
             odds += weight * np.where(np.isnan(values), self.means[name], values)
         return np.asarray(1 / (1 + np.exp(-np.clip(odds, -50.0, 50.0))), np.float64)
-
-
-@dataclass(frozen=True)
-class PlaceLikelihood:
-    """The log likelihood ratio of places: log P(evidence | there) / P(evidence | elsewhere).
-
-    Linear in evidence that is relative to the map, so that it holds in worlds and seasons that it
-    was not fitted on. This is that of candidates whose local features were not compared.
-
-    Attributes:
-        intercept: Where all else is 0.
-        lead: Weight of the similarity less the best elsewhere, see `leads`.
-        standing: Weight of `Candidates.standings`.
-    """
-
-    intercept: float
-    lead: float
-    standing: float
-
-    @staticmethod
-    def evidence(candidates: Candidates, radius: float) -> NDArray[np.float64]:
-        """Return the evidence (H, 2) in the order of the weights; NaN where it is not known.
-
-        Args:
-            candidates: Of an image.
-            radius: Metres within which places are one.
-        """
-        standings = candidates.standings
-        if standings is None:
-            standings = np.full(len(candidates), np.nan)
-        return np.column_stack([leads(candidates, radius), standings])
-
-    def log_ratios(self, candidates: Candidates, radius: float) -> NDArray[np.float64]:
-        """Return the logarithms (H,), none beyond 4; an unknown standing is an ordinary one."""
-        lead, standing = self.evidence(candidates, radius).T
-        ratios = self.intercept + self.lead * lead + self.standing * np.nan_to_num(standing)
-        return np.asarray(np.clip(ratios, -_MOST_EVIDENCE, _MOST_EVIDENCE))
-
-
-@dataclass(frozen=True)
-class VerifiedLikelihood:
-    """The same of candidates whose local features were compared.
-
-    Attributes:
-        intercept: Where all else is 0.
-        lead: Weight of the similarity less the best elsewhere, see `leads`.
-        inlier_share: Weight of `inlier_shares`.
-        share_lead: Weight of `share_leads`.
-    """
-
-    intercept: float
-    lead: float
-    inlier_share: float
-    share_lead: float
-
-    @staticmethod
-    def evidence(candidates: Candidates, radius: float) -> NDArray[np.float64]:
-        """Return the evidence (H, 3) in the order of the weights; NaN where it is not known.
-
-        Args:
-            candidates: Of an image.
-            radius: Metres within which places are one.
-        """
-        shares = inlier_shares(candidates), share_leads(candidates, radius)
-        return np.column_stack([leads(candidates, radius), *shares])
-
-    def log_ratios(self, candidates: Candidates, radius: float) -> NDArray[np.float64]:
-        """Return the logarithms (H,), none beyond 4; NaN where nothing was compared."""
-        weights = self.lead, self.inlier_share, self.share_lead
-        ratios = self.intercept + self.evidence(candidates, radius) @ weights
-        return np.asarray(np.clip(ratios, -_MOST_EVIDENCE, _MOST_EVIDENCE))
-
-
-@dataclass(frozen=True)
-class PlaceLikelihoods:
-    """The likelihoods of places with the local features of a detector, and without.
-
-    Attributes:
-        plain: Of candidates that were not compared.
-        verified: By detector, of those that were.
-    """
-
-    plain: PlaceLikelihood
-    verified: dict[str, VerifiedLikelihood] = field(default_factory=dict)
-
-    def log_ratios(
-        self, candidates: Candidates, radius: float, detector: str = ''
-    ) -> NDArray[np.float64]:
-        """Return the logarithms (H,) for candidates.
-
-        Args:
-            candidates: Of an image.
-            radius: Metres within which places are one.
-            detector: Of their inliers.
-        """
-        plain = self.plain.log_ratios(candidates, radius)
-        if detector not in self.verified:
-            return plain
-        verified = self.verified[detector].log_ratios(candidates, radius)
-        return np.where(np.isnan(verified), plain, verified)
-
-
-def leads(candidates: Candidates, radius: float) -> NDArray[np.float64]:
-    """Return the similarity of each (H,) less the best elsewhere; at most 0 but at one place.
-
-    Args:
-        candidates: Of an image.
-        radius: Metres within which places are one.
-    """
-    similarities = candidates.similarities
-    if not len(similarities):
-        return np.empty(0)
-    first = int(similarities.argmax())
-    here = candidates.together(np.array([first]), radius)[0]
-    rival = similarities[~here].max() if not here.all() else 0.0
-    return np.asarray(similarities - np.where(here, rival, similarities[first]))
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from vpr_ros.localize.evidence import fused_scores, gather, shortfall
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vpr_ros.localize.calibration import Calibration, PlaceLikelihoods
+    from vpr_ros.localize.calibration import Calibration
     from vpr_ros.localize.evidence import Evidence, InlierRule, Support
+    from vpr_ros.localize.place_likelihood import PlaceLikelihoods
     from vpr_ros.search import Candidates
 
     Floats = NDArray[np.float64]

@@ -11,7 +11,7 @@ from vpr_ros.localize.temporal.sequence_filter import BLIND, SequenceFilter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vpr_ros.localize.calibration import PlaceLikelihoods
+    from vpr_ros.localize.place_likelihood import PlaceLikelihoods
     from vpr_ros.localize.temporal.map_layout import Places
 
 __all__ = ['BLIND', 'FILTERS', 'SequenceFilter', 'make_filter']

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vpr_ros.geometry import Pose
-    from vpr_ros.localize.calibration import PlaceLikelihoods
+    from vpr_ros.localize.place_likelihood import PlaceLikelihoods
     from vpr_ros.localize.temporal.map_layout import Floats, Places, Rows
     from vpr_ros.search import Candidates
 
