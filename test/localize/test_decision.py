@@ -152,6 +152,8 @@ def calibrated_with_inliers():
         ((0.75, 0.70), (150, 10), Status.ACCEPTED),
         # Features would convince, but for those elsewhere.
         ((0.75, 0.70), (150, 150), Status.AMBIGUOUS),
+        # Where nothing elsewhere was compared, no look-alike is known.
+        ((0.60, 0.30), (100, np.nan), Status.BELOW_THRESHOLD),
         ((0.50, 0.49), (3, 0), Status.BELOW_THRESHOLD),
     ],
 )

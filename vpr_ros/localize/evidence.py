@@ -217,8 +217,8 @@ class Evidence:
         return Evidence(**{**columns, 'support': unknown, 'trails': unknown})
 
     def without_inlier_rivals(self) -> Evidence:
-        """Return the evidence if local features matched nowhere else."""
-        return replace(self, rival_inliers=np.zeros(len(self.rival_inliers)))
+        """Return the evidence if local features that were compared elsewhere matched nothing."""
+        return replace(self, rival_inliers=np.minimum(self.rival_inliers, 0.0))  # NaN stays
 
     def with_ordinary_rivals(self, candidates: Candidates) -> Evidence:
         """Return the evidence if each rival were the median of the candidates elsewhere.
