@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
@@ -16,7 +18,9 @@ from vpr_ros.msg import PlaceCandidateArray
 
 from vpr_ros.fleet import connected, push
 from vpr_ros.geometry import Datum, Pose
+from vpr_ros.localize import Decision, Status
 from vpr_ros.maps import MapWriter, NewPlace
+from vpr_ros.nodes import fleet_link
 
 pytestmark = pytest.mark.ros
 DATUM = Datum(48.0, 11.0, 500.0)
@@ -86,6 +90,19 @@ class Robot:
         self.listener.wait_until(client.service_is_ready, 30, 'for the service')
         answer = client.call_async(Trigger.Request())
         self.listener.wait_until(answer.done, 30, 'for the answer')
+
+
+def test_server_is_not_asked_about_a_picture_that_tells_nothing(monkeypatch):
+    sync = SimpleNamespace(start=lambda: None)
+    monkeypatch.setattr(fleet_link, 'FleetSync', lambda *_, **__: sync)
+    questions = []
+    node = SimpleNamespace(jobs=SimpleNamespace(submit=questions.append))
+    names = {'fleet': 'postgresql://server/fleet', 'fleet_map': 'town', 'fleet_region': ''}
+    parameters = SimpleNamespace(**names, fallback='fleet')
+    link = fleet_link.FleetLink(node, parameters, SimpleNamespace(path='m'), None, None)
+    for status, asked in ((Status.UNINFORMATIVE, 0), (Status.BELOW_THRESHOLD, 1)):
+        link.seen(None, SimpleNamespace(decision=Decision(status, 'so')))
+        assert len(questions) == asked
 
 
 def test_map_follows_the_fleet_and_moves_with_the_robot(start, listener, database, town, tmp_path):  # noqa: F811

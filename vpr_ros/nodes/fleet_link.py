@@ -97,7 +97,9 @@ class FleetLink:
             self._lost = False
             self._move(result)
             return
-        asks = self._lost and self._parameters.fallback == 'fleet' and not self._asking
+        # The server knows no earlier pictures: one of a frozen camera would seem new there.
+        tells = result.decision.status != Status.UNINFORMATIVE
+        asks = tells and self._lost and self._parameters.fallback == 'fleet' and not self._asking
         if asks and time.monotonic() - self._asked >= _PAUSE:
             self._asking, self._asked = True, time.monotonic()
             try:
