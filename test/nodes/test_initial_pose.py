@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bridge to localisations that must be told where to begin."""
 
+import itertools
+
 import pytest
 
 pytest.importorskip('vpr_ros.msg', reason='needs ROS 2 and the built messages')
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
-from node_samples import NAME, message, picture, seen_again
+from node_samples import MODEL, NAME, make_map, message, picture, seen_again
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
+from vpr_ros.msg import PlaceCandidateArray
 
 from vpr_ros.describe import Describer
 from vpr_ros.geometry import Pose
@@ -69,3 +72,23 @@ def test_first_accepted_pose_starts_a_localisation_and_one_more_after_relocalize
     see(1, until=lambda: len(initial) == 2)
     assert node.stop() == 0
     assert 'Traceback' not in node.output
+
+
+def test_robot_that_stands_is_answered_again_after_relocalize(start, listener, tmp_path):
+    path = make_map(tmp_path / 'm.vprmap', [picture(i) for i in range(3)])
+    start('place_recognition_node', model=MODEL, map_path=path, calibration='none')
+    answers = listener.collect(PlaceCandidateArray, f'{NAME}/candidates')
+    images, seconds = listener.publisher(Image, '/image'), itertools.count(1)
+
+    def stands(status):
+        images.publish(message(picture(1), next(seconds)))
+        return status in {answer.status for answer in answers}
+
+    for _ in range(2):
+        listener.wait_until(lambda: stands(PlaceCandidateArray.ACCEPTED), 60, 'for an answer')
+        listener.wait_until(lambda: stands(PlaceCandidateArray.UNINFORMATIVE), 30, 'for no more')
+        answers.clear()
+        client = listener.node.create_client(Trigger, f'{NAME}/relocalize')
+        listener.wait_until(client.service_is_ready, 30, 'for the service')
+        answer = client.call_async(Trigger.Request())
+        listener.wait_until(answer.done, 30, 'for the answer')

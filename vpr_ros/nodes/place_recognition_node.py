@@ -275,7 +275,7 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
 
     def _search_in(self, place_map: PlaceMap | None) -> None:
         """Search this map from now on."""
-        self._retriever = self._temporal = self._verifier = self._localizer = None
+        self._retriever = self._temporal = self._verifier = None
         if place_map is not None:
             self._retriever = Retriever(place_map)
             self._verifier = self._verifier_of(place_map)
@@ -297,7 +297,8 @@ class PlaceRecognitionNode(VprNode[tuple['Frame', float]]):
                 )
 
     def _forget(self) -> None:
-        """Forget earlier frames."""
+        """Forget earlier frames, also what they showed: one that stands may ask again."""
+        self._localizer = None
         self._publisher.forget()
         if self._temporal is not None:
             self._temporal.reset()
