@@ -34,9 +34,9 @@ def localizer():
     )
 
 
-def ask(robot, picture, second, x=None, **options):
+def ask(robot, picture, second, x=None, yaw=0.0, **options):
     frame = SimpleNamespace(stamp=second * 10**9, rgb=picture, camera='')
-    odometry = None if x is None else Pose.planar(x, 0, 0)
+    odometry = None if x is None else Pose.planar(x, 0, yaw)
     return robot.localize(frame, odometry=odometry, **options)
 
 
@@ -76,6 +76,22 @@ def test_robot_that_stands_may_see_the_same_picture_but_not_creep_away_from_it()
     assert found[5:] == [Status.UNINFORMATIVE] * 3
 
 
+def test_picture_that_stays_while_the_robot_turns_is_not_believed():
+    robot = localizer()
+    found = [ask(robot, blocks(1), i, 0.0, 0.06 * i).decision for i in range(5)]
+    assert [decision.status for decision in found[:3]] == [Status.ACCEPTED] * 3
+    assert [decision.status for decision in found[3:]] == [Status.UNINFORMATIVE] * 2
+    assert found[3].reason.endswith('for 3.0 s, 0.0 m and 10 degrees: the camera is frozen')
+
+
+def test_picture_that_stays_while_time_goes_back_tells_of_no_negative_time():
+    robot = localizer()
+    assert status(robot, blocks(1), 9) == Status.ACCEPTED
+    again = ask(robot, blocks(1), 2).decision
+    assert again.status == Status.UNINFORMATIVE
+    assert again.reason.startswith('the picture has shown nothing new: ')
+
+
 def test_odometry_that_comes_while_the_robot_stands_lets_it_be_believed():
     robot = localizer()
     found = [
@@ -92,7 +108,7 @@ def test_new_noise_and_brightness_show_nothing_new():
         noisy = blocks(1) * rng.uniform(0.9, 1.0) + rng.normal(0, 3, blocks(1).shape)
         again = ask(robot, np.clip(noisy, 0, 255).astype(np.uint8), second)
         assert again.decision.status == Status.UNINFORMATIVE
-        assert f'since {second - 1}.0 s' in again.decision.reason
+        assert f'for {second - 1}.0 s' in again.decision.reason
 
 
 def test_camera_that_shakes_at_rest_shows_something_new():

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from vpr_ros.types import Description
 
 _SIGMAS = 3.0
-_STANDS = 1.0
-"""Metres within which a robot may see the same picture again."""
+_STANDS, _TURNS = 1.0, 10.0
+"""Metres and degrees within which a robot may see the same picture again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,15 +268,19 @@ class Localizer:
             return ''
         if frame.stamp == first.stamp:
             return ''
-        seconds = (frame.stamp - first.stamp) * 1e-9
-        text = f'the picture shows nothing new since {seconds:.1f} s'
+        text = 'the picture has shown nothing new'
+        if frame.stamp > first.stamp:  # that of a bag played again goes back
+            text += f' for {(frame.stamp - first.stamp) * 1e-9:.1f} s'
         if odometry is None:
             return f'{text}: the camera is frozen, or the robot stands and no odometry tells so'
         if first.odometry is None:
             self._shown[frame.camera] = replace(first, odometry=odometry)
             return f'{text}, and there was no odometry before'
         metres = first.odometry.distance_to(odometry)
-        return f'{text} and {metres:.1f} m: the camera is frozen' if metres > _STANDS else ''
+        degrees = math.degrees(first.odometry.angle_to(odometry))
+        if metres <= _STANDS and degrees <= _TURNS:
+            return ''
+        return f'{text}, {metres:.1f} m and {degrees:.0f} degrees: the camera is frozen'
 
     def _search(self, description: Description, window: Window | None, k: int) -> Candidates:
         if self._searcher is None:
