@@ -272,7 +272,7 @@ class Localizer:
         if frame.stamp > first.stamp:  # that of a bag played again goes back
             text += f' for {(frame.stamp - first.stamp) * 1e-9:.1f} s'
         if odometry is None:
-            return f'{text}: the camera is frozen, or the robot stands and no odometry tells so'
+            return f'{text}: the camera is frozen, or the robot hardly moves: use odometry'
         if first.odometry is None:
             self._shown[frame.camera] = replace(first, odometry=odometry)
             return f'{text}, and there was no odometry before'
