@@ -27,7 +27,7 @@ def picture(seed):
 
 def seen_again(rgb, number):
     """The picture as a camera sees it again, in a light that is never quite the same."""
-    light = np.random.default_rng(number).integers(-12, 13, (6, 8, 1)).repeat(8, 0).repeat(8, 1)
+    light = np.random.default_rng(number).integers(-8, 9, (6, 8, 1)).repeat(8, 0).repeat(8, 1)
     return np.clip(rgb + light, 0, 255).astype(np.uint8)
 
 

@@ -22,11 +22,7 @@ from vpr_ros.evaluation.calibration_models import (
 from vpr_ros.evaluation.calibration_states import states_of
 from vpr_ros.evaluation.metrics import precision_recall, reliability
 from vpr_ros.localize import FILTERS, Calibration, CalibrationError
-from vpr_ros.localize.calibration import (
-    FRAME,
-    parts_of,
-    with_detector,
-)
+from vpr_ros.localize.calibration import FRAME, parts_of, with_detector
 from vpr_ros.localize.place_likelihood import (
     PlaceLikelihood,
     PlaceLikelihoods,

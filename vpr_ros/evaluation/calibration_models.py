@@ -147,7 +147,8 @@ def _threshold(predictions: Predictions, precision: float) -> float:
     - Of what is accepted of traverses as they are, the share `precision` is correct.
     - In each state that was made of them, no more than the remaining share of its frames is
       accepted and wrong.
-    - In no world, and in none of its states, is that share more by over a deviation and an answer.
+    - In no world, and in none of its states, is it more than that by over a standard deviation
+      and one answer.
     - Of each traverse outside its map, no more than the remaining share is accepted.
     """
     p, right, share = predictions.probabilities, predictions.right, 1 - precision
